@@ -1,0 +1,1 @@
+"""Binaries and TFDS builders that turn downloaded files into TFRecord shards."""

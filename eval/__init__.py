@@ -1,0 +1,1 @@
+"""Binaries that evaluate, export, annotate and report."""

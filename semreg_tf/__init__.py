@@ -1,0 +1,1 @@
+"""Semantic Regularisation for Recurrent Image Annotation (Liu et al., CVPR 2017)."""

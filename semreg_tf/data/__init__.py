@@ -1,0 +1,1 @@
+"""From TFRecord shards to batches: text, vocabulary, targets, images, pipelines."""

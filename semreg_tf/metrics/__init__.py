@@ -1,0 +1,1 @@
+"""Multi-label, caption and retrieval metrics on plain arrays and strings."""

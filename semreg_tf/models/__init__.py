@@ -1,0 +1,1 @@
+"""The functional Keras models: encoder, concept head, conditioning, decoder, annotator."""

@@ -1,0 +1,1 @@
+"""Stages, optimisers, the trainer, checkpoints."""

@@ -1,0 +1,1 @@
+"""Training binaries: one for each stage of Sec. 3.3."""
