@@ -1,0 +1,314 @@
+"""What an experiment is: frozen dataclasses whose constructors make every check a user can trip.
+
+Each reading of a silence of the paper is one field with one default; the line beside it says
+whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and applies overrides.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+FORMAT_VERSION = 1
+
+
+def number(
+    default: float | None, minimum: float | None = None, maximum: float | None = None
+) -> Any:
+    """Returns a dataclass field with a default and bounds that `Checked` holds."""
+    return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
+
+
+def _literals(hint: Any) -> tuple[Any, ...] | None:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Base of all configs: checks choices and bounds of every field at construction."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            allowed = _literals(hints[item.name])
+            if allowed and value not in allowed:
+                raise ValueError(
+                    f"`{item.name}` must be one of {', '.join(map(repr, allowed))}. "
+                    f"Received: {item.name}={value!r}"
+                )
+            low, high = item.metadata.get("minimum"), item.metadata.get("maximum")
+            if value is None or (low is None and high is None):
+                continue
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise TypeError(f"`{item.name}` must be a number. Received: {item.name}={value!r}")
+            if (low is not None and value < low) or (high is not None and value > high):
+                bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+                raise ValueError(f"`{item.name}` must be {bounds}. Received: {item.name}={value!r}")
+        self.check()
+
+    def check(self) -> None:
+        """Checks between fields; overridden where there are any."""
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Which data set, and how its annotations become concepts and sequences (Sec. 4.1, 5.1)."""
+
+    dataset: str = "demo"
+    task: Literal["tags", "captions"] = "captions"
+    train_split: str = "train"
+    validation_split: str = "validation"
+    test_split: str = "test"
+    # Tags: every label. Captions: the 1,000 most frequent words (Sec. 5.1).
+    num_concepts: int | None = number(None, 1)
+    # Output rows of a caption model, END and UNK among them (Sec. 5.1: 12,000); None: all words.
+    max_vocab_size: int | None = number(12_000, 4)
+    # im2txt: a word must occur four times in the training captions.
+    min_word_count: int = number(4, 1)
+    # Sec. 4.1: rare labels first; the others are the controls.
+    label_order: Literal["rare_first", "frequent_first", "alphabetical"] = "rare_first"
+    # Sec. 4.2: the 1,000 most frequent user tags; 0: no side information.
+    num_user_tags: int = number(0, 0)
+    # None: all captions of an image at once, otherwise that many sampled each time (ours).
+    captions_per_image: int | None = number(None, 1)
+    # Longer captions are cut and counted in training (ours; im2txt keeps all).
+    max_caption_tokens: int = number(50, 1)
+
+
+@dataclass(frozen=True)
+class ImageConfig(Checked):
+    """How a picture becomes the encoder's input."""
+
+    # The side of the encoder's square input in pixels; None: the encoder's own.
+    size: int | None = number(None, 16)
+    # im2txt: resize to 346 x 346 before a 299 crop, a ratio of 1.157, taken over for every size.
+    resize_ratio: float = number(346 / 299, 1.0, 4.0)
+    random_crop: bool = True
+    random_flip: bool = True
+    # im2txt: brightness 32/255, saturation and contrast 0.5-1.5, hue 0.032, in two orders.
+    color_jitter: bool = False
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Checked):
+    """The CNN (f_enc of eq. 1)."""
+
+    name: str = "inception_v3"
+    # "imagenet", a file, or None for random weights.
+    weights: str | None = "imagenet"
+    # False: the CNN keeps its first weights in every stage (Table 1, "Fix").
+    trainable: bool = True
+    # "native": the encoder's own feature layer (fc7, or global average pooling).
+    pooling: Literal["native", "average", "average_max"] = "native"
+    # im2txt: keep 0.8 of the pooled features where the CNN trains.
+    feature_dropout: float = number(0.0, 0.0, 0.99)
+
+
+@dataclass(frozen=True)
+class ConceptConfig(Checked):
+    """The concept head and its loss Lu (Sec. 3.2, eq. 5)."""
+
+    # "sigmoid": eq. 5, summed over concepts; "softmax" and "warp": the baselines of Tables 1, 2.
+    loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid"
+    # False: Lu is off (NIC-F, RIA, CNN-RNN).
+    supervised: bool = True
+    # Sec. 4.1: a single hidden layer of 256 ReLU units on the user tags.
+    tag_hidden_units: int = number(256, 1)
+    # Summed probabilities can exceed 1, so logits are summed and squashed (ours); the paper's
+    # words, "summing their predictions", also allow summed and clipped probabilities.
+    tag_fusion: Literal["logits", "probabilities"] = "logits"
+
+
+@dataclass(frozen=True)
+class ConditioningConfig(Checked):
+    """One way in which the image reaches the decoder (Fig. 1)."""
+
+    # Fig. 1(b, d), Fig. 1(a), Fig. 1(c).
+    kind: str = "init_state"
+    embedding: Literal["features", "concepts"] = "concepts"
+    # The text sets h0 alone, so c0 = 0 (ours); "both": h0 and c0.
+    states: Literal["hidden", "both"] = "hidden"
+    # Sec. 3.1: h0 = Wi Ie + bi, linear.
+    activation: Literal["linear", "tanh", "relu"] = "linear"
+    # True: the gradient of Lr stops here (a control; the paper lets it flow).
+    stop_gradient: bool = False
+    # Width of the joint embedding of "output_fusion" (Wang et al. 2016: 64).
+    width: int = number(64, 1)
+
+
+@dataclass(frozen=True)
+class DecoderConfig(Checked):
+    """The relational model (eqs. 2, 3)."""
+
+    # "lstm": BasicLSTMCell (Sec. 4.2); "peephole_lstm": the W_.c terms of eq. 2.
+    cell: Literal["lstm", "peephole_lstm"] = "lstm"
+    cells: int = number(512, 1)
+    word_embedding: int = number(512, 1)
+    # Sec. 4.2, stated for tags, taken over for captions.
+    activation: Literal["relu", "tanh"] = "relu"
+    # im2txt keeps 0.7 on the LSTM's input and output; 0: none.
+    input_dropout: float = number(0.0, 0.0, 0.99)
+    output_dropout: float = number(0.0, 0.0, 0.99)
+    # im2txt: uniform +-0.08; None: Keras's defaults.
+    initializer_range: float | None = number(None, 0.0)
+    # Scores by the word embedding itself (Wang et al. 2016).
+    tie_output: bool = False
+
+
+@dataclass(frozen=True)
+class DecodingConfig(Checked):
+    """How a sequence is read out (Sec. 3.3)."""
+
+    # Tags: greedy. Captions: beam. CNN rows: the top labels by score.
+    method: Literal["greedy", "beam", "top_k"] = "beam"
+    beam_width: int = number(3, 1)
+    # im2txt: 20 tokens with START, so 19 expansions.
+    max_steps: int = number(19, 1)
+    # im2txt: none.
+    length_normalisation: float = number(0.0, 0.0)
+    # The paper just takes the maximum; True masks a label once it is out.
+    block_repeats: bool = False
+    # Sec. 4.2: the top three labels of fixed-length models.
+    top_k: int = number(3, 1)
+
+
+@dataclass(frozen=True)
+class StageConfig(Checked):
+    """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
+
+    steps: int = number(10_000, 0)
+    # The batch size the paper states once (Sec. 5.1), taken over where it is silent.
+    batch_size: int = number(32, 1)
+    optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop"
+    learning_rate: float = number(1e-4, 0.0)
+    # The CNN's and the head's rate as multiples of `learning_rate`.
+    encoder_rate: float = number(1.0, 0.0)
+    head_rate: float = number(1.0, 0.0)
+    # TensorFlow 1 and Keras agree on 0.9 and 0; epsilon is Keras's.
+    rho: float = number(0.9, 0.0, 1.0)
+    momentum: float = number(0.0, 0.0, 1.0)
+    epsilon: float = number(1e-7, 0.0)
+    weight_decay: float = number(0.0, 0.0)
+    # "cosine" falls to zero at `steps`; the paper names no schedule.
+    schedule: Literal["constant", "cosine"] = "constant"
+    # By global norm, the CNN apart from the rest, on the scale of the summed losses (ours);
+    # None: no clipping.
+    clip_norm: float | None = number(None, 0.0)
+    encoder_clip_norm: float | None = number(None, 0.0)
+    # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
+    update_batch_norm: bool = True
+    # Validation, by the free-running metric; 0: only at the end.
+    validate_every_steps: int = number(0, 0)
+    # Stop after that many validations without a rise; 0: never.
+    patience: int = number(0, 0)
+    checkpoint_every_steps: int = number(500, 1)
+    # None: all validation images.
+    validation_images: int | None = number(None, 1)
+
+    def check(self) -> None:
+        """Refuses a patience that can never be reached."""
+        if self.patience and not self.validate_every_steps:
+            raise ValueError(
+                "`patience` needs `validate_every_steps` above 0. "
+                f"Received: patience={self.patience}, validate_every_steps=0"
+            )
+
+
+@dataclass(frozen=True)
+class UnaryConfig(StageConfig):
+    """The unary stage: CNN and concept head on Lu."""
+
+    # Sec. 5.1: the prediction layer alone first; how long is ours.
+    head_only_steps: int = number(0, 0)
+    # "tags" trains the user-tag MLP alone (Sec. 4.1, pretrained on its own).
+    part: Literal["image", "tags", "all"] = "all"
+
+
+@dataclass(frozen=True)
+class JointConfig(StageConfig):
+    """The joint stage: L = Lu + Lr (eq. 4)."""
+
+    # Eq. 4 is unweighted.
+    unary_weight: float = number(1.0, 0.0)
+    relational_weight: float = number(1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Config(Checked):
+    """One system on one data set: what a row of the papers' tables is."""
+
+    name: str = "unnamed"
+    table_row: str = ""
+    data: DataConfig = DataConfig()
+    image: ImageConfig = ImageConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    concepts: ConceptConfig = ConceptConfig()
+    conditionings: tuple[ConditioningConfig, ...] = (ConditioningConfig(),)
+    decoder: DecoderConfig | None = DecoderConfig()
+    decoding: DecodingConfig = DecodingConfig()
+    stages: tuple[Literal["unary", "relational", "joint"], ...] = ("unary", "relational", "joint")
+    unary: UnaryConfig = UnaryConfig()
+    relational: StageConfig = StageConfig()
+    joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
+    seed: int = number(0, 0)
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    # XLA for the training step: compiling costs seconds, so off on a CPU (ours, measured).
+    jit_compile: bool = False
+
+    def check(self) -> None:
+        """Refuses combinations of fields that cannot mean anything."""
+        if self.decoder is None:
+            if self.conditionings:
+                raise ValueError(
+                    "`conditionings` must be empty where `decoder` is None. "
+                    f"Received: conditionings={self.conditionings!r}"
+                )
+            if self.decoding.method != "top_k":
+                raise ValueError(
+                    "`decoding.method` must be 'top_k' where `decoder` is None. "
+                    f"Received: decoding.method={self.decoding.method!r}"
+                )
+            if not self.concepts.supervised:
+                raise ValueError(
+                    "`concepts.supervised` must be True where `decoder` is None: nothing would "
+                    "be trained. Received: concepts.supervised=False"
+                )
+        elif self.decoding.method == "top_k":
+            raise ValueError(
+                "`decoding.method` must be 'greedy' or 'beam' where there is a decoder. "
+                "Received: decoding.method='top_k'"
+            )
+        unknown = [s for s in self.stages if s not in ("unary", "relational", "joint")]
+        if unknown or not self.stages:
+            raise ValueError(
+                "`stages` must name some of 'unary', 'relational', 'joint'. "
+                f"Received: stages={self.stages!r}"
+            )
+        self._check_stages()
+
+    def _check_stages(self) -> None:
+        reads_features = any(c.embedding == "features" for c in self.conditionings)
+        if "relational" in self.stages and (self.decoder is None or reads_features):
+            raise ValueError(
+                "`stages` may hold 'relational' only where the decoder reads concepts: it feeds "
+                f"the ground-truth concepts. Received: stages={self.stages!r}"
+            )
+        if "joint" in self.stages and self.decoder is None:
+            raise ValueError(
+                "`stages` may hold 'joint' only where there is a decoder. "
+                f"Received: stages={self.stages!r}"
+            )
+        if "unary" in self.stages and not self.concepts.supervised:
+            raise ValueError(
+                "`stages` may hold 'unary' only where `concepts.supervised` is True. "
+                f"Received: stages={self.stages!r}"
+            )
+        if self.unary.part == "tags" and not self.data.num_user_tags:
+            raise ValueError(
+                "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0. "
+                "Received: unary.part='tags', data.num_user_tags=0"
+            )

@@ -1,0 +1,150 @@
+"""Configs as JSON, and `section.field=value` overrides applied to them in one step."""
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pydantic
+
+from semreg_tf.config import FORMAT_VERSION, Config
+
+_ADAPTER = pydantic.TypeAdapter(Config)
+_OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Returns the config as plain JSON values, with the format's version."""
+    return {"format_version": FORMAT_VERSION, **_ADAPTER.dump_python(config, mode="json")}
+
+
+def from_dict(values: dict[str, Any]) -> Config:
+    """Builds a config from `to_dict`'s output; every constructor's check runs.
+
+    Raises:
+      ValueError: a field is unknown or refused, or the format is of another version.
+    """
+    values = dict(values)
+    version = values.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"`format_version` of a config must be {FORMAT_VERSION}: this one was written by "
+            f"another version of semreg_tf. Received: format_version={version!r}"
+        )
+    return _validate(values)
+
+
+def save(config: Config, path: str, **extra: Any) -> None:
+    """Writes the config, and beside it what `extra` says (versions, commit), to a JSON file."""
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"config": to_dict(config), **extra}, f, indent=2, sort_keys=False)
+        f.write("\n")
+
+
+def load(path: str) -> Config:
+    """Reads what `save` wrote.
+
+    Raises:
+      ValueError: the file is no config of this project.
+    """
+    with open(path, encoding="utf-8") as f:
+        try:
+            return from_dict(json.load(f)["config"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"`path` must be a config.json. Received: path={path!r}") from error
+
+
+def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
+    """Returns `config` with `section.field=value` strings applied together.
+
+    Values are JSON where they parse as JSON (`1e-4`, `true`, `null`, `[1, 2]`), else strings.
+
+    Args:
+      config: the config to start from; it is not changed.
+      overrides: strings such as `"joint.learning_rate=1e-4"`.
+
+    Returns:
+      A config whose constructors checked the final values and none other.
+
+    Raises:
+      ValueError: no such field, a value of another type, or a refused combination.
+
+    Example:
+      >>> apply_overrides(Config(), ["decoding.beam_width=5"]).decoding.beam_width
+      5
+    """
+    values = _ADAPTER.dump_python(config)
+    for override in overrides:
+        name, separator, text = override.partition("=")
+        if not separator:
+            raise ValueError(
+                f"`overrides` must look like section.field=value. Received: {override!r}"
+            )
+        *parents, leaf = name.split(".")
+        section: Any = values
+        for key in parents:
+            section = section[_known_key(section, key, override)]
+        section[_known_key(section, leaf, override)] = _parse(text)
+    return _validate(values)
+
+
+def override_flags(argv: Sequence[str]) -> list[str]:
+    """Turns `--config.a.b=v` arguments into `--config=a.b=v`, which a multi-string flag takes."""
+    return [_OVERRIDE_FLAG.sub(r"--config=\1=", argument) for argument in argv]
+
+
+def differing_fields(config: Config, base: Config) -> dict[str, Any]:
+    """Returns the flattened fields in which `config` differs from `base`."""
+    ours, theirs = _flatten(dataclasses.asdict(config)), _flatten(dataclasses.asdict(base))
+    return {name: value for name, value in ours.items() if theirs.get(name, ...) != value}
+
+
+def _known_key(section: Any, key: str, override: str) -> Any:
+    if isinstance(section, tuple | list):
+        known = [str(i) for i in range(len(section))]
+    else:
+        known = [str(k) for k in section] if isinstance(section, dict) else []
+    if key not in known:
+        close = difflib.get_close_matches(key, known, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"`--config` names no field {key!r}: {hint}known here: {', '.join(known) or 'none'}. "
+            f"Received: --config.{override}"
+        )
+    return key if isinstance(section, dict) else int(key)
+
+
+def _flatten(values: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(values, dict):
+        items = values.items()
+    elif isinstance(values, tuple | list) and any(isinstance(v, dict) for v in values):
+        items = enumerate(values)
+    else:
+        return {prefix: values}
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        flat.update(_flatten(value, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _validate(values: dict[str, Any]) -> Config:
+    try:
+        return _ADAPTER.validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "value_error":
+            raise ValueError(f"{message} (in config.{name})" if name else message) from None
+        raise ValueError(
+            f"`config.{name}`: {message}. Received: {name}={first['input']!r}"
+        ) from None

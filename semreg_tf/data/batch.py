@@ -1,0 +1,38 @@
+"""The contract in the middle: the keys of a batch, named once and used by name everywhere.
+
+| key | shape, dtype | meaning |
+|---|---|---|
+| `image` | (batch, height, width, 3) float32 | normalised as the encoder expects |
+| `concepts` | (batch, num_concepts) float32, 0/1 | ground truth s |
+| `user_tags` | (batch, num_user_tags) float32, 0/1 | only with side information |
+| `features` | (batch, d) or (batch, views, d) float32 | in place of `image`: a frozen encoder's output |
+| `neighbour_features` | (batch, neighbours, d) float32 | only where a system asks for it |
+| `input_ids` | (batch, captions, time) int32 | START a1 a2 ... (tags: captions = 1) |
+| `target_ids` | (batch, captions, time) int32 | a1 a2 ... END |
+| `padding_mask` | (batch, captions, time) bool | true on real targets |
+| `image_id` | (batch,) string | joins predictions to references |
+
+Each stage declares the keys it needs; the pipeline makes no others. Padded positions of
+`input_ids` and `target_ids` hold END; only the mask says that they are padding.
+"""
+
+IMAGE = "image"
+CONCEPTS = "concepts"
+USER_TAGS = "user_tags"
+FEATURES = "features"
+NEIGHBOUR_FEATURES = "neighbour_features"
+INPUT_IDS = "input_ids"
+TARGET_IDS = "target_ids"
+PADDING_MASK = "padding_mask"
+IMAGE_ID = "image_id"
+
+SEQUENCE_KEYS = (INPUT_IDS, TARGET_IDS, PADDING_MASK)
+ALL_KEYS = (
+    IMAGE,
+    CONCEPTS,
+    USER_TAGS,
+    FEATURES,
+    NEIGHBOUR_FEATURES,
+    *SEQUENCE_KEYS,
+    IMAGE_ID,
+)
