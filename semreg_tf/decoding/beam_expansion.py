@@ -1,0 +1,200 @@
+"""One step of beam search: how hypotheses are extended, completed, compared and returned.
+
+Live hypotheses and completed ones are kept apart: a completed one never takes a live one's place.
+Rows of a step are ordered image by image, and within an image by rank.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.decoding.step_function import StepFunction, call_step
+from semreg_tf.decoding.top_k import top_k_of_many
+
+_IMPOSSIBLE = float("-inf")
+
+
+class BeamResults(NamedTuple):
+    """The best sequences of every image, best first.
+
+    Where an image has fewer than `num_results`, the rest is padding: token ids -1, length 0,
+    score and log-probability minus infinity, `finished` false.
+
+    Attributes:
+        token_ids: `(batch, num_results, max_steps)` int32, without START and END, padded with -1.
+        lengths: `(batch, num_results)` int32, tokens before END.
+        scores: `(batch, num_results)` float32, what the results are ranked by.
+        log_probabilities: `(batch, num_results)` float32, of the sequence including its END.
+        finished: `(batch, num_results)` bool; false for all of an image where none reached END.
+    """
+
+    token_ids: tf.Tensor
+    lengths: tf.Tensor
+    scores: tf.Tensor
+    log_probabilities: tf.Tensor
+    finished: tf.Tensor
+
+
+class Live(NamedTuple):
+    """Hypotheses still running, best first; where fewer exist, the log-probability is -inf.
+
+    Attributes:
+        token_ids: `(images, width, max_steps)` int32.
+        last_ids: `(images, width)` int32.
+        log_probabilities: `(images, width)` float32.
+    """
+
+    token_ids: tf.Tensor
+    last_ids: tf.Tensor
+    log_probabilities: tf.Tensor
+
+
+class Completed(NamedTuple):
+    """The best hypotheses that reached END, best first; where fewer exist, the score is -inf.
+
+    Attributes:
+        token_ids: `(images, num_results, max_steps)` int32.
+        lengths: `(images, num_results)` int32.
+        scores: `(images, num_results)` float32.
+        log_probabilities: `(images, num_results)` float32.
+    """
+
+    token_ids: tf.Tensor
+    lengths: tf.Tensor
+    scores: tf.Tensor
+    log_probabilities: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class BeamExpansion:
+    """The rules of one search; the fields are the arguments of `beam_search`, already checked."""
+
+    step_fn: StepFunction
+    start_id: int
+    end_id: int
+    beam_width: int
+    max_steps: int
+    length_normalisation: float
+    num_results: int
+
+    def start(self, images: tf.Tensor) -> tuple[Live, Completed]:
+        """Give the hypotheses before the first step: START alone, nothing completed."""
+        live = Live(
+            token_ids=tf.fill([images, 1, self.max_steps], -1),
+            last_ids=tf.fill([images, 1], self.start_id),
+            log_probabilities=tf.zeros([images, 1]),
+        )
+        completed = Completed(
+            token_ids=tf.fill([images, self.num_results, self.max_steps], -1),
+            lengths=tf.zeros([images, self.num_results], tf.int32),
+            scores=tf.fill([images, self.num_results], _IMPOSSIBLE),
+            log_probabilities=tf.fill([images, self.num_results], _IMPOSSIBLE),
+        )
+        return live, completed
+
+    def expand(
+        self, step: tf.Tensor, live: Live, completed: Completed, state: Any, context: Any
+    ) -> tuple[Live, Completed, tf.Tensor, Any]:
+        """Extend every live hypothesis by one token.
+
+        Args:
+            step: Scalar int32, tokens emitted before.
+            live: Any number of hypotheses an image.
+            completed: The best so far.
+            state: Nested structure of tensors `(rows, ...)`.
+            context: Nested structure of tensors `(rows, ...)`.
+
+        Returns:
+            live: `beam_width` hypotheses an image.
+            completed: With those that END completed now.
+            rows: `(images, beam_width)` int32, the row that each live hypothesis continues.
+            new_state: Still in the order of the rows before this step.
+        """
+        width = live.last_ids.shape[1]
+        logits, state = call_step(
+            self.step_fn, tf.reshape(live.last_ids, [-1]), state, context, self.end_id
+        )
+        log_probabilities, ids = self._best_tokens(logits)
+        choices = ids.shape[1]
+        totals = live.log_probabilities[:, :, None] + tf.reshape(
+            log_probabilities, [-1, width, choices]
+        )
+        ends = tf.reshape(ids == self.end_id, [-1, width, choices])
+        ended = tf.reduce_max(tf.where(ends, totals, _IMPOSSIBLE)[:, :, : self.beam_width], axis=2)
+        completed = self._complete(step, live, completed, ended)
+
+        continued = tf.reshape(tf.where(ends, _IMPOSSIBLE, totals), [-1, width * choices])
+        totals, picks = tf.math.top_k(continued, self.beam_width)
+        last_ids = tf.gather(tf.reshape(ids, [-1, width * choices]), picks, batch_dims=1)
+        parents = picks // choices
+        history = tf.gather(live.token_ids, parents, batch_dims=1)
+        history = tf.where(tf.range(self.max_steps) == step, last_ids[:, :, None], history)
+        rows = tf.range(tf.shape(parents)[0])[:, None] * width + parents
+        return Live(history, last_ids, totals), completed, rows, state
+
+    def can_improve(self, live: Live, completed: Completed) -> tf.Tensor:
+        """Tell `(images,)` whether a live hypothesis can still beat the worst completed one."""
+        best_possible = live.log_probabilities[:, 0] / self._length_penalties()[-1]
+        return best_possible > completed.scores[:, -1]
+
+    def results(self, live: Live, completed: Completed) -> BeamResults:
+        """Give the completed hypotheses, or the live ones of an image that completed none."""
+        shown = min(self.beam_width, self.num_results)
+        missing = [[0, 0], [0, self.num_results - shown]]
+        partial = tf.pad(live.log_probabilities[:, :shown], missing, constant_values=_IMPOSSIBLE)
+        partial_ids = tf.pad(live.token_ids[:, :shown], [*missing, [0, 0]], constant_values=-1)
+        finished = completed.scores > _IMPOSSIBLE
+        any_finished = finished[:, :1]
+        partial_scores = partial / self._length_penalties()[-1]
+        scores = tf.where(any_finished, completed.scores, partial_scores)
+        exists = scores > _IMPOSSIBLE
+        token_ids = tf.where(any_finished[:, :, None], completed.token_ids, partial_ids)
+        lengths = tf.where(any_finished, completed.lengths, self.max_steps)
+        return BeamResults(
+            token_ids=tf.where(exists[:, :, None], token_ids, -1),
+            lengths=tf.where(exists, lengths, 0),
+            scores=scores,
+            log_probabilities=tf.where(any_finished, completed.log_probabilities, partial),
+            finished=finished,
+        )
+
+    def _best_tokens(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Give the `beam_width + 1` best tokens of every row: enough even if END is among them.
+
+        Only these few logits are normalised, never the whole `(rows, vocab_size)`. A vocabulary
+        smaller than that is filled up with impossible tokens.
+        """
+        choices = min(self.beam_width + 1, logits.shape[-1])
+        best, ids = top_k_of_many(logits, choices)
+        largest = best[:, :1]
+        partition = tf.reduce_sum(tf.exp(logits - largest), axis=1, keepdims=True)
+        # The largest contributes exp(0), so no rounding makes a log-probability positive, and
+        # stopping early is sound to the last bit.
+        log_probabilities = best - largest - tf.math.log(partition)
+        # In a row without any possible token all of this is undefined.
+        log_probabilities = tf.where(best > _IMPOSSIBLE, log_probabilities, _IMPOSSIBLE)
+        missing = [[0, 0], [0, self.beam_width + 1 - choices]]
+        return (
+            tf.pad(log_probabilities, missing, constant_values=_IMPOSSIBLE),
+            tf.pad(ids, missing, constant_values=self.end_id),
+        )
+
+    def _complete(
+        self, step: tf.Tensor, live: Live, completed: Completed, ended: tf.Tensor
+    ) -> Completed:
+        """Merge in the live hypotheses that END completes, `ended` their log-probabilities."""
+        new = Completed(
+            token_ids=live.token_ids,
+            lengths=tf.fill(tf.shape(ended), step),
+            scores=ended / tf.gather(self._length_penalties(), step),
+            log_probabilities=ended,
+        )
+        both = Completed(*(tf.concat(pair, axis=1) for pair in zip(completed, new, strict=True)))
+        picks = tf.math.top_k(both.scores, self.num_results).indices
+        return Completed(*(tf.gather(field, picks, batch_dims=1) for field in both))
+
+    def _length_penalties(self) -> np.ndarray:
+        lengths = np.arange(1, self.max_steps + 1, dtype=np.float64)
+        return (lengths**self.length_normalisation).astype(np.float32)

@@ -1,0 +1,136 @@
+"""Greedy search: the best token at every step, until the model ends the sequence."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from semreg_tf.decoding.step_function import (
+    StepFunction,
+    any_batch,
+    as_tensors,
+    batch_size,
+    call_step,
+    check_integer,
+)
+
+
+class DecodedSequences(NamedTuple):
+    """One sequence an image.
+
+    Attributes:
+        token_ids: `(batch, max_steps)` int32, without START and END, padded with -1.
+        lengths: `(batch,)` int32, tokens before END.
+        log_probabilities: `(batch,)` float32, of the sequence including its END.
+        finished: `(batch,)` bool, false where END was not reached within `max_steps`.
+    """
+
+    token_ids: tf.Tensor
+    lengths: tf.Tensor
+    log_probabilities: tf.Tensor
+    finished: tf.Tensor
+
+
+def greedy_search(
+    step_fn: StepFunction,
+    initial_state: Any,
+    context: Any,
+    *,
+    start_id: int,
+    end_id: int,
+    max_steps: int,
+    block_repeats: bool = False,
+    jit_compile: bool = False,
+) -> DecodedSequences:
+    """Take the most probable token at every step, as the paper does for tags (Sec. 3.3).
+
+    Of equally probable tokens the lower id is taken. The loop ends as soon as every image has
+    its END. Call it inside a `tf.function`, whose trace is then kept between calls.
+
+    Args:
+        step_fn: The model, see `semreg_tf.decoding.step_function`.
+        initial_state: Nested structure of tensors `(batch, ...)`.
+        context: Nested structure of tensors `(batch, ...)`, or `()`.
+        start_id: Fed at the first step.
+        end_id: Ends a sequence; one of the output ids.
+        max_steps: Most tokens to emit, END included.
+        block_repeats: Never emit a token twice, for labels that form a set. Off by default: the
+            paper takes the plain maximum. Log-probabilities remain the model's own, not
+            renormalised over what is left.
+        jit_compile: Compile the search with XLA.
+
+    Returns:
+        A `DecodedSequences`.
+
+    Raises:
+        ValueError: If an id or `max_steps` is out of range, or `step_fn` breaks its contract.
+    """
+    check_integer("start_id", start_id, 0)
+    check_integer("end_id", end_id, 0)
+    check_integer("max_steps", max_steps, 1)
+
+    def search(state: Any, context: Any) -> DecodedSequences:
+        def body(
+            step: tf.Tensor, last_ids: tf.Tensor, decoded: DecodedSequences, state: Any
+        ) -> tuple:
+            logits, state = call_step(step_fn, last_ids, state, context, end_id)
+            best_ids, log_probabilities = _best(logits, decoded.token_ids, block_repeats)
+            decoded = _append(decoded, step, best_ids, log_probabilities, end_id)
+            return step + 1, best_ids, decoded, state
+
+        batch = batch_size(state, context)
+        decoded = DecodedSequences(
+            token_ids=tf.fill([batch, max_steps], -1),
+            lengths=tf.zeros([batch], tf.int32),
+            log_probabilities=tf.zeros([batch], tf.float32),
+            finished=tf.zeros([batch], tf.bool),
+        )
+        loop_vars = (tf.constant(0), tf.fill([batch], start_id), decoded, state)
+        _, _, decoded, _ = tf.while_loop(
+            lambda step, last_ids, decoded, state: ~tf.reduce_all(decoded.finished),
+            body,
+            loop_vars,
+            shape_invariants=(tf.TensorShape([]), *any_batch(loop_vars[1:])),
+            maximum_iterations=max_steps,
+        )
+        return decoded
+
+    if jit_compile:
+        search = tf.function(search, jit_compile=True)
+    return search(as_tensors(initial_state), as_tensors(context))
+
+
+def _best(
+    logits: tf.Tensor, emitted_ids: tf.Tensor, block_repeats: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Give the best token `(batch,)` and its log-probability `(batch,)`."""
+    allowed = _without_emitted(logits, emitted_ids) if block_repeats else logits
+    best_ids = tf.argmax(allowed, axis=1, output_type=tf.int32)
+    best_logits = tf.gather(logits, best_ids, batch_dims=1)
+    return best_ids, best_logits - tf.reduce_logsumexp(logits, axis=1)
+
+
+def _without_emitted(logits: tf.Tensor, emitted_ids: tf.Tensor) -> tf.Tensor:
+    """Set the logits of tokens emitted before to minus infinity; END never is among them."""
+    images = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(emitted_ids))
+    indices = tf.stack([images, tf.maximum(emitted_ids, 0)], axis=2)
+    ceilings = tf.where(emitted_ids >= 0, float("-inf"), float("inf"))
+    return tf.tensor_scatter_nd_min(logits, indices, ceilings)
+
+
+def _append(
+    decoded: DecodedSequences,
+    step: tf.Tensor,
+    best_ids: tf.Tensor,
+    log_probabilities: tf.Tensor,
+    end_id: int,
+) -> DecodedSequences:
+    """Add one step to the sequences that run; finished ones stay as they are."""
+    running = ~decoded.finished
+    emits = running & (best_ids != end_id)
+    here = tf.range(decoded.token_ids.shape[1])[None, :] == step
+    return DecodedSequences(
+        token_ids=tf.where(emits[:, None] & here, best_ids[:, None], decoded.token_ids),
+        lengths=decoded.lengths + tf.cast(emits, tf.int32),
+        log_probabilities=decoded.log_probabilities + tf.where(running, log_probabilities, 0.0),
+        finished=decoded.finished | (best_ids == end_id),
+    )

@@ -1,0 +1,119 @@
+"""The contract between a search and the model it searches over.
+
+A step function takes one token of every row and gives the scores of the next::
+
+    step_fn(token_ids, state, context) -> (logits, new_state)
+
+- `token_ids`: `(rows,)` int32; `start_id` at the first step, output ids afterwards.
+- `state`: what changes from step to step; a nested structure of tensors `(rows, ...)`.
+- `context`: what stays constant for an image; a nested structure of tensors `(rows, ...)`, or `()`.
+- `logits`: `(rows, vocab_size)`, unnormalised, any float type. END has a column, START and PAD
+  need none.
+
+Rows never mix: a row's logits depend on that row alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+StepFunction = Callable[[tf.Tensor, Any, Any], tuple[tf.Tensor, Any]]
+
+
+def check_integer(name: str, value: int, minimum: int) -> None:
+    """Refuse a search argument that is not an integer of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}"
+        )
+
+
+def as_tensors(structure: Any) -> Any:
+    """Convert every leaf of a nested structure to a tensor."""
+    return tf.nest.map_structure(tf.convert_to_tensor, structure)
+
+
+def batch_size(state: Any, context: Any) -> tf.Tensor:
+    """Read the number of images off the first tensor of `state` or `context`.
+
+    Args:
+        state: Nested structure of tensors `(batch, ...)`.
+        context: Nested structure of tensors `(batch, ...)`.
+
+    Returns:
+        Scalar int32.
+
+    Raises:
+        ValueError: If there is no tensor, a scalar among them, or batch sizes that differ.
+    """
+    leaves = [*tf.nest.flatten(state), *tf.nest.flatten(context)]
+    if not leaves:
+        raise ValueError(
+            "`initial_state` or `context` must hold at least one tensor, whose first dimension "
+            f"is the batch. Received: initial_state={state!r}, context={context!r}"
+        )
+    shapes = [leaf.shape for leaf in leaves]
+    sizes = {shape[0] for shape in shapes if shape.rank} - {None}
+    if len(sizes) > 1 or any(shape.rank == 0 for shape in shapes):
+        raise ValueError(
+            "`initial_state` and `context` must hold tensors with the same first dimension, the "
+            f"batch. Received: shapes={[str(shape) for shape in shapes]}"
+        )
+    return tf.shape(leaves[0])[0]
+
+
+def call_step(
+    step_fn: StepFunction, token_ids: tf.Tensor, state: Any, context: Any, end_id: int
+) -> tuple[tf.Tensor, Any]:
+    """Call the step function and check what it gave.
+
+    Args:
+        step_fn: See the module's docstring.
+        token_ids: `(rows,)` int32.
+        state: Nested structure of tensors `(rows, ...)`.
+        context: Nested structure of tensors `(rows, ...)`.
+        end_id: Id of END among the outputs.
+
+    Returns:
+        logits: `(rows, vocab_size)` float32, whatever type the step function computes in.
+        new_state: In the structure of `state`; a list where a tuple was given is accepted.
+
+    Raises:
+        ValueError: If the logits or the new state are not as the contract says.
+    """
+    logits, new_state = step_fn(token_ids, state, context)
+    logits = tf.convert_to_tensor(logits)
+    if logits.shape.rank != 2 or logits.shape[-1] is None:
+        raise ValueError(
+            "`step_fn` must return logits (rows, vocab_size) whose last dimension is known when "
+            f"the graph is built. Received: logits.shape={logits.shape}"
+        )
+    if end_id >= logits.shape[-1]:
+        raise ValueError(
+            "`end_id` must be one of the outputs, below the vocab_size "
+            f"{logits.shape[-1]} of the logits. Received: end_id={end_id}"
+        )
+    try:
+        tf.nest.assert_same_structure(state, new_state, check_types=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`step_fn` must return a state in the structure that it was given, "
+            f"{state!r}. Received: new_state={new_state!r}"
+        ) from error
+    new_state = tf.nest.pack_sequence_as(state, tf.nest.flatten(new_state))
+    return tf.cast(logits, tf.float32), new_state
+
+
+def gather_rows(structure: Any, rows: tf.Tensor) -> Any:
+    """Take rows of every tensor: `(rows, ...)` becomes `(size of rows, ...)`."""
+    rows = tf.reshape(rows, [-1])
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), structure)
+
+
+def any_batch(structure: Any) -> Any:
+    """Give the shape of every tensor with its first dimension left open, for `tf.while_loop`."""
+    return tf.nest.map_structure(
+        lambda tensor: tf.TensorShape([None]).concatenate(tensor.shape[1:]), structure
+    )

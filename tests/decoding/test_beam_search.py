@@ -1,0 +1,463 @@
+"""Beam search against enumeration, a plain Python beam, hand-made tables and greedy search."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from semreg_tf.decoding.beam_search import beam_search
+from semreg_tf.decoding.greedy import greedy_search
+
+END, A, B, C = 0, 1, 2, 3
+NODES = 97
+
+
+class Tables:
+    """Random models whose next token depends on the whole history: one table an image."""
+
+    def __init__(self, images, vocab_size, seed=0, scale=2.0):
+        rng = np.random.default_rng(seed)
+        self.logits = rng.normal(0, scale, [images, NODES, vocab_size]).astype(np.float32)
+        self.vocab_size = vocab_size
+
+    def step(self, token_ids, state, context):
+        node = (state["node"] * (self.vocab_size + 2) + token_ids + 1) % NODES
+        return tf.gather(context, node, batch_dims=1), {"node": node}
+
+    def search(self, images=slice(None), search=beam_search, **arguments):
+        logits = tf.constant(self.logits[images])
+        state = {"node": tf.zeros([logits.shape[0]], tf.int32)}
+        arguments = {"start_id": self.vocab_size, "end_id": END} | arguments
+        return as_numpy(search(self.step, state, logits, **arguments))
+
+    def log_probabilities(self, image, history):
+        node = 0
+        for token_id in (self.vocab_size, *history):
+            node = (node * (self.vocab_size + 2) + token_id + 1) % NODES
+        logits = self.logits[image, node].astype(np.float64)
+        return logits - np.log(np.sum(np.exp(logits)))
+
+
+def as_numpy(results):
+    return type(results)(*(field.numpy() for field in results))
+
+
+def sequences(results, image=0):
+    """List the sequences of an image, without the padding."""
+    return [
+        tuple(ids[:length].tolist())
+        for ids, length, score in zip(
+            results.token_ids[image], results.lengths[image], results.scores[image], strict=True
+        )
+        if score > -math.inf
+    ]
+
+
+def plain_beam(log_probabilities, beam_width, max_steps, alpha, num_results):
+    """Search one image without ever stopping early: [(score, log_probability, ids, finished)]."""
+    live, completed = [(0.0, ())], []
+    for step in range(max_steps):
+        extended = []
+        for total, history in live:
+            words = log_probabilities(history)
+            ranked = np.argsort(-words, kind="stable")
+            if END in ranked[:beam_width]:
+                ended = total + words[END]
+                completed.append((ended / (step + 1) ** alpha, ended, history, True))
+            extended += [(total + words[w], (*history, int(w))) for w in ranked if w != END]
+        live = sorted(extended, key=lambda hypothesis: -hypothesis[0])[:beam_width]
+    partial = [(total / max_steps**alpha, total, history, False) for total, history in live]
+    return sorted(completed or partial, key=lambda result: -result[0])[:num_results]
+
+
+def assert_equal_to_plain(results, image, expected):
+    assert sequences(results, image) == [ids for _, _, ids, _ in expected]
+    count = len(expected)
+    np.testing.assert_allclose(
+        results.scores[image, :count], [e[0] for e in expected], rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        results.log_probabilities[image, :count], [e[1] for e in expected], rtol=1e-5, atol=1e-6
+    )
+    assert results.finished[image, :count].tolist() == [e[3] for e in expected]
+    assert np.all(results.token_ids[image, count:] == -1)
+    assert np.all(results.lengths[image, count:] == 0)
+    assert np.all(results.scores[image, count:] == -math.inf)
+    assert np.all(results.log_probabilities[image, count:] == -math.inf)
+    assert not results.finished[image, count:].any()
+
+
+def assert_same(left, right):
+    for name in left._fields:
+        actual, expected = getattr(left, name), getattr(right, name)
+        if actual.dtype == np.float32:
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(actual, expected, err_msg=name)
+
+
+def chain(table, vocab_size=4):
+    """Build a step function from `{last token: probabilities}`; START is vocab_size."""
+    probabilities = np.full([vocab_size + 1, vocab_size], 1.0 / vocab_size)
+    for token_id, row in table.items():
+        probabilities[token_id] = row
+    with np.errstate(divide="ignore"):
+        logits = tf.constant(np.log(probabilities), tf.float32)
+
+    def step_fn(token_ids, state, context):
+        step_fn.calls.append(token_ids.shape[0])
+        return tf.gather(logits, token_ids), state
+
+    step_fn.calls = []
+    return step_fn
+
+
+def search_chain(step_fn, vocab_size=4, images=1, **arguments):
+    arguments = {"start_id": vocab_size, "end_id": END} | arguments
+    return as_numpy(beam_search(step_fn, (), tf.zeros([images]), **arguments))
+
+
+WIDTHS_DIFFER = {
+    4: [0.0, 0.40, 0.35, 0.25],
+    A: [0.4, 0.2, 0.2, 0.2],
+    B: [0.5, 0.2, 0.2, 0.1],
+    C: [0.9, 0.1, 0.0, 0.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("beam_width", "winner", "probability"),
+    [(1, A, 0.4 * 0.4), (2, B, 0.35 * 0.5), (3, C, 0.25 * 0.9)],
+)
+def test_widths_with_different_winners(beam_width, winner, probability):
+    found = search_chain(chain(WIDTHS_DIFFER), beam_width=beam_width)
+    assert sequences(found)[0] == (winner,)
+    np.testing.assert_allclose(found.scores[0, 0], math.log(probability), rtol=1e-6)
+    assert found.finished[0, 0]
+
+
+def test_a_beam_of_everything_finds_the_exact_ranking():
+    tables = Tables(images=3, vocab_size=4, seed=1)
+    found = tables.search(beam_width=30, max_steps=4, num_results=40)
+    for image in range(3):
+        ranking = []
+        for length in range(4):
+            for ids in itertools.product([1, 2, 3], repeat=length):
+                total = sum(
+                    tables.log_probabilities(image, ids[:i])[token_id]
+                    for i, token_id in enumerate((*ids, END))
+                )
+                ranking.append((total, total, ids, True))
+        ranking.sort(key=lambda result: -result[0])
+        assert len(ranking) == 40
+        assert_equal_to_plain(found, image, ranking)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10_000),
+    vocab_size=st.integers(2, 9),
+    beam_width=st.integers(1, 4),
+    max_steps=st.integers(1, 6),
+    alpha=st.sampled_from([0.0, 0.6, 1.0, 2.5]),
+    num_results=st.integers(1, 6),
+    drop_finished=st.booleans(),
+)
+def test_equals_a_plain_beam_that_never_stops_early(
+    seed, vocab_size, beam_width, max_steps, alpha, num_results, drop_finished
+):
+    tables = Tables(images=4, vocab_size=vocab_size, seed=seed)
+    found = tables.search(
+        beam_width=beam_width,
+        max_steps=max_steps,
+        length_normalisation=alpha,
+        num_results=num_results,
+        drop_finished=drop_finished,
+    )
+    for image in range(4):
+        expected = plain_beam(
+            lambda history, image=image: tables.log_probabilities(image, history),
+            beam_width,
+            max_steps,
+            alpha,
+            num_results,
+        )
+        assert_equal_to_plain(found, image, expected)
+
+
+@pytest.mark.parametrize("num_results", [1, 3])
+def test_width_one_is_greedy_search(num_results):
+    tables = Tables(images=40, vocab_size=5, seed=2)
+    found = tables.search(beam_width=1, max_steps=6, num_results=num_results)
+    greedy = tables.search(search=greedy_search, max_steps=6)
+    assert 0 < greedy.finished.sum() < 40
+    np.testing.assert_array_equal(found.token_ids[:, 0], greedy.token_ids)
+    np.testing.assert_array_equal(found.lengths[:, 0], greedy.lengths)
+    np.testing.assert_array_equal(found.finished[:, 0], greedy.finished)
+    np.testing.assert_allclose(
+        found.log_probabilities[:, 0], greedy.log_probabilities, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_end_counts_only_among_the_best_tokens_of_its_hypothesis():
+    step_fn = chain({4: [0.3, 0.4, 0.2, 0.1], A: [0.5, 0.5, 0.0, 0.0]})
+    assert sequences(search_chain(step_fn, beam_width=1, max_steps=2)) == [(A,)]
+    assert sequences(search_chain(step_fn, beam_width=2, max_steps=2)) == [(), (A,)]
+
+
+def test_completed_hypotheses_leave_their_places_to_live_ones():
+    step_fn = chain(
+        {
+            4: [0.30, 0.30, 0.20, 0.20],
+            A: [0.10, 0.30, 0.30, 0.30],
+            B: [0.10, 0.30, 0.30, 0.30],
+            C: [1.0, 0.0, 0.0, 0.0],
+        }
+    )
+    # With END in the first three and only two live ones, (C,) would never be expanded.
+    assert sequences(search_chain(step_fn, beam_width=3))[:2] == [(), (C,)]
+
+
+@pytest.mark.parametrize("drop_finished", [False, True])
+def test_every_image_gets_its_own_result_in_any_batch(drop_finished):
+    tables = Tables(images=7, vocab_size=6, seed=3)
+    together = tables.search(max_steps=8, drop_finished=drop_finished)
+    assert len(set(together.lengths[:, 0].tolist())) > 2
+    for images in ([0], [6], [1, 2], [5, 3, 4, 0]):
+        apart = tables.search(images, max_steps=8, drop_finished=drop_finished)
+        assert_same(apart, type(together)(*(field[images] for field in together)))
+
+
+@pytest.mark.parametrize("drop_finished", [False, True])
+def test_finished_images_stay_as_they_are_while_others_run(drop_finished):
+    tables = Tables(images=2, vocab_size=5, seed=4)
+    tables.logits[0, :, END] = 9.0
+    tables.logits[1, :, END] = -9.0
+    found = tables.search(max_steps=12, drop_finished=drop_finished)
+    assert sequences(found, 0)[0] == ()
+    alone = tables.search([0], max_steps=12)
+    assert_same(type(found)(*(field[:1] for field in found)), alone)
+
+
+@pytest.mark.parametrize("drop_finished", [False, True])
+def test_nothing_finished_at_the_limit_gives_the_live_hypotheses(drop_finished):
+    others = [0.0, 0.4, 0.3, 0.3]
+    step_fn = chain({4: [0.0, 0.5, 0.3, 0.2], A: [0.0, 0.6, 0.3, 0.1], B: others, C: others})
+    found = search_chain(step_fn, max_steps=2, num_results=5, drop_finished=drop_finished, images=2)
+    expected = [
+        (math.log(0.3), math.log(0.3), (A, A), False),
+        (math.log(0.15), math.log(0.15), (A, B), False),
+        (math.log(0.12), math.log(0.12), (B, A), False),
+    ]
+    assert_equal_to_plain(found, 1, expected)
+
+
+def test_live_hypotheses_never_stand_beside_completed_ones():
+    step_fn = chain({4: [0.1, 0.8, 0.1, 0.0], A: [0.0, 1.0, 0.0, 0.0], B: [0.0, 1.0, 0.0, 0.0]})
+    found = search_chain(step_fn, max_steps=5)
+    assert_equal_to_plain(found, 0, [(math.log(0.1), math.log(0.1), (), True)])
+
+
+def test_ties_go_to_the_lower_id_and_the_better_parent():
+    uniform = {token_id: [0.0, 1 / 3, 1 / 3, 1 / 3] for token_id in (4, A, B, C)}
+    found = search_chain(chain(uniform), max_steps=2, beam_width=2)
+    assert sequences(found) == [(A, A), (A, B)]
+
+
+def test_ties_go_to_the_hypothesis_completed_earlier():
+    step_fn = chain({4: [0.5, 0.5, 0.0, 0.0], A: [1.0, 0.0, 0.0, 0.0]})
+    assert sequences(search_chain(step_fn, beam_width=2)) == [(), (A,)]
+
+
+LONGER_IS_BETTER = {
+    4: [0.5, 0.5, 0.0, 0.0],
+    A: [0.0, 0.0, 0.8, 0.2],
+    B: [0.8, 0.0, 0.0, 0.2],
+    C: [0.1, 0.3, 0.3, 0.3],
+}
+
+
+@pytest.mark.parametrize(
+    ("alpha", "winner", "score"),
+    [
+        (0.0, (), math.log(0.5)),
+        (1.0, (A, B), math.log(0.5 * 0.8 * 0.8) / 3),
+        (0.5, (A, B), math.log(0.5 * 0.8 * 0.8) / math.sqrt(3)),
+    ],
+)
+def test_length_normalisation_counts_end_and_adjusts_the_bound(alpha, winner, score):
+    # After one step the live log(0.5) does not exceed the completed one: a bound without
+    # the adjustment would stop there.
+    found = search_chain(
+        chain(LONGER_IS_BETTER), beam_width=2, num_results=1, length_normalisation=alpha
+    )
+    assert sequences(found) == [winner]
+    np.testing.assert_allclose(found.scores[0, 0], score, rtol=1e-6)
+
+
+def test_stops_when_nothing_live_can_beat_the_worst_kept():
+    table = {4: [0.9, 0.1, 0.0, 0.0], A: [0.9, 0.1, 0.0, 0.0]}
+    for num_results, steps in ((1, 1), (2, 2), (3, 3)):
+        step_fn = chain(table)
+        search_chain(step_fn, num_results=num_results, images=2)
+        assert step_fn.calls == [2, 6, 6][:steps]
+
+
+def test_a_shorter_list_begins_the_longer_one():
+    tables = Tables(images=6, vocab_size=6, seed=5)
+    longest = tables.search(max_steps=8, num_results=10)
+    for num_results in (1, 2, 3):
+        shorter = tables.search(max_steps=8, num_results=num_results)
+        assert_same(shorter, type(longest)(*(field[:, :num_results] for field in longest)))
+
+
+@pytest.mark.parametrize("max_steps", [1, 7])
+def test_xla_gives_the_same(max_steps):
+    tables = Tables(images=5, vocab_size=6, seed=6)
+    for arguments in ({}, {"beam_width": 4, "length_normalisation": 0.7, "num_results": 5}):
+        plain = tables.search(max_steps=max_steps, **arguments)
+        assert_same(tables.search(max_steps=max_steps, jit_compile=True, **arguments), plain)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"length_normalisation": 0.7, "num_results": 5}])
+def test_dropping_finished_images_gives_the_same(arguments):
+    tables = Tables(images=30, vocab_size=6, seed=7)
+    plain = tables.search(max_steps=9, **arguments)
+    assert_same(tables.search(max_steps=9, drop_finished=True, **arguments), plain)
+
+
+def test_dropping_finished_images_takes_them_out_of_the_steps():
+    tables = Tables(images=8, vocab_size=6, seed=7)
+    rows = []
+
+    def step(token_ids, state, context):
+        rows.append(token_ids.shape[0])
+        return Tables.step(tables, token_ids, state, context)
+
+    state = {"node": tf.zeros([8], tf.int32)}
+    beam_search(step, state, tf.constant(tables.logits), start_id=6, end_id=END, drop_finished=True)
+    assert rows[:2] == [8, 24]
+    assert rows == [8, *sorted(rows[1:], reverse=True)]
+    assert rows[-1] < 24
+
+
+@pytest.mark.parametrize("drop_finished", [False, True])
+def test_unknown_batch_size_and_an_empty_batch(drop_finished):
+    tables = Tables(images=4, vocab_size=5, seed=8)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, NODES, 5])])
+    def decode(logits):
+        state = {"node": tf.zeros([tf.shape(logits)[0]], tf.int32)}
+        return beam_search(
+            tables.step, state, logits, start_id=5, end_id=END, drop_finished=drop_finished
+        )
+
+    eager = tables.search(drop_finished=drop_finished)
+    assert_same(as_numpy(decode(tables.logits)), eager)
+    assert as_numpy(decode(tables.logits[:1])).token_ids.shape == (1, 3, 19)
+    assert as_numpy(decode(tables.logits[:0])).token_ids.shape == (0, 3, 19)
+    assert decode.experimental_get_tracing_count() == 1
+    assert decode(tables.logits).token_ids.shape.as_list() == [4, 3, 19]
+
+
+def test_an_empty_batch_under_xla():
+    tables = Tables(images=1, vocab_size=5)
+    assert tables.search([], jit_compile=True).token_ids.shape == (0, 3, 19)
+
+
+def test_saved_model_gives_the_same(tmp_path):
+    tables = Tables(images=4, vocab_size=5, seed=9)
+
+    class Captioner(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, NODES, 5])])
+        def decode(self, logits):
+            state = {"node": tf.zeros([tf.shape(logits)[0]], tf.int32)}
+            found = beam_search(
+                tables.step, state, logits, start_id=5, end_id=END, drop_finished=True
+            )
+            return found._asdict()
+
+    tf.saved_model.save(Captioner(), str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path)).decode(tf.constant(tables.logits))
+    for name, field in tables.search()._asdict().items():
+        np.testing.assert_allclose(loaded[name], field, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_bfloat16_logits_are_summed_in_float32(jit_compile):
+    tables = Tables(images=5, vocab_size=1500, seed=10)
+    rounded = tf.cast(tables.logits, tf.bfloat16)
+    tables.logits = tf.cast(rounded, tf.float32).numpy()
+
+    def step(token_ids, state, context):
+        logits, state = tables.step(token_ids, state, context)
+        return tf.cast(logits, tf.bfloat16), state
+
+    state = {"node": tf.zeros([5], tf.int32)}
+    found = as_numpy(
+        beam_search(
+            step, state, rounded, start_id=1500, end_id=END, max_steps=5, jit_compile=jit_compile
+        )
+    )
+    assert found.scores.dtype == np.float32
+    assert_same(found, tables.search(max_steps=5))
+
+
+def test_a_vocabulary_smaller_than_the_beam():
+    only_end = search_chain(chain({}, vocab_size=1), vocab_size=1, num_results=2)
+    assert_equal_to_plain(only_end, 0, [(0.0, 0.0, (), True)])
+    two = chain({2: [0.25, 0.75], A: [0.25, 0.75]}, vocab_size=2)
+    found = search_chain(two, vocab_size=2, beam_width=4, max_steps=2)
+    expected = [(math.log(p), math.log(p), ids, True) for p, ids in ((0.25, ()), (0.1875, (A,)))]
+    assert_equal_to_plain(found, 0, expected)
+
+
+def test_hypotheses_of_probability_zero_are_not_results():
+    step_fn = chain({4: [0.0, 1.0, 0.0, 0.0], A: [0.0, 0.0, 0.0, 1.0], C: [1.0, 0.0, 0.0, 0.0]})
+    found = search_chain(step_fn, num_results=3)
+    assert_equal_to_plain(found, 0, [(0.0, 0.0, (A, C), True)])
+
+
+def test_a_hypothesis_without_any_possible_token_dies_alone():
+    step_fn = chain({4: [0.0, 0.6, 0.4, 0.0], A: [0.0, 0.0, 0.0, 0.0], B: [1.0, 0.0, 0.0, 0.0]})
+    found = search_chain(step_fn, beam_width=2)
+    assert_equal_to_plain(found, 0, [(math.log(0.4), math.log(0.4), (B,), True)])
+
+
+def test_the_state_may_come_back_as_a_list():
+    table = chain(WIDTHS_DIFFER)
+
+    def step_fn(token_ids, state, context):
+        steps, total = state
+        return table(token_ids, (), ())[0], [steps + 1, total]
+
+    state = (tf.zeros([2], tf.int32), tf.zeros([2, 3], tf.bfloat16))
+    found = beam_search(step_fn, state, (), start_id=4, end_id=END)
+    assert sequences(as_numpy(found), 1)[0] == (C,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"beam_width": 0}, r"`beam_width` .* at least 1\. Received: beam_width=0"),
+        ({"beam_width": 2.0}, r"`beam_width` must be an integer .* Received: beam_width=2\.0"),
+        ({"max_steps": 0}, r"`max_steps` .* at least 1\. Received: max_steps=0"),
+        ({"num_results": 0}, r"`num_results` .* at least 1\. Received: num_results=0"),
+        ({"start_id": -1}, r"`start_id` .* at least 0\. Received: start_id=-1"),
+        ({"end_id": True}, r"`end_id` must be an integer .* Received: end_id=True"),
+        ({"end_id": 4}, r"`end_id` must be one of the outputs.* 4 .*Received: end_id=4"),
+        ({"length_normalisation": -0.5}, r"`length_normalisation` .* Received: .*=-0\.5"),
+        ({"length_normalisation": math.nan}, r"`length_normalisation` .* Received: .*=nan"),
+        (
+            {"drop_finished": True, "jit_compile": True},
+            r"`drop_finished` .* Received: drop_finished=True, jit_compile=True",
+        ),
+    ],
+)
+def test_refuses_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        search_chain(chain(WIDTHS_DIFFER), **arguments)
