@@ -1,0 +1,125 @@
+"""Annotations apart from the pictures: one JSON line an image, in the order of the records."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from os import PathLike
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from semreg_tf.data.atomic_write import read_lines, write_lines
+from semreg_tf.data.records import ANNOTATIONS_DIR
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """All that people said of one image; `tokens` holds each caption's tokens."""
+
+    image_id: str
+    file_name: str
+    captions: tuple[str, ...] = ()
+    tokens: tuple[tuple[str, ...], ...] = ()
+    labels: tuple[str, ...] = ()
+    user_tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def write_annotations(builder: tfds.core.DatasetBuilder) -> None:
+    """Writes `annotations/<split>.jsonl` beside the shards, in one pass that decodes no image.
+
+    Line i of a file is record i of the split, shards in order; so is what `read_annotations`
+    returns, and an epoch of shards read in order needs no join.
+
+    Args:
+      builder: a prepared builder of `semreg_tf.data.records.annotation_features`.
+    """
+    folder = epath.Path(builder.data_dir) / ANNOTATIONS_DIR
+    for split in builder.info.splits:
+        write_lines(folder / f"{split}.jsonl", map(_to_line, _read_records(builder, split)))
+
+
+def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annotation]:
+    """Reads the annotations of a split, in the order of its records.
+
+    Args:
+      builder_dir: the version folder that holds `annotations/`.
+      split: a split's name.
+
+    Returns:
+      One annotation an image.
+
+    Raises:
+      ValueError: the split is unknown or empty, or its file is missing, damaged or not as long
+        as the split.
+    """
+    splits = tfds.builder_from_directory(builder_dir).info.splits
+    if split not in splits:
+        raise ValueError(
+            f"`split` must be one of {', '.join(sorted(splits))}. Received: split={split!r}"
+        )
+    expected = splits[split].num_examples
+    if not expected:
+        raise ValueError(f"`split` must hold images: it is empty. Received: split={split!r}")
+    path = epath.Path(builder_dir) / ANNOTATIONS_DIR / f"{split}.jsonl"
+    if not path.exists():
+        raise ValueError(
+            "`builder_dir` must hold annotations: run the prepare command again, which finishes "
+            f"it. Received: no file {str(path)!r}"
+        )
+    lines = read_lines(path)
+    annotations = [_from_line(line, path, number) for number, line in enumerate(lines, start=1)]
+    if len(annotations) != expected:
+        raise ValueError(
+            f"`builder_dir` must hold one annotation an image: {expected} images of {split!r}. "
+            "Delete the file and run the prepare command again. "
+            f"Received: {len(annotations)} lines in {str(path)!r}"
+        )
+    return annotations
+
+
+def _read_records(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[dict[str, Any]]:
+    wanted = {name: True for name in builder.info.features if name != "image"}
+    dataset = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(wanted),
+        # One shard after the other: the order of the records.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    yield from tfds.as_numpy(dataset)
+
+
+def _to_line(record: dict[str, Any]) -> str:
+    annotation = Annotation(
+        image_id=record["image_id"].decode(),
+        file_name=record["file_name"].decode(),
+        captions=_strings(record["captions"]["text"]),
+        tokens=tuple(tuple(t.split(" ")) for t in _strings(record["captions"]["tokens"])),
+        labels=_strings(record["labels"]),
+        user_tags=_strings(record["user_tags"]),
+        groups=_strings(record["groups"]),
+    )
+    values = asdict(annotation)
+    values["tokens"] = [" ".join(tokens) for tokens in annotation.tokens]
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _from_line(line: str, path: epath.Path, number: int) -> Annotation:
+    try:
+        values = json.loads(line)
+        values["tokens"] = [tokens.split(" ") for tokens in values["tokens"]]
+        for field in ("captions", "labels", "user_tags", "groups"):
+            values[field] = tuple(values[field])
+        values["tokens"] = tuple(map(tuple, values["tokens"]))
+        return Annotation(**values)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            "`builder_dir` must hold whole annotations: delete the file and run the prepare "
+            f"command again. Received: {str(path)!r}, line {number}: {line[:60]!r}"
+        ) from error
+
+
+def _strings(values: Any) -> tuple[str, ...]:
+    return tuple(value.decode() for value in values)

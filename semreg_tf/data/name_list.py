@@ -1,0 +1,136 @@
+"""Names with their training counts, and the text files that hold them."""
+
+import functools
+from dataclasses import dataclass
+from os import PathLike, fspath
+
+import tensorflow as tf
+
+from semreg_tf.data.atomic_write import read_lines, write_lines
+from semreg_tf.data.text import is_punctuation
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class NameList:
+    """Names and how often each occurs in the training split.
+
+    Example:
+      >>> NameList.from_counts({"sky": 3, "boat": 5}).names
+      ('boat', 'sky')
+    """
+
+    names: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.counts):
+            raise ValueError(
+                "`names` and `counts` must be equally long. "
+                f"Received: {len(self.names)} names, {len(self.counts)} counts"
+            )
+        if len(self.index) != len(self.names):
+            twice = next(n for i, n in enumerate(self.names) if self.index[n] != i)
+            raise ValueError(f"`names` must be distinct. Received: {twice!r} twice")
+        bad = next((n for n in self.names if not n or "\n" in n), None)
+        if bad is not None:
+            raise ValueError(f"`names` must be non-empty single lines. Received: {bad!r}")
+
+    @classmethod
+    def from_counts(cls, counts: dict[str, int]) -> "NameList":
+        """Returns the names by falling count; ties are alphabetical."""
+        items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return cls(tuple(name for name, _ in items), tuple(count for _, count in items))
+
+    @functools.cached_property
+    def index(self) -> dict[str, int]:
+        """The place of each name."""
+        return {name: i for i, name in enumerate(self.names)}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def head(self, size: int) -> "NameList":
+        """Returns the first `size` names, or all where there are fewer."""
+        return NameList(self.names[:size], self.counts[:size])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes a header line, then one `name<TAB>count` a line."""
+        write_names(path, "names", self)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "NameList":
+        """Reads what `save` wrote.
+
+        Raises:
+          ValueError: the file is no such list; path and line are named.
+        """
+        return read_names(path, ("names",))[1]
+
+
+def coverage(words: NameList, num_words: int) -> float:
+    """Returns the share of all word occurrences that the most frequent words make up.
+
+    Punctuation counts on neither side (Sec. 5.1; what counts as a word is ours).
+
+    Args:
+      words: all words of the training captions by falling count.
+      num_words: how many of them, from the most frequent on.
+
+    Returns:
+      A share in [0, 1]; 0 where there are no words.
+    """
+    counts = [c for n, c in zip(words.names, words.counts, strict=True) if not is_punctuation(n)]
+    return sum(counts[:num_words]) / sum(counts) if counts else 0.0
+
+
+def write_names(path: str | PathLike[str], kind: str, entries: NameList) -> None:
+    """Writes a header line with the kind, then one `name<TAB>count` a line."""
+    pairs = zip(entries.names, entries.counts, strict=True)
+    lines = [f"semreg_tf {kind} {FORMAT_VERSION}", *(f"{n}\t{c}" for n, c in pairs)]
+    write_lines(path, lines)
+
+
+def read_names(path: str | PathLike[str], kinds: tuple[str, ...]) -> tuple[str, NameList]:
+    """Reads what `write_names` wrote.
+
+    Args:
+      path: the file.
+      kinds: the kinds that are welcome.
+
+    Returns:
+      The kind of the file and its names.
+
+    Raises:
+      ValueError: the file is missing, of another kind or version, or damaged.
+    """
+    if not tf.io.gfile.exists(path):
+        raise ValueError(
+            f"`path` must be a file of {' or '.join(kinds)}: there is none. "
+            f"Received: path={fspath(path)!r}"
+        )
+    header, *lines = read_lines(path) or [""]
+    match header.split(" "):
+        case ["semreg_tf", kind, version] if kind in kinds and version == str(FORMAT_VERSION):
+            pass
+        case _:
+            expected = " or ".join(f"'semreg_tf {kind} {FORMAT_VERSION}'" for kind in kinds)
+            raise ValueError(
+                f"`path` must start with the line {expected}. "
+                f"Received: path={fspath(path)!r}, line 1: {header!r}"
+            )
+    names, counts = [], []
+    for number, line in enumerate(lines, start=2):
+        name, _, count = line.rpartition("\t")
+        if not name or not count.isdecimal():
+            raise ValueError(
+                "`path` must hold a name, a tab and a count on each line. "
+                f"Received: path={fspath(path)!r}, line {number}: {line!r}"
+            )
+        names.append(name)
+        counts.append(int(count))
+    try:
+        return kind, NameList(tuple(names), tuple(counts))
+    except ValueError as error:
+        raise ValueError(f"{error} (path={fspath(path)!r})") from None

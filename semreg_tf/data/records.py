@@ -1,0 +1,167 @@
+"""What a shard's record holds, and the way from a data set's name to its prepared folder."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from semreg_tf.data.text import tokenize
+
+ANNOTATIONS_DIR = "annotations"
+# Written last: a prepared folder without it is unfinished.
+COUNTS_FILE = "dataset_counts.json"
+_INFO_FILE = "dataset_info.json"
+_JPEG_START = b"\xff\xd8\xff"
+
+
+def annotation_features() -> tfds.features.FeaturesDict:
+    """Returns the features of every builder; `tokens` holds tokens joined by one blank."""
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
+            "image_id": tfds.features.Text(),
+            "file_name": tfds.features.Text(),
+            "captions": tfds.features.Sequence(
+                {"text": tfds.features.Text(), "tokens": tfds.features.Text()}
+            ),
+            "labels": tfds.features.Sequence(tfds.features.Text()),
+            "user_tags": tfds.features.Sequence(tfds.features.Text()),
+            "groups": tfds.features.Sequence(tfds.features.Text()),
+        }
+    )
+
+
+def example(
+    *,
+    image: bytes,
+    image_id: str,
+    file_name: str,
+    captions: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    user_tags: Sequence[str] = (),
+    groups: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Returns one record for `annotation_features`; captions are tokenised here, once.
+
+    Args:
+      image: the bytes of a JPEG file, stored as they are.
+      image_id: what joins predictions to references, unique in the data set.
+      file_name: the image's name among the raw files.
+      captions: sentences about the image; blanks around them are dropped.
+      labels: names of the classes to predict, in any order, each once.
+      user_tags: noisy tags of the photo's owner, each once.
+      groups: folder or group names of the photo, each once.
+
+    Raises:
+      ValueError: the image is no JPEG, a caption is empty, or a name is empty or there twice.
+    """
+    if not image.startswith(_JPEG_START):
+        raise ValueError(
+            "`image` must hold the bytes of a JPEG file: encode the picture as one first. "
+            f"Received: image={image[:8]!r}... of image_id={image_id!r}"
+        )
+    texts = [caption.strip() for caption in captions]
+    tokens = [tokenize(text) for text in texts]
+    if not all(tokens):
+        raise ValueError(
+            "`captions` must not be empty strings: leave them out and count them. "
+            f"Received: captions={list(captions)!r} of image_id={image_id!r}"
+        )
+    for field, names in (("labels", labels), ("user_tags", user_tags), ("groups", groups)):
+        if len(set(names)) != len(names) or not all(names):
+            raise ValueError(
+                f"`{field}` must be distinct names, none empty. "
+                f"Received: {field}={list(names)!r} of image_id={image_id!r}"
+            )
+    return {
+        "image": image,
+        "image_id": image_id,
+        "file_name": file_name,
+        "captions": [
+            {"text": text, "tokens": " ".join(words)}
+            for text, words in zip(texts, tokens, strict=True)
+        ],
+        "labels": list(labels),
+        "user_tags": list(user_tags),
+        "groups": list(groups),
+    }
+
+
+def find_builder(
+    data_dir: str | PathLike[str], dataset_name: str
+) -> tfds.core.read_only_builder.ReadOnlyBuilder:
+    """Returns a read-only builder of the newest prepared version of a data set.
+
+    Args:
+      data_dir: the folder given to the prepare command as `--data_dir`.
+      dataset_name: the data set's name, with its variant where there are several
+        (`"coco_captions/karpathy"`).
+
+    Returns:
+      A builder whose `data_dir` holds the shards, `annotations/` and `vocabulary/`.
+
+    Raises:
+      ValueError: the folder is not there, holds nothing prepared or other data sets only,
+        several variants fit, or the preparation was not finished.
+    """
+    root = epath.Path(data_dir)
+    command = f"python -m data_prep.prepare_{dataset_name.split('/')[0]} --data_dir={data_dir}"
+    if not root.is_dir():
+        raise ValueError(
+            f"`data_dir` must be a folder of prepared data: it is not there. Run: {command}. "
+            f"Received: data_dir={str(data_dir)!r}"
+        )
+    folder = root / dataset_name
+    versions = _versions(folder)
+    if not versions:
+        raise ValueError(_why_nothing(root, folder, dataset_name, command))
+    newest = versions[-1]
+    if not (newest / COUNTS_FILE).exists():
+        raise ValueError(
+            f"`data_dir` must hold finished data sets: the preparation of {dataset_name!r} was "
+            f"interrupted. Finish it: {command}. Received: data_dir={str(data_dir)!r}"
+        )
+    return tfds.builder_from_directory(newest)
+
+
+def _versions(folder: epath.Path) -> list[epath.Path]:
+    """Returns the version folders right under `folder`, oldest first."""
+    found = []
+    for path in _folders(folder):
+        if tfds.core.Version.is_valid(path.name) and (path / _INFO_FILE).exists():
+            found.append(path)
+    return sorted(found, key=lambda path: tfds.core.Version(path.name))
+
+
+def _folders(folder: epath.Path) -> list[epath.Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+
+
+def _prepared(root: epath.Path) -> list[str]:
+    """Returns the names, with variants, of all that is prepared under `root`."""
+    names = [path.name for path in _folders(root) if _versions(path)]
+    for path in _folders(root):
+        names += [f"{path.name}/{variant.name}" for variant in _folders(path) if _versions(variant)]
+    return sorted(names)
+
+
+def _why_nothing(root: epath.Path, folder: epath.Path, dataset_name: str, command: str) -> str:
+    received = f"Received: data_dir={str(root)!r}, dataset_name={dataset_name!r}"
+    prepared = _prepared(root)
+    variants = [name for name in prepared if name.startswith(f"{dataset_name}/")]
+    if variants:
+        return (
+            f"`dataset_name` must name the variant of {dataset_name!r}, one of "
+            f"{', '.join(variants)}. {received}"
+        )
+    if any(path.name.startswith("incomplete.") for path in _folders(folder)):
+        return (
+            f"`data_dir` must hold finished data sets: the preparation of {dataset_name!r} was "
+            f"interrupted. Finish it: {command}. {received}"
+        )
+    holds = f"it holds {', '.join(prepared)}" if prepared else "nothing is prepared there"
+    return (
+        f"`data_dir` must hold the data set {dataset_name!r}: {holds}. Run: {command}. {received}"
+    )

@@ -1,0 +1,193 @@
+"""Annotations as ids: label order, word ids, multi-hot vectors, and the input/target shift."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from semreg_tf.config import DataConfig
+from semreg_tf.data.annotations import Annotation
+from semreg_tf.data.vocabulary import NameList, Vocabularies, Vocabulary
+
+LabelOrder = Literal["rare_first", "frequent_first", "alphabetical"]
+
+
+class EncodedAnnotations(NamedTuple):
+    """A split's annotations as flat arrays; row i of `x` is `x[splits[i]:splits[i + 1]]`.
+
+    Attributes:
+      image_ids: object array of strings, (images,).
+      tokens: int32, all sequences' ids one after another, without START and END.
+      token_splits: int64, (sequences + 1,), bounds of the sequences in `tokens`.
+      sequence_splits: int64, (images + 1,), bounds of the images among the sequences.
+      concepts: int32, the ids of each image's concepts, rising.
+      concept_splits: int64, (images + 1,).
+      user_tags: int32, or None without side information.
+      user_tag_splits: int64, (images + 1,), or None.
+      num_cut: captions cut at `max_caption_tokens`.
+      num_unknown: tokens that became UNK.
+      num_without_sequence: images without a caption, or without a label (whose one sequence is
+        empty, so END alone).
+    """
+
+    image_ids: np.ndarray
+    tokens: np.ndarray
+    token_splits: np.ndarray
+    sequence_splits: np.ndarray
+    concepts: np.ndarray
+    concept_splits: np.ndarray
+    user_tags: np.ndarray | None
+    user_tag_splits: np.ndarray | None
+    num_cut: int
+    num_unknown: int
+    num_without_sequence: int
+
+
+def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
+    """Returns the place of each label in a sequence (Sec. 4.1: rare labels first).
+
+    Args:
+      vocabulary: labels with their training counts.
+      order: "rare_first" by rising count, "frequent_first" by falling count, ties by name in
+        both, or "alphabetical".
+
+    Returns:
+      int32 array, (labels,): of two labels, the one with the lower rank comes first.
+
+    Raises:
+      ValueError: the order is unknown.
+    """
+    if order not in get_args(LabelOrder):
+        raise ValueError(
+            f"`order` must be one of {', '.join(get_args(LabelOrder))}. Received: order={order!r}"
+        )
+    sign = {"rare_first": 1, "frequent_first": -1, "alphabetical": 0}[order]
+    keys = [
+        (sign * count, name)
+        for name, count in zip(vocabulary.names, vocabulary.counts, strict=True)
+    ]
+    ranks = np.empty(len(keys), np.int32)
+    ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    return ranks
+
+
+def encode_annotations(
+    annotations: Sequence[Annotation], vocabularies: Vocabularies, data_config: DataConfig
+) -> EncodedAnnotations:
+    """Turns a split's annotations into sequences, concepts and user tags.
+
+    Tags: one sequence an image, its labels in `label_order`. Captions: one sequence a caption,
+    cut at `max_caption_tokens`; a concept is present where any caption of the image holds its
+    word (Sec. 5.1).
+
+    Args:
+      annotations: one an image.
+      vocabularies: the experiment's names.
+      data_config: `task`, `label_order` and `max_caption_tokens` are read.
+
+    Returns:
+      Flat arrays in the order of `annotations`.
+
+    Raises:
+      ValueError: a label is not in the vocabulary.
+    """
+    vocabulary, limit = vocabularies.output, data_config.max_caption_tokens
+    if data_config.task == "captions":
+        per_image = [[vocabulary.encode(tokens) for tokens in a.tokens] for a in annotations]
+        concepts = [
+            _known(vocabularies.concepts, {t for tokens in a.tokens for t in tokens})
+            for a in annotations
+        ]
+        num_without = sum(not sequences for sequences in per_image)
+    else:
+        ranks = label_ranks(vocabulary, data_config.label_order)
+        labels = [vocabulary.encode(a.labels) for a in annotations]
+        per_image = [[ids[np.argsort(ranks[ids])]] for ids in labels]
+        concepts = [_known(vocabularies.concepts, a.labels) for a in annotations]
+        num_without = sum(not len(ids) for ids in labels)
+        limit = len(vocabulary.names)
+    sequences = [ids for image in per_image for ids in image]
+    unknown = vocabulary.unknown_id
+    tokens, token_splits = _flat([ids[:limit] for ids in sequences])
+    concept_ids, concept_splits = _flat(concepts)
+    user_tags, user_tag_splits = None, None
+    if vocabularies.user_tags is not None:
+        tags = [_known(vocabularies.user_tags, a.user_tags) for a in annotations]
+        user_tags, user_tag_splits = _flat(tags)
+    return EncodedAnnotations(
+        image_ids=np.asarray([a.image_id for a in annotations], object),
+        tokens=tokens,
+        token_splits=token_splits,
+        sequence_splits=_splits([len(image) for image in per_image]),
+        concepts=concept_ids,
+        concept_splits=concept_splits,
+        user_tags=user_tags,
+        user_tag_splits=user_tag_splits,
+        num_cut=sum(len(ids) > limit for ids in sequences),
+        num_unknown=0 if unknown is None else int(np.sum(tokens == unknown)),
+        num_without_sequence=num_without,
+    )
+
+
+def multi_hot(ids: np.ndarray, row_splits: np.ndarray, size: int) -> np.ndarray:
+    """Returns 0/1 vectors of flat ids.
+
+    Args:
+      ids: int array, all rows' ids one after another.
+      row_splits: int array, (rows + 1,).
+      size: the length of a vector.
+
+    Returns:
+      float32 array, (rows, size).
+
+    Example:
+      >>> multi_hot(np.array([0, 2, 1]), np.array([0, 2, 2, 3]), 3).tolist()
+      [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    vectors = np.zeros((len(row_splits) - 1, size), np.float32)
+    vectors[np.repeat(np.arange(len(vectors)), np.diff(row_splits)), ids] = 1
+    return vectors
+
+
+def shift(
+    sequences: Sequence[Sequence[int] | np.ndarray], start_id: int, end_id: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pads sequences into a batch; the plain version that the input pipeline is held against.
+
+    Args:
+      sequences: ids without START and END.
+      start_id: put before each input.
+      end_id: put after each target and on every padded position.
+
+    Returns:
+      `input_ids` (batch, time) int32, `target_ids` (batch, time) int32 and `padding_mask`
+      (batch, time) bool, where time is the longest sequence and END.
+
+    Example:
+      >>> inputs, targets, mask = shift([[4, 7], [5]], start_id=9, end_id=8)
+      >>> inputs.tolist(), targets.tolist(), mask.tolist()[1]
+      ([[9, 4, 7], [9, 5, 8]], [[4, 7, 8], [5, 8, 8]], [True, True, False])
+    """
+    shape = len(sequences), max((len(s) for s in sequences), default=0) + 1
+    inputs, targets = np.full(shape, end_id, np.int32), np.full(shape, end_id, np.int32)
+    mask = np.zeros(shape, bool)
+    inputs[:, 0] = start_id
+    for row, ids in enumerate(sequences):
+        inputs[row, 1 : len(ids) + 1] = ids
+        targets[row, : len(ids)] = ids
+        mask[row, : len(ids) + 1] = True
+    return inputs, targets, mask
+
+
+def _known(entries: NameList, names: Sequence[str] | set[str]) -> np.ndarray:
+    index = entries.index
+    return np.asarray(sorted({index[name] for name in names if name in index}), np.int32)
+
+
+def _splits(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+def _flat(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    flat = np.concatenate(rows) if rows else np.zeros(0)
+    return flat.astype(np.int32), _splits([len(row) for row in rows])

@@ -1,0 +1,256 @@
+"""The ids of what a model reads and writes, and its concepts (Sec. 4.1, 5.1).
+
+A data set's folder holds the lists of all its names; a work directory holds the lists cut by its
+config, so weights never travel without them.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Literal, get_args
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.config import DataConfig
+from semreg_tf.data.name_list import NameList, read_names, write_names
+from semreg_tf.data.text import is_punctuation
+
+VOCABULARY_DIR = "vocabulary"
+UNKNOWN = "<unk>"
+# Sec. 5.1: the 1,000 most frequent words, where the config leaves their number open.
+DEFAULT_CAPTION_CONCEPTS = 1_000
+
+Kind = Literal["words", "labels"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The ids of a decoder's tokens.
+
+    Labels: 0 .. n-1, then END, so 81 labels give 82 output rows. Words: 0 .. m-1, then UNK, then
+    END. START comes after all outputs and is input only. There is no padding id: padded
+    positions hold END and a mask tells them.
+
+    Example:
+      >>> words = Vocabulary(NameList(("a", "dog"), (9, 4)), "words")
+      >>> words.encode(["a", "cat"]).tolist(), words.end_id, words.start_id
+      ([0, 2], 3, 4)
+    """
+
+    entries: NameList
+    kind: Kind
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"`kind` must be 'words' or 'labels'. Received: kind={self.kind!r}")
+        if not len(self.entries):
+            raise ValueError("`entries` must hold at least one name. Received: none")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The words or labels, by id."""
+        return self.entries.names
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Their training counts, by id."""
+        return self.entries.counts
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of words outside the vocabulary; labels have none."""
+        return len(self.entries) if self.kind == "words" else None
+
+    @property
+    def end_id(self) -> int:
+        """The id of END, the last output row."""
+        return len(self.entries) + (self.kind == "words")
+
+    @property
+    def size(self) -> int:
+        """The number of output rows."""
+        return self.end_id + 1
+
+    @property
+    def start_id(self) -> int:
+        """The id of START, an input only."""
+        return self.size
+
+    @property
+    def input_size(self) -> int:
+        """The number of rows of the input embedding."""
+        return self.size + 1
+
+    def encode(self, tokens: Iterable[str]) -> np.ndarray:
+        """Returns the ids of words or labels, without START and END.
+
+        Returns:
+          int32 array, (tokens,).
+
+        Raises:
+          ValueError: a label is not in the vocabulary (an unknown word becomes `unknown_id`).
+        """
+        index, unknown = self.entries.index, self.unknown_id
+        ids = [index.get(token, unknown) for token in tokens]
+        if None in ids:
+            raise ValueError(
+                "`tokens` must be labels of the vocabulary. Received: "
+                f"{next(token for token in tokens if token not in index)!r}"
+            )
+        return np.asarray(ids, np.int32)
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> list[str]:
+        """Returns the tokens before the first END or negative id.
+
+        Raises:
+          ValueError: an id is no output of this vocabulary.
+        """
+        tokens = []
+        for token_id in np.asarray(ids).tolist():
+            if token_id < 0 or token_id == self.end_id:
+                break
+            if token_id >= self.size:
+                raise ValueError(f"`ids` must be below {self.size}. Received: {token_id}")
+            tokens.append(UNKNOWN if token_id == self.unknown_id else self.names[token_id])
+        return tokens
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes a header line with the kind, then one `name<TAB>count` a line."""
+        write_names(path, self.kind, self.entries)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "Vocabulary":
+        """Reads what `save` wrote.
+
+        Raises:
+          ValueError: the file is no vocabulary; path and line are named.
+        """
+        kind, entries = read_names(path, get_args(Kind))
+        return cls(entries, kind)
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """All the names of one experiment: outputs, concepts and user tags."""
+
+    output: Vocabulary
+    concepts: NameList
+    user_tags: NameList | None = None
+
+    def save(self, workdir: str | PathLike[str]) -> None:
+        """Writes vocabulary.txt, concepts.txt and, where there are user tags, user_tags.txt."""
+        self.output.save(os.path.join(workdir, "vocabulary.txt"))
+        self.concepts.save(os.path.join(workdir, "concepts.txt"))
+        if self.user_tags is not None:
+            self.user_tags.save(os.path.join(workdir, "user_tags.txt"))
+
+    @classmethod
+    def load(cls, workdir: str | PathLike[str]) -> "Vocabularies":
+        """Reads what `save` wrote.
+
+        Raises:
+          ValueError: a file is missing or damaged.
+        """
+        tags_path = os.path.join(workdir, "user_tags.txt")
+        return cls(
+            Vocabulary.load(os.path.join(workdir, "vocabulary.txt")),
+            NameList.load(os.path.join(workdir, "concepts.txt")),
+            NameList.load(tags_path) if tf.io.gfile.exists(tags_path) else None,
+        )
+
+    @classmethod
+    def from_dataset(
+        cls, builder_dir: str | PathLike[str], data_config: DataConfig
+    ) -> "Vocabularies":
+        """Cuts a prepared data set's lists by the config (Sec. 4.1, 4.2, 5.1).
+
+        The most frequent words that are no punctuation are a captioner's concepts, from among
+        its vocabulary; all labels are a tagger's. Where there are fewer names than the config
+        asks for, all are taken.
+
+        Args:
+          builder_dir: the version folder that holds `vocabulary/`.
+          data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts` and
+            `num_user_tags` are read.
+
+        Raises:
+          ValueError: the data has no captions, labels or user tags though the config needs
+            them, or `num_concepts` cuts a tagger's labels.
+        """
+        folder = os.path.join(builder_dir, VOCABULARY_DIR)
+        if data_config.task == "captions":
+            output, concepts = _caption_names(
+                NameList.load(os.path.join(folder, "words.txt")), data_config
+            )
+        else:
+            output, concepts = _tag_names(
+                NameList.load(os.path.join(folder, "labels.txt")), data_config
+            )
+        tags = None
+        if data_config.num_user_tags:
+            tags = NameList.load(os.path.join(folder, "user_tags.txt"))
+            tags = tags.head(data_config.num_user_tags)
+            if not len(tags):
+                raise ValueError(
+                    "`data.num_user_tags` must be 0 for a data set without user tags. "
+                    f"Received: data.num_user_tags={data_config.num_user_tags}"
+                )
+        return cls(output, concepts, tags)
+
+    def difference(self, other: "Vocabularies") -> str | None:
+        """Says in one line how `other` differs in its names and their order; None: it does not."""
+        if self.output.kind != other.output.kind:
+            return f"output of {self.output.kind} and of {other.output.kind}"
+        pairs = (
+            ("output", self.output.entries, other.output.entries),
+            ("concepts", self.concepts, other.concepts),
+            ("user tags", self.user_tags, other.user_tags),
+        )
+        for title, ours, theirs in pairs:
+            ours_names = ours.names if ours else ()
+            theirs_names = theirs.names if theirs else ()
+            if len(ours_names) != len(theirs_names):
+                return f"{title}: {len(ours_names)} names and {len(theirs_names)}"
+            for i, (name, other_name) in enumerate(zip(ours_names, theirs_names, strict=True)):
+                if name != other_name:
+                    return f"{title}: number {i} is {name!r} and {other_name!r}"
+        return None
+
+
+def _caption_names(words: NameList, data_config: DataConfig) -> tuple[Vocabulary, NameList]:
+    known = {
+        name: count
+        for name, count in zip(words.names, words.counts, strict=True)
+        if count >= data_config.min_word_count
+    }
+    kept = NameList(tuple(known), tuple(known.values()))
+    if data_config.max_vocab_size is not None:
+        kept = kept.head(data_config.max_vocab_size - 2)
+    if not len(kept):
+        raise ValueError(
+            f"`data.task` 'captions' needs words that occur {data_config.min_word_count} times "
+            "in the training captions (`data.min_word_count`). Received: a data set with "
+            f"{len(words)} words, none of them so frequent"
+        )
+    plain = {n: c for n, c in zip(kept.names, kept.counts, strict=True) if not is_punctuation(n)}
+    concepts = NameList(tuple(plain), tuple(plain.values()))
+    return (
+        Vocabulary(kept, "words"),
+        concepts.head(data_config.num_concepts or DEFAULT_CAPTION_CONCEPTS),
+    )
+
+
+def _tag_names(labels: NameList, data_config: DataConfig) -> tuple[Vocabulary, NameList]:
+    if not len(labels):
+        raise ValueError(
+            "`data.task` must be 'captions' for a data set without labels. "
+            "Received: data.task='tags'"
+        )
+    if data_config.num_concepts not in (None, len(labels)):
+        raise ValueError(
+            "`data.num_concepts` must be None for tags: every label is a concept, here "
+            f"{len(labels)}. Received: data.num_concepts={data_config.num_concepts}"
+        )
+    return Vocabulary(labels, "labels"), labels
