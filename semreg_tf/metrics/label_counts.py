@@ -1,0 +1,103 @@
+"""What every tag metric is made of: checked 0/1 arrays, and means of ratios of counts."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def check_indicators(name: str, values: ArrayLike) -> np.ndarray:
+    """Returns labels as a boolean array `(images, classes)`.
+
+    Args:
+      name: the argument's name, for the error.
+      values: 0/1 or booleans `(images, classes)` of any numeric dtype.
+
+    Raises:
+      TypeError: the values are not numbers.
+      ValueError: not two axes, no image or class, or a value other than 0 and 1.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"`{name}` must hold booleans or the numbers 0 and 1. "
+            f"Received: {name} of dtype {array.dtype}"
+        )
+    if array.ndim != 2 or not array.size:
+        raise ValueError(
+            f"`{name}` must have two axes, (images, classes), of at least one each. "
+            f"Received: {name} of shape {array.shape}"
+        )
+    if array.dtype != bool:
+        wrong = (array != 0) & (array != 1)
+        if wrong.any():
+            raise ValueError(
+                f"`{name}` must hold 0 and 1 alone; cut probabilities at a threshold first. "
+                f"Received: {name} with the value {array[wrong][0]}"
+            )
+    return array.astype(bool)
+
+
+def check_same_shape(targets: np.ndarray, name: str, values: ArrayLike) -> np.ndarray:
+    """Returns `values` as an array of the shape of `targets`.
+
+    Raises:
+      ValueError: the shapes differ.
+    """
+    array = np.asarray(values)
+    if array.shape != targets.shape:
+        raise ValueError(
+            f"`{name}` must have the shape of `targets`, (images, classes). "
+            f"Received: {name} of shape {array.shape}, targets of shape {targets.shape}"
+        )
+    return array
+
+
+def check_scores(targets: np.ndarray, name: str, values: ArrayLike) -> np.ndarray:
+    """Returns ranking scores `(images, classes)` as floats.
+
+    Raises:
+      ValueError: the shape is not that of `targets`, or a score is not a number.
+    """
+    array = check_same_shape(targets, name, values)
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    num_wrong = np.count_nonzero(np.isnan(array))
+    if num_wrong:
+        raise ValueError(
+            f"`{name}` must not hold NaN. Received: {name} with {num_wrong} NaN of {array.size}"
+        )
+    return array
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float = 0.0) -> np.ndarray:
+    """Returns `numerator / denominator` (float64), and `undefined` where nothing divides."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    quotient = np.full(shape, undefined, np.float64)
+    return np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator) > 0)
+
+
+def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """Returns F1, which is 0 where both are."""
+    return ratio(2 * np.multiply(precision, recall), np.add(precision, recall))
+
+
+def mean_scores(
+    num_correct: np.ndarray, num_predicted: np.ndarray, num_true: np.ndarray, axis: int = -1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean precision, mean recall and their harmonic mean (Sec. 4.2), over classes or images.
+
+    What predicts nothing has no precision: it counts as 0 and stays in the mean. What has no
+    positive has no recall and is left out of the mean recall (0 if nothing is left).
+
+    Args:
+      num_correct: |y and y_hat| of each class or image along `axis`.
+      num_predicted: |y_hat|, the same shape.
+      num_true: |y|, the same shape or one that broadcasts to it.
+      axis: the classes or the images.
+
+    Returns:
+      Precision, recall and F1, each the shape without `axis`, float64.
+    """
+    num_true = np.broadcast_to(num_true, np.shape(num_correct))
+    precision = ratio(num_correct, num_predicted).mean(axis)
+    recall = ratio(ratio(num_correct, num_true).sum(axis), np.count_nonzero(num_true, axis))
+    return precision, recall, harmonic_mean(precision, recall)

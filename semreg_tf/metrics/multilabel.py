@@ -1,0 +1,319 @@
+"""Tag metrics of Sec. 4.2: C-P, C-R, C-F1 over classes and O-P, O-R, O-F1 over images.
+
+Every score is a fraction in 0..1; only `paper_row` prints percent.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from semreg_tf.metrics.label_counts import (
+    check_indicators,
+    check_same_shape,
+    check_scores,
+    harmonic_mean,
+    mean_scores,
+    ratio,
+)
+
+_IMAGES_AT_ONCE = 8192
+_F1 = ("O-F1", "C-F1", "micro-F1")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassScores:
+    """One class: counts and fractions; NaN where a class without positives has no value."""
+
+    name: str
+    support: int
+    predicted: int
+    correct: int
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class MultilabelMetrics:
+    """All scores of one evaluated split, as fractions in 0..1.
+
+    `class_*` are the paper's C-, `image_*` its O-. `micro_*` and `mean_average_precision` (None
+    without scores) are what later papers report; `num_recalled_classes` is N+, the classes with
+    a recall above 0.
+    """
+
+    class_precision: float
+    class_recall: float
+    class_f1: float
+    image_precision: float
+    image_recall: float
+    image_f1: float
+    micro_precision: float
+    micro_recall: float
+    micro_f1: float
+    mean_average_precision: float | None
+    num_recalled_classes: int
+    num_images: int
+    num_classes: int
+    num_unlabelled_images: int
+    num_empty_predictions: int
+    classes_without_positives: tuple[str, ...]
+    per_class: tuple[ClassScores, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the scores under the paper's names, fit for JSON: None for what is undefined."""
+        return {
+            "C-P": self.class_precision,
+            "C-R": self.class_recall,
+            "C-F1": self.class_f1,
+            "O-P": self.image_precision,
+            "O-R": self.image_recall,
+            "O-F1": self.image_f1,
+            "micro-P": self.micro_precision,
+            "micro-R": self.micro_recall,
+            "micro-F1": self.micro_f1,
+            "mAP": self.mean_average_precision,
+            "N+": self.num_recalled_classes,
+            "num_images": self.num_images,
+            "num_classes": self.num_classes,
+            "num_unlabelled_images": self.num_unlabelled_images,
+            "num_empty_predictions": self.num_empty_predictions,
+            "classes_without_positives": list(self.classes_without_positives),
+            "per_class": [
+                {
+                    key: None if isinstance(value, float) and math.isnan(value) else value
+                    for key, value in dataclasses.asdict(scores).items()
+                }
+                for scores in self.per_class
+            ],
+        }
+
+
+class ImageScores(NamedTuple):
+    """Precision, recall and F1 of each image, `(images,)` float64."""
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+
+
+def multilabel_metrics(
+    targets: ArrayLike,
+    predictions: ArrayLike,
+    scores: ArrayLike | None = None,
+    class_names: Sequence[str] | None = None,
+) -> MultilabelMetrics:
+    """Scores sets of predicted labels (Sec. 4.2).
+
+    For a class or an image, p = |y and y_hat| / |y_hat| and r = |y and y_hat| / |y|. C-P and C-R
+    are means over classes, O-P and O-R means over images, not micro-averages; each F1 is the
+    harmonic mean of the two means, as in all the paper's tables.
+
+    Where the paper is silent, ours: an empty prediction, or a class never predicted, has
+    precision 0 and stays in the mean; a class without positives is listed and left out of C-R
+    and mAP but stays in C-P; an image without labels is counted and left out of O-R but stays
+    in O-P, with precision 0 whatever is predicted.
+
+    Args:
+      targets: 0/1 or booleans `(images, classes)`.
+      predictions: 0/1 or booleans `(images, classes)`.
+      scores: floats `(images, classes)`, higher is more likely; for mAP alone.
+      class_names: a name for each class; "0", "1", ... without.
+
+    Returns:
+      The scores as fractions in 0..1.
+
+    Raises:
+      TypeError: labels that are not numbers.
+      ValueError: wrong shapes, labels other than 0 and 1, NaN scores, wrong class names.
+
+    Example:
+      >>> metrics = multilabel_metrics([[1, 1], [0, 1]], [[1, 0], [0, 1]])
+      >>> metrics.image_precision, metrics.image_recall
+      (1.0, 0.75)
+    """
+    targets, predictions = _check_pair(targets, predictions)
+    names = _check_names(class_names, targets.shape[1])
+    correct = targets & predictions
+    support, predicted, hits = (np.count_nonzero(x, 0) for x in (targets, predictions, correct))
+    labels, guesses, image_hits = (np.count_nonzero(x, 1) for x in (targets, predictions, correct))
+    average_precision = None
+    if scores is not None:
+        average_precision = _average_precision(targets, check_scores(targets, "scores", scores))
+    precision, recall = ratio(hits, predicted), ratio(hits, support, math.nan)
+    f1 = np.where(support > 0, harmonic_mean(precision, ratio(hits, support)), math.nan)
+    over_classes = mean_scores(hits, predicted, support)
+    over_images = mean_scores(image_hits, guesses, labels)
+    micro = mean_scores(*(x.sum(keepdims=True) for x in (hits, predicted, support)))
+    return MultilabelMetrics(
+        *map(float, over_classes + over_images + micro),
+        mean_average_precision=_mean_of_defined(average_precision),
+        num_recalled_classes=int(np.count_nonzero(hits)),
+        num_images=targets.shape[0],
+        num_classes=targets.shape[1],
+        num_unlabelled_images=int(np.count_nonzero(labels == 0)),
+        num_empty_predictions=int(np.count_nonzero(guesses == 0)),
+        classes_without_positives=tuple(names[i] for i in np.flatnonzero(support == 0)),
+        per_class=tuple(
+            ClassScores(
+                name,
+                int(support[i]),
+                int(predicted[i]),
+                int(hits[i]),
+                float(precision[i]),
+                float(recall[i]),
+                float(f1[i]),
+                None if average_precision is None else float(average_precision[i]),
+            )
+            for i, name in enumerate(names)
+        ),
+    )
+
+
+def per_image_scores(targets: ArrayLike, predictions: ArrayLike) -> ImageScores:
+    """Scores each image by itself, to find the best and the worst.
+
+    Args:
+      targets: 0/1 or booleans `(images, classes)`.
+      predictions: 0/1 or booleans `(images, classes)`.
+
+    Returns:
+      Precision (0 for an empty prediction), recall and F1 (both NaN for an image without
+      labels), each `(images,)` float64.
+
+    Raises:
+      TypeError: labels that are not numbers.
+      ValueError: wrong shapes, or labels other than 0 and 1.
+    """
+    targets, predictions = _check_pair(targets, predictions)
+    correct = np.count_nonzero(targets & predictions, 1)
+    labels = np.count_nonzero(targets, 1)
+    precision = ratio(correct, np.count_nonzero(predictions, 1))
+    f1 = harmonic_mean(precision, ratio(correct, labels))
+    return ImageScores(
+        precision, ratio(correct, labels, math.nan), np.where(labels > 0, f1, math.nan)
+    )
+
+
+def best_threshold(
+    targets: ArrayLike,
+    probabilities: ArrayLike,
+    grid: ArrayLike | None = None,
+    metric: Literal["O-F1", "C-F1", "micro-F1"] = "O-F1",
+) -> tuple[float, float]:
+    """Finds the one threshold for all classes that is best on a validation split.
+
+    A label is predicted where `probability >= threshold`. Of equal values the lowest threshold
+    is taken.
+
+    Args:
+      targets: 0/1 or booleans `(images, classes)`.
+      probabilities: floats `(images, classes)`; any scores do, with a grid of their range.
+      grid: thresholds to try, `(thresholds,)`; 0.01, 0.02, ... 0.99 without.
+      metric: which F1 to raise.
+
+    Returns:
+      The threshold and the metric there, a fraction in 0..1.
+
+    Raises:
+      TypeError: labels that are not numbers.
+      ValueError: wrong shapes, NaN, an empty grid, or an unknown metric.
+    """
+    if metric not in _F1:
+        raise ValueError(f"`metric` must be one of {', '.join(_F1)}. Received: metric={metric!r}")
+    targets = check_indicators("targets", targets)
+    probabilities = check_scores(targets, "probabilities", probabilities)
+    grid = np.arange(1, 100) / 100 if grid is None else np.unique(np.asarray(grid, np.float64))
+    if not grid.size or np.isnan(grid).any():
+        raise ValueError(
+            f"`grid` must hold at least one threshold and no NaN. Received: grid={grid.tolist()}"
+        )
+    if metric == "O-F1":
+        f1 = _image_f1(targets, probabilities, grid)
+    else:
+        correct, predicted = _counts_above(targets.T, probabilities.T, grid)
+        support = np.count_nonzero(targets, 0)[:, None]
+        if metric == "micro-F1":
+            counts = (correct, predicted, support)
+            correct, predicted, support = (x.sum(0, keepdims=True) for x in counts)
+        f1 = mean_scores(correct, predicted, support, axis=0)[2]
+    best = int(np.argmax(f1))
+    return float(grid[best]), float(f1[best])
+
+
+def paper_row(metrics: MultilabelMetrics) -> tuple[str, ...]:
+    """Returns C-R, C-P, C-F1, O-R, O-P, O-F1 in percent with two decimals, as in Tables 1, 2."""
+    values = metrics.as_dict()
+    return tuple(f"{100 * values[k]:.2f}" for k in ("C-R", "C-P", "C-F1", "O-R", "O-P", "O-F1"))
+
+
+def _check_pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    targets = check_indicators("targets", targets)
+    predictions = check_indicators("predictions", predictions)
+    return targets, check_same_shape(targets, "predictions", predictions)
+
+
+def _check_names(class_names: Sequence[str] | None, num_classes: int) -> Sequence[str]:
+    if class_names is None:
+        return [str(index) for index in range(num_classes)]
+    if len(class_names) != num_classes or len(set(class_names)) != num_classes:
+        raise ValueError(
+            f"`class_names` must be {num_classes} different names, one a class. Received: "
+            f"{len(class_names)} names, {len(set(class_names))} different"
+        )
+    return class_names
+
+
+def _average_precision(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Average precision of each class `(classes,)`, NaN without positives.
+
+    It is the mean over the positives of the precision of all that score at least as much, so
+    ties are counted together, as in scikit-learn; sorting values alone is faster than ranking.
+    """
+    result = np.full(targets.shape[1], math.nan)
+    for index, (labels, values) in enumerate(zip(targets.T, scores.T, strict=True)):
+        positives = np.sort(values[labels])
+        if positives.size:
+            num_above = values.size - np.searchsorted(np.sort(values), positives)
+            num_correct = positives.size - np.searchsorted(positives, positives)
+            result[index] = np.mean(num_correct / num_above)
+    return result
+
+
+def _mean_of_defined(values: np.ndarray | None) -> float | None:
+    if values is None or np.isnan(values).all():
+        return None
+    return float(np.nanmean(values))
+
+
+def _image_f1(targets: np.ndarray, probabilities: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """O-F1 at each threshold; sums of ratios over blocks of images bound the memory."""
+    precision, recall = np.zeros(grid.size), np.zeros(grid.size)
+    for start in range(0, len(targets), _IMAGES_AT_ONCE):
+        block = slice(start, start + _IMAGES_AT_ONCE)
+        correct, predicted = _counts_above(targets[block], probabilities[block], grid)
+        precision += ratio(correct, predicted).sum(0)
+        recall += ratio(correct, np.count_nonzero(targets[block], 1)[:, None]).sum(0)
+    num_labelled = np.count_nonzero(targets.any(1))
+    return harmonic_mean(precision / len(targets), ratio(recall, num_labelled))
+
+
+def _counts_above(
+    targets: np.ndarray, probabilities: np.ndarray, grid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correct and predicted labels of each row at each threshold, two of `(rows, thresholds)`."""
+    num_rows, num_bins = len(targets), grid.size + 1
+    # A value in bin b reaches the first b thresholds, compared in the values' own precision.
+    cells = np.searchsorted(grid.astype(probabilities.dtype), probabilities, side="right")
+    cells += np.arange(num_rows)[:, None] * num_bins
+
+    def count(chosen: np.ndarray) -> np.ndarray:
+        histogram = np.bincount(chosen, minlength=num_rows * num_bins)
+        return histogram.reshape(num_rows, num_bins)[:, :0:-1].cumsum(1)[:, ::-1]
+
+    return count(cells[targets]), count(cells.ravel())
