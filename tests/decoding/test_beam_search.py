@@ -416,16 +416,25 @@ def test_a_vocabulary_smaller_than_the_beam():
     assert_equal_to_plain(found, 0, expected)
 
 
+def test_fewer_live_hypotheses_than_the_beam_at_the_limit():
+    endless = chain({2: [0.0, 1.0], A: [0.0, 1.0]}, vocab_size=2)
+    found = search_chain(endless, vocab_size=2, max_steps=2)
+    assert_equal_to_plain(found, 0, [(0.0, 0.0, (A, A), False)])
+
+
 def test_hypotheses_of_probability_zero_are_not_results():
     step_fn = chain({4: [0.0, 1.0, 0.0, 0.0], A: [0.0, 0.0, 0.0, 1.0], C: [1.0, 0.0, 0.0, 0.0]})
     found = search_chain(step_fn, num_results=3)
     assert_equal_to_plain(found, 0, [(0.0, 0.0, (A, C), True)])
 
 
-def test_a_hypothesis_without_any_possible_token_dies_alone():
-    step_fn = chain({4: [0.0, 0.6, 0.4, 0.0], A: [0.0, 0.0, 0.0, 0.0], B: [1.0, 0.0, 0.0, 0.0]})
-    found = search_chain(step_fn, beam_width=2)
-    assert_equal_to_plain(found, 0, [(math.log(0.4), math.log(0.4), (B,), True)])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_hypothesis_without_any_possible_token_dies_alone(jit_compile):
+    nothing, end = [0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
+    step_fn = chain({4: [0.0, 0.6, 0.4, 0.0], A: nothing, B: [0.6, 0.0, 0.0, 0.4], C: end})
+    found = search_chain(step_fn, beam_width=2, jit_compile=jit_compile)
+    expected = [(math.log(p), math.log(p), ids, True) for p, ids in ((0.24, (B,)), (0.16, (B, C)))]
+    assert_equal_to_plain(found, 0, expected)
 
 
 def test_the_state_may_come_back_as_a_list():

@@ -1,0 +1,271 @@
+"""Times beam search at caption size: 12,000 words, 512 cells, beam 3.
+
+The baseline decodes image by image as im2txt does: one call of a compiled step for every token,
+the best words picked in NumPy. Against it stand the batched search in float32, under XLA, with
+the output layer in bfloat16, and with finished images dropped. Weights are random. Every caption
+has its length forced on it, so that all ways do the same work whatever the weights are: by
+default all 19 steps, and for `drop_finished` lengths like those of real captions.
+
+    python -m eval.benchmark_decode
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.decoding.beam_search import beam_search
+
+_END_ID = 0
+_NEVER = 10_000
+
+
+class RandomDecoder(tf.Module):
+    """An LSTM decoder with ReLU and random weights, which ends captions where it is told to.
+
+    The output layer reads a clock in place of the last cell: it rules END out before the length
+    in the context is reached, and makes it certain then.
+
+    Attributes:
+        vocab_size: Output words; START is fed as this id.
+    """
+
+    def __init__(self, vocab_size: int, num_cells: int, seed: int = 0):
+        super().__init__()
+        rng = np.random.default_rng(seed)
+
+        def uniform(*shape: int) -> np.ndarray:
+            return rng.uniform(-0.08, 0.08, shape).astype(np.float32)
+
+        bias = np.repeat(np.float32([0, 1, 0, 0]), num_cells)
+        # Scales at which the best word has a probability of some tenths, as in a trained model.
+        embeddings = 12.0 * uniform(vocab_size + 1, num_cells)
+        kernel = uniform(num_cells, 4 * num_cells)
+        output_kernel = 20.0 * uniform(num_cells, vocab_size)
+        output_kernel[-1] = 0.0
+        output_kernel[-1, _END_ID] = 1.0
+        self.vocab_size = vocab_size
+        self._embeddings, self._kernel = tf.Variable(embeddings), tf.Variable(kernel)
+        self._bias = tf.Variable(bias)
+        self._input_table = tf.Variable(embeddings @ kernel + bias)
+        self._recurrent_kernel = tf.Variable(uniform(num_cells, 4 * num_cells))
+        self._output_kernels = {
+            dtype: tf.Variable(tf.cast(output_kernel, dtype)) for dtype in ("float32", "bfloat16")
+        }
+
+    def initial_state(self, batch_size: int, seed: int = 1) -> tuple[tf.Tensor, ...]:
+        """Draw h0; c0 and the clock are zero."""
+        num_cells = self._recurrent_kernel.shape[0]
+        hidden = np.random.default_rng(seed).uniform(0, 1, [batch_size, num_cells])
+        hidden = tf.constant(hidden, tf.float32)
+        return hidden, tf.zeros_like(hidden), tf.zeros([batch_size], tf.int32)
+
+    def step(
+        self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str = "float32"
+    ) -> tuple[tf.Tensor, Any]:
+        """Take the inputs' products with the kernel from a table made once."""
+        return self._advance(tf.gather(self._input_table, token_ids), state, lengths, dtype)
+
+    def plain_step(
+        self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        """Embed the words and multiply, as the baseline does."""
+        inputs = tf.matmul(tf.gather(self._embeddings, token_ids), self._kernel) + self._bias
+        return self._advance(inputs, state, lengths, "float32")
+
+    def _advance(
+        self, inputs: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str
+    ) -> tuple[tf.Tensor, Any]:
+        hidden, cell, steps = state
+        gates = tf.split(inputs + tf.matmul(hidden, self._recurrent_kernel), 4, axis=1)
+        input_gate, forget_gate, output_gate = (
+            tf.sigmoid(gate) for gate in (gates[0], gates[1], gates[3])
+        )
+        cell = forget_gate * cell + input_gate * tf.nn.relu(gates[2])
+        hidden = output_gate * tf.nn.relu(cell)
+        clock = tf.where(steps < lengths, -1e9, 1e9)[:, None]
+        seen = tf.cast(tf.concat([hidden[:, :-1], clock], axis=1), dtype)
+        logits = tf.matmul(seen, self._output_kernels[dtype])
+        return logits, (hidden, cell, steps + 1)
+
+
+def decode_image_by_image(
+    decoder: RandomDecoder, lengths: np.ndarray, beam_width: int, max_steps: int
+) -> np.ndarray:
+    """Decode as im2txt does; same rules as `beam_search`.
+
+    Args:
+        decoder: The model.
+        lengths: `(batch,)` int32, the lengths to force.
+        beam_width: Live hypotheses of an image.
+        max_steps: Most tokens to emit, END included.
+
+    Returns:
+        `(batch, max_steps)` int32, the best caption of every image, padded with -1.
+    """
+    compiled_step = _compiled_softmax_step(decoder)
+    states = [leaf.numpy() for leaf in decoder.initial_state(len(lengths))]
+    token_ids = np.full([len(lengths), max_steps], -1, np.int32)
+    for image, length in enumerate(lengths):
+        state = [leaf[image : image + 1] for leaf in states]
+        live, completed = [(0.0, [])], []
+        for _ in range(max_steps):
+            last_ids = np.int32([words[-1] if words else decoder.vocab_size for _, words in live])
+            forced = np.full(len(live), length, np.int32)
+            probabilities, state = compiled_step(last_ids, tuple(state), forced)
+            extended = list(_extend(live, probabilities.numpy(), beam_width))
+            completed += [(total, words) for total, words, _, word in extended if word == _END_ID]
+            extended = [candidate for candidate in extended if candidate[3] != _END_ID]
+            extended = sorted(extended, key=lambda candidate: -candidate[0])[:beam_width]
+            completed = sorted(completed, key=lambda found: -found[0])[:beam_width]
+            worst = completed[-1][0] if len(completed) == beam_width else -np.inf
+            if not extended or extended[0][0] <= worst:
+                break
+            live = [(total, [*words, word]) for total, words, _, word in extended]
+            parents = [row for _, _, row, _ in extended]
+            state = [leaf.numpy()[parents] for leaf in state]
+        words = (completed or live)[0][1]
+        token_ids[image, : len(words)] = words
+    return token_ids
+
+
+def _extend(
+    live: list, probabilities: np.ndarray, beam_width: int
+) -> Iterator[tuple[float, list[int], int, int]]:
+    """Give (log-probability, words before, row, word) for the best words of every hypothesis."""
+    best = np.argpartition(-probabilities, beam_width, axis=1)[:, : beam_width + 1]
+    for row, (total, words) in enumerate(live):
+        ranked = sorted(best[row], key=lambda word: -probabilities[row, word])
+        for rank, word in enumerate(ranked):
+            probability = probabilities[row, word]
+            if probability > 0.0 and (rank < beam_width or word != _END_ID):
+                yield total + float(np.log(probability)), words, row, int(word)
+
+
+def _compiled_softmax_step(decoder: RandomDecoder) -> Callable:
+    if not hasattr(decoder, "softmax_step"):
+
+        def softmax_step(token_ids: tf.Tensor, state: Any, lengths: tf.Tensor) -> tuple:
+            logits, state = decoder.plain_step(token_ids, state, lengths)
+            return tf.nn.softmax(logits), state
+
+        decoder.softmax_step = tf.function(softmax_step)
+    return decoder.softmax_step
+
+
+def batched_decoder(
+    decoder: RandomDecoder, dtype: str = "float32", **arguments: Any
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a function from lengths `(batch,)` to captions `(batch, max_steps)`."""
+
+    @tf.function
+    def search(state: Any, lengths: tf.Tensor) -> tf.Tensor:
+        return beam_search(
+            lambda *step_arguments: decoder.step(*step_arguments, dtype=dtype),
+            state,
+            lengths,
+            start_id=decoder.vocab_size,
+            end_id=_END_ID,
+            **arguments,
+        ).token_ids[:, 0]
+
+    return lambda lengths: search(decoder.initial_state(len(lengths)), tf.constant(lengths)).numpy()
+
+
+def median_secs(call: Callable[[], Any], repeats: int) -> float:
+    """Time a call that has run before."""
+    secs = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        secs.append(time.perf_counter() - start)
+    return statistics.median(secs)
+
+
+def run(
+    batch_sizes: Sequence[int] = (64,),
+    *,
+    vocab_size: int = 12_000,
+    num_cells: int = 512,
+    beam_width: int = 3,
+    max_steps: int = 19,
+    repeats: int = 5,
+    baseline_repeats: int = 1,
+    report: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Time every way of decoding and report a line for each.
+
+    Args:
+        batch_sizes: Images decoded together.
+        vocab_size: Output words.
+        num_cells: LSTM cells, and size of the word embeddings.
+        beam_width: Live hypotheses of an image.
+        max_steps: Most tokens to emit, END included.
+        repeats: Timed runs of a batched way, of which the median counts.
+        baseline_repeats: The same for the image by image loop, which is slow.
+        report: Receives the lines.
+
+    Returns:
+        One row for every batch size, kind of lengths and way: `part`, `way`, `batch_size`,
+        `lengths`, `captions_per_sec`, `times_baseline` and `same_ids`, the share of captions
+        that equal the baseline's.
+    """
+    decoder = RandomDecoder(vocab_size, num_cells)
+    rules = {"beam_width": beam_width, "max_steps": max_steps}
+    baseline = ("image by image", lambda lengths: decode_image_by_image(decoder, lengths, **rules))
+    float32 = ("batched", batched_decoder(decoder, **rules))
+    xla = ("batched, XLA", batched_decoder(decoder, jit_compile=True, **rules))
+    bfloat16 = ("batched, bfloat16 output", batched_decoder(decoder, "bfloat16", **rules))
+    dropping = ("batched, dropping", batched_decoder(decoder, drop_finished=True, **rules))
+    dropping_bfloat16 = (
+        "batched, dropping, bfloat16 output",
+        batched_decoder(decoder, "bfloat16", drop_finished=True, **rules),
+    )
+    rows = []
+    for batch_size in batch_sizes:
+        rng = np.random.default_rng(batch_size)
+        drawn = np.clip(np.round(rng.normal(10.5, 2.5, batch_size)), 1, max_steps - 1)
+        forced = np.full(batch_size, _NEVER, np.int32)
+        for kind, lengths, ways in (
+            (f"{max_steps} steps", forced, [float32, xla, bfloat16]),
+            ("drawn", drawn.astype(np.int32), [float32, dropping, dropping_bfloat16]),
+        ):
+            reference, baseline_secs = None, 0.0
+            for name, decode in (baseline, *ways):
+                found = decode(lengths)
+                is_baseline = reference is None
+                secs = median_secs(
+                    lambda decode=decode, lengths=lengths: decode(lengths),
+                    baseline_repeats if is_baseline else repeats,
+                )
+                if is_baseline:
+                    reference, baseline_secs = found, secs
+                rows.append(
+                    {
+                        "part": "decode",
+                        "way": name,
+                        "batch_size": batch_size,
+                        "lengths": kind,
+                        "captions_per_sec": batch_size / secs,
+                        "times_baseline": baseline_secs / secs,
+                        "same_ids": float(np.mean(np.all(found == reference, axis=1))),
+                    }
+                )
+                report(format_row(rows[-1]))
+    return rows
+
+
+def format_row(row: dict[str, Any]) -> str:
+    """Give a row of `run` as one line of text."""
+    return (
+        f"{row['part']}  batch {row['batch_size']:<4d} {row['lengths']:<9s} {row['way']:<36s}"
+        f"{row['captions_per_sec']:8.1f} captions/s {row['times_baseline']:6.2f} x"
+        f"  same ids {row['same_ids']:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    run()
