@@ -80,11 +80,10 @@ def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annot
 
 
 def _read_records(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[dict[str, Any]]:
-    wanted = {name: True for name in builder.info.features if name != "image"}
     dataset = builder.as_dataset(
         split=split,
         shuffle_files=False,
-        decoders=tfds.decode.PartialDecoding(wanted),
+        decoders={"image": tfds.decode.SkipDecoding()},
         # One shard after the other: the order of the records.
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     )

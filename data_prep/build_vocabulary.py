@@ -1,0 +1,32 @@
+"""Counts the words, labels, user tags and groups of a prepared data set again.
+
+The prepare commands do this themselves. Run it to count another split than `train`:
+
+  python -m data_prep.build_vocabulary --data_dir=data --dataset=demo --train_split=train
+"""
+
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from data_prep.command_line import plain_errors
+from data_prep.dataset_counts import describe_counts, read_counts, write_counts
+from data_prep.vocabulary_lists import build_vocabulary
+from semreg_tf.data.records import find_builder
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the prepared data.", required=True)
+_DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
+_TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split whose names are counted.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Counts, writes the lists and prints the counts."""
+    with plain_errors():
+        builder_dir = find_builder(_DATA_DIR.value, _DATASET.value).data_dir
+        build_vocabulary(builder_dir, _TRAIN_SPLIT.value)
+        write_counts(builder_dir)
+        print(describe_counts(read_counts(builder_dir) or {}))
+
+
+if __name__ == "__main__":
+    app.run(main)

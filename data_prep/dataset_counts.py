@@ -1,0 +1,98 @@
+"""The counts by which a wrong data set is seen at once: stored, read and printed."""
+
+import json
+import os
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.atomic_write import write_lines
+from semreg_tf.data.name_list import NameList, coverage
+from semreg_tf.data.records import COUNTS_FILE
+from semreg_tf.data.text import is_punctuation
+from semreg_tf.data.vocabulary import VOCABULARY_DIR
+
+FORMAT_VERSION = 1
+_COVERAGE_SIZES = (100, 256, 500, 1_000, 2_000)
+_FREQUENT = 4
+_SHOWN_NAMES = 3
+
+
+def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
+    """Returns a split's totals: images, captions, words without punctuation, labels, user tags."""
+    tokens = [t for a in annotations for caption in a.tokens for t in caption]
+    return {
+        "images": len(annotations),
+        "captions": sum(len(a.captions) for a in annotations),
+        "words": sum(not is_punctuation(token) for token in tokens),
+        "labels": sum(len(a.labels) for a in annotations),
+        "images_with_labels": sum(bool(a.labels) for a in annotations),
+        "user_tags": sum(len(a.user_tags) for a in annotations),
+    }
+
+
+def write_counts(builder_dir: str | PathLike[str]) -> None:
+    """Writes `dataset_counts.json`, by which a prepared folder is known to be finished.
+
+    Args:
+      builder_dir: the version folder, with `annotations/` and `vocabulary/` in it.
+    """
+    info = tfds.builder_from_directory(builder_dir).info
+    folder = os.path.join(builder_dir, VOCABULARY_DIR)
+    words = NameList.load(os.path.join(folder, "words.txt"))
+    labels = NameList.load(os.path.join(folder, "labels.txt"))
+    user_tags = NameList.load(os.path.join(folder, "user_tags.txt"))
+    plain = [w for w in words.names if not is_punctuation(w)]
+    counts = {
+        "format_version": FORMAT_VERSION,
+        "dataset": info.full_name,
+        "splits": {s: count_split(read_annotations(builder_dir, s)) for s in info.splits},
+        "distinct_words": len(plain),
+        f"words_at_least_{_FREQUENT}_times": sum(count >= _FREQUENT for count in words.counts),
+        "coverage": {str(k): coverage(words, k) for k in _COVERAGE_SIZES if k <= len(plain)},
+        "label_counts": dict(zip(labels.names, labels.counts, strict=True)),
+        "distinct_user_tags": len(user_tags),
+        "parameters": info.metadata.get("parameters", {}),
+        "notes": info.metadata.get("notes", {}),
+    }
+    text = json.dumps(counts, indent=2, ensure_ascii=False)
+    write_lines(os.path.join(builder_dir, COUNTS_FILE), text.split("\n"))
+
+
+def read_counts(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
+    """Returns what `write_counts` wrote, or None where a preparation is unfinished."""
+    path = epath.Path(builder_dir) / COUNTS_FILE
+    return json.loads(path.read_bytes()) if path.exists() else None
+
+
+def describe_counts(counts: dict[str, Any]) -> str:
+    """Returns the counts as text: splits, label frequencies, coverage, what was left out."""
+    lines = [counts["dataset"], f"{'split':<12}{'images':>9}{'captions':>10}{'words':>11}"]
+    lines[1] += f"{'labels/image':>14}{'tags/image':>12}"
+    for split, n in counts["splits"].items():
+        images = max(n["images"], 1)
+        lines.append(
+            f"{split:<12}{n['images']:>9,}{n['captions']:>10,}{n['words']:>11,}"
+            f"{n['labels'] / images:>14.2f}{n['user_tags'] / images:>12.2f}"
+        )
+    if counts["distinct_words"]:
+        frequent = counts[f"words_at_least_{_FREQUENT}_times"]
+        lines.append(
+            f"training words: {counts['distinct_words']:,} distinct, punctuation aside; "
+            f"{frequent:,} tokens occur {_FREQUENT} times or more"
+        )
+        shares = [f"{int(k):,}: {share:.1%}" for k, share in counts["coverage"].items()]
+        lines.append(f"occurrences covered by the most frequent words: {', '.join(shares)}")
+    if counts["label_counts"]:
+        images = max(counts["splits"].get("train", {}).get("images", 0), 1)
+        labels = [f"{k} {n:,} ({n / images:.1%})" for k, n in counts["label_counts"].items()]
+        lines.append(f"training labels ({len(labels)}): {', '.join(labels)}")
+    for reason, names in sorted(counts["notes"].items()):
+        shown = ", ".join(names[:_SHOWN_NAMES])
+        more = f", ... (all in {COUNTS_FILE})" if len(names) > _SHOWN_NAMES else ""
+        lines.append(f"{reason}: {len(names):,} ({shown}{more})")
+    return "\n".join(lines)

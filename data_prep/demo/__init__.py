@@ -1,0 +1,1 @@
+"""Drawn scenes: a data set that needs no download."""

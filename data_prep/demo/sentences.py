@@ -1,0 +1,192 @@
+"""Five ways to say what a scene holds: a small grammar that paraphrases, and noisy user tags."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from data_prep.demo.scenes import LABELS, SKY, Scene, Thing
+
+NUM_CAPTIONS = 5
+_PLURALS = {"cactus": "cacti", "fish": "fish", "person": "people"}
+# What another person might write, in captions now and then and in user tags.
+_OTHER_WORDS = {
+    "ball": "toy",
+    "boat": "ship",
+    "car": "vehicle",
+    "dog": "puppy",
+    "flower": "blossom",
+    "house": "cottage",
+    "person": "child",
+    "rocket": "spaceship",
+    "tree": "plant",
+}
+_COUNT_WORDS = {2: "two", 3: "three"}
+_PLACES = {
+    "grass": ("on the grass", "in a green field"),
+    "sea": ("on the sea", "in the blue water"),
+    "night": ("at night", "in the dark"),
+    "snow": ("in the snow", "on a white field"),
+    "desert": ("in the desert", "on the sand"),
+}
+# A lone thing in the sky is not on the ground.
+_PLACES_BELOW = {
+    "grass": ("above the grass", "over a green field"),
+    "sea": ("above the sea", "over the blue water"),
+    "night": ("at night", "in the dark"),
+    "snow": ("above the snow", "over a white field"),
+    "desert": ("above the desert", "over the sand"),
+}
+_EMPTY = {
+    "grass": ("an empty field of green grass", "nothing but grass"),
+    "sea": ("the empty blue sea", "nothing but blue water"),
+    "night": ("an empty dark night", "nothing but a dark sky"),
+    "snow": ("an empty white field of snow", "nothing but snow"),
+    "desert": ("an empty desert of sand", "nothing but sand"),
+}
+_TAG_TOPICS = {
+    "grass": ("summer", "nature", "green"),
+    "sea": ("water", "ocean", "blue"),
+    "night": ("dark", "evening", "sky"),
+    "snow": ("winter", "cold", "white"),
+    "desert": ("sand", "travel", "dry"),
+}
+# fmt: off
+_TAG_NOISE = (
+    "2009", "2010", "art", "beautiful", "camera", "canon", "cute", "drawing",
+    "family", "favourite", "film", "friends", "fun", "holiday", "life", "light",
+    "nikon", "photo", "picture", "square", "sunday", "weekend",
+)
+# fmt: on
+_KEEP_TAG, _OTHER_TAG, _TOPIC_TAG, _WRONG_TAG, _NOISE_TAGS = 0.4, 0.25, 0.35, 0.02, 1.5
+
+
+def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
+    """Returns five sentences; things, colours, counts, relation and background are all said."""
+    ways = _EMPTY_WAYS if not scene.things else _ONE_WAYS if len(scene.things) == 1 else _MANY_WAYS
+    chosen = rng.permutation(np.resize(np.arange(len(ways)), max(NUM_CAPTIONS, len(ways))))
+    # The largest thing is what everyone speaks of first.
+    things = sorted(scene.things, key=lambda t: (-t.scale * t.count, t.label))
+    sentences = []
+    for way in chosen[:NUM_CAPTIONS]:
+        sentence = ways[way](scene, things, rng)
+        sentences.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    return sentences
+
+
+def user_tags(scene: Scene, rng: np.random.Generator) -> list[str]:
+    """Returns tags as a photo's owner gives them: true, missing and beside the point."""
+    tags = set()
+    for label in scene.labels:
+        if rng.random() < _KEEP_TAG:
+            other = label in _OTHER_WORDS and rng.random() < _OTHER_TAG
+            tags.add(_OTHER_WORDS[label] if other else label)
+    topics = _TAG_TOPICS[scene.background]
+    tags.update(topic for topic in topics if rng.random() < _TOPIC_TAG)
+    tags.update(label for label in LABELS if rng.random() < _WRONG_TAG)
+    noise = rng.permutation(len(_TAG_NOISE))[: rng.poisson(_NOISE_TAGS)]
+    tags.update(_TAG_NOISE[i] for i in noise)
+    return sorted(tags)
+
+
+def relation(first: Thing, second: Thing) -> str:
+    """Says where `first` is, seen from `second`."""
+    if first.label in SKY and second.label not in SKY:
+        return "above"
+    if second.label in SKY and first.label not in SKY:
+        return "below"
+    if first.label == "person" and second.label == "boat" and _near(first, second):
+        return "in"
+    if _near(first, second):
+        return "in front of" if first.y > second.y else "behind"
+    return "left of" if first.x < second.x else "right of"
+
+
+def _near(first: Thing, second: Thing) -> bool:
+    return abs(first.x - second.x) < 0.15
+
+
+def _phrase(thing: Thing, rng: np.random.Generator) -> str:
+    """Says count, size, colour and kind, as in "two small red boats"."""
+    noun = thing.label
+    if noun in _OTHER_WORDS and rng.random() < 0.1:
+        noun = _OTHER_WORDS[noun]
+    if thing.count > 1:
+        noun = _PLURALS.get(noun, "children" if noun == "child" else f"{noun}s")
+    words = [noun]
+    if rng.random() < 0.8:
+        words = [noun, "in", thing.colour] if thing.label == "person" else [thing.colour, noun]
+    if thing.size and rng.random() < 0.6:
+        words.insert(0, thing.size)
+    article = "an" if words[0][0] in "aeiou" else "a"
+    return " ".join([_COUNT_WORDS.get(thing.count, article), *words])
+
+
+def _place(scene: Scene, rng: np.random.Generator) -> str:
+    in_sky = all(thing.label in SKY for thing in scene.things)
+    places = _PLACES_BELOW if in_sky else _PLACES
+    return places[scene.background][int(rng.random() < 0.35)]
+
+
+Way = Callable[[Scene, list[Thing], np.random.Generator], str]
+
+
+def _is(thing: Thing) -> str:
+    return "is" if thing.count == 1 else "are"
+
+
+def _related(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    where = relation(things[0], things[1])
+    return f"{_phrase(things[0], rng)} {where} {_phrase(things[1], rng)} {_place(scene, rng)}"
+
+
+def _related_other_way(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return _related(scene, [things[1], things[0]], rng)
+
+
+def _listed(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    names = [_phrase(thing, rng) for thing in things[:3]]
+    return f"{', '.join(names[:-1])} and {names[-1]} {_place(scene, rng)}"
+
+
+def _there_is(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    first, second = _phrase(things[0], rng), _phrase(things[1], rng)
+    return f"there {_is(things[0])} {first} and {second} {_place(scene, rng)}"
+
+
+def _told(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    where = relation(things[0], things[1])
+    first, second = _phrase(things[0], rng), _phrase(things[1], rng)
+    return f"{first} {_is(things[0])} {where} {second} {_place(scene, rng)}"
+
+
+def _with(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return f"{_phrase(things[0], rng)} {_place(scene, rng)} with {_phrase(things[1], rng)}"
+
+
+def _one(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return f"{_phrase(things[0], rng)} {_place(scene, rng)}"
+
+
+def _there_is_one(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return f"there {_is(things[0])} {_phrase(things[0], rng)} {_place(scene, rng)}"
+
+
+def _one_told(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return f"{_phrase(things[0], rng)} {_is(things[0])} {_place(scene, rng)}"
+
+
+def _empty(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return _EMPTY[scene.background][0]
+
+
+def _nothing_but(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return _EMPTY[scene.background][1]
+
+
+def _picture_of_nothing(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+    return f"a picture of {_EMPTY[scene.background][0]}"
+
+
+_MANY_WAYS: tuple[Way, ...] = (_related, _related_other_way, _listed, _there_is, _told, _with)
+_ONE_WAYS: tuple[Way, ...] = (_one, _there_is_one, _one_told)
+_EMPTY_WAYS: tuple[Way, ...] = (_empty, _nothing_but, _picture_of_nothing)

@@ -1,0 +1,86 @@
+"""From a builder to a folder that training reads: shards, annotations, vocabulary, counts.
+
+The steps run in this order, each is whole or absent, and a second start goes on where a killed
+one stopped; `dataset_counts.json` comes last and says that all is there.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from os import PathLike
+
+import tensorflow_datasets as tfds
+from absl import logging
+from etils import epath
+
+from data_prep.annotation_builder import AnnotationBuilder
+from data_prep.dataset_counts import describe_counts, read_counts, write_counts
+from data_prep.vocabulary_lists import build_vocabulary
+from semreg_tf.data.annotations import write_annotations
+
+
+def prepare(builder: AnnotationBuilder, raw_dir: str | PathLike[str] | None = None) -> None:
+    """Prepares a data set and prints its counts; what is there already is not made again.
+
+    Args:
+      builder: the data set's builder; its `data_dir` is where everything goes.
+      raw_dir: the folder of the official files, for builders that read any.
+
+    Raises:
+      ValueError: the raw files cannot be read, the folder holds shards of other parameters, or
+        another preparation of it is running.
+    """
+    with _alone(builder):
+        if not builder.is_prepared():
+            builder.check_raw_files(raw_dir)
+            _remove_interrupted(builder)
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(
+                    manual_dir=raw_dir, try_download_gcs=False
+                )
+            )
+        _check_parameters(builder)
+        if read_counts(builder.data_dir) is None:
+            logging.info("Writing annotations and vocabulary of %s", builder.data_dir)
+            write_annotations(builder)
+            build_vocabulary(builder.data_dir)
+            write_counts(builder.data_dir)
+    print(describe_counts(read_counts(builder.data_dir) or {}))
+    print(f"Prepared in {builder.data_dir}")
+
+
+@contextlib.contextmanager
+def _alone(builder: AnnotationBuilder) -> Iterator[None]:
+    """Holds a lock that ends with the process, so that nobody clears away another's work."""
+    folder = epath.Path(builder.data_dir).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if "://" in os.fspath(folder):
+        yield
+        return
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                "`data_dir` must not be in preparation by another process: wait for it. "
+                f"Received: data_dir={os.fspath(folder)!r}"
+            ) from None
+        yield
+
+
+def _remove_interrupted(builder: AnnotationBuilder) -> None:
+    """Removes the shards that a killed run left unfinished beside the version's folder."""
+    target = epath.Path(builder.data_dir)
+    for path in target.parent.glob(f"incomplete.*_{target.name}"):
+        logging.info("Removing what an interrupted preparation left: %s", path)
+        path.rmtree()
+
+
+def _check_parameters(builder: AnnotationBuilder) -> None:
+    stored = builder.info.metadata["parameters"]
+    if stored != builder.parameters:
+        raise ValueError(
+            f"`data_dir` holds {builder.name!r} prepared with {stored}: choose another folder, or "
+            f"delete {os.fspath(builder.data_dir)!r}. Received: {builder.parameters}"
+        )
