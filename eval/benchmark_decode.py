@@ -9,6 +9,7 @@ default all 19 steps, and for `drop_finished` lengths like those of real caption
     python -m eval.benchmark_decode
 """
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,6 @@ import tensorflow as tf
 from semreg_tf.decoding.beam_search import beam_search
 
 _END_ID = 0
-_NEVER = 10_000
 
 
 class RandomDecoder(tf.Module):
@@ -69,12 +69,14 @@ class RandomDecoder(tf.Module):
         """Take the inputs' products with the kernel from a table made once."""
         return self._advance(tf.gather(self._input_table, token_ids), state, lengths, dtype)
 
+    @tf.function
     def plain_step(
         self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
-        """Embed the words and multiply, as the baseline does."""
+        """Embed the words, multiply and give probabilities: the baseline's compiled step."""
         inputs = tf.matmul(tf.gather(self._embeddings, token_ids), self._kernel) + self._bias
-        return self._advance(inputs, state, lengths, "float32")
+        logits, state = self._advance(inputs, state, lengths, "float32")
+        return tf.nn.softmax(logits), state
 
     def _advance(
         self, inputs: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str
@@ -93,7 +95,7 @@ class RandomDecoder(tf.Module):
 
 
 def decode_image_by_image(
-    decoder: RandomDecoder, lengths: np.ndarray, beam_width: int, max_steps: int
+    decoder: RandomDecoder, lengths: np.ndarray, *, beam_width: int, max_steps: int
 ) -> np.ndarray:
     """Decode as im2txt does; same rules as `beam_search`.
 
@@ -106,7 +108,6 @@ def decode_image_by_image(
     Returns:
         `(batch, max_steps)` int32, the best caption of every image, padded with -1.
     """
-    compiled_step = _compiled_softmax_step(decoder)
     states = [leaf.numpy() for leaf in decoder.initial_state(len(lengths))]
     token_ids = np.full([len(lengths), max_steps], -1, np.int32)
     for image, length in enumerate(lengths):
@@ -115,7 +116,7 @@ def decode_image_by_image(
         for _ in range(max_steps):
             last_ids = np.int32([words[-1] if words else decoder.vocab_size for _, words in live])
             forced = np.full(len(live), length, np.int32)
-            probabilities, state = compiled_step(last_ids, tuple(state), forced)
+            probabilities, state = decoder.plain_step(last_ids, tuple(state), forced)
             extended = list(_extend(live, probabilities.numpy(), beam_width))
             completed += [(total, words) for total, words, _, word in extended if word == _END_ID]
             extended = [candidate for candidate in extended if candidate[3] != _END_ID]
@@ -145,17 +146,6 @@ def _extend(
                 yield total + float(np.log(probability)), words, row, int(word)
 
 
-def _compiled_softmax_step(decoder: RandomDecoder) -> Callable:
-    if not hasattr(decoder, "softmax_step"):
-
-        def softmax_step(token_ids: tf.Tensor, state: Any, lengths: tf.Tensor) -> tuple:
-            logits, state = decoder.plain_step(token_ids, state, lengths)
-            return tf.nn.softmax(logits), state
-
-        decoder.softmax_step = tf.function(softmax_step)
-    return decoder.softmax_step
-
-
 def batched_decoder(
     decoder: RandomDecoder, dtype: str = "float32", **arguments: Any
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -175,14 +165,15 @@ def batched_decoder(
     return lambda lengths: search(decoder.initial_state(len(lengths)), tf.constant(lengths)).numpy()
 
 
-def median_secs(call: Callable[[], Any], repeats: int) -> float:
-    """Time a call that has run before."""
-    secs = []
+def median_secs(calls: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
+    """Time calls that have run before, in turns, so that a busy machine slows all alike."""
+    secs = [[] for _ in calls]
     for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        secs.append(time.perf_counter() - start)
-    return statistics.median(secs)
+        for call, measured in zip(calls, secs, strict=True):
+            start = time.perf_counter()
+            call()
+            measured.append(time.perf_counter() - start)
+    return [statistics.median(measured) for measured in secs]
 
 
 def run(
@@ -192,8 +183,7 @@ def run(
     num_cells: int = 512,
     beam_width: int = 3,
     max_steps: int = 19,
-    repeats: int = 5,
-    baseline_repeats: int = 1,
+    repeats: int = 3,
     report: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """Time every way of decoding and report a line for each.
@@ -204,8 +194,7 @@ def run(
         num_cells: LSTM cells, and size of the word embeddings.
         beam_width: Live hypotheses of an image.
         max_steps: Most tokens to emit, END included.
-        repeats: Timed runs of a batched way, of which the median counts.
-        baseline_repeats: The same for the image by image loop, which is slow.
+        repeats: Timed runs of every way, of which the median counts.
         report: Receives the lines.
 
     Returns:
@@ -214,48 +203,54 @@ def run(
         that equal the baseline's.
     """
     decoder = RandomDecoder(vocab_size, num_cells)
-    rules = {"beam_width": beam_width, "max_steps": max_steps}
-    baseline = ("image by image", lambda lengths: decode_image_by_image(decoder, lengths, **rules))
-    float32 = ("batched", batched_decoder(decoder, **rules))
-    xla = ("batched, XLA", batched_decoder(decoder, jit_compile=True, **rules))
-    bfloat16 = ("batched, bfloat16 output", batched_decoder(decoder, "bfloat16", **rules))
-    dropping = ("batched, dropping", batched_decoder(decoder, drop_finished=True, **rules))
-    dropping_bfloat16 = (
-        "batched, dropping, bfloat16 output",
-        batched_decoder(decoder, "bfloat16", drop_finished=True, **rules),
-    )
+    same_length, drawn_lengths = _ways(decoder, beam_width=beam_width, max_steps=max_steps)
     rows = []
     for batch_size in batch_sizes:
-        rng = np.random.default_rng(batch_size)
-        drawn = np.clip(np.round(rng.normal(10.5, 2.5, batch_size)), 1, max_steps - 1)
-        forced = np.full(batch_size, _NEVER, np.int32)
+        drawn = np.random.default_rng(batch_size).normal(10.5, 2.5, batch_size)
+        drawn = np.clip(np.round(drawn), 1, max_steps - 1).astype(np.int32)
+        endless = np.full(batch_size, max_steps + 1, np.int32)
         for kind, lengths, ways in (
-            (f"{max_steps} steps", forced, [float32, xla, bfloat16]),
-            ("drawn", drawn.astype(np.int32), [float32, dropping, dropping_bfloat16]),
+            (f"{max_steps} steps", endless, same_length),
+            ("drawn", drawn, drawn_lengths),
         ):
-            reference, baseline_secs = None, 0.0
-            for name, decode in (baseline, *ways):
-                found = decode(lengths)
-                is_baseline = reference is None
-                secs = median_secs(
-                    lambda decode=decode, lengths=lengths: decode(lengths),
-                    baseline_repeats if is_baseline else repeats,
-                )
-                if is_baseline:
-                    reference, baseline_secs = found, secs
+            calls = [functools.partial(decode, lengths) for decode in ways.values()]
+            found = [call() for call in calls]
+            secs = median_secs(calls, repeats)
+            for way, token_ids, way_secs in zip(ways, found, secs, strict=True):
                 rows.append(
                     {
                         "part": "decode",
-                        "way": name,
+                        "way": way,
                         "batch_size": batch_size,
                         "lengths": kind,
-                        "captions_per_sec": batch_size / secs,
-                        "times_baseline": baseline_secs / secs,
-                        "same_ids": float(np.mean(np.all(found == reference, axis=1))),
+                        "captions_per_sec": batch_size / way_secs,
+                        "times_baseline": secs[0] / way_secs,
+                        "same_ids": float(np.mean(np.all(token_ids == found[0], axis=1))),
                     }
                 )
                 report(format_row(rows[-1]))
     return rows
+
+
+def _ways(decoder: RandomDecoder, **rules: int) -> tuple[dict[str, Callable], dict[str, Callable]]:
+    """Name the ways to time where all captions are as long, and where lengths differ."""
+    baseline = functools.partial(decode_image_by_image, decoder, **rules)
+    float32 = batched_decoder(decoder, **rules)
+    dropping = {"drop_finished": True, **rules}
+    return (
+        {
+            "image by image": baseline,
+            "batched": float32,
+            "batched, XLA": batched_decoder(decoder, jit_compile=True, **rules),
+            "batched, bfloat16 output": batched_decoder(decoder, "bfloat16", **rules),
+        },
+        {
+            "image by image": baseline,
+            "batched": float32,
+            "batched, dropping": batched_decoder(decoder, **dropping),
+            "batched, dropping, bfloat16 output": batched_decoder(decoder, "bfloat16", **dropping),
+        },
+    )
 
 
 def format_row(row: dict[str, Any]) -> str:
