@@ -1,0 +1,224 @@
+"""Caption metrics of Tables 3 and 4 by the COCO evaluation's own scorers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
+
+from semreg_tf.metrics.java_scorers import (
+    java_is_found,
+    meteor_scores,
+    require_java,
+    tokenize_with_java,
+)
+from semreg_tf.metrics.ptb_tokenizer import ptb_tokenize
+
+ImageId = int | str
+_BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
+_SHOWN = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionMetrics:
+    """Scores of one evaluated split.
+
+    Attributes:
+      scores: BLEU-1 to BLEU-4, METEOR (where it ran), ROUGE-L, CIDEr of the corpus. All lie in
+        0..1 but CIDEr, which lies in 0..10.
+      per_image: for each of these names, the score of each image. ROUGE-L and CIDEr are the means
+        of theirs; BLEU and METEOR are of the corpus and are not.
+      bleu_statistics: `(images, 10)` float64, what BLEU sums over images: matches and n-grams for
+        n = 1..4 (eight columns), the caption's length and the closest reference's length.
+      num_images: images scored.
+      num_missing: images with references alone, left out.
+      num_empty: captions without a token, scored 0.
+      warnings: what a reader of the scores should know, a line each.
+    """
+
+    scores: dict[str, float]
+    per_image: dict[str, dict[ImageId, float]]
+    bleu_statistics: np.ndarray
+    num_images: int
+    num_missing: int
+    num_empty: int
+    warnings: list[str]
+
+
+def caption_metrics(
+    references: Mapping[ImageId, Sequence[str]],
+    hypotheses: Mapping[ImageId, str],
+    *,
+    meteor: Literal["auto"] | bool = "auto",
+    tokenizer: Literal["python", "java"] = "python",
+    allow_missing: bool = False,
+) -> CaptionMetrics:
+    """Scores one caption an image against its references (Sec. 5.2).
+
+    The scorers are pycocoevalcap's: BLEU with the closest reference length over the corpus;
+    ROUGE-L with beta 1.2, the best precision and the best recall taken apart; CIDEr-D with its
+    document frequencies from the references of the images scored; METEOR 1.5.
+
+    Args:
+      references: raw captions of each image, at least one each, as many as there are.
+      hypotheses: a raw caption of each image.
+      meteor: True runs METEOR and needs Java; "auto" runs it where Java is found.
+      tokenizer: "python" needs no Java; "java" is the COCO evaluation's own.
+      allow_missing: scores the images that have a caption and counts the others; without, an
+        image without a caption is refused, since leaving it out would flatter the rest (ours).
+
+    Returns:
+      The scores of the corpus and of each image.
+
+    Raises:
+      TypeError: a caption is not a string.
+      ValueError: a caption of an unknown image, an image without caption or reference, nothing
+        to score, an unknown choice, or Java asked for where there is none.
+
+    Example:
+      >>> references = {1: ["a dog runs", "the dog runs"], 2: ["a red car"]}
+      >>> metrics = caption_metrics(references, {1: "A dog runs.", 2: "A car."}, meteor=False)
+      >>> round(metrics.scores["ROUGE-L"], 3)
+      0.886
+    """
+    _check_choices(meteor, tokenizer)
+    _check_captions(references, hypotheses, allow_missing)
+    image_ids = [image_id for image_id in references if image_id in hypotheses]
+    true, guessed = _tokenize(image_ids, references, hypotheses, tokenizer)
+    empty = [image_id for image_id in image_ids if not guessed[image_id][0]]
+    warnings = _warnings(len(image_ids), len(references) - len(image_ids), len(empty))
+    bleu, values, bleu_statistics = _bleu(true, guessed)
+    scores, per_image = dict(zip(_BLEU, bleu, strict=True)), dict(zip(_BLEU, values, strict=True))
+    if meteor is True or (meteor == "auto" and java_is_found()):
+        scores["METEOR"], per_image["METEOR"] = meteor_scores(true, guessed)
+    elif meteor == "auto":
+        warnings.append("METEOR is left out: it needs Java, which is not on the path")
+    for name, scorer in (("ROUGE-L", Rouge()), ("CIDEr", Cider())):
+        of_images = np.array(scorer.compute_score(true, guessed)[1], np.float64)
+        # The scorers take an empty caption and an empty reference for equal words.
+        of_images[[not guessed[image_id][0] for image_id in image_ids]] = 0.0
+        scores[name], per_image[name] = float(of_images.mean()), of_images.tolist()
+    return CaptionMetrics(
+        scores=scores,
+        per_image={
+            name: dict(zip(image_ids, values, strict=True)) for name, values in per_image.items()
+        },
+        bleu_statistics=bleu_statistics,
+        num_images=len(image_ids),
+        num_missing=len(references) - len(image_ids),
+        num_empty=len(empty),
+        warnings=warnings,
+    )
+
+
+def _check_choices(meteor: object, tokenizer: object) -> None:
+    if meteor not in ("auto", True, False):
+        raise ValueError(f"`meteor` must be 'auto', True or False. Received: meteor={meteor!r}")
+    if tokenizer not in ("python", "java"):
+        raise ValueError(
+            f"`tokenizer` must be 'python' or 'java'. Received: tokenizer={tokenizer!r}"
+        )
+    if meteor is True:
+        require_java("meteor=True")
+    if tokenizer == "java":
+        require_java("tokenizer='java'")
+
+
+def _check_captions(
+    references: Mapping[ImageId, Sequence[str]],
+    hypotheses: Mapping[ImageId, str],
+    allow_missing: bool,
+) -> None:
+    for image_id, captions in references.items():
+        if isinstance(captions, str) or not all(isinstance(text, str) for text in captions):
+            raise TypeError(
+                "`references` must hold a list of strings for each image. "
+                f"Received: references[{image_id!r}]={captions!r}"
+            )
+        if not captions:
+            raise ValueError(
+                "`references` must hold at least one caption for each image. "
+                f"Received: references[{image_id!r}]={captions!r}"
+            )
+    for image_id, caption in hypotheses.items():
+        if not isinstance(caption, str):
+            raise TypeError(
+                "`hypotheses` must hold one string for each image. "
+                f"Received: hypotheses[{image_id!r}]={caption!r}"
+            )
+    unknown = [image_id for image_id in hypotheses if image_id not in references]
+    if unknown:
+        raise ValueError(
+            "`hypotheses` must be of images that have references; ids match in type too. "
+            f"Received: {len(unknown)} unknown images, {_some(unknown)}"
+        )
+    missing = [image_id for image_id in references if image_id not in hypotheses]
+    if missing and not allow_missing:
+        raise ValueError(
+            "`hypotheses` must hold a caption for each image of `references`; pass "
+            "`allow_missing=True` to score the others alone. "
+            f"Received: {len(missing)} images without a caption, {_some(missing)}"
+        )
+    if not hypotheses:
+        raise ValueError("`hypotheses` must hold at least one caption. Received: hypotheses={}")
+
+
+def _some(image_ids: Sequence[ImageId]) -> str:
+    shown = ", ".join(repr(image_id) for image_id in image_ids[:_SHOWN])
+    return shown + (", ..." if len(image_ids) > _SHOWN else "")
+
+
+def _warnings(num_images: int, num_missing: int, num_empty: int) -> list[str]:
+    warnings = []
+    if num_images == 1:
+        warnings.append(
+            "CIDEr means nothing on one image: its weights come from how many images share a "
+            "word, so every weight, and the score, is 0"
+        )
+    if num_missing:
+        warnings.append(f"{num_missing} images have no caption and are left out of every score")
+    if num_empty:
+        warnings.append(f"{num_empty} captions are empty and score 0")
+    return warnings
+
+
+def _tokenize(
+    image_ids: Sequence[ImageId],
+    references: Mapping[ImageId, Sequence[str]],
+    hypotheses: Mapping[ImageId, str],
+    tokenizer: str,
+) -> tuple[dict[ImageId, list[str]], dict[ImageId, list[str]]]:
+    """Returns references and hypotheses in the scorers' form: lists of blank-separated tokens."""
+    captions = [text for i in image_ids for text in (hypotheses[i], *references[i])]
+    if tokenizer == "java":
+        tokens = iter(tokenize_with_java(captions))
+    else:
+        tokens = (" ".join(ptb_tokenize(caption)) for caption in captions)
+    true, guessed = {}, {}
+    for image_id in image_ids:
+        guessed[image_id] = [next(tokens)]
+        true[image_id] = [next(tokens) for _ in references[image_id]]
+    return true, guessed
+
+
+def _bleu(
+    true: Mapping[ImageId, list[str]], guessed: Mapping[ImageId, list[str]]
+) -> tuple[list[float], list[list[float]], np.ndarray]:
+    """BLEU-1..4 of the corpus, of each image, and the statistics `(images, 10)` they sum."""
+    scorer = BleuScorer(n=4)
+    for image_id, captions in true.items():
+        scorer += (guessed[image_id][0], captions)
+    corpus, of_images = scorer.compute_score(option="closest")
+    statistics = [
+        (*test["correct"], *test["guess"], test["testlen"], _closest(test["testlen"], lengths))
+        for test, (lengths, _) in zip(scorer.ctest, scorer.crefs, strict=True)
+    ]
+    return corpus, of_images, np.array(statistics, np.float64)
+
+
+def _closest(length: int, reference_lengths: Sequence[int]) -> int:
+    """The reference length nearest to the caption's; of two as near, the shorter."""
+    return min(reference_lengths, key=lambda other: (abs(other - length), other))
