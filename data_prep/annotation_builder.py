@@ -30,8 +30,8 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     """A builder of `annotation_features` whose subclass only reads the raw annotations.
 
     A subclass gives `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `_split_generators`, which
-    maps split names to `self.records(split, raw_examples)`. What it cannot use it names with
-    `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
+    maps split names to `self._generate_examples(split, raw_examples)`. What it cannot use it
+    names with `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -72,7 +72,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         """Remembers that `name` was left out, or changed, and why."""
         self.info.metadata["notes"].setdefault(reason, []).append(name)
 
-    def records(
+    def _generate_examples(
         self, split: str, raw_examples: Iterable[RawExample]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Reads the pictures and yields keys and records; what has no picture is skipped.

@@ -1,13 +1,20 @@
-"""How the commands of this folder fail: one line that says what and how to mend it."""
+"""How the commands of this folder speak: no chatter, and errors in one line."""
 
 import contextlib
 import sys
 from collections.abc import Iterator
 
+from absl import flags, logging
+
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turns a refused argument into one line on stderr and the exit status 1."""
+    """Turns a refused argument into one line on stderr and the exit status 1.
+
+    Log messages below a warning are held back, unless `--verbosity` was given.
+    """
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
     try:
         yield
     except ValueError as error:

@@ -46,13 +46,14 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
     words = NameList.load(os.path.join(folder, "words.txt"))
     labels = NameList.load(os.path.join(folder, "labels.txt"))
     user_tags = NameList.load(os.path.join(folder, "user_tags.txt"))
-    plain = [w for w in words.names if not is_punctuation(w)]
+    pairs = zip(words.names, words.counts, strict=True)
+    plain = [count for name, count in pairs if not is_punctuation(name)]
     counts = {
         "format_version": FORMAT_VERSION,
         "dataset": info.full_name,
         "splits": {s: count_split(read_annotations(builder_dir, s)) for s in info.splits},
         "distinct_words": len(plain),
-        f"words_at_least_{_FREQUENT}_times": sum(count >= _FREQUENT for count in words.counts),
+        f"words_at_least_{_FREQUENT}_times": sum(count >= _FREQUENT for count in plain),
         "coverage": {str(k): coverage(words, k) for k in _COVERAGE_SIZES if k <= len(plain)},
         "label_counts": dict(zip(labels.names, labels.counts, strict=True)),
         "distinct_user_tags": len(user_tags),
@@ -82,11 +83,12 @@ def describe_counts(counts: dict[str, Any]) -> str:
     if counts["distinct_words"]:
         frequent = counts[f"words_at_least_{_FREQUENT}_times"]
         lines.append(
-            f"training words: {counts['distinct_words']:,} distinct, punctuation aside; "
-            f"{frequent:,} tokens occur {_FREQUENT} times or more"
+            f"training words, punctuation aside: {counts['distinct_words']:,} distinct, "
+            f"{frequent:,} of them occur {_FREQUENT} times or more"
         )
         shares = [f"{int(k):,}: {share:.1%}" for k, share in counts["coverage"].items()]
-        lines.append(f"occurrences covered by the most frequent words: {', '.join(shares)}")
+        if shares:
+            lines.append(f"occurrences covered by the most frequent words: {', '.join(shares)}")
     if counts["label_counts"]:
         images = max(counts["splits"].get("train", {}).get("images", 0), 1)
         labels = [f"{k} {n:,} ({n / images:.1%})" for k, n in counts["label_counts"].items()]

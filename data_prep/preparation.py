@@ -73,7 +73,7 @@ def _remove_interrupted(builder: AnnotationBuilder) -> None:
     """Removes the shards that a killed run left unfinished beside the version's folder."""
     target = epath.Path(builder.data_dir)
     for path in target.parent.glob(f"incomplete.*_{target.name}"):
-        logging.info("Removing what an interrupted preparation left: %s", path)
+        logging.warning("Removing what an interrupted preparation left: %s", path)
         path.rmtree()
 
 

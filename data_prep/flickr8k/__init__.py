@@ -1,0 +1,1 @@
+"""Flickr8k, read from its official files."""

@@ -1,0 +1,91 @@
+"""Flickr8k (Hodosh, Young and Hockenmaier, JAIR 2013) from the official files.
+
+Flickr8k.token.txt             name.jpg#0<TAB>A child in a pink dress ...
+Flickr_8k.trainImages.txt      one name.jpg a line: 6,000
+Flickr_8k.devImages.txt        1,000
+Flickr_8k.testImages.txt       1,000; may be missing, then there is no test split
+Flicker8k_Dataset/             the pictures (the folder is spelt so)
+"""
+
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.raw_files import read_names, read_token_file, require_files
+
+TOKEN_FILE = "Flickr8k.token.txt"
+IMAGE_FOLDER = "Flicker8k_Dataset"
+LIST_FILES = {
+    "train": "Flickr_8k.trainImages.txt",
+    "validation": "Flickr_8k.devImages.txt",
+    "test": "Flickr_8k.testImages.txt",
+}
+_OPTIONAL_SPLIT = "test"
+
+
+class Builder(AnnotationBuilder):
+    """Five captions an image; what cannot be used is skipped and counted."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The official splits."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Unpack Flickr8k_text.zip and Flickr8k_Dataset.zip into one folder, so that it holds "
+        f"{TOKEN_FILE}, {', '.join(LIST_FILES.values())} and {IMAGE_FOLDER}/."
+    )
+
+    def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError that names what is missing; the test list may be."""
+        lists = (name for split, name in LIST_FILES.items() if split != _OPTIONAL_SPLIT)
+        require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists))
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        folder = dl_manager.manual_dir
+        captions = read_token_file(folder / TOKEN_FILE)
+        lists = self._read_lists(folder)
+        listed = {name for names in lists.values() for name in names}
+        for name in captions:
+            if not name.endswith(".jpg"):
+                self.note("name in the token file broken", name)
+            elif name not in listed:
+                self.note("image in no split", name)
+        return {
+            split: self._generate_examples(split, self._raw_examples(folder, names, captions))
+            for split, names in lists.items()
+        }
+
+    def _read_lists(self, folder: epath.Path) -> dict[str, list[str]]:
+        lists: dict[str, list[str]] = {}
+        splits_by_name: dict[str, str] = {}
+        for split, file_name in LIST_FILES.items():
+            if not (folder / file_name).exists():
+                self.note("split left out, no list of it", file_name)
+                continue
+            lists[split] = read_names(folder / file_name)
+            for name in lists[split]:
+                if name in splits_by_name:
+                    raise ValueError(
+                        "`raw_dir` must hold lists without a common image. Received: "
+                        f"{name!r} in {LIST_FILES[splits_by_name[name]]} and {file_name}"
+                    )
+                splits_by_name[name] = split
+        return lists
+
+    def _raw_examples(
+        self, folder: epath.Path, names: list[str], captions: dict[str, tuple[str, ...]]
+    ) -> Iterator[RawExample]:
+        for name in names:
+            if name not in captions:
+                self.note("image without captions", name)
+                continue
+            yield RawExample(
+                image_id=name.removesuffix(".jpg"),
+                path=folder / IMAGE_FOLDER / name,
+                file_name=name,
+                captions=captions[name],
+            )

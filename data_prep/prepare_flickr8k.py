@@ -1,0 +1,28 @@
+"""Reads Flickr8k's official files into shards and prints the counts.
+
+python -m data_prep.prepare_flickr8k --raw_dir=downloads/flickr8k --data_dir=data
+"""
+
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from data_prep.command_line import plain_errors
+from data_prep.flickr8k.flickr8k_dataset_builder import Builder
+from data_prep.preparation import prepare
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the shards go.", required=True)
+_RAW_DIR = flags.DEFINE_string("raw_dir", None, Builder.MANUAL_DOWNLOAD_INSTRUCTIONS, required=True)
+_SHORTER_SIDE = flags.DEFINE_integer(
+    "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Prepares Flickr8k."""
+    with plain_errors():
+        prepare(Builder(data_dir=_DATA_DIR.value, shorter_side=_SHORTER_SIDE.value), _RAW_DIR.value)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,98 @@
+"""Reads the text files that data sets are published as, and says what is wrong with them."""
+
+import re
+from os import PathLike, fspath
+
+from etils import epath
+
+_TOKEN_LINE = re.compile(r"(?P<name>[^\t#]+)#(?P<number>\d+)\t(?P<caption>.*)")
+
+
+def require_files(raw_dir: str | PathLike[str] | None, names: tuple[str, ...]) -> None:
+    """Checks that the folder of the raw files is there and holds what is needed.
+
+    Raises:
+      ValueError: the folder or some of the names are missing; all of them are named.
+    """
+    folder = epath.Path(raw_dir) if raw_dir is not None else None
+    if folder is None or not folder.is_dir():
+        raise ValueError(
+            f"`raw_dir` must be the folder that holds {', '.join(names)}. "
+            f"Received: raw_dir={raw_dir and fspath(raw_dir)!r}"
+        )
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise ValueError(
+            f"`raw_dir` must hold {', '.join(names)}: there is no {', '.join(missing)}. "
+            f"Received: raw_dir={fspath(folder)!r}"
+        )
+
+
+def read_lines(path: str | PathLike[str], encoding: str = "utf-8-sig") -> list[str]:
+    """Returns the lines of a text file without line ends of either kind; empty ones stay.
+
+    Raises:
+      ValueError: the bytes are no text of that encoding.
+    """
+    try:
+        text = epath.Path(path).read_bytes().decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"`raw_dir` must hold text files in {encoding}. "
+            f"Received: {fspath(path)!r}, byte {error.start}: {error.reason}"
+        ) from None
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def read_names(path: str | PathLike[str]) -> list[str]:
+    """Returns the names in a list file, one a line; blanks around them and empty lines go.
+
+    Raises:
+      ValueError: a name is there twice.
+    """
+    names: dict[str, int] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        name = line.strip()
+        if name in names:
+            raise ValueError(
+                f"`raw_dir` must hold lists of distinct names. Received: {fspath(path)!r}, "
+                f"lines {names[name]} and {number}: {name!r}"
+            )
+        if name:
+            names[name] = number
+    return list(names)
+
+
+def read_token_file(path: str | PathLike[str]) -> dict[str, tuple[str, ...]]:
+    r"""Reads captions in the form of Flickr8k and Flickr30k: `name.jpg#n<TAB>caption`.
+
+    Args:
+      path: the token file.
+
+    Returns:
+      Each image's captions by rising number, images in the order of the file.
+
+    Raises:
+      ValueError: a line is not of that form, or an image has two captions of one number.
+    """
+    captions: dict[str, dict[int, str]] = {}
+    for line_number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
+        match = _TOKEN_LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(
+                "`raw_dir` must hold a token file of lines `name.jpg#number<TAB>caption`. "
+                f"Received: {fspath(path)!r}, line {line_number}: {line[:60]!r}"
+            )
+        numbered = captions.setdefault(match["name"].strip(), {})
+        if int(match["number"]) in numbered:
+            raise ValueError(
+                "`raw_dir` must hold a token file with one caption for each number. Received: "
+                f"{fspath(path)!r}, line {line_number}: {match['name']}#{match['number']} again"
+            )
+        numbered[int(match["number"])] = match["caption"]
+    return {name: tuple(text for _, text in sorted(c.items())) for name, c in captions.items()}
