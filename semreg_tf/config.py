@@ -6,7 +6,7 @@ whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and appl
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 FORMAT_VERSION = 1
 
@@ -28,7 +28,7 @@ def _literals(hint: Any) -> tuple[Any, ...] | None:
 class Checked:
     """Base of all configs: checks choices and bounds of every field at construction."""
 
-    __pydantic_config__ = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -91,6 +91,8 @@ class ImageConfig(Checked):
     random_flip: bool = True
     # im2txt: brightness 32/255, saturation and contrast 0.5-1.5, hue 0.032, in two orders.
     color_jitter: bool = False
+    # Views cached of a frozen encoder: 1: the centre; 2: and its mirror image; 10: Caffe's corners.
+    cached_views: Literal[1, 2, 10] = 1
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,8 @@ class UnaryConfig(StageConfig):
 
     # Sec. 5.1: the prediction layer alone first; how long is ours.
     head_only_steps: int = number(0, 0)
+    # Sec. 4.1: the user-tag MLP is pretrained on its own before the two are summed (steps: ours).
+    tag_only_steps: int = number(0, 0)
     # "tags" trains the user-tag MLP alone (Sec. 4.1, pretrained on its own).
     part: Literal["image", "tags", "all"] = "all"
 

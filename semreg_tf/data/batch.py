@@ -2,10 +2,10 @@
 
 | key | shape, dtype | meaning |
 |---|---|---|
-| `image` | (batch, height, width, 3) float32 | normalised as the encoder expects |
+| `image` | (batch, height, width, 3) float32 | as the encoder expects |
 | `concepts` | (batch, num_concepts) float32, 0/1 | ground truth s |
 | `user_tags` | (batch, num_user_tags) float32, 0/1 | only with side information |
-| `features` | (batch, d) or (batch, views, d) float32 | in place of `image`: a frozen encoder's output |
+| `features` | (batch, d) or (batch, views, d) float32 | a frozen encoder's cached output |
 | `neighbour_features` | (batch, neighbours, d) float32 | only where a system asks for it |
 | `input_ids` | (batch, captions, time) int32 | START a1 a2 ... (tags: captions = 1) |
 | `target_ids` | (batch, captions, time) int32 | a1 a2 ... END |

@@ -1,0 +1,340 @@
+"""tf.data batches of the contract, a pure function of (seed, step), so that a run resumes exactly.
+
+Every position of the input is known from the step alone: epochs are permuted by (seed, epoch),
+augmentation by (seed, position of the example). Nothing is to be saved but the step.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from semreg_tf.config import DataConfig, ImageConfig
+from semreg_tf.data import batch, image_ops
+from semreg_tf.data.annotation_tensors import AnnotationTensors
+from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.targets import EncodedAnnotations, encode_annotations
+from semreg_tf.data.vocabulary import Vocabularies
+
+# Images held for shuffling; a split of fewer is shuffled whole.
+SHUFFLE_BUFFER = 4096
+# Batches sorted by length together, so that little of a batch is padding.
+BATCHES_PER_BUCKETING = 64
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a prepared data set, its annotations as ids.
+
+    Attributes:
+      name: the split's name.
+      annotations: as they are on disk, one an image, in record order.
+      encoded: the same as ids.
+      vocabularies: whose ids.
+      shards: paths of the record files, in order.
+      shard_lengths: images in each.
+    """
+
+    name: str
+    annotations: list[Annotation]
+    encoded: EncodedAnnotations
+    vocabularies: Vocabularies
+    shards: tuple[str, ...]
+    shard_lengths: tuple[int, ...]
+
+    @property
+    def num_images(self) -> int:
+        """Number of images."""
+        return len(self.annotations)
+
+    @property
+    def num_sequences(self) -> int:
+        """Number of captions, or of label sequences."""
+        return len(self.encoded.token_splits) - 1
+
+
+def load_split(
+    builder: tfds.core.DatasetBuilder,
+    name: str,
+    vocabularies: Vocabularies,
+    data_config: DataConfig,
+) -> Split:
+    """Reads a split's annotations; no image is touched.
+
+    Raises:
+      ValueError: the split is unknown or empty.
+    """
+    annotations = read_annotations(builder.data_dir, name)
+    if not annotations:
+        raise ValueError(
+            f"`{name}` of {builder.info.name!r} holds no image. Received: split={name!r}"
+        )
+    info = builder.info.splits[name]
+    return Split(
+        name,
+        annotations,
+        encode_annotations(annotations, vocabularies, data_config),
+        vocabularies,
+        tuple(str(path) for path in info.filepaths),
+        tuple(info.shard_lengths),
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a stage or an evaluation reads from a split, and how.
+
+    Attributes:
+      split: the split.
+      keys: keys of the contract; no others are made.
+      image: augmentation and size.
+      image_size: side of the encoder's input in pixels.
+      preprocessing: a mode of `image_ops.normalise`.
+      features: cached features, (images, views, d), where `features` is among the keys.
+      captions_per_image: captions sampled of an image; None: all.
+    """
+
+    split: Split
+    keys: tuple[str, ...]
+    image: ImageConfig = ImageConfig()
+    image_size: int = 96
+    preprocessing: str = "inception"
+    features: np.ndarray | None = None
+    captions_per_image: int | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [k for k in self.keys if k not in batch.ALL_KEYS]
+        if unknown:
+            raise ValueError(
+                f"`keys` must be among {', '.join(batch.ALL_KEYS)}. Received: keys={unknown}"
+            )
+        if batch.FEATURES in self.keys and self.features is None:
+            raise ValueError("`features` must be given where it is a key. Received: features=None")
+        if batch.USER_TAGS in self.keys and self.split.encoded.user_tags is None:
+            raise ValueError(
+                "`keys` may hold 'user_tags' only where the vocabularies have user tags. "
+                f"Received: keys={self.keys}"
+            )
+
+    @property
+    def pairs(self) -> bool:
+        """True for the relational stage: flat pairs, no image and no features."""
+        visual = batch.IMAGE in self.keys or batch.FEATURES in self.keys
+        return batch.INPUT_IDS in self.keys and not visual
+
+
+def steps_per_epoch(inputs: Inputs, batch_size: int) -> int:
+    """Returns the number of full batches in an epoch, at least 1."""
+    examples = inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
+    return max(1, examples // batch_size)
+
+
+def training_batches(
+    inputs: Inputs,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    num_workers: int = 1,
+    worker: int = 0,
+) -> tf.data.Dataset:
+    """Returns endless shuffled batches from `start_step` on.
+
+    Args:
+      inputs: what is read.
+      batch_size: the global batch; a split that is smaller is one batch.
+      seed: with the step, decides everything.
+      start_step: batches already consumed.
+      num_workers: workers that share a batch.
+      worker: which of them this is; it gets every `num_workers`-th example.
+
+    Returns:
+      A dataset of dicts by the contract's names.
+
+    Raises:
+      ValueError: the batch does not divide among the workers.
+    """
+    if batch_size % num_workers:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {num_workers} workers. "
+            f"Received: batch_size={batch_size}"
+        )
+    tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
+    if batch.IMAGE in inputs.keys:
+        return _image_batches(inputs, tensors, batch_size, seed, start_step, num_workers, worker)
+
+    def plan() -> Iterator[tuple[int, np.ndarray]]:
+        for step, indices in _index_plan(inputs, batch_size, seed, start_step):
+            yield step, indices[worker::num_workers]
+
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
+    dataset = tf.data.Dataset.from_generator(plan, output_signature=signature)
+    owner = tf.constant(
+        np.repeat(np.arange(inputs.split.num_images), np.diff(inputs.split.encoded.sequence_splits))
+    )
+
+    def gather(step: tf.Tensor, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        if inputs.pairs:
+            return tensors.pairs(tf.gather(owner, indices), indices, inputs.keys)
+        step_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(step, tf.int32)])
+        made = tensors.images(indices, inputs.keys, inputs.captions_per_image, step_seed)
+        if batch.FEATURES in inputs.keys:
+            made[batch.FEATURES] = _features(inputs.features, indices, step_seed)
+        return made
+
+    return dataset.map(gather, 2, deterministic=True).prefetch(4)
+
+
+def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
+    """Returns every image of the split once, in order; the last batch may be smaller.
+
+    Args:
+      inputs: what is read.
+      batch_size: images a batch.
+
+    Returns:
+      A dataset of dicts by the contract's names; images are centre-cropped, cached features are
+      the centre view.
+    """
+    tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
+    rows = tf.data.Dataset.range(inputs.split.num_images)
+    if batch.IMAGE in inputs.keys:
+        records = tf.data.TFRecordDataset(list(inputs.split.shards))
+        images = records.map(lambda r: _evaluation_image(inputs, r), 2, deterministic=True)
+        dataset = tf.data.Dataset.zip(rows, images).batch(batch_size)
+
+        def gather(indices: tf.Tensor, image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {**tensors.images(indices, inputs.keys), batch.IMAGE: image}
+
+        return dataset.map(gather).prefetch(2)
+
+    def gather_rows(indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        made = tensors.images(indices, inputs.keys)
+        if batch.FEATURES in inputs.keys:
+            made[batch.FEATURES] = _features(inputs.features, indices, None)
+        return made
+
+    return rows.batch(batch_size).map(gather_rows).prefetch(2)
+
+
+def _index_plan(
+    inputs: Inputs, batch_size: int, seed: int, start_step: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    per_epoch = steps_per_epoch(inputs, batch_size)
+    step = start_step
+    while True:
+        epoch, first = divmod(step, per_epoch)
+        generator = np.random.default_rng([seed, epoch])
+        if inputs.pairs:
+            lengths = np.diff(inputs.split.encoded.token_splits)
+            batches = _bucketed(lengths, batch_size, per_epoch, generator)
+        else:
+            order = generator.permutation(inputs.split.num_images)
+            batches = [order[i * batch_size : (i + 1) * batch_size] for i in range(per_epoch)]
+        for indices in batches[first:]:
+            yield step, indices
+            step += 1
+
+
+def _bucketed(
+    lengths: np.ndarray, batch_size: int, num_batches: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Returns batches of like lengths: a permutation, sorted in chunks, the batches shuffled."""
+    order = generator.permutation(len(lengths))[: num_batches * batch_size]
+    chunk = batch_size * BATCHES_PER_BUCKETING
+    batches = []
+    for start in range(0, len(order), chunk):
+        part = order[start : start + chunk]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _image_batches(
+    inputs: Inputs,
+    tensors: AnnotationTensors,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    num_workers: int,
+    worker: int,
+) -> tf.data.Dataset:
+    split = inputs.split
+    batch_size = min(batch_size, split.num_images)
+    per_epoch = steps_per_epoch(inputs, batch_size)
+    first_epoch, skipped = divmod(start_step, per_epoch)
+    offsets = np.concatenate([[0], np.cumsum(split.shard_lengths)[:-1]])
+    shards, offsets = tf.constant(split.shards), tf.constant(offsets, tf.int64)
+
+    def shard_records(shard: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(shard).enumerate(offset)
+
+    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        shuffle_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(split.shards)), shuffle_seed)
+        files = tf.data.Dataset.from_tensor_slices(
+            (tf.gather(shards, order), tf.gather(offsets, order))
+        )
+        buffer = min(SHUFFLE_BUFFER, split.num_images)
+        records = files.flat_map(shard_records).shuffle(buffer, seed=seed * 100_003 + epoch)
+        records = records.take(per_epoch * batch_size)
+        return records.skip(tf.where(epoch == first_epoch, skipped * batch_size, 0))
+
+    epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
+    examples = epochs.flat_map(epoch_records).enumerate(start_step * batch_size)
+    if num_workers > 1:
+        examples = examples.filter(lambda position, _: position % num_workers == worker)
+
+    def decode(position: tf.Tensor, record: tuple) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        row, serialized = record
+        example_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(position, tf.int32)])
+        image = image_ops.decode_for_training(
+            _encoded_image(serialized),
+            inputs.image_size,
+            inputs.image.resize_ratio,
+            inputs.preprocessing,
+            random_crop=inputs.image.random_crop,
+            random_flip=inputs.image.random_flip,
+            color_jitter=inputs.image.color_jitter,
+            seed=example_seed,
+        )
+        return position, row, image
+
+    def gather(positions: tf.Tensor, rows: tf.Tensor, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        step_seed = tf.cast(tf.stack([tf.constant(seed, tf.int64), positions[0]]), tf.int32)
+        made = tensors.images(rows, inputs.keys, inputs.captions_per_image, step_seed)
+        return {**made, batch.IMAGE: images}
+
+    examples = examples.map(decode, tf.data.AUTOTUNE, deterministic=True)
+    return examples.batch(batch_size // num_workers).map(gather).prefetch(4)
+
+
+def _encoded_image(serialized: tf.Tensor) -> tf.Tensor:
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    return tf.io.parse_single_example(serialized, feature)["image"]
+
+
+def _evaluation_image(inputs: Inputs, serialized: tf.Tensor) -> tf.Tensor:
+    return image_ops.decode_for_evaluation(
+        _encoded_image(serialized),
+        inputs.image_size,
+        inputs.image.resize_ratio,
+        inputs.preprocessing,
+    )
+
+
+def _features(features: np.ndarray, rows: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+    """Reads rows of a memory-mapped array; a random view of each with a seed, else the centre."""
+    views, size = features.shape[1:]
+    if seed is None or views == 1:
+        view = tf.zeros_like(rows)
+    else:
+        view = tf.random.stateless_uniform(tf.shape(rows), seed, 0, views, tf.int64)
+
+    def read(rows: np.ndarray, view: np.ndarray) -> np.ndarray:
+        return np.asarray(features[rows, view], np.float32)
+
+    values = tf.numpy_function(read, (rows, view), tf.float32, stateful=False)
+    values.set_shape((None, size))
+    return values

@@ -1,0 +1,63 @@
+"""One door to both searches: a decoding config in, n-best sequences out."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from semreg_tf.config import DecodingConfig
+from semreg_tf.decoding.beam_expansion import BeamResults
+from semreg_tf.decoding.beam_search import beam_search
+from semreg_tf.decoding.greedy import greedy_search
+from semreg_tf.decoding.step_function import StepFunction
+
+
+def search(
+    step_fn: StepFunction,
+    initial_state: Any,
+    context: Any,
+    config: DecodingConfig,
+    *,
+    start_id: int,
+    end_id: int,
+    num_results: int | None = None,
+    drop_finished: bool = False,
+) -> BeamResults:
+    """Decodes as `config.method` says (Sec. 3.3: greedy for tags, beam of three for captions).
+
+    Args:
+      step_fn: the model, see `semreg_tf.decoding.step_function`.
+      initial_state: nested structure of tensors (batch, ...).
+      context: nested structure of tensors (batch, ...), or ().
+      config: the method and its settings.
+      start_id: fed at the first step.
+      end_id: ends a sequence.
+      num_results: sequences an image; None: the beam width. Greedy search gives one.
+      drop_finished: see `beam_search`.
+
+    Returns:
+      A `BeamResults`; of greedy search, with one result an image.
+    """
+    if config.method == "beam":
+        return beam_search(
+            step_fn,
+            initial_state,
+            context,
+            start_id=start_id,
+            end_id=end_id,
+            beam_width=config.beam_width,
+            max_steps=config.max_steps,
+            length_normalisation=config.length_normalisation,
+            num_results=num_results,
+            drop_finished=drop_finished,
+        )
+    found = greedy_search(
+        step_fn,
+        initial_state,
+        context,
+        start_id=start_id,
+        end_id=end_id,
+        max_steps=config.max_steps,
+        block_repeats=config.block_repeats,
+    )
+    one = {name: tf.expand_dims(value, 1) for name, value in found._asdict().items()}
+    return BeamResults(scores=one["log_probabilities"], **one)

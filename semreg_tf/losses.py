@@ -1,0 +1,134 @@
+"""The losses of Sec. 3.2 and of the baselines of Sec. 4.3. Tensors in, one number an image out."""
+
+import tensorflow as tf
+
+
+def sigmoid_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
+    """Lu of eq. (5): binary cross entropy summed over the concepts.
+
+    The equation prints no minus sign; it is a loss.
+
+    Args:
+      logits: (batch, num_concepts).
+      concepts: ground truth s, 0/1, (batch, num_concepts).
+
+    Returns:
+      float32, (batch,).
+    """
+    logits = tf.cast(logits, tf.float32)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(concepts, tf.float32), logits)
+    return tf.reduce_sum(losses, axis=-1)
+
+
+def softmax_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
+    """Cross entropy to the uniform distribution over an image's labels (CNN+Softmax).
+
+    Args:
+      logits: (batch, num_concepts).
+      concepts: 0/1, (batch, num_concepts).
+
+    Returns:
+      float32, (batch,); 0 for an image without labels.
+    """
+    concepts = tf.cast(concepts, tf.float32)
+    targets = tf.math.divide_no_nan(concepts, tf.reduce_sum(concepts, -1, keepdims=True))
+    log_probabilities = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    return -tf.reduce_sum(targets * log_probabilities, axis=-1)
+
+
+def warp_concept_loss(
+    logits: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor, margin: float = 1.0
+) -> tf.Tensor:
+    """Weighted approximate ranking (Gong et al. 2014): sum over positives of L(rank) * hinge.
+
+    For every positive j, negatives are drawn in a random order until one violates the margin at
+    the n-th draw; the rank is estimated as floor(#negatives / n) and weighted by
+    L(r) = 1 + 1/2 + ... + 1/r. No gradient passes the estimate.
+
+    Args:
+      logits: (batch, num_concepts).
+      concepts: 0/1, (batch, num_concepts).
+      seed: int32 (2,), of this step's draws.
+      margin: the hinge's margin.
+
+    Returns:
+      float32, (batch,).
+    """
+    logits = tf.cast(logits, tf.float32)
+    positive = tf.cast(concepts, tf.bool)
+    batch, k = tf.shape(logits)[0], tf.shape(logits)[1]
+    # hinge[b, j, n] of positive j against negative n.
+    hinge = margin - logits[:, :, None] + logits[:, None, :]
+    violates = (hinge > 0) & ~positive[:, None, :]
+    # A random order of the negatives for each positive: positives are put last.
+    order = tf.random.stateless_uniform((batch, k, k), seed)
+    order = tf.where(positive[:, None, :], 2.0, order)
+    first = tf.where(violates, order, 3.0)
+    chosen = tf.argmin(first, axis=-1, output_type=tf.int32)
+    first_key = tf.reduce_min(first, axis=-1, keepdims=True)
+    draws = 1 + tf.reduce_sum(tf.cast(order < first_key, tf.int32), axis=-1)
+    negatives = tf.reduce_sum(tf.cast(~positive, tf.int32), axis=-1, keepdims=True)
+    found = tf.reduce_any(violates, axis=-1) & positive
+    rank = tf.where(found, negatives // tf.maximum(draws, 1), 0)
+    harmonic = tf.concat([[0.0], tf.cumsum(1.0 / tf.cast(tf.range(1, k + 1), tf.float32))], 0)
+    weight = tf.stop_gradient(tf.gather(harmonic, rank))
+    loss = tf.gather(tf.maximum(hinge, 0.0), chosen, batch_dims=2)
+    return tf.reduce_sum(tf.where(found, weight * loss, 0.0), axis=-1)
+
+
+def concept_loss(kind: str, logits: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Returns the loss that `ConceptConfig.loss` names, (batch,) float32; `seed` is for WARP."""
+    if kind == "sigmoid":
+        return sigmoid_concept_loss(logits, concepts)
+    if kind == "softmax":
+        return softmax_concept_loss(logits, concepts)
+    return warp_concept_loss(logits, concepts, seed)
+
+
+def sequence_weights(padding_mask: tf.Tensor) -> tf.Tensor:
+    """Weights that make a weighted sum over captions the mean over an image's captions.
+
+    Args:
+      padding_mask: (batch, captions, time) bool; a caption without a target is missing and
+        weighs nothing.
+
+    Returns:
+      float32, (batch, captions).
+    """
+    present = tf.cast(tf.reduce_any(padding_mask, axis=-1), tf.float32)
+    return tf.math.divide_no_nan(present, tf.reduce_sum(present, axis=-1, keepdims=True))
+
+
+def packed_sequence_loss(
+    logits: tf.Tensor, rows: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Lr (Sec. 3.3): negative log likelihood summed over time, meaned over an image's captions.
+
+    Args:
+      logits: of the real targets alone, (tokens, vocab_size), in the order of
+        `tf.where(padding_mask)`.
+      rows: each token's row among batch * captions, (tokens,).
+      target_ids: (batch, captions, time) int32.
+      padding_mask: (batch, captions, time) bool.
+
+    Returns:
+      Lr an image, (batch,) float32, and the sum of the negative log likelihoods of all tokens,
+      a float32 scalar, for the per-word mean.
+    """
+    targets = tf.boolean_mask(target_ids, padding_mask)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, tf.cast(logits, tf.float32))
+    shape = tf.shape(padding_mask)
+    sums = tf.math.unsorted_segment_sum(losses, rows, shape[0] * shape[1])
+    sums = tf.reshape(sums, shape[:2])
+    loss = tf.reduce_sum(sums * sequence_weights(padding_mask), axis=-1)
+    return loss, tf.reduce_sum(losses)
+
+
+def joint_loss(
+    unary: tf.Tensor,
+    relational: tf.Tensor,
+    unary_weight: float = 1.0,
+    relational_weight: float = 1.0,
+) -> tf.Tensor:
+    """L = Lu + Lr (eq. 4), unweighted by default; each (batch,), the mean over the batch out."""
+    return tf.reduce_mean(unary_weight * unary + relational_weight * relational)

@@ -1,0 +1,153 @@
+"""An experiment's models, put together: encoder, concept head, decoder, and the whole of them."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from semreg_tf.config import Config
+from semreg_tf.models.concept_head import build_concept_head
+from semreg_tf.models.decoder import Decoder
+from semreg_tf.models.encoder import build_encoder
+
+# What an optimiser, a clipping threshold and a stage's freezing speak of.
+GROUPS = ("encoder", "image_head", "tag_model", "decoder")
+
+
+class Annotator:
+    """The functional models of one experiment; all share their weights.
+
+    Attributes:
+      encoder: image -> features, spatial_features; None where features are given.
+      head: features (and user tags) -> concept logits and probabilities.
+      decoder: the relational model, or None for the CNN rows.
+      config: the experiment.
+
+    Args:
+      config: the experiment.
+      num_concepts: number of concepts k.
+      vocab_size: output rows of the decoder.
+      feature_size: given, no encoder is built and `features` of this width are read.
+
+    Example:
+      >>> annotator = Annotator(config, num_concepts=20, vocab_size=21)
+      >>> annotator.model.summary()
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        num_concepts: int,
+        vocab_size: int,
+        feature_size: int | None = None,
+    ) -> None:
+        self.config = config
+        self.encoder = None
+        if feature_size is None:
+            self.encoder = build_encoder(config.encoder, config.image.size)
+            feature_size = self.encoder.output["features"].shape[-1]
+        self.feature_size = feature_size
+        self.num_concepts, self.vocab_size = num_concepts, vocab_size
+        self.head, self.tag_model = build_concept_head(config, feature_size, num_concepts)
+        self.decoder = None
+        if config.decoder is not None:
+            self.decoder = Decoder(config.decoder, config.conditionings, vocab_size, name="decoder")
+            self.decoder.build(
+                {"features": (None, feature_size), "concept_probabilities": (None, num_concepts)}
+            )
+
+    def encode(
+        self,
+        inputs: dict[str, tf.Tensor],
+        training: bool = False,
+        update_batch_norm: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Runs encoder and head.
+
+        Args:
+          inputs: `image` (batch, height, width, 3), or `features` (batch, d) in its place, and
+            `user_tags` (batch, num_user_tags) with side information.
+          training: whether the features' dropout is on.
+          update_batch_norm: whether batch normalisation uses and moves on batch statistics.
+
+        Returns:
+          `features` (batch, d), `concept_logits` and `concept_probabilities`
+          (batch, num_concepts), and, where images were read, `spatial_features`
+          (batch, cells, d).
+        """
+        encoded = {}
+        if "features" in inputs:
+            features = inputs["features"]
+        else:
+            encoded = self.encoder({"image": inputs["image"]}, training=update_batch_norm)
+            features = encoded["features"]
+        head_inputs = {"features": features}
+        if self.tag_model is not None:
+            head_inputs["user_tags"] = inputs["user_tags"]
+        return {**encoded, **self.head(head_inputs, training=training)}
+
+    def search_start(
+        self, encoder_outputs: dict[str, tf.Tensor]
+    ) -> tuple[Callable, tuple[tf.Tensor, ...], tuple[dict[str, tf.Tensor], ...]]:
+        """Returns what a search reads: the step function, the first state and the context.
+
+        Args:
+          encoder_outputs: of `encode`, or `concept_probabilities` alone.
+        """
+        context = self.decoder.prepare(encoder_outputs)
+        table = self.decoder.input_table()
+
+        def step(token_ids: tf.Tensor, state: tuple, own: tuple) -> tuple[tf.Tensor, tuple]:
+            return self.decoder.step(token_ids, state, own, table)
+
+        rows = tf.shape(next(iter(encoder_outputs.values())))[0]
+        return step, self.decoder.initial_state(context, rows), context
+
+    @property
+    def model(self) -> keras.Model:
+        """The whole annotator as one functional model, inputs and outputs by the contract's names."""
+        inputs = {"user_tags": self.head.input["user_tags"]} if self.tag_model else {}
+        if self.encoder is None:
+            inputs["features"] = features = keras.Input((self.feature_size,), name="features")
+        else:
+            inputs["image"] = keras.Input(self.encoder.input["image"].shape[1:], name="image")
+            features = self.encoder({"image": inputs["image"]})["features"]
+        outputs = self.head(
+            {**inputs, "features": features} if self.tag_model else {"features": features}
+        )
+        outputs = dict(outputs)
+        if self.decoder is not None:
+            inputs["input_ids"] = keras.Input((None, None), dtype="int32", name="input_ids")
+            outputs["token_logits"] = self.decoder(
+                {k: outputs[k] for k in ("features", "concept_probabilities")},
+                inputs["input_ids"],
+            )
+        return keras.Model(inputs, outputs, name="annotator")
+
+    def variables(self, group: str) -> list[keras.Variable]:
+        """Returns the trainable variables of one of `GROUPS`, empty where there is no such part."""
+        if group == "encoder":
+            frozen = self.encoder is None or not self.config.encoder.trainable
+            return [] if frozen else list(self.encoder.trainable_variables)
+        if group == "decoder":
+            return [] if self.decoder is None else list(self.decoder.trainable_variables)
+        tag_variables = [] if self.tag_model is None else list(self.tag_model.trainable_variables)
+        if group == "tag_model":
+            return tag_variables
+        ids = {id(v) for v in tag_variables}
+        return [v for v in self.head.trainable_variables if id(v) not in ids]
+
+    def all_variables(self) -> dict[str, keras.Variable]:
+        """Returns every variable by a stable name, seed generators and statistics included."""
+        named = {}
+        for part, model in (("encoder", self.encoder), ("head", self.head)):
+            if model is not None:
+                named.update(_numbered(part, model.variables))
+        if self.decoder is not None:
+            named.update(_numbered("decoder", self.decoder.variables))
+        return named
+
+
+def _numbered(part: str, variables: list[keras.Variable]) -> dict[str, keras.Variable]:
+    # Keras numbers layers of one kind across a process, so the position is the name.
+    return {f"{part}/{i:03d}/{v.name}": v for i, v in enumerate(variables)}

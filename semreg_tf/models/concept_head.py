@@ -1,0 +1,42 @@
+"""The prediction layer on the CNN's features: the semantic concepts s_hat (Sec. 3.2)."""
+
+import keras
+
+from semreg_tf.config import Config
+from semreg_tf.models.side_information import build_tag_model, fuse
+
+
+def build_concept_head(
+    config: Config, feature_size: int, num_concepts: int
+) -> tuple[keras.Model, keras.Model | None]:
+    """Builds features (and user tags) -> concept logits and probabilities.
+
+    Args:
+      config: the experiment; `concepts`, `encoder.feature_dropout` and `data.num_user_tags`.
+      feature_size: width of the encoder's features.
+      num_concepts: number of concepts k.
+
+    Returns:
+      The head, from `features` (batch, feature_size) and, with side information, `user_tags`
+      (batch, num_user_tags), to `features` (after dropout), `concept_logits` and
+      `concept_probabilities` (batch, num_concepts) float32, and with side information
+      `image_logits` and `tag_logits`; and the tag model inside it, or None.
+    """
+    features = keras.Input((feature_size,), name="features")
+    inputs, outputs = {"features": features}, {}
+    dropped = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")(features)
+    outputs["features"] = dropped
+    image_logits = keras.layers.Dense(num_concepts, dtype="float32", name="image_logits")(dropped)
+    tag_model = None
+    if config.data.num_user_tags:
+        tag_model = build_tag_model(config.concepts, config.data.num_user_tags, num_concepts)
+        inputs["user_tags"] = keras.Input((config.data.num_user_tags,), name="user_tags")
+        tag_logits = tag_model({"user_tags": inputs["user_tags"]})["tag_logits"]
+        logits, probabilities = fuse(config.concepts, image_logits, tag_logits)
+        outputs |= {"image_logits": image_logits, "tag_logits": tag_logits}
+    elif config.concepts.loss == "softmax":
+        logits, probabilities = image_logits, keras.ops.softmax(image_logits)
+    else:
+        logits, probabilities = image_logits, keras.ops.sigmoid(image_logits)
+    outputs |= {"concept_logits": logits, "concept_probabilities": probabilities}
+    return keras.Model(inputs, outputs, name="concept_head"), tag_model

@@ -1,0 +1,288 @@
+"""The relational model (eq. 3): words in, scores of the next word out, conditioned on an image."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from semreg_tf.config import ConditioningConfig, DecoderConfig
+from semreg_tf.models import recurrence
+from semreg_tf.models.cells import State, build_cell, uniform_initializer
+from semreg_tf.models.conditioning import Conditioning, build_conditioning
+
+DecoderContext = tuple[dict[str, tf.Tensor], ...]
+
+
+@keras.saving.register_keras_serializable("semreg_tf")
+class Decoder(keras.layers.Layer):
+    """x_t = E a_{t-1}; h_t = cell(x_t, state); y_t = softmax(W h_t + b) (eq. 3).
+
+    It offers `initial_state`, `step` and `unroll`; `prepare` makes the context they read. The
+    embedding has one row more than there are outputs: START, which is input only.
+
+    Args:
+      config: the decoder's fields.
+      conditionings: how the image reaches it, applied in this order.
+      vocab_size: number of output rows.
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig | dict,
+        conditionings: tuple[ConditioningConfig | dict, ...],
+        vocab_size: int,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = DecoderConfig(**config) if isinstance(config, dict) else config
+        self.conditioning_configs = tuple(
+            ConditioningConfig(**c) if isinstance(c, dict) else c for c in conditionings
+        )
+        self.vocab_size = vocab_size
+        self.cell = build_cell(self.config)
+        self.conditionings: list[Conditioning] = [
+            build_conditioning(
+                c,
+                self.config.word_embedding,
+                self.cell.state_sizes,
+                self.config.initializer_range,
+                i,
+            )
+            for i, c in enumerate(self.conditioning_configs)
+        ]
+        self.input_dropout = keras.layers.Dropout(self.config.input_dropout)
+        self.output_dropout = keras.layers.Dropout(self.config.output_dropout)
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "config": dataclasses.asdict(self.config),
+            "conditionings": [dataclasses.asdict(c) for c in self.conditioning_configs],
+            "vocab_size": self.vocab_size,
+        }
+
+    def build(
+        self, encoder_outputs_shape: dict[str, tuple], input_ids_shape: tuple | None = None
+    ) -> None:
+        """Creates every weight from the shapes of the encoder's outputs.
+
+        Raises:
+          ValueError: the output is tied but its width is not the word embedding's.
+        """
+        initializer = uniform_initializer(self.config.initializer_range, "uniform")
+        self.embedding = self.add_weight(
+            name="word_embedding",
+            shape=(self.vocab_size + 1, self.config.word_embedding),
+            initializer=initializer,
+        )
+        self.cell.build((None, self.config.word_embedding))
+        width = self.cell.state_sizes[0]
+        for conditioning in self.conditionings:
+            conditioning.build(encoder_outputs_shape)
+            width = conditioning.output_size(width)
+        if self.config.tie_output and width != self.config.word_embedding:
+            raise ValueError(
+                f"`tie_output` needs a word embedding as wide as the scores' input, {width}. "
+                f"Received: word_embedding={self.config.word_embedding}"
+            )
+        if not self.config.tie_output:
+            self.output_layer = keras.layers.Dense(
+                self.vocab_size,
+                kernel_initializer=uniform_initializer(self.config.initializer_range),
+                name="output",
+                dtype=self.dtype_policy,
+            )
+            self.output_layer.build((None, width))
+        self.built = True
+
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor]) -> DecoderContext:
+        """Projects what the image gives once, for every caption and step.
+
+        Args:
+          encoder_outputs: `features` (batch, d), `concept_probabilities` (batch, num_concepts);
+            those that the conditionings read.
+
+        Returns:
+          One dict of tensors a conditioning, the batch first.
+        """
+        table = tf.cast(self.embedding, self.compute_dtype)
+        return tuple(c.prepare(encoder_outputs, table) for c in self.conditionings)
+
+    def initial_state(self, context: DecoderContext, rows: tf.Tensor | None = None) -> State:
+        """Returns the cell's first state, each (rows, units): zeros where nothing sets it."""
+        for conditioning, own in zip(self.conditionings, context, strict=True):
+            state = conditioning.initial_state(own, self.cell)
+            if state is not None:
+                return state
+        if rows is None:
+            rows = tf.shape(tf.nest.flatten(context)[0])[0]
+        return self.cell.zero_state(rows)
+
+    def step(
+        self,
+        token_ids: tf.Tensor,
+        state: State,
+        context: DecoderContext,
+        input_table: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, State]:
+        """One step of eq. (3) without dropout, the function that search calls.
+
+        Args:
+          token_ids: the last words, START first, (rows,) int32.
+          state: the cell's state, each (rows, units).
+          context: what `prepare` gave, repeated to rows.
+          input_table: `input_table()`, where there is one.
+
+        Returns:
+          Logits (rows, vocab_size) and the new state.
+        """
+        words = tf.gather(tf.cast(self.embedding, self.compute_dtype), token_ids)
+        if input_table is not None:
+            projected = tf.gather(input_table, token_ids)
+        else:
+            inputs = words
+            for conditioning, own in zip(self.conditionings, context, strict=True):
+                inputs = conditioning.step_input(own, inputs, state)
+            projected = self.cell.project_input(inputs)
+        hidden, state = self.cell.step(projected, state)
+        return self.logits(hidden, words, context), state
+
+    def input_table(self) -> tf.Tensor | None:
+        """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
+        if self._input_depends_on_image():
+            return None
+        return self.cell.project_input(tf.cast(self.embedding, self.compute_dtype))
+
+    def unroll(
+        self,
+        input_ids: tf.Tensor,
+        state: State,
+        context: DecoderContext,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Runs the cell over whole sequences with teacher forcing.
+
+        Args:
+          input_ids: START a1 a2 ..., (rows, time) int32.
+          state: the first state, each (rows, units).
+          context: what `prepare` gave, repeated to rows.
+          training: whether dropout is on.
+
+        Returns:
+          The cell's outputs (rows, time, units), after dropout, and the word embeddings
+          (rows, time, e).
+        """
+        words = tf.gather(tf.cast(self.embedding, self.compute_dtype), input_ids)
+        inputs = words
+        if self._input_depends_on_image():
+            inputs = self._inputs_with_image(words, context)
+        inputs = self.input_dropout(inputs, training=training)
+        hidden, _ = recurrence.unroll(self.cell, self.cell.project_input(inputs), state)
+        return self.output_dropout(hidden, training=training), words
+
+    def logits(self, hidden: tf.Tensor, words: tf.Tensor, context: DecoderContext) -> tf.Tensor:
+        """Scores the next word.
+
+        Args:
+          hidden: the cell's outputs, (rows, units).
+          words: the word embeddings that went in, (rows, e).
+          context: what `prepare` gave, indexed to these rows.
+
+        Returns:
+          Logits, (rows, vocab_size).
+        """
+        for conditioning, own in zip(self.conditionings, context, strict=True):
+            hidden = conditioning.step_output(own, words, hidden)
+        if self.config.tie_output:
+            table = tf.cast(self.embedding[: self.vocab_size], self.compute_dtype)
+            return tf.linalg.matmul(hidden, table, transpose_b=True)
+        return self.output_layer(hidden)
+
+    def packed_logits(
+        self,
+        encoder_outputs: dict[str, tf.Tensor],
+        input_ids: tf.Tensor,
+        padding_mask: tf.Tensor,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Scores the real targets alone: padding costs no output row.
+
+        Args:
+          encoder_outputs: as for `prepare`.
+          input_ids: (batch, captions, time) int32.
+          padding_mask: (batch, captions, time) bool.
+          training: whether dropout is on.
+
+        Returns:
+          Logits (tokens, vocab_size), in the order of `tf.where(padding_mask)`, and each
+          token's row among batch * captions, (tokens,) int32.
+        """
+        hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
+        time = tf.shape(input_ids)[2]
+        positions = tf.cast(tf.where(tf.reshape(padding_mask, (-1,)))[:, 0], tf.int32)
+        rows = positions // time
+        own = tf.nest.map_structure(lambda x: tf.gather(x, rows), context)
+        hidden = tf.gather(tf.reshape(hidden, (-1, hidden.shape[-1])), positions)
+        words = tf.gather(tf.reshape(words, (-1, words.shape[-1])), positions)
+        return self.logits(hidden, words, own), rows
+
+    def call(
+        self,
+        encoder_outputs: dict[str, tf.Tensor],
+        input_ids: tf.Tensor,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Scores every position, padding included.
+
+        Args:
+          encoder_outputs: as for `prepare`.
+          input_ids: (batch, captions, time) int32.
+          training: whether dropout is on.
+
+        Returns:
+          Token logits, (batch, captions, time, vocab_size).
+        """
+        hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
+        shape = tf.shape(input_ids)
+        own = tf.nest.map_structure(lambda x: tf.repeat(x, shape[2], axis=0), context)
+        logits = self.logits(
+            tf.reshape(hidden, (-1, hidden.shape[-1])),
+            tf.reshape(words, (-1, words.shape[-1])),
+            own,
+        )
+        return tf.reshape(logits, tf.concat([shape, [self.vocab_size]], 0))
+
+    def compute_output_shape(
+        self, encoder_outputs_shape: dict[str, tuple], input_ids_shape: tuple
+    ) -> tuple:
+        """Returns (batch, captions, time, vocab_size)."""
+        return (*input_ids_shape, self.vocab_size)
+
+    def _unroll_captions(
+        self, encoder_outputs: dict[str, tf.Tensor], input_ids: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, DecoderContext]:
+        captions, time = tf.shape(input_ids)[1], tf.shape(input_ids)[2]
+        context = self.prepare(encoder_outputs)
+        context = tf.nest.map_structure(lambda x: tf.repeat(x, captions, axis=0), context)
+        flat_ids = tf.reshape(input_ids, (-1, time))
+        state = self.initial_state(context, tf.shape(flat_ids)[0])
+        hidden, words = self.unroll(flat_ids, state, context, training)
+        return hidden, words, context
+
+    def _input_depends_on_image(self) -> bool:
+        return any(type(c).step_input is not Conditioning.step_input for c in self.conditionings)
+
+    def _inputs_with_image(self, words: tf.Tensor, context: DecoderContext) -> tf.Tensor:
+        reading = [c.name for c in self.conditionings if c.reads_state]
+        if reading:
+            raise ValueError(
+                "`conditionings` whose input reads the state have no hoisted projection. "
+                f"Received: conditionings={reading}"
+            )
+        time = tf.shape(words)[1]
+        flat = tf.reshape(words, (-1, words.shape[-1]))
+        own = tf.nest.map_structure(lambda x: tf.repeat(x, time, axis=0), context)
+        for conditioning, mine in zip(self.conditionings, own, strict=True):
+            flat = conditioning.step_input(mine, flat, ())
+        return tf.reshape(flat, (*tf.unstack(tf.shape(words))[:2], flat.shape[-1]))

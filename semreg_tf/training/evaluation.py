@@ -1,0 +1,106 @@
+"""Scores of predictions on a split: the model's own, and the plain CNN's cuts beside it."""
+
+from typing import Any
+
+import numpy as np
+
+from semreg_tf.config import Config
+from semreg_tf.data.input_pipeline import Split
+from semreg_tf.data.targets import multi_hot
+from semreg_tf.decoding import top_k
+from semreg_tf.metrics.captions import caption_metrics
+from semreg_tf.metrics.multilabel import best_threshold, multilabel_metrics
+from semreg_tf.training.predictions import Predictions
+
+
+def concept_targets(split: Split) -> np.ndarray:
+    """Returns the ground truth s of a split, (images, num_concepts) uint8."""
+    encoded = split.encoded
+    size = len(split.vocabularies.concepts)
+    return multi_hot(encoded.concepts, encoded.concept_splits, size).astype(np.uint8)
+
+
+def sequence_labels(predictions: Predictions, split: Split) -> np.ndarray:
+    """Returns the sets of labels that the best sequences hold, (images, num_concepts) uint8.
+
+    A label emitted twice counts once.
+    """
+    index = split.vocabularies.concepts.index
+    made = np.zeros((len(predictions.image_ids), len(index)), np.uint8)
+    for row, ranked in enumerate(predictions.sequences):
+        for label in ranked[0]:
+            made[row, index[label]] = 1
+    return made
+
+
+def top_k_labels(probabilities: np.ndarray, k: int) -> np.ndarray:
+    """Returns the k highest labels of each image as 0/1, ties to the lower id (Sec. 4.2)."""
+    order = top_k.top_k_labels(probabilities, k).numpy()
+    made = np.zeros(probabilities.shape, np.uint8)
+    np.put_along_axis(made, order, 1, axis=1)
+    return made
+
+
+def cnn_cuts(probabilities: np.ndarray, k: int, threshold: float | None) -> dict[str, np.ndarray]:
+    """Returns the CNN's label sets by name: top k, cut at 0.5, cut at a validation threshold."""
+    cuts = {
+        f"CNN top {k}": top_k_labels(probabilities, k),
+        "CNN cut at 0.5": (probabilities >= 0.5).astype(np.uint8),
+    }
+    if threshold is not None:
+        name = f"CNN cut at {threshold:.2f} (best on validation)"
+        cuts[name] = (probabilities >= threshold).astype(np.uint8)
+    return cuts
+
+
+def tag_scores(
+    predictions: Predictions, split: Split, labels: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Scores label sets by the paper's metrics (Sec. 4.2).
+
+    Args:
+      predictions: of the split.
+      split: the ground truth.
+      labels: 0/1 (images, num_concepts); None: the predicted sequences.
+
+    Returns:
+      `MultilabelMetrics.as_dict()`; mAP is of the concept probabilities.
+    """
+    labels = sequence_labels(predictions, split) if labels is None else labels
+    return multilabel_metrics(
+        concept_targets(split),
+        labels,
+        predictions.concept_probabilities,
+        split.vocabularies.concepts.names,
+    ).as_dict()
+
+
+def caption_scores(predictions: Predictions, split: Split, **options: Any) -> Any:
+    """Scores the best captions against all of an image's references; see `caption_metrics`."""
+    references = {a.image_id: list(a.captions) for a in split.annotations if a.captions}
+    hypotheses = {
+        image_id: " ".join(ranked[0])
+        for image_id, ranked in zip(predictions.image_ids, predictions.sequences, strict=True)
+        if image_id in references
+    }
+    return caption_metrics(references, hypotheses, **options)
+
+
+def validation_metric(
+    config: Config, stage: str, predictions: Predictions, split: Split
+) -> tuple[str, float]:
+    """Returns the name and value that the best checkpoint of a stage is chosen by.
+
+    Free-running, never under teacher forcing: the O-F1 of greedy tags, the CIDEr of searched
+    captions; of the unary stage the O-F1 at the best threshold (tags) or the mAP (captions).
+    """
+    if stage == "unary":
+        targets = concept_targets(split)
+        if config.data.task == "tags":
+            return "O-F1", best_threshold(targets, predictions.concept_probabilities)[1]
+        empty = np.zeros_like(targets)
+        scores = multilabel_metrics(targets, empty, predictions.concept_probabilities)
+        return "mAP", scores.as_dict()["mAP"] or 0.0
+    if config.data.task == "tags":
+        return "O-F1", tag_scores(predictions, split)["O-F1"]
+    return "CIDEr", caption_scores(predictions, split, meteor=False).scores["CIDEr"]

@@ -1,0 +1,66 @@
+"""Cached features of an experiment's frozen encoder."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.config import Config
+from semreg_tf.data import batch, features_cache, image_ops
+from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.encoder import encoder_spec
+
+BATCH_SIZE = 32
+
+
+def image_size(config: Config) -> int:
+    """Returns the side of the encoder's input in pixels."""
+    return config.image.size or encoder_spec(config.encoder.name).default_size
+
+
+def frozen_features(
+    config: Config, annotator: Annotator, split: Split, folder: str | Path, views: int = 1
+) -> np.ndarray:
+    """Runs the encoder once over a split, or reads what an earlier run wrote.
+
+    Args:
+      config: the experiment.
+      annotator: its encoder runs with frozen batch normalisation.
+      split: whose images.
+      folder: where caches live.
+      views: 1: the centre crop; 2: and its mirror image; 10: Caffe's five crops, mirrored.
+
+    Returns:
+      float32 (images, views, d), memory-mapped, the centre view first.
+    """
+    mode = encoder_spec(config.encoder.name).preprocessing
+    size = image_size(config)
+    key = features_cache.cache_key(
+        (np.asarray(v) for v in annotator.encoder.variables),
+        encoder=config.encoder.name,
+        pooling=config.encoder.pooling,
+        size=size,
+        mode=mode,
+        resize_ratio=config.image.resize_ratio,
+        views=views,
+        split=split.name,
+        image_ids=[str(i) for i in split.encoded.image_ids],
+    )
+
+    @tf.function(reduce_retracing=True)
+    def encode(images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(annotator.encoder({"image": images}, training=False)["features"], tf.float32)
+
+    def compute(first: int) -> Iterator[np.ndarray]:
+        inputs = Inputs(split, (batch.IMAGE,), config.image, size, mode)
+        dataset = evaluation_batches(inputs, BATCH_SIZE)
+        for tensors in itertools.islice(dataset, first // BATCH_SIZE, None):
+            own = [encode(view) for view in image_ops.fixed_views(tensors[batch.IMAGE], views)]
+            yield np.stack([x.numpy() for x in own], axis=1)
+
+    return features_cache.load_or_compute(
+        folder, key, split.num_images, views, annotator.feature_size, compute
+    )

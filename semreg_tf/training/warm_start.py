@@ -1,0 +1,70 @@
+"""Where a run's first weights come from: the work directories of earlier stages."""
+
+import logging
+from pathlib import Path
+
+from semreg_tf.config import Config
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.training import checkpoints, workdir
+
+logger = logging.getLogger(__name__)
+
+
+def warm_start(
+    annotator: Annotator,
+    vocabularies: Vocabularies,
+    unary: str | Path | None = None,
+    relational: str | Path | None = None,
+) -> dict[str, str]:
+    """Takes encoder and head from a unary run and the decoder from a relational one (Sec. 3.3).
+
+    Args:
+      annotator: whose weights are set.
+      vocabularies: of this run; the others' must be the same.
+      unary: work directory of the unary stage, or None.
+      relational: work directory of the relational stage, or None.
+
+    Returns:
+      For each part, where its weights came from.
+
+    Raises:
+      ValueError: a directory is no run, has other vocabularies, or does not fit.
+    """
+    sources = {"encoder": "its first weights", "head": "random", "decoder": "random"}
+    variables = annotator.all_variables()
+    for path, name, parts in (
+        (unary, "unary", ("encoder/", "head/")),
+        (relational, "relational", ("decoder/",)),
+    ):
+        if path is None:
+            continue
+        _check(path, name, annotator.config, vocabularies)
+        checkpoint = checkpoints.best_or_last(path)
+        chosen = {n: v for n, v in variables.items() if n.startswith(parts)}
+        checkpoints.restore(checkpoint, chosen)
+        for part in parts:
+            sources[part.strip("/")] = str(checkpoint)
+    for part, source in sources.items():
+        logger.info("Weights of the %s: %s", part, source)
+    return sources
+
+
+def _check(path: str | Path, name: str, config: Config, vocabularies: Vocabularies) -> None:
+    other, others, stage = workdir.load_run(path)
+    if stage != name:
+        raise ValueError(
+            f"`{name}` must be the work directory of a {name} run; this one is of {stage!r}. "
+            f"Received: {name}={str(path)!r}"
+        )
+    different = vocabularies.difference(others)
+    if different:
+        raise ValueError(
+            f"`{name}` was trained with another vocabulary: {different}. "
+            f"Received: {name}={str(path)!r}"
+        )
+    if name == "unary" and other.encoder.name != config.encoder.name:
+        raise ValueError(
+            f"`unary` was trained with the encoder {other.encoder.name!r}, this experiment has "
+            f"{config.encoder.name!r}. Received: unary={str(path)!r}"
+        )

@@ -1,0 +1,61 @@
+"""The flags and the one call that the three training binaries share."""
+
+import dataclasses
+import json
+import logging
+import sys
+
+from absl import app, flags
+
+from semreg_tf import config_io, experiments
+from semreg_tf.training.trainer import NonFiniteLossError, Trainer
+
+_EXPERIMENT = flags.DEFINE_string(
+    "experiment",
+    None,
+    "Name of the experiment, such as demo_tags/s_cnn_rnn; an unknown name lists the known.",
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of this run: config, checkpoints, logs. One that exists is resumed."
+)
+_OVERRIDES = flags.DEFINE_multi_string(
+    "config", [], "Overrides, as --config.section.field=value; repeatable."
+)
+_SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
+
+
+def run(stage: str, usage: str) -> None:
+    """Parses the flags and trains one stage; a user's mistake is one line and exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    unary = relational = None
+    if stage == "joint":
+        unary = flags.DEFINE_string("unary", None, "Work directory of the unary stage.")
+        relational = flags.DEFINE_string(
+            "relational", None, "Work directory of the relational stage."
+        )
+    flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
+
+    def main(_: list[str]) -> None:
+        config = config_io.apply_overrides(experiments.get(_EXPERIMENT.value), _OVERRIDES.value)
+        if _SEED.value is not None:
+            config = dataclasses.replace(config, seed=_SEED.value)
+        trainer = Trainer(
+            config,
+            stage,
+            _DATA_DIR.value,
+            _WORKDIR.value,
+            unary.value if unary else None,
+            relational.value if relational else None,
+        )
+        print(json.dumps(trainer.train(), indent=2))
+
+    def guarded(argv: list[str]) -> None:
+        try:
+            main(argv)
+        except (ValueError, TypeError, OSError, NonFiniteLossError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+    sys.modules["__main__"].__doc__ = usage
+    app.run(guarded, argv=config_io.override_flags(sys.argv))
