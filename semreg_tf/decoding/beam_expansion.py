@@ -163,16 +163,15 @@ class BeamExpansion:
     def _best_tokens(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Give the `beam_width + 1` best tokens of every row: enough even if END is among them.
 
-        Only these few logits are normalised, never the whole `(rows, vocab_size)`. A vocabulary
-        smaller than that is filled up with impossible tokens.
+        Only these few become log-probabilities; softmax serves for their normaliser because its
+        kernel takes one pass on CPU. A vocabulary smaller than that is filled up with
+        impossible tokens.
         """
         choices = min(self.beam_width + 1, logits.shape[-1])
         best, ids = top_k_of_many(logits, choices)
-        largest = best[:, :1]
-        partition = tf.reduce_sum(tf.exp(logits - largest), axis=1, keepdims=True)
-        # The largest contributes exp(0), so no rounding makes a log-probability positive, and
-        # stopping early is sound to the last bit.
-        log_probabilities = best - largest - tf.math.log(partition)
+        largest = tf.math.log(tf.gather(tf.nn.softmax(logits), ids[:, :1], batch_dims=1))
+        # Rounding must not let a log-probability rise: stopping early rests on it.
+        log_probabilities = tf.minimum(largest + (best - best[:, :1]), 0.0)
         # In a row without any possible token all of this is undefined.
         log_probabilities = tf.where(best > _IMPOSSIBLE, log_probabilities, _IMPOSSIBLE)
         missing = [[0, 0], [0, self.beam_width + 1 - choices]]
