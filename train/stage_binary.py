@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import logging
 import sys
 
 from absl import app, flags
 
-from semreg_tf import config_io, experiments
+from semreg_tf import config_io, console, experiments
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
 
 _EXPERIMENT = flags.DEFINE_string(
@@ -27,7 +26,6 @@ _SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
 
 def run(stage: str, usage: str) -> None:
     """Parses the flags and trains one stage; a user's mistake is one line and exit code 2."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     unary = relational = None
     if stage == "joint":
         unary = flags.DEFINE_string("unary", None, "Work directory of the unary stage.")
@@ -51,11 +49,8 @@ def run(stage: str, usage: str) -> None:
         print(json.dumps(trainer.train(), indent=2))
 
     def guarded(argv: list[str]) -> None:
-        try:
+        with console.plain_errors(NonFiniteLossError):
             main(argv)
-        except (ValueError, TypeError, OSError, NonFiniteLossError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
 
     sys.modules["__main__"].__doc__ = usage
     app.run(guarded, argv=config_io.override_flags(sys.argv))

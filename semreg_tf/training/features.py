@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import Config
-from semreg_tf.data import batch, features_cache, image_ops
+from semreg_tf.data import batch, features_cache
+from semreg_tf.data.fixed_views import fixed_views
 from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
@@ -58,7 +59,7 @@ def frozen_features(
         inputs = Inputs(split, (batch.IMAGE,), config.image, size, mode)
         dataset = evaluation_batches(inputs, BATCH_SIZE)
         for tensors in itertools.islice(dataset, first // BATCH_SIZE, None):
-            own = [encode(view) for view in image_ops.fixed_views(tensors[batch.IMAGE], views)]
+            own = [encode(view) for view in fixed_views(tensors[batch.IMAGE], views)]
             yield np.stack([x.numpy() for x in own], axis=1)
 
     return features_cache.load_or_compute(

@@ -1,0 +1,36 @@
+"""How binaries speak: a user's mistake is one line on stderr and exit status 2."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def plain_errors(*more: type[Exception]) -> Iterator[None]:
+    """Turns a refused argument into one line and exit status 2; the log shows what is loaded.
+
+    Args:
+      *more: exceptions beside ValueError, TypeError and OSError whose message is for the user.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("semreg_tf").setLevel(logging.INFO)
+    try:
+        yield
+    except (ValueError, TypeError, OSError, *more) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Returns a plain text table, the first column left, the rest right aligned."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(row: list[str]) -> str:
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, rows)])
