@@ -1,0 +1,233 @@
+"""The CNNs (f_enc of eq. 1) as one registry: a new CNN is one entry of `ENCODERS`.
+
+Every encoder is a functional model from `{"image": (batch, size, size, 3) float32}`, normalised by
+`image_ops.normalise` in the mode its spec names, to `{"features": (batch, d),
+"spatial_features": (batch, cells, channels)}`.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from semreg_tf.config import EncoderConfig
+from semreg_tf.models import keras_applications
+from semreg_tf.models.caffenet import build_alexnet, build_caffenet
+from semreg_tf.models.encoder_weights import load_weights
+from semreg_tf.models.small_cnn import build_small_cnn
+from semreg_tf.models.squeezenet import build_squeezenet_v1_1
+
+# (images, with_top) -> the spatial map, and the fully connected features or None.
+Build = Callable[[keras.KerasTensor, bool], tuple[keras.KerasTensor, keras.KerasTensor | None]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What a CNN is, apart from its weights.
+
+    Attributes:
+      build: (images, with_top) -> the last map before pooling, and fc7 or None.
+      default_size: the side of its square input in pixels.
+      preprocessing: a mode of `image_ops.normalise`.
+      native_features: what `pooling="native"` means: "fc7", "average" or "average_max".
+      imagenet_build: `build` with Keras's own download of ImageNet weights, where there is one.
+      weights_hint: otherwise, where a weights file comes from.
+      fine_tuning_momentum: of batch normalisation's moving statistics, set where weights are
+        loaded; None: the layers' own.
+    """
+
+    build: Build
+    default_size: int
+    preprocessing: str
+    native_features: Literal["fc7", "average", "average_max"] = "average"
+    imagenet_build: Build | None = None
+    weights_hint: str = "give the path of a weights file"
+    fine_tuning_momentum: float | None = None
+
+
+def _application(function: Callable[..., keras.Model], **options: object) -> EncoderSpec:
+    fields = {
+        key: options.pop(key)
+        for key in ("native_features", "fine_tuning_momentum")
+        if key in options
+    }
+    build = partial(keras_applications.build_application, function=function, **options)
+    return EncoderSpec(
+        build=build,
+        imagenet_build=partial(build, weights="imagenet"),
+        default_size=keras_applications.input_size(function),
+        preprocessing=keras_applications.preprocessing(function),
+        **fields,
+    )
+
+
+_CAFFE_HINT = "convert the published .caffemodel with data_prep.convert_caffe_weights"
+
+ENCODERS = {
+    # im2txt's encoder; its batch normalisation decays by 0.9997 (epsilon 1e-3 is Keras's too).
+    "inception_v3": _application(keras.applications.InceptionV3, fine_tuning_momentum=0.9997),
+    # fc7 after its ReLU; the map is conv5_3 (14 x 14), as Xu et al. (2015) attend to.
+    "vgg16": _application(
+        keras.applications.VGG16,
+        native_features="fc7",
+        top_layer="fc2",
+        spatial_layer="block5_conv3",
+    ),
+    "caffenet": EncoderSpec(
+        build_caffenet, 227, "caffe", native_features="fc7", weights_hint=_CAFFE_HINT
+    ),
+    "alexnet": EncoderSpec(
+        build_alexnet, 227, "caffe", native_features="fc7", weights_hint=_CAFFE_HINT
+    ),
+    "squeezenet_v1_1": EncoderSpec(build_squeezenet_v1_1, 227, "caffe"),
+    # The maximum beside the average keeps apart "one of it" and "much of it".
+    "small_cnn": EncoderSpec(build_small_cnn, 96, "inception", native_features="average_max"),
+}
+
+
+def encoder_spec(name: str) -> EncoderSpec:
+    """Returns the spec of an encoder: an entry of `ENCODERS` or any `keras.applications` name.
+
+    Raises:
+      ValueError: nothing is called `name`.
+    """
+    if name in ENCODERS:
+        return ENCODERS[name]
+    function = keras_applications.find_application(name)
+    if function is None:
+        raise ValueError(
+            f"`encoder.name` must be one of {', '.join(map(repr, sorted(ENCODERS)))} or the name "
+            "of a network in keras.applications, such as 'resnet50'. "
+            f"Received: encoder.name={name!r}"
+        )
+    return _application(function)
+
+
+def _pool(spatial: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
+    if pooling == "average":
+        return keras.layers.GlobalAveragePooling2D(name="features")(spatial)
+    parts = [
+        keras.layers.GlobalAveragePooling2D(name="average")(spatial),
+        keras.layers.GlobalMaxPooling2D(name="maximum")(spatial),
+    ]
+    return keras.layers.Concatenate(name="features")(parts)
+
+
+def _choose_build(config: EncoderConfig, spec: EncoderSpec, size: int, with_top: bool) -> Build:
+    if config.weights != "imagenet":
+        return spec.build
+    if spec.imagenet_build is None:
+        raise ValueError(
+            f"`weights` may be 'imagenet' only where Keras can download them; for "
+            f"{config.name!r} {spec.weights_hint}. Received: weights='imagenet'"
+        )
+    if with_top and size != spec.default_size:
+        raise ValueError(
+            f"`image_size` must be {spec.default_size} for the fully connected layers of "
+            f"{config.name!r}, or `pooling` 'average'. Received: image_size={size}"
+        )
+    return spec.imagenet_build
+
+
+def build_encoder(
+    config: EncoderConfig, image_size: int | None = None, name: str = "encoder"
+) -> keras.Model:
+    """Builds f_enc of eq. (1) and loads its first weights.
+
+    `feature_dropout` is the concept head's affair; the encoders written here hold no dropout.
+
+    Args:
+      config: which CNN, its weights, and how its map is pooled. With `trainable=False` the model
+        is not trainable, and its batch normalisation never moves.
+      image_size: the side of the square input in pixels; None: the encoder's own.
+      name: the model's name.
+
+    Returns:
+      A functional model from `{"image": (batch, size, size, 3)}` to `{"features": (batch, d),
+      "spatial_features": (batch, cells, channels)}`, in the compute dtype.
+
+    Raises:
+      ValueError: an unknown name, an input too small, weights that do not fit.
+      FileNotFoundError: no weights file at that path.
+
+    Example:
+      encoder = build_encoder(EncoderConfig(name="small_cnn", weights=None))
+      features = encoder({"image": images})["features"]
+    """
+    spec = encoder_spec(config.name)
+    size = spec.default_size if image_size is None else image_size
+    pooling = spec.native_features if config.pooling == "native" else config.pooling
+    build = _choose_build(config, spec, size, with_top=pooling == "fc7")
+    inputs = keras.Input((size, size, 3), name="image")
+    try:
+        spatial, top = build(inputs, pooling == "fc7")
+    except ValueError as error:
+        if config.weights == "imagenet":
+            raise
+        raise ValueError(
+            f"`image_size` is too small for {config.name!r}, whose own is {spec.default_size}. "
+            f"Received: image_size={size}"
+        ) from error
+    features = keras.layers.Identity(name="features")(top) if pooling == "fc7" else None
+    cells = keras.layers.Reshape((-1, spatial.shape[-1]), name="spatial_features")(spatial)
+    encoder = keras.Model(
+        {"image": inputs},
+        {
+            "features": _pool(spatial, pooling) if features is None else features,
+            "spatial_features": cells,
+        },
+        name=name,
+    )
+    _set_first_weights(encoder, config, spec)
+    encoder.trainable = config.trainable
+    return encoder
+
+
+def _set_first_weights(encoder: keras.Model, config: EncoderConfig, spec: EncoderSpec) -> None:
+    if config.weights is None:
+        logger.info("Encoder %s: random weights", config.name)
+        return
+    if config.weights == "imagenet":
+        logger.info("Encoder %s: ImageNet weights of keras.applications", config.name)
+    else:
+        load_weights(encoder, config.weights, config.name)
+    if spec.fine_tuning_momentum is not None:
+        set_batch_norm_momentum(encoder, spec.fine_tuning_momentum)
+
+
+def batch_norm_layers(encoder: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Returns the encoder's batch-normalisation layers, in the order of its layers."""
+    return [x for x in encoder.layers if isinstance(x, keras.layers.BatchNormalization)]
+
+
+def set_batch_norm_momentum(encoder: keras.Model, momentum: float) -> None:
+    """Sets the share of the moving statistics that each training step keeps."""
+    for layer in batch_norm_layers(encoder):
+        layer.momentum = momentum
+
+
+def encode(
+    encoder: keras.Model, images: tf.Tensor, update_batch_norm: bool = False
+) -> dict[str, tf.Tensor]:
+    """Runs the encoder under a stage's batch-normalisation policy.
+
+    The policy is the call's `training` argument and nothing else, for batch normalisation is the
+    only layer of these encoders that reads it (some of keras.applications' also drop paths):
+    frozen statistics still let gradients through, to gamma and beta too.
+
+    Args:
+      encoder: from `build_encoder`.
+      images: (batch, height, width, 3), normalised.
+      update_batch_norm: True: normalise by the batch and move the statistics; False: normalise by
+        the moving statistics and leave them.
+
+    Returns:
+      `features`, (batch, d), and `spatial_features`, (batch, cells, channels).
+    """
+    return encoder({"image": images}, training=update_batch_norm)
