@@ -43,8 +43,8 @@ def run(stage: str, usage: str) -> None:
             stage,
             _DATA_DIR.value,
             _WORKDIR.value,
-            unary.value if unary else None,
-            relational.value if relational else None,
+            None if unary is None else unary.value,
+            None if relational is None else relational.value,
         )
         print(json.dumps(trainer.train(), indent=2))
 

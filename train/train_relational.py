@@ -1,10 +1,11 @@
-"""Trains the decoder on ground-truth sequences and concepts, no image (Sec. 3.3, Fig. 2c).
+r"""Trains the decoder on ground-truth sequences and concepts, no image (Sec. 3.3, Fig. 2c).
 
 Run from the checkout:
-  python -m train.train_relational --experiment=demo_tags/s_cnn_rnn \\
+  python -m train.train_relational --experiment=demo_tags/s_cnn_rnn \
     --data_dir=data --workdir=runs/relational
 
-Every field of the config is a flag: --config.relational.learning_rate=1e-3. The same command resumes.
+Every field of the config is a flag: --config.relational.learning_rate=1e-3.
+The same command resumes.
 """
 
 from train import stage_binary

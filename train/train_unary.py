@@ -1,10 +1,11 @@
-"""Trains the CNN and its concept head on ground-truth concepts (Sec. 3.3, Fig. 2b).
+r"""Trains the CNN and its concept head on ground-truth concepts (Sec. 3.3, Fig. 2b).
 
 Run from the checkout:
-  python -m train.train_unary --experiment=demo_tags/s_cnn_rnn \\
+  python -m train.train_unary --experiment=demo_tags/s_cnn_rnn \
     --data_dir=data --workdir=runs/unary
 
-Every field of the config is a flag: --config.unary.learning_rate=1e-3. The same command resumes.
+Every field of the config is a flag: --config.unary.learning_rate=1e-3.
+The same command resumes.
 """
 
 from train import stage_binary

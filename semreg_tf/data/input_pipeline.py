@@ -4,7 +4,8 @@ Every position of the input is known from the step alone: epochs are permuted by
 augmentation by (seed, position of the example). Nothing is to be saved but the step.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,12 @@ from semreg_tf.config import DataConfig, ImageConfig
 from semreg_tf.data import batch, image_ops
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.targets import EncodedAnnotations, encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies
 
-# Images held for shuffling; a split of fewer is shuffled whole.
-SHUFFLE_BUFFER = 4096
+# Batches made at the same time, each on its own thread.
+PARALLEL_BATCHES = max(2, os.cpu_count() or 2)
 # Batches sorted by length together, so that little of a batch is padding.
 BATCHES_PER_BUCKETING = 64
 
@@ -161,8 +163,7 @@ def training_batches(
             f"Received: batch_size={batch_size}"
         )
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
-    if batch.IMAGE in inputs.keys:
-        return _image_batches(inputs, tensors, batch_size, seed, start_step, num_workers, worker)
+    reader = _reader(inputs)
 
     def plan() -> Iterator[tuple[int, np.ndarray]]:
         for step, indices in _index_plan(inputs, batch_size, seed, start_step):
@@ -177,13 +178,15 @@ def training_batches(
     def gather(step: tf.Tensor, indices: tf.Tensor) -> dict[str, tf.Tensor]:
         if inputs.pairs:
             return tensors.pairs(tf.gather(owner, indices), indices, inputs.keys)
-        step_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(step, tf.int32)])
+        step_seed = tf.cast(tf.stack([seed * num_workers + worker, step]), tf.int32)
         made = tensors.images(indices, inputs.keys, inputs.captions_per_image, step_seed)
         if batch.FEATURES in inputs.keys:
             made[batch.FEATURES] = _features(inputs.features, indices, step_seed)
+        if reader is not None:
+            made[batch.IMAGE] = _training_images(inputs, reader, indices, step_seed)
         return made
 
-    return dataset.map(gather, 2, deterministic=True).prefetch(4)
+    return dataset.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(4)
 
 
 def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
@@ -198,24 +201,24 @@ def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
       the centre view.
     """
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
-    rows = tf.data.Dataset.range(inputs.split.num_images)
-    if batch.IMAGE in inputs.keys:
-        records = tf.data.TFRecordDataset(list(inputs.split.shards))
-        images = records.map(lambda r: _evaluation_image(inputs, r), 2, deterministic=True)
-        dataset = tf.data.Dataset.zip(rows, images).batch(batch_size)
+    reader = _reader(inputs)
 
-        def gather(indices: tf.Tensor, image: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {**tensors.images(indices, inputs.keys), batch.IMAGE: image}
-
-        return dataset.map(gather).prefetch(2)
-
-    def gather_rows(indices: tf.Tensor) -> dict[str, tf.Tensor]:
+    def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         made = tensors.images(indices, inputs.keys)
         if batch.FEATURES in inputs.keys:
             made[batch.FEATURES] = _features(inputs.features, indices, None)
+        if reader is not None:
+            made[batch.IMAGE] = _evaluation_images(inputs, reader, indices)
         return made
 
-    return rows.batch(batch_size).map(gather_rows).prefetch(2)
+    rows = tf.data.Dataset.range(inputs.split.num_images).batch(batch_size)
+    return rows.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(2)
+
+
+def _reader(inputs: Inputs) -> RecordReader | None:
+    if batch.IMAGE not in inputs.keys:
+        return None
+    return RecordReader(inputs.split.shards, inputs.split.shard_lengths)
 
 
 def _index_plan(
@@ -251,77 +254,53 @@ def _bucketed(
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def _image_batches(
-    inputs: Inputs,
-    tensors: AnnotationTensors,
-    batch_size: int,
-    seed: int,
-    start_step: int,
-    num_workers: int,
-    worker: int,
-) -> tf.data.Dataset:
-    split = inputs.split
-    batch_size = min(batch_size, split.num_images)
-    per_epoch = steps_per_epoch(inputs, batch_size)
-    first_epoch, skipped = divmod(start_step, per_epoch)
-    offsets = np.concatenate([[0], np.cumsum(split.shard_lengths)[:-1]])
-    shards, offsets = tf.constant(split.shards), tf.constant(offsets, tf.int64)
+def _read_images(
+    inputs: Inputs, reader: RecordReader, rows: tf.Tensor, decode: Callable
+) -> tf.Tensor:
+    """Reads and decodes the images of `rows`; `decode` takes (bytes, place in the batch)."""
+    records = tf.numpy_function(reader.read, (rows,), tf.string, stateful=False)
+    records.set_shape((None,))
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    encoded = tf.io.parse_example(records, feature)["image"]
+    side = inputs.image_size
+    return tf.map_fn(
+        decode,
+        (encoded, tf.range(tf.shape(encoded)[0])),
+        fn_output_signature=tf.TensorSpec((side, side, 3), tf.float32),
+        parallel_iterations=4,
+    )
 
-    def shard_records(shard: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(shard).enumerate(offset)
 
-    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        shuffle_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(split.shards)), shuffle_seed)
-        files = tf.data.Dataset.from_tensor_slices(
-            (tf.gather(shards, order), tf.gather(offsets, order))
-        )
-        buffer = min(SHUFFLE_BUFFER, split.num_images)
-        records = files.flat_map(shard_records).shuffle(buffer, seed=seed * 100_003 + epoch)
-        records = records.take(per_epoch * batch_size)
-        return records.skip(tf.where(epoch == first_epoch, skipped * batch_size, 0))
+def _training_images(
+    inputs: Inputs, reader: RecordReader, rows: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    seeds = tf.random.stateless_uniform(
+        (tf.shape(rows)[0], 2), seed, minval=None, maxval=None, dtype=tf.int32
+    )
 
-    epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-    examples = epochs.flat_map(epoch_records).enumerate(start_step * batch_size)
-    if num_workers > 1:
-        examples = examples.filter(lambda position, _: position % num_workers == worker)
-
-    def decode(position: tf.Tensor, record: tuple) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        row, serialized = record
-        example_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(position, tf.int32)])
-        image = image_ops.decode_for_training(
-            _encoded_image(serialized),
+    def decode(element: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        encoded, place = element
+        return image_ops.decode_for_training(
+            encoded,
             inputs.image_size,
             inputs.image.resize_ratio,
             inputs.preprocessing,
             random_crop=inputs.image.random_crop,
             random_flip=inputs.image.random_flip,
             color_jitter=inputs.image.color_jitter,
-            seed=example_seed,
+            seed=seeds[place],
         )
-        return position, row, image
 
-    def gather(positions: tf.Tensor, rows: tf.Tensor, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        step_seed = tf.cast(tf.stack([tf.constant(seed, tf.int64), positions[0]]), tf.int32)
-        made = tensors.images(rows, inputs.keys, inputs.captions_per_image, step_seed)
-        return {**made, batch.IMAGE: images}
-
-    examples = examples.map(decode, tf.data.AUTOTUNE, deterministic=True)
-    return examples.batch(batch_size // num_workers).map(gather).prefetch(4)
+    return _read_images(inputs, reader, rows, decode)
 
 
-def _encoded_image(serialized: tf.Tensor) -> tf.Tensor:
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    return tf.io.parse_single_example(serialized, feature)["image"]
+def _evaluation_images(inputs: Inputs, reader: RecordReader, rows: tf.Tensor) -> tf.Tensor:
+    def decode(element: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        return image_ops.decode_for_evaluation(
+            element[0], inputs.image_size, inputs.image.resize_ratio, inputs.preprocessing
+        )
 
-
-def _evaluation_image(inputs: Inputs, serialized: tf.Tensor) -> tf.Tensor:
-    return image_ops.decode_for_evaluation(
-        _encoded_image(serialized),
-        inputs.image_size,
-        inputs.image.resize_ratio,
-        inputs.preprocessing,
-    )
+    return _read_images(inputs, reader, rows, decode)
 
 
 def _features(features: np.ndarray, rows: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:

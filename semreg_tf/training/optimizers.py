@@ -18,7 +18,7 @@ class FusedRMSprop(keras.optimizers.RMSprop):
     """
 
     def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Updates one variable; sparse gradients never come here (`dense`)."""
         index = self._get_variable_index(variable)
@@ -26,7 +26,7 @@ class FusedRMSprop(keras.optimizers.RMSprop):
         # Without momentum its slot is written but never read: the velocity's shape serves.
         momentum = self._momentums[index].value if self.momentum > 0 else self._unused(index)
         tf.raw_ops.ResourceApplyRMSProp(
-            var=variable.value.handle,
+            var=variable.handle,
             ms=velocity.handle,
             mom=momentum.handle,
             lr=tf.cast(learning_rate, variable.dtype),
