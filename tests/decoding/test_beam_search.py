@@ -1,4 +1,4 @@
-"""Beam search against enumeration, a plain Python beam, hand-made tables and greedy search."""
+"""Beam search against enumeration, a plain Python beam and greedy search; batches and graphs."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from semreg_tf.decoding.beam_search import beam_search
 from semreg_tf.decoding.greedy import greedy_search
 
-END, A, B, C = 0, 1, 2, 3
+END = 0
 NODES = 97
 
 
@@ -100,46 +100,6 @@ def assert_same(left, right):
             np.testing.assert_array_equal(actual, expected, err_msg=name)
 
 
-def chain(table, vocab_size=4):
-    """Build a step function from `{last token: probabilities}`; START is vocab_size."""
-    probabilities = np.full([vocab_size + 1, vocab_size], 1.0 / vocab_size)
-    for token_id, row in table.items():
-        probabilities[token_id] = row
-    with np.errstate(divide="ignore"):
-        logits = tf.constant(np.log(probabilities), tf.float32)
-
-    def step_fn(token_ids, state, context):
-        step_fn.calls.append(token_ids.shape[0])
-        return tf.gather(logits, token_ids), state
-
-    step_fn.calls = []
-    return step_fn
-
-
-def search_chain(step_fn, vocab_size=4, images=1, **arguments):
-    arguments = {"start_id": vocab_size, "end_id": END} | arguments
-    return as_numpy(beam_search(step_fn, (), tf.zeros([images]), **arguments))
-
-
-WIDTHS_DIFFER = {
-    4: [0.0, 0.40, 0.35, 0.25],
-    A: [0.4, 0.2, 0.2, 0.2],
-    B: [0.5, 0.2, 0.2, 0.1],
-    C: [0.9, 0.1, 0.0, 0.0],
-}
-
-
-@pytest.mark.parametrize(
-    ("beam_width", "winner", "probability"),
-    [(1, A, 0.4 * 0.4), (2, B, 0.35 * 0.5), (3, C, 0.25 * 0.9)],
-)
-def test_widths_with_different_winners(beam_width, winner, probability):
-    found = search_chain(chain(WIDTHS_DIFFER), beam_width=beam_width)
-    assert sequences(found)[0] == (winner,)
-    np.testing.assert_allclose(found.scores[0, 0], math.log(probability), rtol=1e-6)
-    assert found.finished[0, 0]
-
-
 def test_a_beam_of_everything_finds_the_exact_ranking():
     tables = Tables(images=3, vocab_size=4, seed=1)
     found = tables.search(beam_width=30, max_steps=4, num_results=40)
@@ -203,25 +163,6 @@ def test_width_one_is_greedy_search(num_results):
     )
 
 
-def test_end_counts_only_among_the_best_tokens_of_its_hypothesis():
-    step_fn = chain({4: [0.3, 0.4, 0.2, 0.1], A: [0.5, 0.5, 0.0, 0.0]})
-    assert sequences(search_chain(step_fn, beam_width=1, max_steps=2)) == [(A,)]
-    assert sequences(search_chain(step_fn, beam_width=2, max_steps=2)) == [(), (A,)]
-
-
-def test_completed_hypotheses_leave_their_places_to_live_ones():
-    step_fn = chain(
-        {
-            4: [0.30, 0.30, 0.20, 0.20],
-            A: [0.10, 0.30, 0.30, 0.30],
-            B: [0.10, 0.30, 0.30, 0.30],
-            C: [1.0, 0.0, 0.0, 0.0],
-        }
-    )
-    # With END in the first three and only two live ones, (C,) would never be expanded.
-    assert sequences(search_chain(step_fn, beam_width=3))[:2] == [(), (C,)]
-
-
 @pytest.mark.parametrize("drop_finished", [False, True])
 def test_every_image_gets_its_own_result_in_any_batch(drop_finished):
     tables = Tables(images=7, vocab_size=6, seed=3)
@@ -241,70 +182,6 @@ def test_finished_images_stay_as_they_are_while_others_run(drop_finished):
     assert sequences(found, 0)[0] == ()
     alone = tables.search([0], max_steps=12)
     assert_same(type(found)(*(field[:1] for field in found)), alone)
-
-
-@pytest.mark.parametrize("drop_finished", [False, True])
-def test_nothing_finished_at_the_limit_gives_the_live_hypotheses(drop_finished):
-    others = [0.0, 0.4, 0.3, 0.3]
-    step_fn = chain({4: [0.0, 0.5, 0.3, 0.2], A: [0.0, 0.6, 0.3, 0.1], B: others, C: others})
-    found = search_chain(step_fn, max_steps=2, num_results=5, drop_finished=drop_finished, images=2)
-    expected = [
-        (math.log(0.3), math.log(0.3), (A, A), False),
-        (math.log(0.15), math.log(0.15), (A, B), False),
-        (math.log(0.12), math.log(0.12), (B, A), False),
-    ]
-    assert_equal_to_plain(found, 1, expected)
-
-
-def test_live_hypotheses_never_stand_beside_completed_ones():
-    step_fn = chain({4: [0.1, 0.8, 0.1, 0.0], A: [0.0, 1.0, 0.0, 0.0], B: [0.0, 1.0, 0.0, 0.0]})
-    found = search_chain(step_fn, max_steps=5)
-    assert_equal_to_plain(found, 0, [(math.log(0.1), math.log(0.1), (), True)])
-
-
-def test_ties_go_to_the_lower_id_and_the_better_parent():
-    uniform = {token_id: [0.0, 1 / 3, 1 / 3, 1 / 3] for token_id in (4, A, B, C)}
-    found = search_chain(chain(uniform), max_steps=2, beam_width=2)
-    assert sequences(found) == [(A, A), (A, B)]
-
-
-def test_ties_go_to_the_hypothesis_completed_earlier():
-    step_fn = chain({4: [0.5, 0.5, 0.0, 0.0], A: [1.0, 0.0, 0.0, 0.0]})
-    assert sequences(search_chain(step_fn, beam_width=2)) == [(), (A,)]
-
-
-LONGER_IS_BETTER = {
-    4: [0.5, 0.5, 0.0, 0.0],
-    A: [0.0, 0.0, 0.8, 0.2],
-    B: [0.8, 0.0, 0.0, 0.2],
-    C: [0.1, 0.3, 0.3, 0.3],
-}
-
-
-@pytest.mark.parametrize(
-    ("alpha", "winner", "score"),
-    [
-        (0.0, (), math.log(0.5)),
-        (1.0, (A, B), math.log(0.5 * 0.8 * 0.8) / 3),
-        (0.5, (A, B), math.log(0.5 * 0.8 * 0.8) / math.sqrt(3)),
-    ],
-)
-def test_length_normalisation_counts_end_and_adjusts_the_bound(alpha, winner, score):
-    # After one step the live log(0.5) does not exceed the completed one: a bound without
-    # the adjustment would stop there.
-    found = search_chain(
-        chain(LONGER_IS_BETTER), beam_width=2, num_results=1, length_normalisation=alpha
-    )
-    assert sequences(found) == [winner]
-    np.testing.assert_allclose(found.scores[0, 0], score, rtol=1e-6)
-
-
-def test_stops_when_nothing_live_can_beat_the_worst_kept():
-    table = {4: [0.9, 0.1, 0.0, 0.0], A: [0.9, 0.1, 0.0, 0.0]}
-    for num_results, steps in ((1, 1), (2, 2), (3, 3)):
-        step_fn = chain(table)
-        search_chain(step_fn, num_results=num_results, images=2)
-        assert step_fn.calls == [2, 6, 6][:steps]
 
 
 def test_a_shorter_list_begins_the_longer_one():
@@ -407,46 +284,16 @@ def test_bfloat16_logits_are_summed_in_float32(jit_compile):
     assert_same(found, tables.search(max_steps=5))
 
 
-def test_a_vocabulary_smaller_than_the_beam():
-    only_end = search_chain(chain({}, vocab_size=1), vocab_size=1, num_results=2)
-    assert_equal_to_plain(only_end, 0, [(0.0, 0.0, (), True)])
-    two = chain({2: [0.25, 0.75], A: [0.25, 0.75]}, vocab_size=2)
-    found = search_chain(two, vocab_size=2, beam_width=4, max_steps=2)
-    expected = [(math.log(p), math.log(p), ids, True) for p, ids in ((0.25, ()), (0.1875, (A,)))]
-    assert_equal_to_plain(found, 0, expected)
-
-
-def test_fewer_live_hypotheses_than_the_beam_at_the_limit():
-    endless = chain({2: [0.0, 1.0], A: [0.0, 1.0]}, vocab_size=2)
-    found = search_chain(endless, vocab_size=2, max_steps=2)
-    assert_equal_to_plain(found, 0, [(0.0, 0.0, (A, A), False)])
-
-
-def test_hypotheses_of_probability_zero_are_not_results():
-    step_fn = chain({4: [0.0, 1.0, 0.0, 0.0], A: [0.0, 0.0, 0.0, 1.0], C: [1.0, 0.0, 0.0, 0.0]})
-    found = search_chain(step_fn, num_results=3)
-    assert_equal_to_plain(found, 0, [(0.0, 0.0, (A, C), True)])
-
-
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_hypothesis_without_any_possible_token_dies_alone(jit_compile):
-    nothing, end = [0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
-    step_fn = chain({4: [0.0, 0.6, 0.4, 0.0], A: nothing, B: [0.6, 0.0, 0.0, 0.4], C: end})
-    found = search_chain(step_fn, beam_width=2, jit_compile=jit_compile)
-    expected = [(math.log(p), math.log(p), ids, True) for p, ids in ((0.24, (B,)), (0.16, (B, C)))]
-    assert_equal_to_plain(found, 0, expected)
-
-
 def test_the_state_may_come_back_as_a_list():
-    table = chain(WIDTHS_DIFFER)
+    tables = Tables(images=4, vocab_size=5, seed=11)
 
     def step_fn(token_ids, state, context):
-        steps, total = state
-        return table(token_ids, (), ())[0], [steps + 1, total]
+        logits, new_state = tables.step(token_ids, {"node": state[0]}, context)
+        return logits, [new_state["node"], state[1]]
 
-    state = (tf.zeros([2], tf.int32), tf.zeros([2, 3], tf.bfloat16))
-    found = beam_search(step_fn, state, (), start_id=4, end_id=END)
-    assert sequences(as_numpy(found), 1)[0] == (C,)
+    state = (tf.zeros([4], tf.int32), tf.zeros([4, 3], tf.bfloat16))
+    found = beam_search(step_fn, state, tf.constant(tables.logits), start_id=5, end_id=END)
+    assert_same(as_numpy(found), tables.search())
 
 
 @pytest.mark.parametrize(
@@ -469,4 +316,4 @@ def test_the_state_may_come_back_as_a_list():
 )
 def test_refuses_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
-        search_chain(chain(WIDTHS_DIFFER), **arguments)
+        Tables(images=1, vocab_size=4).search(**arguments)
