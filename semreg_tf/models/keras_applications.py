@@ -80,10 +80,13 @@ def build_application(
     Raises:
       ValueError: the download failed.
     """
-    # Explicit, since 1,000 classes are asked of the shape even where it is the input's own.
-    arguments = {"include_top": with_top, "weights": weights, "input_tensor": inputs}
-    if with_top:
-        arguments["input_shape"] = tuple(inputs.shape[1:])
+    arguments = {
+        "include_top": with_top,
+        "weights": weights,
+        "input_tensor": inputs,
+        # Not taken from the tensor by all of them.
+        "input_shape": tuple(inputs.shape[1:]),
+    }
     try:
         network = function(**arguments)
     except Exception as error:
