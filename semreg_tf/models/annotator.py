@@ -105,7 +105,7 @@ class Annotator:
 
     @property
     def model(self) -> keras.Model:
-        """The whole annotator as one functional model, inputs and outputs by the contract's names."""
+        """The whole annotator as one functional model, named by the contract."""
         inputs = {"user_tags": self.head.input["user_tags"]} if self.tag_model else {}
         if self.encoder is None:
             inputs["features"] = features = keras.Input((self.feature_size,), name="features")
@@ -125,7 +125,7 @@ class Annotator:
         return keras.Model(inputs, outputs, name="annotator")
 
     def variables(self, group: str) -> list[keras.Variable]:
-        """Returns the trainable variables of one of `GROUPS`, empty where there is no such part."""
+        """Returns the trainable variables of one of `GROUPS`; none where there is no such part."""
         if group == "encoder":
             frozen = self.encoder is None or not self.config.encoder.trainable
             return [] if frozen else list(self.encoder.trainable_variables)

@@ -1,0 +1,78 @@
+"""A small prepared demo data set, and experiments cut to toy size."""
+
+import contextlib
+import dataclasses
+import io
+
+import pytest
+
+from semreg_tf.config import Config, EncoderConfig, ImageConfig
+
+DEMO_IMAGES = {"train": 40, "validation": 8, "test": 8}
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory):
+    """Folder of a prepared demo data set of 56 images."""
+    from data_prep.demo.demo_dataset_builder import Builder
+    from data_prep.preparation import prepare
+
+    folder = tmp_path_factory.mktemp("demo_data")
+    with contextlib.redirect_stdout(io.StringIO()):
+        prepare(Builder(num_images=DEMO_IMAGES, data_dir=folder))
+    return folder
+
+
+def _toy(config: Config, steps: int = 2) -> Config:
+    def stage(section, **fields):
+        return dataclasses.replace(
+            section,
+            steps=steps,
+            batch_size=8,
+            validate_every_steps=0,
+            patience=0,
+            checkpoint_every_steps=1000,
+            validation_images=4,
+            **fields,
+        )
+
+    side = config.data.num_user_tags > 0
+    word_embedding = 8
+    decoder = config.decoder and dataclasses.replace(
+        config.decoder, cells=16, word_embedding=word_embedding
+    )
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(
+            config.data,
+            dataset="demo",
+            num_concepts=12 if config.data.task == "captions" else None,
+            num_user_tags=10 if side else 0,
+            min_word_count=1,
+            test_split="test",
+        ),
+        image=ImageConfig(size=32, resize_ratio=1.0, random_crop=False),
+        encoder=EncoderConfig(
+            name="small_cnn",
+            weights=None,
+            trainable=config.encoder.trainable,
+            feature_dropout=config.encoder.feature_dropout,
+        ),
+        conditionings=tuple(
+            dataclasses.replace(c, width=word_embedding) for c in config.conditionings
+        ),
+        decoder=decoder,
+        unary=stage(
+            config.unary,
+            head_only_steps=min(config.unary.head_only_steps, 1),
+            tag_only_steps=min(config.unary.tag_only_steps, 1),
+        ),
+        relational=stage(config.relational),
+        joint=stage(config.joint),
+    )
+
+
+@pytest.fixture
+def toy():
+    """Cuts an experiment to toy size on the demo data: `toy(config, steps=2)`."""
+    return _toy

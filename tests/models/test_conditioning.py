@@ -1,0 +1,122 @@
+"""Every conditioning against NumPy written from Fig. 1 and Sec. 3.1."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from semreg_tf.config import ConditioningConfig, DecoderConfig
+from semreg_tf.models.cells import LSTM
+from semreg_tf.models.conditioning import build_conditioning
+from semreg_tf.models.decoder import Decoder
+
+UNITS, WORDS, FEATURES, CONCEPTS, BATCH, VOCAB = 5, 4, 7, 6, 3, 9
+SHAPES = {"features": (None, FEATURES), "concept_probabilities": (None, CONCEPTS)}
+
+
+def randomise(layer, seed=0):
+    rng = np.random.default_rng(seed)
+    for variable in layer.trainable_variables:
+        variable.assign(rng.normal(scale=0.5, size=variable.shape))
+
+
+def encoder_outputs():
+    rng = np.random.default_rng(1)
+    return {
+        "features": tf.constant(rng.normal(size=(BATCH, FEATURES)).astype("f")),
+        "concept_probabilities": tf.constant(rng.random((BATCH, CONCEPTS)).astype("f")),
+    }
+
+
+def build(config, word_embedding=WORDS):
+    cell = LSTM(UNITS)
+    cell.build((None, word_embedding))
+    conditioning = build_conditioning(config, word_embedding, cell.state_sizes, None)
+    conditioning.build(SHAPES)
+    randomise(conditioning)
+    randomise(cell, 2)
+    return cell, conditioning
+
+
+@pytest.mark.parametrize("embedding", ["features", "concepts"])
+@pytest.mark.parametrize("activation", ["linear", "tanh", "relu"])
+@pytest.mark.parametrize("states", ["hidden", "both"])
+def test_init_state_is_a_map_of_the_embedding(embedding, activation, states):
+    config = ConditioningConfig(embedding=embedding, activation=activation, states=states)
+    cell, conditioning = build(config)
+    outputs = encoder_outputs()
+    key = {"features": "features", "concepts": "concept_probabilities"}[embedding]
+    function = {
+        "linear": lambda v: v,
+        "tanh": np.tanh,
+        "relu": lambda v: np.maximum(v, 0),
+    }[activation]
+    ie = outputs[key].numpy()
+    want = [function(ie @ np.asarray(m.kernel) + np.asarray(m.bias)) for m in conditioning.maps]
+    h, c = conditioning.initial_state(conditioning.prepare(outputs, None), cell)
+    np.testing.assert_allclose(h, want[0], atol=1e-5)
+    np.testing.assert_allclose(
+        c, want[1] if states == "both" else np.zeros((BATCH, UNITS)), atol=1e-5
+    )
+
+
+def test_step_zero_is_one_call_of_the_cell_from_zeros():
+    cell, conditioning = build(ConditioningConfig(kind="step_zero", embedding="features"))
+    outputs = encoder_outputs()
+    h, c = conditioning.initial_state(conditioning.prepare(outputs, None), cell)
+    image = outputs["features"].numpy() @ np.asarray(conditioning.map.kernel) + np.asarray(
+        conditioning.map.bias
+    )
+    zeros = np.zeros((BATCH, UNITS), "f")
+    want_h, (_, want_c) = cell.step(cell.project_input(tf.constant(image)), (zeros, zeros))
+    np.testing.assert_allclose(h, want_h, atol=1e-5)
+    np.testing.assert_allclose(c, want_c, atol=1e-5)
+
+
+def test_output_fusion_is_wang_et_al():
+    config = ConditioningConfig(kind="output_fusion", embedding="features", width=WORDS)
+    decoder = Decoder(
+        DecoderConfig(cells=UNITS, word_embedding=WORDS, tie_output=True), (config,), VOCAB
+    )
+    decoder.build(SHAPES)
+    randomise(decoder)
+    outputs = encoder_outputs()
+    context = decoder.prepare(outputs)
+    hidden = np.random.default_rng(4).normal(size=(BATCH, UNITS)).astype("f")
+    words = np.zeros((BATCH, WORDS), "f")
+    fusion = decoder.conditionings[0]
+    x = np.maximum(
+        hidden @ np.asarray(fusion.output_map.kernel)
+        + outputs["features"].numpy() @ np.asarray(fusion.image_map.kernel),
+        0,
+    )
+    want = x @ np.asarray(decoder.embedding)[:VOCAB].T
+    np.testing.assert_allclose(
+        decoder.logits(tf.constant(hidden), tf.constant(words), context), want, atol=1e-5
+    )
+
+
+def test_stop_gradient_cuts_the_embedding_and_the_default_does_not():
+    for stop, flows in ((True, False), (False, True)):
+        cell, conditioning = build(ConditioningConfig(stop_gradient=stop))
+        outputs = encoder_outputs()
+        with tf.GradientTape() as tape:
+            tape.watch(outputs["concept_probabilities"])
+            h, _ = conditioning.initial_state(conditioning.prepare(outputs, None), cell)
+            loss = tf.reduce_sum(h**2)
+        gradient = tape.gradient(loss, outputs["concept_probabilities"])
+        assert (gradient is not None and bool(tf.reduce_any(gradient != 0))) is flows
+
+
+def test_unknown_kind_lists_the_known():
+    with pytest.raises(ValueError, match=r"`kind` .* init_state.*Received: kind='telepathy'"):
+        build_conditioning(ConditioningConfig(kind="telepathy"), WORDS, (UNITS,), None)
+
+
+def test_tied_output_of_another_width_is_refused():
+    decoder = Decoder(
+        DecoderConfig(cells=UNITS, word_embedding=WORDS, tie_output=True),
+        (ConditioningConfig(),),
+        VOCAB,
+    )
+    with pytest.raises(ValueError, match=r"`tie_output` needs .* Received: word_embedding=4"):
+        decoder.build(SHAPES)

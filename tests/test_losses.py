@@ -1,0 +1,121 @@
+"""The losses against NumPy written from eqs. (4), (5) and the baselines' papers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from semreg_tf import losses
+
+BATCH, K = 4, 6
+
+
+def data(seed=0):
+    rng = np.random.default_rng(seed)
+    concepts = (rng.random((BATCH, K)) < 0.4).astype("f")
+    concepts[0] = 0
+    return rng.normal(size=(BATCH, K)).astype("f") * 3, concepts
+
+
+def test_sigmoid_loss_is_equation_5_summed_over_concepts():
+    logits, s = data()
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    want = -(s * np.log(p) + (1 - s) * np.log(1 - p)).sum(1)
+    np.testing.assert_allclose(losses.sigmoid_concept_loss(logits, s), want, rtol=1e-5)
+
+
+def test_sigmoid_loss_stays_finite_where_the_formula_does_not():
+    logits = tf.constant([[200.0, -200.0]])
+    assert np.isfinite(losses.sigmoid_concept_loss(logits, tf.constant([[0.0, 1.0]]))).all()
+
+
+def test_first_loss_is_k_log_2():
+    zeros = np.zeros((2, 1000), "f")
+    np.testing.assert_allclose(
+        losses.sigmoid_concept_loss(zeros, zeros), 1000 * np.log(2), rtol=1e-5
+    )
+
+
+def test_softmax_loss_spreads_the_target_over_the_labels():
+    logits, s = data()
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    want = [-(log_p[i] * s[i]).sum() / max(s[i].sum(), 1) for i in range(BATCH)]
+    np.testing.assert_allclose(losses.softmax_concept_loss(logits, s), want, rtol=1e-5, atol=1e-6)
+
+
+def numpy_warp(logits, s, order, margin=1.0):
+    """For each positive: negatives drawn in the order given until one violates the margin."""
+    total = np.zeros(len(logits))
+    for b in range(len(logits)):
+        negatives = np.flatnonzero(s[b] == 0)
+        for j in np.flatnonzero(s[b]):
+            drawn = negatives[np.argsort(order[b, j, negatives])]
+            for n, negative in enumerate(drawn, 1):
+                hinge = margin - logits[b, j] + logits[b, negative]
+                if hinge > 0:
+                    rank = len(negatives) // n
+                    total[b] += sum(1 / r for r in range(1, rank + 1)) * hinge
+                    break
+    return total
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_warp_is_the_sampled_procedure(seed):
+    logits, s = data(seed)
+    draws = tf.constant([7, seed])
+    order = tf.random.stateless_uniform((BATCH, K, K), draws).numpy()
+    np.testing.assert_allclose(
+        losses.warp_concept_loss(logits, s, draws), numpy_warp(logits, s, order), rtol=1e-5
+    )
+
+
+def test_warp_is_zero_and_flat_where_every_margin_holds():
+    logits = tf.Variable([[9.0, -9.0]])
+    with tf.GradientTape() as tape:
+        loss = losses.warp_concept_loss(logits, tf.constant([[1.0, 0.0]]), tf.constant([0, 0]))
+    assert loss.numpy() == 0
+    np.testing.assert_array_equal(tape.gradient(loss, logits), 0)
+
+
+def sequences():
+    mask = np.zeros((2, 3, 4), bool)
+    mask[0, 0, :2] = mask[0, 1, :4] = mask[1, 0, :3] = True
+    rng = np.random.default_rng(0)
+    return mask, rng.integers(0, 5, mask.shape), rng.normal(size=(*mask.shape, 5)).astype("f")
+
+
+def packed(mask, logits):
+    rows = np.broadcast_to(np.arange(6).reshape(2, 3, 1), mask.shape)[mask]
+    return tf.constant(logits[mask]), tf.constant(rows, tf.int32)
+
+
+def test_sequence_loss_sums_over_time_and_means_over_present_captions():
+    mask, targets, logits = sequences()
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    nll = -np.take_along_axis(log_p, targets[..., None], -1)[..., 0] * mask
+    want = [nll[0].sum() / 2, nll[1].sum()]
+    got, total = losses.packed_sequence_loss(
+        *packed(mask, logits), tf.constant(targets), tf.constant(mask)
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+    np.testing.assert_allclose(total, nll.sum(), rtol=1e-5)
+
+
+def test_padding_adds_no_loss():
+    mask, targets, logits = sequences()
+    wide = [(0, 0), (0, 1), (0, 2)]
+    more = losses.packed_sequence_loss(
+        tf.constant(logits[mask]),
+        tf.constant(np.broadcast_to(np.arange(8).reshape(2, 4, 1), (2, 4, 6))[np.pad(mask, wide)]),
+        tf.constant(np.pad(targets, wide)),
+        tf.constant(np.pad(mask, wide)),
+    )
+    few = losses.packed_sequence_loss(
+        *packed(mask, logits), tf.constant(targets), tf.constant(mask)
+    )
+    np.testing.assert_allclose(more[0], few[0], rtol=1e-6)
+
+
+def test_joint_loss_is_the_unweighted_sum():
+    unary, relational = tf.constant([1.0, 3.0]), tf.constant([10.0, 20.0])
+    assert losses.joint_loss(unary, relational).numpy() == 17.0
+    assert losses.joint_loss(unary, relational, 2.0, 0.5).numpy() == 11.5

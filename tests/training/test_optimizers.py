@@ -1,0 +1,95 @@
+"""Updates against the formula, where words repeat in a batch too."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from semreg_tf.config import StageConfig
+from semreg_tf.training.optimizers import (
+    FusedRMSprop,
+    ParameterGroup,
+    apply_gradients,
+    build_optimizer,
+    dense,
+)
+
+
+def group(name, values, optimizer=None, weight_decay=0.0):
+    variable = keras.Variable(np.asarray(values, "f"))
+    optimizer = optimizer or FusedRMSprop(1.0)
+    optimizer.build([variable])
+    return ParameterGroup(name, [variable], optimizer, weight_decay)
+
+
+def test_repeated_word_takes_one_step_of_rmsprop():
+    """v = 0.1 g^2 with g the sum of the duplicates, so the first step is -rate / sqrt(0.1)."""
+    table = group("decoder", [[0.0], [0.0]])
+    gradient = tf.IndexedSlices(tf.constant([[1.0], [2.0]]), tf.constant([1, 1]), (2, 1))
+    apply_gradients([table], [[gradient]], None, None)
+    np.testing.assert_allclose(np.asarray(table.variables[0]), [[0], [-1 / np.sqrt(0.1)]], 1e-5)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_fused_rmsprop_equals_keras(momentum):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 4)).astype("f")
+    options = {"rho": 0.9, "momentum": momentum, "epsilon": 1e-7}
+    ours, theirs = keras.Variable(start), keras.Variable(start)
+    fused, plain = FusedRMSprop(0.01, **options), keras.optimizers.RMSprop(0.01, **options)
+    for _ in range(5):
+        gradient = tf.constant(rng.normal(size=(3, 4)).astype("f"))
+        fused.apply_gradients([(gradient, ours)])
+        plain.apply_gradients([(gradient, theirs)])
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4, atol=1e-6)
+
+
+def test_cnn_is_clipped_apart_from_the_rest():
+    sgd = [keras.optimizers.SGD(1.0) for _ in range(3)]
+    groups = [
+        group("encoder", [0.0], sgd[0]),
+        group("image_head", [0.0], sgd[1]),
+        group("decoder", [0.0], sgd[2]),
+    ]
+    gradients = [[tf.constant([100.0])], [tf.constant([3.0])], [tf.constant([4.0])]]
+    logs = apply_gradients(groups, gradients, 1.0, 50.0)
+    moved = [float(np.asarray(g.variables[0])[0]) for g in groups]
+    np.testing.assert_allclose(moved, [-50.0, -0.6, -0.8], rtol=1e-5)
+    assert float(logs["gradient_norm"]) == 5.0
+    assert float(logs["encoder_gradient_norm"]) == 100.0
+    assert float(logs["clipped"]) == float(logs["encoder_clipped"]) == 1.0
+
+
+def test_without_a_threshold_nothing_is_clipped():
+    only = group("decoder", [0.0], keras.optimizers.SGD(1.0))
+    logs = apply_gradients([only], [[tf.constant([300.0])]], None, None)
+    assert float(np.asarray(only.variables[0])[0]) == -300.0
+    assert "clipped" not in logs
+
+
+def test_weight_decay_is_of_kernels_alone():
+    kernel = group("image_head", [[2.0]], keras.optimizers.SGD(1.0), weight_decay=0.5)
+    bias = group("image_head", [2.0], keras.optimizers.SGD(1.0), weight_decay=0.5)
+    apply_gradients([kernel, bias], [[tf.constant([[0.0]])], [tf.constant([0.0])]], None, None)
+    assert float(np.asarray(kernel.variables[0])[0, 0]) == 1.0
+    assert float(np.asarray(bias.variables[0])[0]) == 2.0
+
+
+def test_missing_gradient_is_zero():
+    variable = keras.Variable(np.ones((2, 2), "f"))
+    np.testing.assert_array_equal(dense(None, variable), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("rmsprop", FusedRMSprop), ("sgd", keras.optimizers.SGD)]
+)
+def test_stage_names_its_optimiser(name, kind):
+    made = build_optimizer(StageConfig(optimizer=name, learning_rate=0.5), 0.25)
+    assert isinstance(made, kind)
+    assert float(made.learning_rate) == 0.25
+
+
+def test_cosine_falls_to_zero_at_the_last_step():
+    made = build_optimizer(StageConfig(schedule="cosine", steps=10), 1.0)
+    assert float(made._learning_rate(0)) == 1.0
+    assert float(made._learning_rate(10)) < 1e-6

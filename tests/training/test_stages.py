@@ -1,0 +1,113 @@
+"""What each stage feeds and trains; the joint gradient that the paper's method lives by."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from semreg_tf import experiments
+from semreg_tf.data import batch
+from semreg_tf.models.annotator import GROUPS, Annotator
+from semreg_tf.training.stages import phases, stage_config, stage_losses
+
+CONCEPTS, VOCAB, BATCH = 12, 13, 4
+
+
+def make(toy, name):
+    config = toy(experiments.get(name))
+    annotator = Annotator(config, CONCEPTS, VOCAB)
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, VOCAB, (BATCH, 1, 5))
+    tensors = {
+        batch.IMAGE: tf.constant(rng.normal(size=(BATCH, 32, 32, 3)), tf.float32),
+        batch.FEATURES: tf.constant(rng.normal(size=(BATCH, annotator.feature_size)), tf.float32),
+        batch.CONCEPTS: tf.constant(rng.random((BATCH, CONCEPTS)) < 0.3, tf.float32),
+        batch.USER_TAGS: tf.constant(rng.random((BATCH, 10)) < 0.3, tf.float32),
+        batch.INPUT_IDS: tf.constant(ids, tf.int32),
+        batch.TARGET_IDS: tf.constant(ids, tf.int32),
+        batch.PADDING_MASK: tf.ones(ids.shape, tf.bool),
+    }
+    return config, annotator, tensors
+
+
+def gradient_norms(config, annotator, tensors, stage, loss):
+    phase = phases(config, stage)[-1]
+    own = {k: tensors[k] for k in phase.keys if k in tensors}
+    norms = {}
+    with tf.GradientTape(persistent=True) as tape:
+        made = stage_losses(annotator, own, phase, stage_config(config, stage), tf.constant([0, 0]))
+    for group in GROUPS:
+        variables = [v.value for v in annotator.variables(group)]
+        gradients = [g for g in tape.gradient(made[loss], variables) if g is not None]
+        norms[group] = float(tf.linalg.global_norm(gradients)) if gradients else 0.0
+    return norms
+
+
+@pytest.mark.parametrize("name", ["demo_tags/s_cnn_rnn", "demo_captions/s_cnn_rnn"])
+def test_gradient_of_lr_reaches_the_cnn_through_the_concepts(toy, name):
+    norms = gradient_norms(*make(toy, name), "joint", "relational_loss")
+    assert norms["encoder"] > 0
+    assert norms["image_head"] > 0
+    assert norms["decoder"] > 0
+
+
+def test_detached_control_cuts_it_and_lu_still_trains_the_cnn(toy):
+    made = make(toy, "demo_tags/s_cnn_rnn_detached")
+    norms = gradient_norms(*made, "joint", "relational_loss")
+    assert norms["encoder"] == 0
+    assert norms["image_head"] == 0
+    assert norms["decoder"] > 0
+    assert gradient_norms(*made, "joint", "unary_loss")["encoder"] > 0
+
+
+def test_fix_leaves_the_cnn_and_trains_head_tags_and_decoder(toy):
+    norms = gradient_norms(*make(toy, "demo_tags/s_cnn_rnn_tag1k_fix"), "joint", "relational_loss")
+    assert norms["encoder"] == 0
+    assert norms["image_head"] > 0
+    assert norms["tag_model"] > 0
+
+
+def test_nic_deeply_decodes_from_features_past_the_concept_head(toy):
+    made = make(toy, "demo_captions/nic_deeply")
+    norms = gradient_norms(*made, "joint", "relational_loss")
+    assert norms["image_head"] == 0
+    assert norms["encoder"] > 0
+    assert gradient_norms(*made, "joint", "unary_loss")["image_head"] > 0
+
+
+def test_relational_stage_reads_no_image_and_trains_the_decoder_alone(toy):
+    config, annotator, tensors = make(toy, "demo_tags/s_cnn_rnn")
+    (phase,) = phases(config, "relational")
+    assert batch.IMAGE not in phase.keys
+    assert phase.groups == ("decoder",)
+    norms = gradient_norms(config, annotator, tensors, "relational", "loss")
+    assert norms["encoder"] == norms["image_head"] == 0
+
+
+def test_unary_phases_are_tags_alone_then_layer_then_all(toy):
+    config = toy(experiments.get("coco_tags/s_cnn_rnn_tag1k"))
+    first, last = phases(config, "unary")
+    assert (first.groups, batch.IMAGE in first.keys) == (("tag_model",), False)
+    assert last.groups == ("encoder", "image_head", "tag_model")
+    captions = toy(experiments.get("coco_captions/s_cnn_rnn"))
+    layer, everything = phases(captions, "unary")
+    assert "image_head" in layer.groups and "encoder" not in layer.groups
+    assert (layer.last_step, everything.first_step) == (1, 1)
+
+
+def test_frozen_encoder_reads_features(toy):
+    config = toy(experiments.get("flickr8k_captions/s_cnn_rnn"))
+    assert all(batch.IMAGE not in p.keys for s in config.stages for p in phases(config, s))
+
+
+def test_first_relational_loss_is_about_log_vocabulary_a_word(toy):
+    config, annotator, tensors = make(toy, "demo_captions/s_cnn_rnn")
+    phase = phases(config, "relational")[0]
+    own = {k: tensors[k] for k in phase.keys if k in tensors}
+    made = stage_losses(annotator, own, phase, config.relational, tf.constant([0, 0]))
+    np.testing.assert_allclose(made["loss_per_word"], np.log(VOCAB), rtol=0.1)
+
+
+def test_a_stage_the_experiment_lacks_is_refused(toy):
+    config = toy(experiments.get("demo_tags/ria"))
+    with pytest.raises(ValueError, match=r"`stage` must be one of .*joint.*stage='unary'"):
+        stage_config(config, "unary")
