@@ -197,36 +197,3 @@ def _jitter(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     coin = tf.random.stateless_uniform([], order_seed) < 0.5
     image = tf.cond(coin, contrast_last, contrast_first)
     return tf.clip_by_value(image, 0.0, 1.0) * 255.0
-
-
-def fixed_views(images: tf.Tensor, views: int, size: int | None = None) -> list[tf.Tensor]:
-    """Returns the crops a frozen encoder's features are cached of, the centre first.
-
-    Args:
-      images: (batch, side, side, 3), resized but not yet cropped where there are ten views.
-      views: 1: the centre; 2: and its mirror image; 10: Caffe's, the centre and the four corners,
-        each followed by its mirror image.
-      size: the side of the crops in pixels; None: `side`.
-
-    Returns:
-      `views` tensors, (batch, size, size, 3).
-
-    Raises:
-      ValueError: another number of views, or `size` too large, or not smaller with ten views.
-    """
-    side = images.shape[1]
-    size = side if size is None else size
-    if views not in (1, 2, 10):
-        raise ValueError(f"`views` must be 1, 2 or 10. Received: views={views}")
-    if size > side or (views == 10 and size == side):
-        raise ValueError(
-            f"`size` must be at most the images' side, and below it for ten views. "
-            f"Received: size={size}, views={views}, images.shape={tuple(images.shape)}"
-        )
-    centre, end = (side - size) // 2, side - size
-    corners = [(0, 0), (0, end), (end, 0), (end, end)] if views == 10 else []
-    result = []
-    for y, x in [(centre, centre), *corners]:
-        crop = images[:, y : y + size, x : x + size]
-        result += [crop, tf.reverse(crop, [2])]
-    return result[:views]

@@ -244,26 +244,8 @@ def test_normalise_equals_the_published_formulas():
         np.testing.assert_allclose(image_ops.normalise(image, mode), values, atol=1e-4)
 
 
-def test_fixed_views_are_caffes_ten():
-    images = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype("float32")
-    views = [v.numpy() for v in image_ops.fixed_views(tf.constant(images), 10, 5)]
-    boxes = [(1, 1), (0, 0), (0, 3), (3, 0), (3, 3)]
-    for index, (y, x) in enumerate(boxes):
-        crop = images[:, y : y + 5, x : x + 5]
-        np.testing.assert_array_equal(views[2 * index], crop)
-        np.testing.assert_array_equal(views[2 * index + 1], crop[:, :, ::-1])
-    assert len(views) == 10
-    two = image_ops.fixed_views(tf.constant(images), 2)
-    np.testing.assert_array_equal(two[0], images)
-    assert len(two) == 2 and len(image_ops.fixed_views(tf.constant(images), 1, 5)) == 1
-
-
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match=r"`mode` must be one of 'raw', .*Received: mode='rgb'"):
         image_ops.normalise(tf.zeros((1, 1, 3)), "rgb")
     with pytest.raises(ValueError, match=r"`resize_ratio` at least 1.0.*resize_ratio=0.5"):
         image_ops.resized_side(10, 0.5)
-    with pytest.raises(ValueError, match=r"`views` must be 1, 2 or 10. Received: views=5"):
-        image_ops.fixed_views(tf.zeros((1, 8, 8, 3)), 5)
-    with pytest.raises(ValueError, match=r"`size` must be .* below it for ten views.*size=8"):
-        image_ops.fixed_views(tf.zeros((1, 8, 8, 3)), 10)
