@@ -1,0 +1,31 @@
+"""Writes one HTML page on one or several runs: scores, pictures with annotations, curves.
+
+  python -m eval.report --workdir=runs/joint --workdir=runs/unary --out=report.html
+
+The page opens from disk and loads nothing. Work directories without results (not evaluated yet)
+add their training curves; the first of each data set's split leads.
+"""
+
+from absl import app, flags
+
+from semreg_tf import console
+from semreg_tf.report import write_report
+
+_WORKDIRS = flags.DEFINE_multi_string(
+    "workdir", None, "Work directory of a run; may be given several times.", required=True
+)
+_OUT = flags.DEFINE_string("out", "report.html", "The file to write.")
+_PICTURES = flags.DEFINE_integer(
+    "num_pictures", 28, "Pictures of each split shown beside its best and its worst.", 0
+)
+
+
+def main(_: list[str]) -> None:
+    """Writes the page and prints its path."""
+    with console.plain_errors():
+        path = write_report(_WORKDIRS.value, _OUT.value, _PICTURES.value)
+    print(f"Report written to {path}")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,1 @@
+"""Parts of the report: what work directories hold, as tables, cards and charts."""

@@ -1,0 +1,209 @@
+"""Cards in the style of the supplement's figures: a picture, what people say, what models say."""
+
+import base64
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from semreg_tf.reporting.charts import bar
+from semreg_tf.reporting.frequency import best_text
+from semreg_tf.reporting.markup import Element, element
+from semreg_tf.reporting.run_files import RunFiles, is_number
+from semreg_tf.reporting.words import WordJudge, content_words
+
+NUM_CONCEPTS = 6
+_KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png"}
+_ARROW = " → "
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequel:
+    """What one run says of one picture."""
+
+    label: str
+    row: dict[str, Any]
+    has_decoder: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A picture of the split with what every run says of it.
+
+    Attributes:
+      row: the leading run's row of predictions.jsonl.
+      sequels: the runs'.
+      picture: a small copy, or None.
+      score: the leading run's score on the picture, or None.
+    """
+
+    row: dict[str, Any]
+    sequels: tuple[Sequel, ...]
+    picture: Path | None
+    score: float | None
+
+
+def build_cases(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Case]:
+    """Joins the predictions of runs on one split by picture.
+
+    Args:
+      runs: of one data set and split; the first with predictions leads.
+      labels: their names.
+
+    Returns:
+      The leading run's pictures in the order of the split; where copies of pictures were kept,
+      those that have one.
+    """
+    told = [(run, label) for run, label in zip(runs, labels, strict=True) if run.predictions]
+    if not told:
+        return []
+    by_id = [{row["image_id"]: row for row in run.predictions} for run, _ in told]
+    cases = []
+    for row in told[0][0].predictions:
+        sequels, picture = [], None
+        for (run, label), rows in zip(told, by_id, strict=True):
+            other = rows.get(row["image_id"])
+            if other is not None:
+                sequels.append(Sequel(label, other, run.has_decoder))
+                picture = picture or _picture_path(run, other)
+        score = image_score(row, told[0][0].task, told[0][0].has_decoder)
+        cases.append(Case(row, tuple(sequels), picture, score))
+    return [case for case in cases if case.picture] or cases
+
+
+def image_score(row: dict[str, Any], task: str, has_decoder: bool = True) -> float | None:
+    """Returns a picture's score: its CIDEr, or the F1 of its labels (a CNN's: of its first cut)."""
+    if task == "captions":
+        score = (row.get("scores") or {}).get("CIDEr")
+        return float(score) if is_number(score) else None
+    human = set(row.get("labels") or ())
+    cuts = list((row.get("cnn") or {}).values())
+    said = set(split_labels(best_text(row)) if has_decoder else cuts[0] if cuts else ())
+    if not human:
+        return None
+    return 2 * len(human & said) / (len(human) + len(said))
+
+
+def split_labels(text: str) -> list[str]:
+    """Returns the labels of a predicted sequence."""
+    return [label for label in text.split(", ") if label]
+
+
+def card(case: Case, task: str, judge: WordJudge | None) -> Element:
+    """Builds the card of a picture.
+
+    Args:
+      case: the picture.
+      task: "tags" or "captions".
+      judge: marks captions' words; only for captions.
+    """
+    name = str(case.row.get("file_name") or case.row["image_id"])
+    lines = _tag_lines(case) if task == "tags" else _caption_lines(case, judge)
+    score = None
+    if case.score is not None:
+        metric = "F1" if task == "tags" else "CIDEr"
+        score = element("span", f"{metric} {case.score:.2f}", cls="score")
+    return element(
+        "article",
+        _picture(case, task),
+        element("p", element("span", name), score, cls="name"),
+        element("dl", lines),
+        _concepts(case, task),
+        cls="card",
+    )
+
+
+def _picture_path(run: RunFiles, row: dict[str, Any]) -> Path | None:
+    if not row.get("picture"):
+        return None
+    path = run.path / str(row["picture"])
+    return path if path.is_file() else None
+
+
+def _picture(case: Case, task: str) -> Element:
+    if case.picture is None:
+        return element("p", "no copy of this picture was kept", cls="no-picture")
+    encoded = case.picture.read_bytes()
+    kind = next((k for start, k in _KINDS.items() if encoded.startswith(start)), None)
+    if kind is None:
+        return element("p", "the picture's copy cannot be read", cls="no-picture")
+    references = case.row.get("captions") or ["no reference"]
+    human = references[0] if task == "captions" else ", ".join(case.row.get("labels") or ["none"])
+    source = f"data:{kind};base64,{base64.b64encode(encoded).decode()}"
+    return element("img", src=source, alt=f"People say: {human}", loading="lazy")
+
+
+def _line(name: str, *content: Any, cls: str | None = None) -> list[Element]:
+    return [element("dt", name, cls=cls), element("dd", *content)]
+
+
+def _marked(text: str, kind: str) -> Any:
+    if not kind:
+        return text
+    hidden = element("span", " (wrong)", cls="hidden") if kind == "wrong" else None
+    return element("span", text, hidden, cls=kind)
+
+
+def _labels(labels: Sequence[str], human: set[str] | None) -> list[Any]:
+    parts: list[Any] = []
+    for i, label in enumerate(labels):
+        kind = "" if human is None else "right" if label in human else "wrong"
+        parts += [_ARROW if i else None, _marked(label, kind)]
+    return parts or [element("i", "no label")]
+
+
+def _tag_lines(case: Case) -> list[Element]:
+    human = list(case.row.get("labels") or ())
+    lines = _line("human", _labels(human, None))
+    cuts = case.row.get("cnn") or {}
+    for name in list(dict.fromkeys([*list(cuts)[:1], *list(cuts)[-1:]])):
+        short = name.partition(" (")[0]
+        lines += _line(short, _labels(cuts[name], set(human)))
+    for sequel in case.sequels:
+        if sequel.has_decoder:
+            said = split_labels(best_text(sequel.row))
+            lines += _line(sequel.label, _labels(said, set(human)), cls="ours")
+    return lines
+
+
+def _caption_lines(case: Case, judge: WordJudge | None) -> list[Element]:
+    references = [str(c) for c in case.row.get("captions") or ()]
+    first, more = references[:1] or ["no reference"], references[1:]
+    rest = element(
+        "details",
+        element("summary", f"{len(more)} more"),
+        element("ul", [element("li", r) for r in more]),
+    )
+    lines = _line("human", first, rest if more else None)
+    for sequel in case.sequels:
+        if not sequel.has_decoder:
+            continue
+        n_best = [str(entry[0]) for entry in sequel.row.get("n_best") or () if entry]
+        if not n_best or judge is None:
+            lines += _line(sequel.label, element("i", "no caption"), cls="ours")
+            continue
+        marked = [[_marked(w, k), " "] for w, k in judge.mark(n_best[0], references)]
+        others = element(
+            "details",
+            element("summary", "next best"),
+            element("ul", [element("li", text) for text in n_best[1:]]),
+        )
+        lines += _line(sequel.label, marked, others if n_best[1:] else None, cls="ours")
+    return lines
+
+
+def _concepts(case: Case, task: str) -> Element | None:
+    concepts = [c for c in case.row.get("concepts") or () if len(c) == 2 and is_number(c[1])]
+    if not concepts:
+        return None
+    if task == "tags":
+        human = set(case.row.get("labels") or ())
+    else:
+        human = {w for text in case.row.get("captions") or () for w in content_words(str(text))}
+    items = []
+    for name, probability in concepts[:NUM_CONCEPTS]:
+        words = [name] if task == "tags" else content_words(str(name))
+        cls = "fill-right" if words and all(w in human for w in words) else "fill-other"
+        figure = element("span", f"{probability:.2f}", cls="value")
+        items.append(element("li", element("span", str(name)), bar(probability, cls), figure))
+    return element("ul", items, cls="concepts", aria_label="Most probable concepts")

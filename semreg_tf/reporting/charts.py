@@ -1,0 +1,221 @@
+"""Charts as inline SVG; colours come from the page's style, so they follow light and dark."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+from semreg_tf.reporting.markup import Element, element
+
+WIDTH, HEIGHT = 460, 270
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 40
+NUM_COLOURS = 8
+_DASHES = (None, "7 3", "2 3", "9 3 2 3")
+# A line of few points shows each of them.
+_MAX_MARKED_POINTS = 40
+_Scale = Callable[[float], float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One line of a chart: its name, its points, and its colour's number."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+    colour: int
+
+
+def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
+    """Draws lines over a common axis, a legend with first and last values below.
+
+    Args:
+      title: what is measured, above the chart.
+      x_title: what the horizontal axis is.
+      lines: each with at least one point.
+
+    Returns:
+      A `figure`.
+
+    Raises:
+      ValueError: no line, or a line without points.
+    """
+    if not lines or not all(line.points for line in lines):
+        raise ValueError(f"`lines` must hold lines with points. Received: lines={list(lines)!r}")
+    xs = [x for line in lines for x, _ in line.points]
+    ys = [y for line in lines for _, y in line.points]
+    x_ticks, y_ticks = ticks(min(0.0, *xs), max(xs)), ticks(min(ys), max(ys))
+    x_of = _scale(x_ticks[0], max(x_ticks[-1], *xs), LEFT, WIDTH - RIGHT)
+    y_of = _scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
+    drawing = [_y_axis(y_ticks, y_of)]
+    for tick in x_ticks:
+        drawing.append(_text(x_of(tick), HEIGHT - BOTTOM + 17, number(tick), "middle"))
+    drawing.append(_text((LEFT + WIDTH) / 2, HEIGHT - 6, x_title, "middle", "axis"))
+    for line in lines:
+        drawing.extend(_draw_line(line, x_of, y_of))
+    said = "; ".join(f"{line.label}: {_course(line)}" for line in lines)
+    legend = [
+        element("li", _swatch(line), line.label, element("span", _course(line), cls="value"))
+        for line in lines
+    ]
+    return _figure(f"{title} against {x_title}", said, drawing, legend)
+
+
+def bar_chart(
+    title: str, groups: Sequence[str], series: Sequence[tuple[str, Sequence[float], int]]
+) -> Element:
+    """Draws bars of fractions in groups, a legend below.
+
+    Args:
+      title: what is measured.
+      groups: a name for each group; lines are parted by newlines.
+      series: name, one fraction in 0..1 a group, and the colour's number.
+
+    Returns:
+      A `figure`.
+    """
+    y_of = _scale(0.0, 1.0, HEIGHT - BOTTOM, TOP)
+    drawing = [_y_axis([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], y_of)]
+    slot = (WIDTH - LEFT - RIGHT) / max(len(groups), 1)
+    width = min(26.0, 0.82 * slot / max(len(series), 1))
+    for i, group in enumerate(groups):
+        middle = LEFT + slot * (i + 0.5)
+        for j, part in enumerate(group.split("\n")):
+            drawing.append(_text(middle, HEIGHT - BOTTOM + 16 + 15 * j, part, "middle"))
+        for j, (name, values, colour) in enumerate(series):
+            top = y_of(values[i])
+            bar = element(
+                "rect",
+                element("title", f"{name}, {group.replace(chr(10), ' ')}: {values[i]:.3f}"),
+                x=f"{middle + (j - len(series) / 2) * width:.1f}",
+                y=f"{top:.1f}",
+                width=f"{width - 1.5:.1f}",
+                height=f"{HEIGHT - BOTTOM - top:.1f}",
+                cls=f"fill{colour % NUM_COLOURS}",
+            )
+            drawing.append(bar)
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{value:.2f}" for value in values) for name, values, _ in series
+    )
+    legend = [
+        element("li", _square(colour), name, element("span", _listed(values), cls="value"))
+        for name, values, colour in series
+    ]
+    return _figure(title, said, drawing, legend)
+
+
+def bar(fraction: float, cls: str) -> Element:
+    """Draws one bar of a fraction in 0..1 as wide as its box; the number stands beside it."""
+    return element(
+        "svg",
+        element("rect", x="0", y="0", width="100", height="10", cls="empty"),
+        element("rect", x="0", y="0", width=f"{100 * fraction:.1f}", height="10", cls=cls),
+        cls="bar",
+        viewBox="0 0 100 10",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+
+
+def ticks(low: float, high: float, number_wanted: int = 5) -> list[float]:
+    """Returns round numbers that span low..high.
+
+    Example:
+      >>> ticks(0.13, 0.58)
+      [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    """
+    span = high - low or abs(high) or 1.0
+    raw = span / number_wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = power * next(m for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, max(last, first + 1) + 1)]
+
+
+def number(value: float) -> str:
+    """Returns a number as an axis shows it."""
+    if abs(value) >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def _scale(low: float, high: float, start: float, end: float) -> _Scale:
+    return lambda value: start + (value - low) / (high - low or 1.0) * (end - start)
+
+
+def _y_axis(y_ticks: Sequence[float], y_of: _Scale) -> Element:
+    parts = []
+    for tick in y_ticks:
+        y = f"{y_of(tick):.1f}"
+        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, cls="grid"))
+        parts.append(_text(LEFT - 6, y_of(tick) + 4, number(tick), "end"))
+    return element("g", parts)
+
+
+def _text(x: float, y: float, text: str, anchor: str, cls: str | None = None) -> Element:
+    return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, cls=cls)
+
+
+def _draw_line(line: Line, x_of: _Scale, y_of: _Scale) -> list[Element]:
+    places = [(f"{x_of(x):.1f}", f"{y_of(y):.1f}") for x, y in line.points]
+    colour = line.colour % NUM_COLOURS
+    drawn = [
+        element(
+            "polyline",
+            points=" ".join(f"{x},{y}" for x, y in places),
+            cls=f"line{colour}",
+            stroke_dasharray=_dash(line.colour),
+        )
+    ]
+    if len(places) <= _MAX_MARKED_POINTS:
+        for (x, y), (step, value) in zip(places, line.points, strict=True):
+            title = element("title", f"{line.label}: {value:.4g} at {number(step)}")
+            drawn.append(element("circle", title, cx=x, cy=y, r=3, cls=f"fill{colour}"))
+    return drawn
+
+
+def _dash(colour: int) -> str | None:
+    return _DASHES[colour % len(_DASHES)]
+
+
+def _course(line: Line) -> str:
+    first, last = line.points[0][1], line.points[-1][1]
+    return f"{last:.4g}" if len(line.points) == 1 else f"{first:.4g} → {last:.4g}"
+
+
+def _listed(values: Sequence[float]) -> str:
+    return " / ".join(f"{value:.2f}" for value in values)
+
+
+def _swatch(line: Line) -> Element:
+    stroke = element(
+        "line",
+        x1=0,
+        x2=26,
+        y1=6,
+        y2=6,
+        cls=f"line{line.colour % NUM_COLOURS}",
+        stroke_dasharray=_dash(line.colour),
+    )
+    return element("svg", stroke, cls="swatch", viewBox="0 0 26 12", aria_hidden="true")
+
+
+def _square(colour: int) -> Element:
+    drawn = element("rect", x=6, y=0, width=12, height=12, cls=f"fill{colour % NUM_COLOURS}")
+    return element("svg", drawn, cls="swatch", viewBox="0 0 26 12", aria_hidden="true")
+
+
+def _figure(title: str, said: str, drawing: list[Element], legend: list[Element]) -> Element:
+    drawn = element(
+        "svg",
+        drawing,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label=f"{title}. {said}",
+        cls="chart",
+    )
+    return element(
+        "figure",
+        element("figcaption", title),
+        drawn,
+        element("ul", legend, cls="legend"),
+        cls="chart",
+    )

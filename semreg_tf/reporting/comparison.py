@@ -1,0 +1,141 @@
+"""Runs beside the papers' printed figures, and the difference where the data is the same."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from semreg_tf.experiments import reported
+from semreg_tf.reporting.markup import Element, element, table
+from semreg_tf.reporting.run_files import RunFiles, distinct_labels
+
+PRINTED, RUN, DIFFERENCE = "printed", "run", "difference"
+DASH = "–"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a comparison: figures as the table prints them, None where there is none."""
+
+    kind: str
+    label: str
+    figures: tuple[float | None, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A printed table with the runs that belong to it."""
+
+    table: reported.ReportedTable
+    rows: tuple[Row, ...]
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether any run stands beside the printed figures."""
+        return any(row.kind == RUN for row in self.rows)
+
+
+def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> list[Comparison]:
+    """Sets runs beside the printed rows they stand for.
+
+    A run stands for the row that its `table_row` names, and any captioner of Flickr8k stands
+    beside m-RNN's row. The difference is taken only where the data set is the table's own.
+
+    Args:
+      runs: those without results are passed over.
+      names: of the tables, such as "Table 4"; None: all.
+
+    Returns:
+      A comparison for each table.
+    """
+    labels = distinct_labels(runs)
+    made = []
+    for name, printed in reported.TABLES.items():
+        if names is not None and name not in names:
+            continue
+        rows = []
+        for system in printed.rows:
+            figures = printed.figures(system)
+            mark = printed.marks.get(system, "")
+            rows.append(Row(PRINTED, system + mark, tuple(figures.values())))
+            for run, label in zip(runs, labels, strict=True):
+                if _stands_for(run, printed, system):
+                    rows.extend(_run_rows(run, label, printed, figures))
+        made.append(Comparison(printed, tuple(rows)))
+    return made
+
+
+def figures_text(row: Row, printed: reported.ReportedTable, i: int) -> str:
+    """Returns the i-th figure of a row as text."""
+    figure = row.figures[i]
+    if figure is None:
+        return DASH
+    # Perplexities, alone, stand with two decimals beside fractions with three.
+    decimals = 2 if printed.columns[i] == "perplexity" else printed.decimals
+    return f"{figure:{'+' if row.kind == DIFFERENCE else ''}.{decimals}f}"
+
+
+def unit_text(printed: reported.ReportedTable) -> str:
+    """Returns a sentence on the table's units, data and source."""
+    unit = "In percent. " if printed.percent else ""
+    note = f" {printed.note}" if printed.note else ""
+    return f"{unit}Printed figures: on {printed.evaluated_on}; {printed.source}.{note}"
+
+
+def to_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Returns comparisons as Markdown tables."""
+    parts = []
+    for comparison in comparisons:
+        printed = comparison.table
+        lines = [
+            f"## {printed.name}: {printed.title}",
+            "",
+            "| " + " | ".join(["system", *printed.columns]) + " |",
+            "|---|" + "---:|" * len(printed.columns),
+        ]
+        for row in comparison.rows:
+            cells = [figures_text(row, printed, i) for i in range(len(printed.columns))]
+            label = row.label.replace("|", "\\|")
+            label = label if row.kind == PRINTED else f"*{label}*"
+            lines.append("| " + " | ".join([label, *cells]) + " |")
+        parts.append("\n".join([*lines, "", unit_text(printed)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def to_element(comparison: Comparison) -> Element:
+    """Returns a comparison as an HTML table."""
+    printed = comparison.table
+    rows = []
+    for row in comparison.rows:
+        cells = [figures_text(row, printed, i) for i in range(len(printed.columns))]
+        rows.append([element("span", row.label, cls=row.kind), *cells])
+    return element(
+        "div",
+        table(["system", *printed.columns], rows, f"{printed.name}: {printed.title}", "figures"),
+        element("p", unit_text(printed), cls="note"),
+    )
+
+
+def _stands_for(run: RunFiles, printed: reported.ReportedTable, system: str) -> bool:
+    if run.task != printed.task or not run.main_scores():
+        return False
+    if printed is reported.MRNN_FLICKR8K:
+        return run.dataset == printed.dataset
+    return reported.lookup(run.table_row) == (printed, system)
+
+
+def _run_rows(
+    run: RunFiles, label: str, printed: reported.ReportedTable, figures: dict[str, float]
+) -> list[Row]:
+    scores = run.main_scores()
+    factor = 100.0 if printed.percent else 1.0
+    ours = [None if scores.get(c) is None else factor * scores[c] for c in printed.columns]
+    where = f"{run.dataset} {run.split}".strip()
+    if run.dataset != printed.dataset:
+        return [Row(RUN, f"here: {label}, on {where}: other data, no difference", tuple(ours))]
+    differences = [
+        None if mine is None else mine - figures[column]
+        for mine, column in zip(ours, printed.columns, strict=True)
+    ]
+    return [
+        Row(RUN, f"here: {label}, on {where}", tuple(ours)),
+        Row(DIFFERENCE, "difference", tuple(differences)),
+    ]

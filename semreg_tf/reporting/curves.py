@@ -1,0 +1,67 @@
+"""Training curves from `history.jsonl`: each run a line, against steps and against time."""
+
+from collections.abc import Sequence
+
+from semreg_tf.reporting.charts import Line, line_chart
+from semreg_tf.reporting.markup import Element, element
+from semreg_tf.reporting.run_files import RunFiles, is_number
+
+_OTHER_KEYS = ("step", "elapsed_secs")
+
+
+def curve_charts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
+    """Draws a pair of charts for each metric of each data set's experiments.
+
+    Losses are drawn by stage, since Lu, Lr and their sum have different scales.
+
+    Args:
+      runs: of which those without a history are passed over.
+      labels: a name for each run.
+
+    Returns:
+      Pairs of figures, one for each metric; none where no run has a history.
+    """
+    panels: dict[tuple[str, str], list[tuple[str, int, list[tuple[float, float, float]]]]] = {}
+    for colour, (run, label) in enumerate(zip(runs, labels, strict=True)):
+        metrics = sorted({k for row in run.history for k in row if k not in _OTHER_KEYS})
+        for metric in metrics:
+            title = f"{metric}, {run.stage} stage" if metric == "loss" else metric
+            points = _points(run, metric)
+            if points:
+                panels.setdefault((run.family, title), []).append((label, colour, points))
+    figures = []
+    # The loss says least, so it comes last.
+    for (family, title), lines in sorted(panels.items(), key=lambda p: ("loss" in p[0][1], p[0])):
+        figures.append(_pair(f"{title}, {family}", lines))
+    return figures
+
+
+def _points(run: RunFiles, metric: str) -> list[tuple[float, float, float]]:
+    return [
+        (float(row["step"]), float(row.get("elapsed_secs") or 0.0), float(row[metric]))
+        for row in run.history
+        if is_number(row.get(metric))
+    ]
+
+
+def _pair(title: str, lines: list[tuple[str, int, list[tuple[float, float, float]]]]) -> Element:
+    longest = max(elapsed for _, _, points in lines for _, elapsed, _ in points)
+    unit, secs = next(
+        (name, size)
+        for name, size in (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+        if longest >= 2 * size or size == 1.0
+    )
+    by_step = [
+        Line(label, tuple((step, value) for step, _, value in points), colour)
+        for label, colour, points in lines
+    ]
+    by_time = [
+        Line(label, tuple((elapsed / secs, value) for _, elapsed, value in points), colour)
+        for label, colour, points in lines
+    ]
+    return element(
+        "div",
+        line_chart(title, "steps", by_step),
+        line_chart(title, f"{unit} of training", by_time),
+        cls="pair",
+    )

@@ -1,0 +1,242 @@
+"""What a work directory says of a run: its result files, read without any model code."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+CONFIG_FILE = "config.json"
+OURS = "ours"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFiles:
+    """The files of one run.
+
+    Attributes:
+      path: the work directory.
+      about: what config.json says: the config, the stage, the commit, the versions.
+      results: results.json, or {}.
+      predictions: the rows of predictions.jsonl.
+      history: the rows of history.jsonl.
+      concept_counts: concept -> how often it occurs in the training split.
+      notes: what is missing or unreadable, a sentence each.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    results: dict[str, Any]
+    predictions: tuple[dict[str, Any], ...]
+    history: tuple[dict[str, Any], ...]
+    concept_counts: dict[str, int]
+    notes: tuple[str, ...]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config as plain values."""
+        return self.about["config"]
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return str(self.config.get("name") or "unnamed")
+
+    @property
+    def family(self) -> str:
+        """The experiments it belongs to: one data set and task."""
+        return self.experiment.rpartition("/")[0] or self.dataset
+
+    @property
+    def table_row(self) -> str:
+        """The row of the paper it stands for."""
+        return str(self.config.get("table_row") or "")
+
+    @property
+    def stage(self) -> str:
+        """The stage of training."""
+        return str(self.about.get("stage") or "unknown")
+
+    @property
+    def seed(self) -> Any:
+        """The seed of the run."""
+        return self.config.get("seed")
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return str(_section(self.config, "data").get("dataset") or "unknown data")
+
+    @property
+    def task(self) -> str:
+        """What is annotated: "tags" or "captions"."""
+        return str(self.results.get("task") or _section(self.config, "data").get("task") or "")
+
+    @property
+    def split(self) -> str:
+        """The split that was evaluated, or ""."""
+        return str(self.results.get("split") or "")
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether the run's own sequences mean anything: the unary stage trains no decoder."""
+        return self.stage != "unary" and self.config.get("decoder", {}) is not None
+
+    @property
+    def label(self) -> str:
+        """A short name: the row of the paper's table, or the system's name."""
+        _, found, row = self.table_row.partition(": ")
+        return row if found else self.experiment.rpartition("/")[2]
+
+    def tag_systems(self) -> dict[str, dict[str, Any]]:
+        """Returns the scores of results.json by system, those of an untrained decoder left out."""
+        systems = _section(self.results, "systems")
+        return {
+            name: scores
+            for name, scores in systems.items()
+            if isinstance(scores, dict) and (name != OURS or self.has_decoder)
+        }
+
+    def main_scores(self) -> dict[str, float]:
+        """Returns the run's own figures: its sequences', or of a CNN alone its top labels'."""
+        if self.task == "captions":
+            scores = _section(self.results, "captions")
+        else:
+            systems = self.tag_systems()
+            scores = systems.get(OURS) or next(iter(systems.values()), {})
+        return {k: v for k, v in scores.items() if is_number(v)}
+
+
+def is_number(value: Any) -> bool:
+    """Tells whether a value read from JSON is a number; NaN is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def read_run(path: str | Path) -> RunFiles:
+    """Reads a work directory; of its files only config.json must be there.
+
+    Args:
+      path: the folder.
+
+    Returns:
+      What was found; what was not is in `notes`.
+
+    Raises:
+      ValueError: the folder is no work directory.
+    """
+    folder = Path(path)
+    notes: list[str] = []
+    about = _read_json(folder / CONFIG_FILE, notes)
+    if not isinstance(about.get("config"), dict):
+        reason = notes[0] if notes else f"{CONFIG_FILE} holds no config."
+        raise ValueError(
+            f"`workdir` must be the folder of a run, with a {CONFIG_FILE}: {reason} "
+            f"Received: workdir={str(path)!r}"
+        )
+    return RunFiles(
+        path=folder,
+        about=about,
+        results=_read_json(folder / "results.json", notes),
+        predictions=tuple(
+            row
+            for row in _read_rows(folder / "predictions.jsonl", notes)
+            if row.get("image_id") is not None
+        ),
+        history=tuple(
+            row for row in _read_rows(folder / "history.jsonl", notes) if is_number(row.get("step"))
+        ),
+        concept_counts=_read_counts(folder / "concepts.txt"),
+        notes=tuple(notes),
+    )
+
+
+def read_runs(paths: Sequence[str | Path]) -> list[RunFiles]:
+    """Reads work directories.
+
+    Raises:
+      ValueError: none is given, or one is no work directory.
+    """
+    if not paths:
+        raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
+    return [read_run(path) for path in paths]
+
+
+def distinct_labels(runs: Sequence[RunFiles]) -> list[str]:
+    """Returns a name for each run, as short as tells apart those of a family."""
+    labels = [""] * len(runs)
+    for family in {run.family for run in runs}:
+        places = [i for i, run in enumerate(runs) if run.family == family]
+        for i, label in zip(places, _labels([runs[i] for i in places]), strict=True):
+            labels[i] = label
+    return labels
+
+
+def _labels(runs: Sequence[RunFiles]) -> list[str]:
+    parts = [lambda run: run.stage, lambda run: f"seed {run.seed}", lambda run: run.path.name]
+    labels = [run.label for run in runs]
+    for part in parts:
+        # A part that is equal for all who share a label would only lengthen it.
+        for label in {name for name in labels if labels.count(name) > 1}:
+            same = [i for i, name in enumerate(labels) if name == label]
+            if len({part(runs[i]) for i in same}) > 1:
+                for i in same:
+                    labels[i] = f"{label}, {part(runs[i])}"
+    return [
+        label if labels.count(label) == 1 else f"{label} ({labels[: i + 1].count(label)})"
+        for i, label in enumerate(labels)
+    ]
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
+    text = _read_text(path, notes)
+    if text is None:
+        return {}
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        notes.append(f"{path.name} cannot be read: {error}.")
+        return {}
+    if not isinstance(values, dict):
+        notes.append(f"{path.name} cannot be read: it must hold one JSON object.")
+        return {}
+    return values
+
+
+def _read_rows(path: Path, notes: list[str]) -> list[dict[str, Any]]:
+    rows, broken = [], 0
+    for line in (_read_text(path, notes) or "").split("\n"):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except ValueError:
+            row = ()
+        if isinstance(row, dict):
+            rows.append(row)
+        elif row is not None:
+            broken += 1
+    if broken:
+        notes.append(f"{path.name}: {broken} lines cannot be read and are left out.")
+    return rows
+
+
+def _read_text(path: Path, notes: list[str]) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        notes.append(f"{path.name} is not there.")
+    except OSError as error:
+        notes.append(f"{path.name} cannot be read: {error.strerror}.")
+    return None
+
+
+def _read_counts(path: Path) -> dict[str, int]:
+    counts = {}
+    for line in (_read_text(path, []) or "").split("\n"):
+        name, tab, count = line.rpartition("\t")
+        if tab and count.isdecimal():
+            counts[name] = int(count)
+    return counts

@@ -1,0 +1,143 @@
+"""Tables of scores: systems by metrics, the best in bold."""
+
+import statistics
+from collections.abc import Sequence
+
+from semreg_tf.reporting.comparison import DASH
+from semreg_tf.reporting.markup import Element, element, table
+from semreg_tf.reporting.run_files import OURS, RunFiles, is_number
+
+TAG_COLUMNS = ("C-R", "C-P", "C-F1", "O-R", "O-P", "O-F1", "micro-F1", "mAP")
+CAPTION_COLUMNS = (
+    ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr"),
+    ("perplexity", "perplexity_without_unknown", "unknown_rate", "vocabulary_size", "num_tokens"),
+)
+_LOW_IS_GOOD = ("perplexity", "perplexity_without_unknown")
+_NO_CONTEST = ("unknown_rate", "vocabulary_size", "num_tokens")
+_Rows = list[tuple[str, dict[str, float]]]
+
+
+def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
+    """Builds the table of Sec. 4.2: each run, and the CNN alone cut in its three ways.
+
+    Args:
+      runs: of one data set and split.
+      labels: their names.
+
+    Returns:
+      The table, in percent.
+    """
+    rows: _Rows = []
+    cuts: _Rows = []
+    for run, label in zip(runs, labels, strict=True):
+        for name, scores in run.tag_systems().items():
+            if name == OURS:
+                rows.append((label, scores))
+            elif all(_figures(scores) != _figures(other) for _, other in cuts):
+                taken = any(name == other for other, _ in cuts)
+                cuts.append((f"{name}, of {label}" if taken else name, scores))
+    rows = [*cuts, *rows]
+    text, best = _texts(rows, TAG_COLUMNS, 100.0, 2), _best(rows, TAG_COLUMNS, 2)
+    spread = _spread_rows(runs, labels, TAG_COLUMNS, 100.0, 2)
+    caption = "Tags, in percent. C: mean over classes, O: mean over images"
+    return _table(TAG_COLUMNS, rows, text, best, spread, caption)
+
+
+def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
+    """Builds the table of the COCO evaluation's metrics and that of perplexity.
+
+    Args:
+      runs: of one data set and split.
+      labels: their names.
+
+    Returns:
+      One table or two.
+    """
+    rows = [(label, run.main_scores()) for run, label in zip(runs, labels, strict=True)]
+    captions = (
+        "Captions, against all references of a picture",
+        "Perplexity: comparable at one vocabulary only",
+    )
+    tables = []
+    for columns, caption in zip(CAPTION_COLUMNS, captions, strict=True):
+        columns = tuple(c for c in columns if any(c in scores for _, scores in rows))
+        if columns:
+            text, best = _texts(rows, columns, 1.0, 3), _best(rows, columns, 3)
+            spread = _spread_rows(runs, labels, columns, 1.0, 3)
+            tables.append(_table(columns, rows, text, best, spread, caption))
+    return tables
+
+
+def _table(
+    columns: Sequence[str],
+    rows: _Rows,
+    text: list[list[str]],
+    best: set[tuple[int, int]],
+    spread: list[list[str]],
+    caption: str,
+) -> Element:
+    cells = [
+        [
+            rows[i][0],
+            *(element("b", cell) if (i, j) in best else cell for j, cell in enumerate(line)),
+        ]
+        for i, line in enumerate(text)
+    ]
+    header = ["system", *(column.replace("_", " ") for column in columns)]
+    return table(header, [*cells, *spread], caption, "figures")
+
+
+def _figures(scores: dict[str, float]) -> list[float | None]:
+    return [scores.get(column) for column in TAG_COLUMNS]
+
+
+def _text(value: float | None, factor: float, decimals: int) -> str:
+    if not is_number(value):
+        return DASH
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{factor * value:.{decimals if abs(value) < 10 else 2}f}"
+
+
+def _texts(rows: _Rows, columns: Sequence[str], factor: float, decimals: int) -> list[list[str]]:
+    return [[_text(scores.get(c), factor, decimals) for c in columns] for _, scores in rows]
+
+
+def _best(rows: _Rows, columns: Sequence[str], decimals: int) -> set[tuple[int, int]]:
+    """Returns row and column of every best figure; ties, as printed, are all best."""
+    found = set()
+    for j, column in enumerate(columns):
+        values = {i: s[column] for i, (_, s) in enumerate(rows) if is_number(s.get(column))}
+        if len(values) < 2 or column in _NO_CONTEST:
+            continue
+        best = (min if column in _LOW_IS_GOOD else max)(values.values())
+        found |= {(i, j) for i, v in values.items() if abs(v - best) < 0.5 * 10.0**-decimals / 100}
+    return found
+
+
+def _spread_rows(
+    runs: Sequence[RunFiles],
+    labels: Sequence[str],
+    columns: Sequence[str],
+    factor: float,
+    decimals: int,
+) -> list[list[str]]:
+    """Returns a row of mean and sample deviation for each experiment run with several seeds."""
+    groups: dict[tuple[str, str], list[RunFiles]] = {}
+    for run in runs:
+        if run.has_decoder:
+            groups.setdefault((run.experiment, run.stage), []).append(run)
+    rows = []
+    for same in groups.values():
+        if len({str(run.seed) for run in same}) < 2:
+            continue
+        cells = []
+        for column in columns:
+            values = [s[column] for s in (run.main_scores() for run in same) if column in s]
+            if len(values) < 2 or column in _NO_CONTEST:
+                cells.append(DASH)
+                continue
+            mean, deviation = statistics.mean(values), statistics.stdev(values)
+            cells.append(f"{factor * mean:.{decimals}f} ± {factor * deviation:.{decimals}f}")
+        rows.append([f"{same[0].label}, mean of {len(same)} runs ± deviation", *cells])
+    return rows

@@ -1,0 +1,74 @@
+"""Which words of a caption are wrong and which are fine details, as in the supplement's Fig. 2."""
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+
+from nltk.stem.porter import PorterStemmer
+
+from semreg_tf.metrics.ptb_tokenizer import ptb_tokenize
+
+WRONG, DETAIL, PLAIN = "wrong", "right", ""
+# Ours: a detail is said of at most one picture in ten.
+DETAIL_SHARE = 0.1
+# Counts and places ("two", "behind") are content: they can be wrong.
+_WORDS = (
+    "a about after against along an and another are around as at away be been being both but by "
+    "can do does doing down each for from get gets getting has have having he her hers him his i "
+    "in into is it its itself just made many more most near next no nor not of off on onto or "
+    "other others out own past she so some something than that the their them themselves then "
+    "there these they this those through to together too toward towards up upon very was were "
+    "what when where which while who whose will with within without you your n't 's 'm 're 've "
+    "'ll 'd"
+)
+_FUNCTION_WORDS = frozenset(_WORDS.split())
+
+
+def content_words(caption: str) -> list[str]:
+    """Returns the stems of a caption's words, function words left out."""
+    return [stem(token) for token in ptb_tokenize(caption) if is_content(token)]
+
+
+def is_content(token: str) -> bool:
+    """Tells whether a lower-case token is neither a function word nor punctuation."""
+    return token not in _FUNCTION_WORDS and any(c.isalnum() for c in token)
+
+
+@functools.lru_cache(maxsize=50_000)
+def stem(token: str) -> str:
+    """Returns a word's Porter stem, so that `dogs` meets `dog`."""
+    return PorterStemmer().stem(token)
+
+
+class WordJudge:
+    """Marks the words of captions against the references of their pictures.
+
+    Wrong is a content word in none of the picture's references; a fine detail is one in at least
+    one of them and in those of at most `DETAIL_SHARE` of all pictures. Words are compared by
+    their Porter stems (ours; the supplement marks by hand).
+
+    Args:
+      references: the references of each picture of the split.
+    """
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        self._num_images = len(references)
+        self._counts: Counter[str] = Counter()
+        for captions in references:
+            self._counts.update({word for caption in captions for word in content_words(caption)})
+
+    def mark(self, caption: str, references: Sequence[str]) -> list[tuple[str, str]]:
+        """Returns the blank-separated words of a caption, each with WRONG, DETAIL or PLAIN."""
+        known = {word for reference in references for word in content_words(reference)}
+        marked = []
+        for word in caption.split():
+            stems = content_words(word)
+            if not stems or not known:
+                marked.append((word, PLAIN))
+            elif not all(s in known for s in stems):
+                marked.append((word, WRONG))
+            elif any(self._counts[s] <= DETAIL_SHARE * self._num_images for s in stems):
+                marked.append((word, DETAIL))
+            else:
+                marked.append((word, PLAIN))
+        return marked
