@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from semreg_tf.config import DecoderConfig
+from semreg_tf.models.lstm_recurrence import unroll_lstm
 
 State = tuple[tf.Tensor, ...]
 
@@ -88,6 +89,12 @@ class LSTM(keras.layers.Layer):
         hidden = tf.sigmoid(o) * self.activation(memory)
         return hidden, (hidden, memory)
 
+    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Runs `step` over time, (time, rows, 4 * units) in, outputs (time, rows, units)."""
+        recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)
+        outputs, *last = unroll_lstm(projected, *state, recurrent, self.activation_name)
+        return outputs, tuple(last)
+
     def call(self, inputs: tf.Tensor, states: State) -> tuple[tf.Tensor, State]:
         """Projects and steps, (rows, d) in, so that the layer also serves as an RNN cell."""
         return self.step(self.project_input(inputs), tuple(states))
@@ -118,10 +125,42 @@ class PeepholeLSTM(LSTM):
             initializer=uniform_initializer(self.initializer_range, "orthogonal"),
         )
 
+    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Runs `step` over time, as `LSTM.unroll`."""
+        return unroll_steps(self, projected, state)
+
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """One step of eq. (2), as `LSTM.step`."""
         memory_kernel = tf.cast(self.memory_kernel, self.compute_dtype)
         return super().step(projected + tf.linalg.matmul(state[1], memory_kernel), state)
+
+
+def unroll_steps(
+    cell: keras.layers.Layer, projected: tf.Tensor, state: State
+) -> tuple[tf.Tensor, State]:
+    """Runs `cell.step` over time with automatic gradients, for cells without their own.
+
+    Args:
+      cell: a cell of this module.
+      projected: `project_input` of all inputs, (time, rows, p).
+      state: the first state, tensors of (rows, units).
+
+    Returns:
+      The outputs, (time, rows, units), and the last state.
+    """
+    steps = tf.shape(projected)[0]
+    outputs = tf.TensorArray(
+        projected.dtype, steps, element_shape=(projected.shape[1], cell.state_sizes[0])
+    )
+
+    def body(t: tf.Tensor, outputs: tf.TensorArray, state: State) -> tuple:
+        output, state = cell.step(projected[t], state)
+        return t + 1, outputs.write(t, output), state
+
+    _, outputs, state = tf.while_loop(
+        lambda t, *_: t < steps, body, (0, outputs, tuple(state)), maximum_iterations=steps
+    )
+    return outputs.stack(), state
 
 
 CELLS = {"lstm": LSTM, "peephole_lstm": PeepholeLSTM}

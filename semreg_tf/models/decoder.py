@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig, DecoderConfig
-from semreg_tf.models import recurrence
 from semreg_tf.models.cells import State, build_cell, uniform_initializer
 from semreg_tf.models.conditioning import Conditioning, build_conditioning
 
@@ -178,7 +177,9 @@ class Decoder(keras.layers.Layer):
         if self._input_depends_on_image():
             inputs = self._inputs_with_image(words, context)
         inputs = self.input_dropout(inputs, training=training)
-        hidden, _ = recurrence.unroll(self.cell, self.cell.project_input(inputs), state)
+        by_time = tf.transpose(inputs, (1, 0, 2))
+        hidden, _ = self.cell.unroll(self.cell.project_input(by_time), state)
+        hidden = tf.transpose(hidden, (1, 0, 2))
         return self.output_dropout(hidden, training=training), words
 
     def logits(self, hidden: tf.Tensor, words: tf.Tensor, context: DecoderContext) -> tf.Tensor:

@@ -30,8 +30,11 @@ def caption_perplexity(
     unknown_id = vocabularies.output.unknown_id
     given = batch.IMAGE not in inputs.keys and batch.FEATURES not in inputs.keys
 
-    @tf.function(reduce_retracing=True)
-    def log_probabilities(tensors: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    dataset = evaluation_batches(inputs, batch_size)
+    spec = {k: v for k, v in dataset.element_spec.items() if k != batch.IMAGE_ID}
+
+    @tf.function(input_signature=[spec])
+    def log_probabilities(tensors: dict[str, tf.Tensor]) -> tf.Tensor:
         if given:
             outputs = {"concept_probabilities": tensors[batch.CONCEPTS]}
         else:
@@ -47,9 +50,8 @@ def caption_perplexity(
         return tf.stack([tf.reduce_sum(tf.cast(x, tf.float64)) for x in stacked])
 
     sums = tf.zeros((4,), tf.float64)
-    for tensors in evaluation_batches(inputs, batch_size):
-        tensors.pop(batch.IMAGE_ID, None)
-        sums += log_probabilities(tensors)
+    for tensors in dataset:
+        sums += log_probabilities({k: tensors[k] for k in spec})
     loss, known_loss, tokens, known_tokens = sums.numpy().tolist()
     return {
         "perplexity": corpus_perplexity(-loss, int(tokens)),

@@ -58,7 +58,10 @@ def predict(
     given = batch.IMAGE not in inputs.keys and batch.FEATURES not in inputs.keys
     output = vocabularies.output
 
-    @tf.function(reduce_retracing=True)
+    dataset = evaluation_batches(inputs, batch_size)
+    spec = {k: v for k, v in dataset.element_spec.items() if k in _READ}
+
+    @tf.function(input_signature=[spec])
     def run(tensors: dict[str, tf.Tensor]) -> tuple:
         if given:
             outputs = {"concept_probabilities": tensors[batch.CONCEPTS]}
@@ -80,10 +83,9 @@ def predict(
 
     image_ids, probabilities, sequences, scores = [], [], [], []
     total = -(-inputs.split.num_images // batch_size)
-    dataset = evaluation_batches(inputs, batch_size)
     for tensors in tqdm(dataset, total=total, desc=progress, disable=progress is None):
         image_ids += [x.decode() for x in tensors[batch.IMAGE_ID].numpy()]
-        made, token_ids, own_scores = run({k: v for k, v in tensors.items() if k in _READ})
+        made, token_ids, own_scores = run({k: tensors[k] for k in spec})
         probabilities.append(made.numpy())
         if token_ids is not None:
             sequences += [[output.decode(ids) for ids in image] for image in token_ids.numpy()]

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import DecoderConfig
-from semreg_tf.models import recurrence
-from semreg_tf.models.cells import LSTM, PeepholeLSTM, build_cell
+from semreg_tf.models.cells import LSTM, PeepholeLSTM, build_cell, unroll_steps
 
 UNITS, WIDTH, ROWS, TIME = 5, 3, 4, 6
 
@@ -49,6 +48,12 @@ def test_step_is_equation_2(kind, activation):
     np.testing.assert_allclose(got_c, want_c, atol=1e-5)
 
 
+def run(cell, inputs, state):
+    """Unrolls inputs (rows, time, d)."""
+    outputs, last = cell.unroll(cell.project_input(tf.transpose(inputs, (1, 0, 2))), state)
+    return tf.transpose(outputs, (1, 0, 2)), last
+
+
 def test_unroll_equals_keras_rnn_over_the_same_cell():
     cell = LSTM(512, "relu", initializer_range=0.08)
     cell.build((None, 16))
@@ -57,30 +62,57 @@ def test_unroll_equals_keras_rnn_over_the_same_cell():
     state = tuple(rng.normal(size=(3, 512)).astype("f") for _ in range(2))
     rnn = keras.layers.RNN(cell.cell, return_sequences=True, return_state=True)
     want, want_h, want_c = rnn(tf.constant(inputs), initial_state=[tf.constant(s) for s in state])
-    got, (got_h, got_c) = recurrence.unroll(cell, cell.project_input(tf.constant(inputs)), state)
+    got, (got_h, got_c) = run(cell, tf.constant(inputs), state)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(got_h, want_h, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(got_c, want_c, rtol=1e-4, atol=1e-5)
 
 
-def test_unroll_has_the_gradients_of_keras_rnn():
-    cell = LSTM(8, "relu")
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_unroll_has_the_gradients_of_keras_rnn(activation):
+    cell = LSTM(8, activation)
     cell.build((None, 4))
     randomise(cell)
     inputs = tf.constant(np.random.default_rng(3).normal(size=(2, TIME, 4)).astype("f"))
     start = [tf.ones((2, 8)) * 0.3, tf.ones((2, 8)) * 0.1]
     variables = [v.value for v in cell.cell.trainable_variables]
     gradients = []
-    for run in (
+    for unrolled in (
         lambda s: keras.layers.RNN(cell.cell, return_sequences=True)(inputs, initial_state=s),
-        lambda s: recurrence.unroll(cell, cell.project_input(inputs), s)[0],
+        lambda s: run(cell, inputs, s)[0],
     ):
         with tf.GradientTape() as tape:
             tape.watch(start)
-            loss = tf.reduce_sum(tf.square(run(start)))
+            loss = tf.reduce_sum(tf.square(unrolled(start)))
         gradients.append(tape.gradient(loss, [*variables, *start]))
     for want, got in zip(*gradients, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_last_memory_carries_its_gradient():
+    cell = LSTM(4, "tanh")
+    cell.build((None, 3))
+    inputs, start = tf.ones((2, TIME, 3)), tf.ones((2, 4)) * 0.2
+    gradients = []
+    for unroll in (cell.unroll, lambda p, s: unroll_steps(cell, p, s)):
+        with tf.GradientTape() as tape:
+            tape.watch(start)
+            projected = cell.project_input(tf.transpose(inputs, (1, 0, 2)))
+            loss = tf.reduce_sum(unroll(projected, (start, start))[1][1] ** 2)
+        gradients.append(tape.gradient(loss, start))
+    np.testing.assert_allclose(*gradients, rtol=1e-5)
+
+
+def test_peephole_unroll_is_its_steps():
+    cell = PeepholeLSTM(UNITS)
+    cell.build((None, WIDTH))
+    randomise(cell)
+    inputs = np.random.default_rng(5).normal(size=(ROWS, TIME, WIDTH)).astype("f")
+    state = cell.zero_state(ROWS)
+    outputs, _ = run(cell, tf.constant(inputs), state)
+    for t in range(TIME):
+        output, state = cell.step(cell.project_input(tf.constant(inputs[:, t])), state)
+        np.testing.assert_allclose(outputs[:, t], output, rtol=1e-4, atol=1e-5)
 
 
 def test_forget_bias_is_one_and_parameters_are_the_formula():

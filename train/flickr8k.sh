@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Captions on Flickr8k, every step: bash train/flickr8k.sh PYTHON RAW_DIR WEIGHTS OUT
+# Each step resumes or skips what an earlier start finished.
+set -euo pipefail
+python=$1 raw=$2 weights=$3 out=$4
+export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
+stage=(--experiment=flickr8k_captions/s_cnn_rnn "--data_dir=$out/data"
+       "--config.encoder.weights=$weights")
+"$python" -m data_prep.prepare_flickr8k "--raw_dir=$raw" "--data_dir=$out/data"
+"$python" -m train.train_unary "${stage[@]}" "--workdir=$out/unary"
+"$python" -m train.train_relational "${stage[@]}" "--workdir=$out/relational"
+"$python" -m train.train_joint "${stage[@]}" "--workdir=$out/joint" \
+  "--unary=$out/unary" "--relational=$out/relational"
+"$python" -m eval.evaluate_captions "--workdir=$out/joint" "--data_dir=$out/data"
+"$python" -m eval.export_model "--workdir=$out/joint" "--out=$out/export"
+"$python" -m eval.report "--workdir=$out/joint" "--workdir=$out/relational" \
+  "--workdir=$out/unary" "--out=$out/report.html"
