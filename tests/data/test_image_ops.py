@@ -53,6 +53,15 @@ def test_evaluation_equals_resize_then_crop(shape, kind):
     assert difference.max() < 12 and difference.mean() < 0.6
 
 
+@pytest.mark.parametrize("side", [9, 28, 40, 55])
+def test_small_pictures_are_resized_whole(side):
+    noise = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+    encoded = encode(noise, "PNG")
+    image = image_ops.decode_for_evaluation(encoded, SIZE, RATIO, "raw").numpy()
+    offset = (RESIZED - SIZE) // 2
+    np.testing.assert_allclose(image, resize_then_crop(encoded, (offset, offset)), atol=1e-3)
+
+
 def test_windows_are_wide_enough_and_aligned():
     rng = np.random.default_rng(0)
     for _ in range(50):
