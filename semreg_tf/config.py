@@ -106,6 +106,9 @@ class EncoderConfig(Checked):
     trainable: bool = True
     # "native": the encoder's own feature layer (fc7, or global average pooling).
     pooling: Literal["native", "average", "average_max"] = "native"
+    # Features less their training mean, by their deviation: for nets whose activations are large
+    # (Caffe's), since the head's rates are for features near 1 (ours).
+    standardise: bool = False
     # im2txt: keep 0.8 of the pooled features where the CNN trains.
     feature_dropout: float = number(0.0, 0.0, 0.99)
 

@@ -76,6 +76,8 @@ def flickr8k() -> Config:
         weights="squeezenet_v1.1_imagenet_notop_tf.h5",
         trainable=False,
         pooling="average_max",
+        standardise=True,
+        feature_dropout=0.5,
     )
     base = caption_base("flickr8k", encoder)
     return replace(
@@ -85,7 +87,7 @@ def flickr8k() -> Config:
             base.unary,
             steps=3_000,
             head_only_steps=0,
-            learning_rate=3e-4,
+            learning_rate=6e-4,
             validate_every_steps=500,
         ),
         relational=replace(

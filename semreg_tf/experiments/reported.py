@@ -25,6 +25,7 @@ class ReportedTable:
       title: what it shows.
       source: the paper.
       dataset: `DataConfig.dataset` of the runs that may be held against it.
+      split: the split of those runs that has the images behind the figures.
       task: "tags" or "captions".
       evaluated_on: the images behind the figures.
       percent: whether figures are percent; otherwise as the metric gives them.
@@ -40,6 +41,7 @@ class ReportedTable:
     title: str
     source: str
     dataset: str
+    split: str
     task: str
     evaluated_on: str
     percent: bool
@@ -69,6 +71,7 @@ TABLE_1 = ReportedTable(
     title="Multi-label classification on NUS-WIDE",
     source=PAPER,
     dataset="nus_wide",
+    split="test",
     task="tags",
     evaluated_on="59,347 test images",
     percent=True,
@@ -95,6 +98,7 @@ TABLE_2 = ReportedTable(
     title="Multi-label classification on Microsoft COCO",
     source=PAPER,
     dataset="coco_tags",
+    split="validation",
     task="tags",
     evaluated_on="40,504 images of val2014",
     percent=True,
@@ -143,6 +147,7 @@ TABLE_3 = ReportedTable(
     title="Captioning on the official MS-COCO testing server",
     source=PAPER,
     dataset="coco_captions",
+    split="test",
     task="captions",
     evaluated_on="test2014, whose references are hidden: c5 and c40 are 5 and 40 of them",
     percent=False,
@@ -162,6 +167,7 @@ TABLE_4 = ReportedTable(
     title="Ablation study of captioning on the COCO validation set split",
     source=PAPER,
     dataset="coco_captions",
+    split="test",
     task="captions",
     evaluated_on="4,051 held-out images of val2014",
     percent=False,
@@ -179,6 +185,7 @@ MRNN_FLICKR8K = ReportedTable(
     title="m-RNN with AlexNet features on Flickr8k",
     source=MRNN,
     dataset="flickr8k",
+    split="test",
     task="captions",
     evaluated_on="1,000 test images",
     percent=False,
@@ -193,6 +200,7 @@ MRNN_IAPR_TC12 = ReportedTable(
     title="m-RNN, retrieval on IAPR TC-12",
     source=MRNN,
     dataset="iapr_tc12",
+    split="test",
     task="captions",
     evaluated_on="the test split",
     percent=True,

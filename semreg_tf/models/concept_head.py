@@ -1,9 +1,36 @@
 """The prediction layer on the CNN's features: the semantic concepts s_hat (Sec. 3.2)."""
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.models.side_information import build_tag_model, fuse
+
+STANDARDISE = "standardise"
+
+
+@keras.saving.register_keras_serializable("semreg_tf")
+class Standardise(keras.layers.Layer):
+    """Features less a fixed mean, by a fixed deviation; both are set from the training split."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `mean` and `deviation`, (d,), which leave features as they are until set."""
+        shape = input_shape[-1:]
+        self.mean = self.add_weight("mean", shape=shape, initializer="zeros", trainable=False)
+        self.deviation = self.add_weight(
+            "deviation", shape=shape, initializer="ones", trainable=False
+        )
+
+    def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+        """Sets both, each (d,); a feature that never varies keeps its scale."""
+        self.mean.assign(mean)
+        self.deviation.assign(np.where(deviation > 1e-6, deviation, 1.0))
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        """Standardises (batch, d)."""
+        mean = tf.cast(self.mean, features.dtype)
+        return (features - mean) / tf.cast(self.deviation, features.dtype)
 
 
 def build_concept_head(
@@ -24,7 +51,8 @@ def build_concept_head(
     """
     features = keras.Input((feature_size,), name="features")
     inputs, outputs = {"features": features}, {}
-    dropped = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")(features)
+    scaled = Standardise(name=STANDARDISE)(features) if config.encoder.standardise else features
+    dropped = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")(scaled)
     outputs["features"] = dropped
     image_logits = keras.layers.Dense(num_concepts, dtype="float32", name="image_logits")(dropped)
     tag_model = None

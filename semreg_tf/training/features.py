@@ -1,7 +1,7 @@
 """Cached features of an experiment's frozen encoder."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from semreg_tf.data import batch, features_cache
 from semreg_tf.data.fixed_views import fixed_views
 from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.concept_head import STANDARDISE
 from semreg_tf.models.encoder import encoder_spec
 
 BATCH_SIZE = 32
@@ -65,3 +66,20 @@ def frozen_features(
     return features_cache.load_or_compute(
         folder, key, split.num_images, views, annotator.feature_size, compute
     )
+
+
+def set_feature_statistics(annotator: Annotator, batches: Iterable[np.ndarray]) -> None:
+    """Sets the head's standardisation from features of the training split.
+
+    Args:
+      annotator: its head standardises.
+      batches: arrays (rows, d).
+    """
+    count, total, squares = 0, 0.0, 0.0
+    for features in batches:
+        values = np.asarray(features, np.float64)
+        count += len(values)
+        total, squares = total + values.sum(0), squares + np.square(values).sum(0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    annotator.head.get_layer(STANDARDISE).set_statistics(mean, deviation)

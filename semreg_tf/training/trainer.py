@@ -14,13 +14,24 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import Inputs, Split, load_split, training_batches
+from semreg_tf.data.input_pipeline import (
+    Inputs,
+    Split,
+    evaluation_batches,
+    load_split,
+    training_batches,
+)
 from semreg_tf.data.records import find_builder
+from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.training import checkpoints, evaluation, workdir
-from semreg_tf.training.features import frozen_features, image_size
+from semreg_tf.training.features import (
+    frozen_features,
+    image_size,
+    set_feature_statistics,
+)
 from semreg_tf.training.monitor import Monitor, history_line
 from semreg_tf.training.optimizers import ParameterGroup, build_groups
 from semreg_tf.training.predictions import predict
@@ -30,6 +41,8 @@ from semreg_tf.training.warm_start import warm_start
 
 logger = logging.getLogger(__name__)
 HISTORY_FILE = "history.jsonl"
+# Batches whose features give mean and deviation where the CNN trains.
+STATISTICS_BATCHES = 50
 
 
 class NonFiniteLossError(RuntimeError):
@@ -80,6 +93,7 @@ class Trainer:
         self.path = workdir.open_workdir(path, config, vocabularies, stage)
         self.sources = warm_start(self.annotator, vocabularies, unary, relational)
         self.phases = phases(config, stage)
+        self._unary = unary
         self._features_folder = Path(str(builder.data_dir)) / "features"
         self._stopping = False
 
@@ -123,12 +137,26 @@ class Trainer:
     def _resume(self) -> tuple[int, dict[str, Any]]:
         found = checkpoints.list_checkpoints(self.path)
         if not found:
+            self._standardise()
             return 0, {"elapsed_secs": 0.0, "best_value": None, "without_rise": 0}
         state = checkpoints.read_state(found[-1])
         step = state["step"]
         logger.info("Resuming at step %d from %s", step, found[-1])
         checkpoints.restore(found[-1], self.annotator.all_variables())
         return step, {k: state[k] for k in ("elapsed_secs", "best_value", "without_rise")}
+
+    def _standardise(self) -> None:
+        """Sets the features' statistics, unless a unary run brought its own."""
+        if not self.config.encoder.standardise or self._unary or self.stage == "relational":
+            return
+        if self.config.encoder.trainable:
+            inputs = self._inputs(self.train_split, (batch.IMAGE,), 1)
+            images = evaluation_batches(inputs, self.section.batch_size).take(STATISTICS_BATCHES)
+            encoder = self.annotator.encoder
+            made = (encoder(x, training=False)["features"] for x in images)
+        else:
+            made = [self._inputs(self.train_split, (batch.FEATURES,), 1).features[:, 0]]
+        set_feature_statistics(self.annotator, made)
 
     def _run_phase(self, phase: Phase, step: int, state: dict[str, Any]) -> tuple[int, dict]:
         groups = build_groups(self.annotator, phase.groups, self.section)
@@ -259,8 +287,6 @@ def _head(split: Split, num_images: int | None, config: Config) -> Split:
     """Returns the split's first images alone, for quicker validations."""
     if num_images is None or num_images >= split.num_images:
         return split
-    from semreg_tf.data.targets import encode_annotations
-
     annotations = split.annotations[:num_images]
     encoded = encode_annotations(annotations, split.vocabularies, config.data)
     name = f"{split.name}[:{num_images}]"
