@@ -92,7 +92,7 @@ class Vocabulary:
         Raises:
           ValueError: a label is not in the vocabulary (an unknown word becomes `unknown_id`).
         """
-        index, unknown = self.entries.index, self.unknown_id
+        index, unknown, tokens = self.entries.index, self.unknown_id, list(tokens)
         ids = [index.get(token, unknown) for token in tokens]
         if None in ids:
             raise ValueError(
