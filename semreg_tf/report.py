@@ -8,13 +8,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from semreg_tf.experiments.reported import TABLES
 from semreg_tf.reporting import sections
-from semreg_tf.reporting.markup import Element, element, to_html
-from semreg_tf.reporting.run_files import RunFiles, distinct_labels, read_runs
-from semreg_tf.reporting.style import style_sheet
+from semreg_tf.reporting.comparison import compare, to_element, to_markdown
+from semreg_tf.reporting.markup import Element, element
+from semreg_tf.reporting.page import page
+from semreg_tf.reporting.run_files import RunFiles, read_run, read_runs
 
 
-def build_report(workdirs: Sequence[str | Path], num_pictures: int = 28) -> str:
+def build_report(workdirs: Sequence[str | Path], num_pictures: int = 24) -> str:
     """Builds the page.
 
     Args:
@@ -32,20 +34,19 @@ def build_report(workdirs: Sequence[str | Path], num_pictures: int = 28) -> str:
       >>> page = build_report(["runs/tags_unary", "runs/tags_joint", "runs/captions_joint"])
     """
     runs = read_runs(workdirs)
-    named = list(zip(runs, distinct_labels(runs), strict=True))
     parts: list[tuple[str, list[Element]]] = []
-    for i, (title, group) in enumerate(_by_split(named).items()):
+    for i, (title, group) in enumerate(_by_split(runs).items()):
         parts.append((title, sections.split_section(group, f"split-{i}", num_pictures)))
     parts += [
         ("Beside the printed figures", sections.comparison_section(runs)),
-        ("Training curves", sections.curves_section(named)),
-        ("Runs", sections.runs_section(named)),
+        ("Training curves", sections.curves_section(runs)),
+        ("Runs", sections.runs_section(runs)),
         ("How to read this", sections.caveats_section()),
     ]
-    return _page("Image annotation report", [part for part in parts if part[1]])
+    return page("Image annotation report", [part for part in parts if part[1]])
 
 
-def write_report(workdirs: Sequence[str | Path], out: str | Path, num_pictures: int = 28) -> Path:
+def write_report(workdirs: Sequence[str | Path], out: str | Path, num_pictures: int = 24) -> Path:
     """Writes the page of `build_report` to a file, whole or not at all.
 
     Args:
@@ -60,40 +61,65 @@ def write_report(workdirs: Sequence[str | Path], out: str | Path, num_pictures: 
       ValueError: no folder is given, or one is no work directory.
       OSError: the file cannot be written.
     """
-    page = build_report(workdirs, num_pictures)
+    return write_text(build_report(workdirs, num_pictures), out)
+
+
+def paper_comparison(
+    workdirs: Sequence[str | Path] = (),
+    tables: Sequence[str] | None = None,
+    form: str = "markdown",
+) -> str:
+    """Sets runs beside the papers' tables, with the difference where the data is the same.
+
+    Args:
+      workdirs: work directories of evaluated runs; without any, the printed figures alone.
+      tables: such as "Table 4"; None: all.
+      form: "markdown", or "html" for a page of its own.
+
+    Returns:
+      The tables.
+
+    Raises:
+      ValueError: no such table or form, or a folder that is no work directory.
+    """
+    unknown = [name for name in tables or () if name not in TABLES]
+    if unknown:
+        raise ValueError(
+            f"`tables` must be among {', '.join(TABLES)}. Received: tables={unknown!r}"
+        )
+    if form not in ("markdown", "html"):
+        raise ValueError(f"`form` must be 'markdown' or 'html'. Received: form={form!r}")
+    comparisons = compare([read_run(path) for path in workdirs], tables)
+    if form == "markdown":
+        return to_markdown(comparisons)
+    parts = []
+    for i, comparison in enumerate(comparisons):
+        heading = element("h2", comparison.table.name, id=f"table-{i}")
+        parts.append((comparison.table.name, [heading, to_element(comparison)]))
+    return page("The printed tables, and runs beside them", parts)
+
+
+def write_text(text: str, out: str | Path) -> Path:
+    """Writes a page to a file, whole or not at all; missing parent folders are made.
+
+    Raises:
+      ValueError: `out` is a folder.
+      OSError: the file cannot be written.
+    """
     path = Path(out)
+    if path.is_dir():
+        raise ValueError(f"`out` must be a file. Received: out={str(out)!r}, a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
     return path
 
 
-def _by_split(
-    runs: Sequence[tuple[RunFiles, str]],
-) -> dict[str, list[tuple[RunFiles, str]]]:
+def _by_split(runs: Sequence[RunFiles]) -> dict[str, list[RunFiles]]:
     """Returns the runs with results or predictions by what they were evaluated on."""
-    groups: dict[str, list[tuple[RunFiles, str]]] = {}
-    for run, label in runs:
+    groups: dict[str, list[RunFiles]] = {}
+    for run in runs:
         if run.results or run.predictions:
-            groups.setdefault(f"{run.family} {run.split}".strip(), []).append((run, label))
+            groups.setdefault(f"{run.family} {run.split}".strip(), []).append(run)
     return groups
-
-
-def _page(title: str, parts: Sequence[tuple[str, list[Element]]]) -> str:
-    links = []
-    for name, elements in parts:
-        links.append(element("li", element("a", name, href=f"#{elements[0].get('id')}")))
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", style_sheet()),
-    )
-    body = element(
-        "body",
-        element("header", element("h1", title), element("nav", element("ul", links))),
-        element("main", [element("section", elements) for _, elements in parts]),
-    )
-    return f"<!DOCTYPE html>\n{to_html(element('html', head, body, lang='en'))}\n"

@@ -10,7 +10,7 @@ from semreg_tf.reporting.charts import bar
 from semreg_tf.reporting.frequency import best_text
 from semreg_tf.reporting.markup import Element, element
 from semreg_tf.reporting.run_files import RunFiles, is_number
-from semreg_tf.reporting.words import WordJudge, content_words
+from semreg_tf.reporting.words import WordJudge, all_words
 
 NUM_CONCEPTS = 6
 _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png"}
@@ -107,7 +107,7 @@ def card(case: Case, task: str, judge: WordJudge | None) -> Element:
         "article",
         _picture(case, task),
         element("p", element("span", name), score, cls="name"),
-        element("dl", lines),
+        element("dl", lines, cls=task),
         _concepts(case, task),
         cls="card",
     )
@@ -199,10 +199,10 @@ def _concepts(case: Case, task: str) -> Element | None:
     if task == "tags":
         human = set(case.row.get("labels") or ())
     else:
-        human = {w for text in case.row.get("captions") or () for w in content_words(str(text))}
+        human = {w for text in case.row.get("captions") or () for w in all_words(str(text))}
     items = []
     for name, probability in concepts[:NUM_CONCEPTS]:
-        words = [name] if task == "tags" else content_words(str(name))
+        words = [name] if task == "tags" else all_words(str(name))
         cls = "fill-right" if words and all(w in human for w in words) else "fill-other"
         figure = element("span", f"{probability:.2f}", cls="value")
         items.append(element("li", element("span", str(name)), bar(probability, cls), figure))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from semreg_tf.reporting.markup import Element, element
 
 WIDTH, HEIGHT = 460, 270
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
 NUM_COLOURS = 8
 _DASHES = (None, "7 3", "2 3", "9 3 2 3")
 # A line of few points shows each of them.
@@ -42,8 +42,9 @@ def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
         raise ValueError(f"`lines` must hold lines with points. Received: lines={list(lines)!r}")
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
-    x_ticks, y_ticks = ticks(min(0.0, *xs), max(xs)), ticks(min(ys), max(ys))
-    x_of = _scale(x_ticks[0], max(x_ticks[-1], *xs), LEFT, WIDTH - RIGHT)
+    y_ticks = ticks(min(ys), max(ys))
+    x_ticks = [tick for tick in ticks(0.0, max(xs)) if tick <= max(xs)]
+    x_of = _scale(0.0, max(xs), LEFT, WIDTH - RIGHT)
     y_of = _scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
     drawing = [_y_axis(y_ticks, y_of)]
     for tick in x_ticks:

@@ -46,6 +46,7 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
     Returns:
       A comparison for each table.
     """
+    runs = [run for run in runs if run.main_scores()]
     labels = distinct_labels(runs)
     made = []
     for name, printed in reported.TABLES.items():
@@ -70,13 +71,16 @@ def figures_text(row: Row, printed: reported.ReportedTable, i: int) -> str:
         return DASH
     # Perplexities, alone, stand with two decimals beside fractions with three.
     decimals = 2 if printed.columns[i] == "perplexity" else printed.decimals
-    return f"{figure:{'+' if row.kind == DIFFERENCE else ''}.{decimals}f}"
+    text = f"{figure:{'+' if row.kind == DIFFERENCE else ''}.{decimals}f}"
+    ranks = printed.ranks.get(row.label) if row.kind == PRINTED else None
+    return f"{text} ({ranks[i]})" if ranks else text
 
 
 def unit_text(printed: reported.ReportedTable) -> str:
     """Returns a sentence on the table's units, data and source."""
     unit = "In percent. " if printed.percent else ""
     note = f" {printed.note}" if printed.note else ""
+    note += " In brackets: the place among the submissions of the day." if printed.ranks else ""
     return f"{unit}Printed figures: on {printed.evaluated_on}; {printed.source}.{note}"
 
 
@@ -115,7 +119,7 @@ def to_element(comparison: Comparison) -> Element:
 
 
 def _stands_for(run: RunFiles, printed: reported.ReportedTable, system: str) -> bool:
-    if run.task != printed.task or not run.main_scores():
+    if run.task != printed.task:
         return False
     if printed is reported.MRNN_FLICKR8K:
         return run.dataset == printed.dataset
@@ -135,7 +139,9 @@ def _run_rows(
         None if mine is None else mine - figures[column]
         for mine, column in zip(ours, printed.columns, strict=True)
     ]
+    same_split = run.split == printed.split
+    difference = "difference" if same_split else "difference, on another split"
     return [
         Row(RUN, f"here: {label}, on {where}", tuple(ours)),
-        Row(DIFFERENCE, "difference", tuple(differences)),
+        Row(DIFFERENCE, difference, tuple(differences)),
     ]

@@ -7,21 +7,23 @@ from semreg_tf.reporting.markup import Element, element
 from semreg_tf.reporting.run_files import RunFiles, is_number
 
 _OTHER_KEYS = ("step", "elapsed_secs")
+# A run's name, its colour's number, and step, seconds and value of each point.
+_NamedPoints = tuple[str, int, list[tuple[float, float, float]]]
 
 
 def curve_charts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
-    """Draws a pair of charts for each metric of each data set's experiments.
+    """Draws each metric of each data set's experiments against steps and against time.
 
-    Losses are drawn by stage, since Lu, Lr and their sum have different scales.
+    Losses come last and against steps alone, by stage: Lu, Lr and their sum differ in scale.
 
     Args:
       runs: of which those without a history are passed over.
       labels: a name for each run.
 
     Returns:
-      Pairs of figures, one for each metric; none where no run has a history.
+      Boxes of charts; none where no run has a history.
     """
-    panels: dict[tuple[str, str], list[tuple[str, int, list[tuple[float, float, float]]]]] = {}
+    panels: dict[tuple[str, str], list[_NamedPoints]] = {}
     for colour, (run, label) in enumerate(zip(runs, labels, strict=True)):
         metrics = sorted({k for row in run.history for k in row if k not in _OTHER_KEYS})
         for metric in metrics:
@@ -29,11 +31,14 @@ def curve_charts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elemen
             points = _points(run, metric)
             if points:
                 panels.setdefault((run.family, title), []).append((label, colour, points))
-    figures = []
-    # The loss says least, so it comes last.
-    for (family, title), lines in sorted(panels.items(), key=lambda p: ("loss" in p[0][1], p[0])):
-        figures.append(_pair(f"{title}, {family}", lines))
-    return figures
+    charts, losses = [], []
+    for (family, title), lines in sorted(panels.items()):
+        pair = _pair(f"{title}, {family}", lines)
+        if title.startswith("loss"):
+            losses.append(pair[0])
+        else:
+            charts.append(element("div", pair, cls="pair"))
+    return [*charts, element("div", losses, cls="pair")] if losses else charts
 
 
 def _points(run: RunFiles, metric: str) -> list[tuple[float, float, float]]:
@@ -44,7 +49,7 @@ def _points(run: RunFiles, metric: str) -> list[tuple[float, float, float]]:
     ]
 
 
-def _pair(title: str, lines: list[tuple[str, int, list[tuple[float, float, float]]]]) -> Element:
+def _pair(title: str, lines: list[_NamedPoints]) -> list[Element]:
     longest = max(elapsed for _, _, points in lines for _, elapsed, _ in points)
     unit, secs = next(
         (name, size)
@@ -59,9 +64,7 @@ def _pair(title: str, lines: list[tuple[str, int, list[tuple[float, float, float
         Line(label, tuple((elapsed / secs, value) for _, elapsed, value in points), colour)
         for label, colour, points in lines
     ]
-    return element(
-        "div",
+    return [
         line_chart(title, "steps", by_step),
         line_chart(title, f"{unit} of training", by_time),
-        cls="pair",
-    )
+    ]

@@ -77,7 +77,8 @@ def table(
         body.append(element("tr", element("th", first, scope="row"), cells))
     made = element(
         "table",
-        element("caption", caption),
+        # The inner box wraps at the screen where the table is wider.
+        element("caption", element("span", caption)),
         element("thead", head),
         element("tbody", body),
         cls=cls,

@@ -6,72 +6,78 @@ from semreg_tf.reporting import score_tables, words
 from semreg_tf.reporting.cards import Case, build_cases, card
 from semreg_tf.reporting.comparison import compare, to_element
 from semreg_tf.reporting.curves import curve_charts
-from semreg_tf.reporting.frequency import class_table, recall_chart, tag_recalls, word_recalls
+from semreg_tf.reporting.frequency import (
+    class_rows,
+    class_table,
+    recall_chart,
+    tag_recalls,
+    word_recalls,
+)
 from semreg_tf.reporting.markup import Element, element, table
-from semreg_tf.reporting.run_files import OURS, RunFiles
+from semreg_tf.reporting.run_files import OURS, RunFiles, distinct_labels
 
-NUM_EXTREMES = 6
-_Named = Sequence[tuple[RunFiles, str]]
+NUM_EXTREMES = 8
 
 
-def runs_section(runs: _Named) -> list[Element]:
+def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
     """Lists the work directories, their versions, and what is missing in them."""
     rows = []
-    for run, label in runs:
-        evaluated = DASH_TEXT
+    for run in runs:
+        evaluated = "not evaluated"
         if run.results:
             evaluated = f"{run.split}, {run.results.get('num_images', '?')} images"
         commit = str(run.about.get("commit") or "unknown")[:10]
         rows.append(
-            [run.path.name, run.experiment, label, run.table_row, run.stage, str(run.seed),
-             evaluated, element("code", commit)]
+            [run.path.name, run.experiment, run.table_row, run.stage, str(run.seed), evaluated,
+             element("code", commit)]
         )  # fmt: skip
-    header = ["folder", "experiment", "called here", "row", "stage", "seed", "evaluated", "commit"]
+    header = ["folder", "experiment", "row", "stage", "seed", "evaluated", "commit"]
     parts = [element("h2", "Runs", id="runs"), table(header, rows, "The work directories read")]
     versions = {
         f"{name} {version}"
-        for run, _ in runs
+        for run in runs
         for name, version in (run.about.get("versions") or {}).items()
     }
     if versions:
         parts.append(element("p", "Versions: ", ", ".join(sorted(versions)), cls="note"))
-    notes = [f"{run.path.name}: {note}" for run, _ in runs for note in run.notes]
+    notes = [f"{run.path.name}: {note}" for run in runs for note in run.notes]
     if notes:
         parts.append(element("p", "Missing, so not shown:", cls="note"))
         parts.append(element("ul", [element("li", note) for note in notes], cls="note"))
     return parts
 
 
-DASH_TEXT = "not evaluated"
-
-
-def split_section(runs: _Named, anchor: str, num_pictures: int) -> list[Element]:
+def split_section(runs: Sequence[RunFiles], anchor: str, num_pictures: int) -> list[Element]:
     """Shows the scores and pictures of runs on one split.
 
     Args:
-      runs: with their names; the first leads.
+      runs: the first leads.
       anchor: id of the heading.
       num_pictures: cards shown beside the best and the worst.
     """
-    lead = runs[0][0]
-    only, labels = [run for run, _ in runs], [label for _, label in runs]
+    lead, labels = runs[0], distinct_labels(runs)
     what = {"tags": "Tags", "captions": "Captions"}.get(lead.task, "Predictions")
     title = f"{what}: {lead.family}, {lead.split or 'split unknown'}"
     parts: list[Element] = [element("h2", title, id=anchor)]
     headline = _headline(lead)
     parts += [element("p", headline, cls="headline")] if headline else []
-    if lead.task == "tags" and any(run.tag_systems() for run in only):
-        parts.append(score_tables.tag_table(only, labels))
-    elif lead.task == "captions" and any(run.main_scores() for run in only):
-        parts += score_tables.caption_tables(only, labels)
+    if lead.task == "tags" and any(run.tag_systems() for run in runs):
+        parts.append(score_tables.tag_table(runs, labels))
+    elif lead.task == "captions" and any(run.main_scores() for run in runs):
+        parts += score_tables.caption_tables(runs, labels)
     else:
         parts.append(element("p", "There are predictions but no scores: evaluate the run."))
-    for run, label in runs:
+    for run, label in zip(runs, labels, strict=True):
         for warning in run.results.get("warnings") or ():
             parts.append(element("p", f"{label}: {warning}.", cls="note"))
-    parts += _frequency_parts(only, labels)
-    parts += _picture_parts(only, labels, num_pictures)
-    return parts
+    # Another seed of the same experiment adds a row above, but no line to a card.
+    kinds = [(run.experiment, run.stage) for run in runs]
+    first = [i for i, kind in enumerate(kinds) if kinds.index(kind) == i]
+    kept = [runs[i] for i in first]
+    labels = distinct_labels(kept)
+    parts += _frequency_parts(kept, labels)
+    parts += _picture_parts(kept, labels, num_pictures)
+    return parts + _class_parts(kept, labels)
 
 
 def comparison_section(runs: Sequence[RunFiles]) -> list[Element]:
@@ -82,9 +88,9 @@ def comparison_section(runs: Sequence[RunFiles]) -> list[Element]:
     return [element("h2", "Beside the printed figures", id="paper"), *found]
 
 
-def curves_section(runs: _Named) -> list[Element]:
+def curves_section(runs: Sequence[RunFiles]) -> list[Element]:
     """Shows the training curves."""
-    charts = curve_charts([run for run, _ in runs], [label for _, label in runs])
+    charts = curve_charts(runs, distinct_labels(runs))
     heading = element("h2", "Training curves", id="curves")
     if not charts:
         return [heading, element("p", "No work directory holds a history.jsonl.")]
@@ -129,44 +135,48 @@ def _headline(run: RunFiles) -> str | None:
         return None
     best = max(cuts, key=cuts.__getitem__)
     return (
-        f"O-F1 {100 * scores['O-F1']:.2f} %, against {100 * cuts[best]:.2f} % of the best cut of "
-        f"the CNN alone ({best})."
+        f"O-F1 {100 * scores['O-F1']:.2f} %; {best.partition(' (')[0]}, the best cut of the CNN "
+        f"alone: {100 * cuts[best]:.2f} %."
     )
 
 
-def _frequency_parts(runs: list[RunFiles], labels: list[str]) -> list[Element]:
+def _frequency_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
     lead = runs[0]
-    parts: list[Element | None] = []
     if lead.task == "captions":
-        recalls = word_recalls(runs, labels)
-        counts = lead.concept_counts
-        parts.append(recall_chart(recalls, counts, "words"))
+        chart = recall_chart(word_recalls(runs, labels), lead.concept_counts, "words")
         note = (
             "Concepts that are content words, grouped by how often the training captions use "
             "them; recalled where a picture's references and its caption both hold the word."
         )
     else:
-        recalls = tag_recalls(runs, labels)
-        systems = lead.tag_systems()
-        counts = lead.concept_counts or {
-            row["name"]: row["support"]
-            for scores in systems.values()
-            for row in scores.get("per_class") or ()
-        }
-        parts.append(recall_chart(recalls, counts, "classes"))
-        cuts = [n for n in systems if n != OURS]
-        best = max(cuts, key=lambda n: systems[n].get("O-F1") or 0.0, default=None)
-        shown = {labels[0] if n == OURS else n: systems[n] for n in (OURS, best) if n in systems}
-        parts.append(class_table(shown, counts))
+        chart = recall_chart(tag_recalls(runs, labels), _class_counts(lead), "classes")
         source = "training images" if lead.concept_counts else "images of this split"
         note = f"Classes are grouped by how many {source} have them."
-    parts = [part for part in parts if part is not None]
-    if not parts:
+    if chart is None:
         return []
-    return [element("h3", "Rare and frequent"), element("p", note, cls="note"), *parts]
+    return [element("h3", "Rare and frequent"), element("p", note, cls="note"), chart]
 
 
-def _picture_parts(runs: list[RunFiles], labels: list[str], num_pictures: int) -> list[Element]:
+def _class_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
+    systems = runs[0].tag_systems()
+    cuts = [name for name in systems if name != OURS]
+    best = max(cuts, key=lambda name: systems[name].get("O-F1") or 0.0, default=None)
+    shown = {labels[0] if n == OURS else n: systems[n] for n in (OURS, best) if n in systems}
+    made = class_table(shown, _class_counts(runs[0]))
+    return [] if made is None else [element("h3", "Class by class"), made]
+
+
+def _class_counts(run: RunFiles) -> dict[str, int]:
+    return run.concept_counts or {
+        row["name"]: row["support"]
+        for scores in run.tag_systems().values()
+        for row in class_rows(scores)
+    }
+
+
+def _picture_parts(
+    runs: Sequence[RunFiles], labels: Sequence[str], num_pictures: int
+) -> list[Element]:
     cases = build_cases(runs, labels)
     if not cases:
         return [element("p", "There are no predictions to show.", cls="note")]

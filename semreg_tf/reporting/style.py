@@ -41,10 +41,12 @@ nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; list-sty
 .scroll { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .92rem; }
 caption { text-align: left; padding: .2rem 0; font-size: .9rem; }
+caption span { display: block; position: sticky; left: 0; max-width: min(75ch, 100vw - 2rem); }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
 thead th { border-bottom: 2px solid var(--line); white-space: nowrap; }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; position: sticky; left: 0; background: var(--page); }
+table.figures tbody th { min-width: 8.5rem; }
 table.figures td, table.figures thead th + th { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 table.classes { width: 100%; max-width: 900px; }
@@ -55,12 +57,12 @@ table.classes td { width: 36%; }
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: .7rem; overflow-wrap: anywhere; }
-.card img { display: block; margin: 0 auto; max-width: 100%; max-height: 230px;
-  border-radius: 4px; }
+.card img { display: block; width: 100%; height: 210px; object-fit: contain; border-radius: 4px; }
 .no-picture { padding: 2.5rem 1rem; margin: 0; text-align: center; color: var(--quiet);
   border: 1px dashed var(--line); border-radius: 4px; font-size: .9rem; }
 .name { display: flex; justify-content: space-between; gap: .5rem; font-size: .78rem;
   margin: .3rem 0; }
+.name span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .score { white-space: nowrap; font-weight: 600; }
 dl { margin: .4rem 0; }
 dt { font-size: .78rem; color: var(--quiet); margin-top: .35rem; }
@@ -68,7 +70,8 @@ dt.ours { font-weight: 700; color: var(--ink); }
 dd { margin: 0; }
 .wrong { color: var(--wrong); text-decoration: underline wavy; text-decoration-thickness: 1px;
   text-underline-offset: 3px; }
-.right { color: var(--right); font-weight: 600; }
+.right { color: var(--right); }
+.captions .right { font-weight: 600; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }
 details { font-size: .88rem; color: var(--quiet); }
@@ -80,7 +83,7 @@ summary { cursor: pointer; }
 svg.bar { width: 100%; height: .6rem; border-radius: 3px; }
 div.bar { display: grid; grid-template-columns: 1fr 2.4rem; gap: .4rem; align-items: center;
   font-size: .8rem; line-height: 1.2; }
-.pair, .charts { display: grid; gap: 1rem;
+.pair { display: grid; gap: 1rem; margin: 0 0 1.5rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
 figure.chart { margin: 0; max-width: 640px; }
 svg.chart { width: 100%; height: auto; }
@@ -88,7 +91,8 @@ svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
 .grid { stroke: var(--line); }
 .legend { list-style: none; padding: 0; margin: .2rem 0; font-size: .85rem; }
 .legend .value { margin-left: .5rem; font-variant-numeric: tabular-nums; }
-.swatch { width: 26px; height: 12px; margin-right: .4rem; }
+.legend li { display: flex; align-items: baseline; }
+.swatch { flex: none; width: 26px; height: 12px; margin-right: .4rem; }
 rect.empty { fill: var(--empty); }
 .fill-right { fill: var(--right); } .fill-other { fill: var(--c7); }
 """

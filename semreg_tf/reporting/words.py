@@ -29,6 +29,11 @@ def content_words(caption: str) -> list[str]:
     return [stem(token) for token in ptb_tokenize(caption) if is_content(token)]
 
 
+def all_words(caption: str) -> list[str]:
+    """Returns the stems of all words of a caption."""
+    return [stem(token) for token in ptb_tokenize(caption)]
+
+
 def is_content(token: str) -> bool:
     """Tells whether a lower-case token is neither a function word nor punctuation."""
     return token not in _FUNCTION_WORDS and any(c.isalnum() for c in token)
