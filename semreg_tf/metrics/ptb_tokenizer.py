@@ -1,14 +1,129 @@
-"""PTB tokens of captions as the COCO evaluation has them, without Java."""
+"""PTB tokens of captions as the COCO evaluation has them, without Java.
+
+They are what pycocoevalcap's Java tokeniser gives (`-preserveLines -lowerCase`, then punctuation
+removed): rules of what stays one token, from `semreg_tf.metrics.ptb_rules`, and nltk's Treebank
+rules for the words between them. One caption is one line; no sentence splitter is needed.
+
+Known to differ, all rare in captions:
+
+- Java reads on into the next caption: `plan B.` at the end keeps its full stop or not by what the
+  next line starts with, and `no.` by whether a number does. Here a caption stands alone.
+- A backquote is no apostrophe here: don`t.
+- A tag with blanks (`<a href="x">`) is one token there.
+- Addresses and `@` names glued to a symbol, an emoji or a dash, and odd smileys.
+- Letters added to Unicode since 2012, and the marks of scripts of South-East Asia.
+"""
+
+import functools
+import re
+import unicodedata
 
 from nltk.tokenize import TreebankWordTokenizer
 
-# What the COCO evaluation drops.
-_DROPPED = "'' ' `` ` ( ) { } -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;"
-DROPPED = frozenset(_DROPPED.split())
-_WORDS = TreebankWordTokenizer()
+from semreg_tf.metrics.ptb_rules import FRACTION, PHONE, TOKENS, WORD
+
+# The COCO evaluation drops these, and names brackets too: -LRB-. But tokens are lower-cased
+# before they are compared, so -lrb- is never dropped and counts as a word.
+DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
+
+_NAMES = (
+    {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+    | {"€": "$", "₠": "$", "¤": "$", "£": "#", "¢": "cents"}
+    | {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
+    | {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": "''", "&apos;": "'", "&nbsp;": "''"}
+    | {'"': "''", "---": "--", "----": "--"}
+)
+_QUOTES = str.maketrans({"‘": "`", "’": "'", "‛": "`", "“": "``", "”": "''"})
+_PARENTHESES = str.maketrans({"(": "-lrb-", ")": "-rrb-", " ": "\xa0"})
+
+# A letter's marks and these symbols stay; what else is no letter or digit acts as a blank.
+_SYMBOLS = "¡¢£¤¥¦§¨©¬®¯°±²³´¶·¸¹¼½¾¿×÷‐‑‖‗‘’‚‛“”„†‡•‣‰‱′″‴‵‶‷‸※‾‿⁀⁁⁂⁄₠₤€、。〒・￠￡￥￦"
+_SYMBOL_RANGES = (
+    *((0x21, 0x7E), (0x2C2, 0x36F), (0x2070, 0x208E), (0x2100, 0x214F)),
+    *((0x2153, 0x215E), (0x2190, 0x2BFF)),
+)
+
+# The do's and do n'ts.
+_INNER_NOT = re.compile(r"(?i)(?<=[a-z])(n['’]t)(?=[a-z])")
+_PIECE = re.compile(rf"(?<!\S)(?:{PHONE}|{FRACTION})\S*|\S+")
+_NEXT_WORD = re.compile(r" \S+ ?")
+_TREEBANK = TreebankWordTokenizer()
+
+
+class _Characters(dict):
+    """What becomes of each character before anything else, for `str.translate`."""
+
+    def __missing__(self, codepoint: int) -> str:
+        self[codepoint] = chr(codepoint) if _is_kept(codepoint) else " "
+        return self[codepoint]
+
+
+def _is_kept(codepoint: int) -> bool:
+    # Java's lexer sees an emoji as two halves of a surrogate pair, and knows neither.
+    if codepoint > 0xFFFF:
+        return False
+    if any(first <= codepoint <= last for first, last in _SYMBOL_RANGES):
+        return True
+    character = chr(codepoint)
+    category = unicodedata.category(character)
+    is_mark = category in ("Mn", "Mc") and codepoint < 0xF00
+    return category[0] == "L" or category == "Nd" or is_mark or character in _SYMBOLS
+
+
+_CHARACTERS = _Characters({0xAD: ""})
 
 
 def ptb_tokenize(caption: str) -> list[str]:
-    """Returns the lower-case tokens of a caption without punctuation."""
-    tokens = _WORDS.tokenize(caption.lower().removesuffix(" ."))
-    return [token for token in tokens if token not in DROPPED]
+    r"""Returns the lower-case PTB tokens of a caption, punctuation dropped.
+
+    Example:
+      >>> ptb_tokenize('The U.S. team can\'t run 1,000 m -- "why?"')
+      ['the', 'u.s.', 'team', 'ca', "n't", 'run', '1,000', 'm', 'why']
+    """
+    text = _INNER_NOT.sub(r" \1", " ".join(caption.translate(_CHARACTERS).split()))
+    tokens: list[str] = []
+    for match in _PIECE.finditer(text):
+        piece, following = match.group(), None
+        if piece[-1] == ".":
+            following = _NEXT_WORD.match(text, match.end())
+        tokens += _tokenize_piece(piece, following.group() if following else "")
+    return tokens
+
+
+@functools.lru_cache(maxsize=100_000)
+def _tokenize_piece(piece: str, following: str) -> tuple[str, ...]:
+    """Tokens of what stands between two blanks; `following` decides what a full stop means."""
+    if piece.isascii() and piece.isalpha():
+        return tuple(_split_word(piece.lower()))
+    text, start, tokens = piece + following, 0, []
+    while start < len(piece):
+        word = WORD.match(text, start)
+        end = max((m.end() for rule in TOKENS if (m := rule.match(text, start))), default=start + 1)
+        if word and word.end() >= end:
+            end = word.end()
+            tokens += _split_word(word.group().replace("’", "'"))
+        else:
+            tokens.append(text[start:end])
+        start = end
+    return tuple(written for token in tokens if (written := _written(token)) not in DROPPED)
+
+
+def _split_word(word: str) -> list[str]:
+    """Parts a word by the Treebank rules, again and again: wouldn't've, would n't 've."""
+    first, *rest = _TREEBANK.tokenize(word)
+    return [*_split_word(first), *rest] if rest else [first]
+
+
+def _written(token: str) -> str:
+    """Returns a token as the Java tokeniser writes it."""
+    if token in _NAMES:
+        return _NAMES[token]
+    if not token.strip("."):
+        return "." if len(token) == 1 else "..."
+    if not token.strip("‘’‛“”`"):
+        return token.translate(_QUOTES)
+    token = token.lower()
+    if token in ("’s", "’m", "’d", "’re", "’ve", "’ll"):
+        return token.translate(_QUOTES)
+    is_tag = token[0] == "<" and token[-1] == ">"
+    return token if is_tag else token.translate(_PARENTHESES)
