@@ -35,14 +35,19 @@ class LocalResponseNormalization(keras.layers.Layer):
     """Caffe's LRN across channels: x / (1 + alpha / n * sum of n neighbours' squares) ** beta."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the normalised (batch, h, w, c) map."""
-        return tf.nn.local_response_normalization(
-            inputs,
+        """Returns the normalised (batch, h, w, c) map.
+
+        In float32 whatever the policy: TensorFlow has no bfloat16 kernel, and the squares leave
+        float16's range.
+        """
+        normalised = tf.nn.local_response_normalization(
+            tf.cast(inputs, tf.float32),
             depth_radius=LRN_SIZE // 2,
             bias=1.0,
             alpha=LRN_ALPHA / LRN_SIZE,
             beta=LRN_BETA,
         )
+        return tf.cast(normalised, inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the input's shape."""

@@ -113,6 +113,16 @@ def test_grouped_convolution_is_keras_own():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_normalisation_in_half_precision_stays_finite(dtype):
+    x = np.random.default_rng(0).normal(0, 400, (1, 3, 3, 8)).astype("float32")
+    layer = caffenet.LocalResponseNormalization(dtype=f"mixed_{dtype}")
+    output = layer(x)
+    assert output.dtype == dtype
+    expected = normalise(x[0].transpose(2, 0, 1)).transpose(1, 2, 0)
+    np.testing.assert_allclose(tf.cast(output[0], tf.float32), expected, rtol=0.02, atol=0.1)
+
+
 @pytest.mark.parametrize("side", [6, 7, 28, 55, 56])
 def test_pooling_rounds_up_as_caffe_does(side):
     x = np.random.default_rng(side).normal(size=(side, side, 4)).astype("float32")
