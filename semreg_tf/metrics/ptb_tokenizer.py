@@ -9,7 +9,7 @@ Known to differ, all rare in captions:
 - Java reads on into the next caption: `plan B.` at the end keeps its full stop or not by what the
   next line starts with, and `no.` by whether a number does. Here a caption stands alone.
 - A backquote is no apostrophe here: don`t.
-- A tag with blanks (`<a href="x">`) is one token there.
+- Unusual tags (`<b class=x>`, `<!-- -->`) are one token there.
 - Addresses and `@` names glued to a symbol, an emoji or a dash, and odd smileys.
 - Letters added to Unicode since 2012, and the marks of scripts of South-East Asia.
 """
@@ -20,7 +20,7 @@ import unicodedata
 
 from nltk.tokenize import TreebankWordTokenizer
 
-from semreg_tf.metrics.ptb_rules import FRACTION, PHONE, TOKENS, WORD
+from semreg_tf.metrics.ptb_rules import FRACTION, PHONE, TAG, TOKENS, WORD
 
 # The COCO evaluation drops these, and names brackets too: -LRB-. But tokens are lower-cased
 # before they are compared, so -lrb- is never dropped and counts as a word.
@@ -45,7 +45,7 @@ _SYMBOL_RANGES = (
 
 # The do's and do n'ts.
 _INNER_NOT = re.compile(r"(?i)(?<=[a-z])(n['’]t)(?=[a-z])")
-_PIECE = re.compile(rf"(?<!\S)(?:{PHONE}|{FRACTION})\S*|\S+")
+_PIECE = re.compile(rf"(?<!\S)(?:{PHONE}|{FRACTION}|{TAG})\S*|\S+")
 _NEXT_WORD = re.compile(r" \S+ ?")
 _TREEBANK = TreebankWordTokenizer()
 
@@ -126,4 +126,4 @@ def _written(token: str) -> str:
     if token in ("’s", "’m", "’d", "’re", "’ve", "’ll"):
         return token.translate(_QUOTES)
     is_tag = token[0] == "<" and token[-1] == ">"
-    return token if is_tag else token.translate(_PARENTHESES)
+    return token.replace(" ", "\xa0") if is_tag else token.translate(_PARENTHESES)
