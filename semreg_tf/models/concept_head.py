@@ -17,9 +17,9 @@ class Standardise(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates `mean` and `deviation`, (d,), which leave features as they are until set."""
         shape = input_shape[-1:]
-        self.mean = self.add_weight("mean", shape=shape, initializer="zeros", trainable=False)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.deviation = self.add_weight(
-            "deviation", shape=shape, initializer="ones", trainable=False
+            name="deviation", shape=shape, initializer="ones", trainable=False
         )
 
     def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:

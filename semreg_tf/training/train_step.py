@@ -30,8 +30,7 @@ def build_train_step(
 
     Returns:
       A function of a batch and a seed, int32 (2,), to float32 scalars: the losses of
-      `stage_losses` and the norms of `apply_gradients`. With a loss that is not finite the
-      weights are left as they were.
+      `stage_losses` and the norms of `apply_gradients`.
     """
     variables = [v.value for group in groups for v in group.variables]
 
@@ -43,27 +42,7 @@ def build_train_step(
         gradients = iter(tape.gradient(made["loss"], variables))
         by_group = [[next(gradients) for _ in group.variables] for group in groups]
 
-        def update() -> dict[str, tf.Tensor]:
-            return apply_gradients(groups, by_group, section.clip_norm, section.encoder_clip_norm)
-
-        def leave() -> dict[str, tf.Tensor]:
-            return {name: tf.zeros((), tf.float32) for name in _log_names(groups, section)}
-
-        logs = tf.cond(tf.math.is_finite(made["loss"]), update, leave)
+        logs = apply_gradients(groups, by_group, section.clip_norm, section.encoder_clip_norm)
         return {**made, **logs}
 
     return step
-
-
-def _log_names(groups: list[ParameterGroup], section: StageConfig) -> list[str]:
-    names = []
-    has_encoder = any(g.name == "encoder" for g in groups)
-    has_others = any(g.name != "encoder" for g in groups)
-    for prefix, present, threshold in (
-        ("encoder_", has_encoder, section.encoder_clip_norm),
-        ("", has_others, section.clip_norm),
-    ):
-        if present:
-            names.append(f"{prefix}gradient_norm")
-            names += [f"{prefix}clipped"] if threshold is not None else []
-    return names
