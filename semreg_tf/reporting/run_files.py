@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,8 @@ class RunFiles:
 
 
 def is_number(value: Any) -> bool:
-    """Tells whether a value read from JSON is a number; NaN is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    """Tells whether a value read from JSON is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read_run(path: str | Path) -> RunFiles:

@@ -1,10 +1,10 @@
 """The report's style sheet: one page for phone, wide screen, paper, light and dark."""
 
 _PALETTE_LIGHT = (
-    "#0b62b8", "#c2410c", "#15803d", "#9333ea", "#b45309", "#0e7490", "#be185d", "#52525b",
+    "#0b62b8", "#c2410c", "#15803d", "#9333ea", "#be185d", "#0e7490", "#a16207", "#52525b",
 )  # fmt: skip
 _PALETTE_DARK = (
-    "#6fb1ff", "#ff9a62", "#5fd08a", "#c79bff", "#f2c14e", "#4fd1e0", "#ff8ab8", "#b3b3bd",
+    "#6fb1ff", "#ff9a62", "#5fd08a", "#c79bff", "#ff8ab8", "#4fd1e0", "#f2c14e", "#b3b3bd",
 )  # fmt: skip
 
 
@@ -39,7 +39,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; list-sty
 .note { font-size: .9rem; }
 .headline { font-size: 1.1rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .92rem; }
+/* Borders that collapse do not move with a sticky cell. */
+table { border-collapse: separate; border-spacing: 0; font-size: .92rem; }
 caption { text-align: left; padding: .2rem 0; font-size: .9rem; }
 caption span { display: block; position: sticky; left: 0; max-width: min(75ch, 100vw - 2rem); }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
@@ -101,7 +102,7 @@ _PRINT = """
   body { max-width: none; padding: 0; font-size: 11pt; }
   nav { display: none; }
   .card, figure, tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
+  h2, h3, h4 { break-after: avoid; }
   .scroll { overflow: visible; }
   .cards { grid-template-columns: repeat(3, 1fr); }
 }

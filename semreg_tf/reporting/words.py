@@ -11,7 +11,7 @@ from semreg_tf.metrics.ptb_tokenizer import ptb_tokenize
 WRONG, DETAIL, PLAIN = "wrong", "right", ""
 # Ours: a detail is said of at most one picture in ten.
 DETAIL_SHARE = 0.1
-# Counts and places ("two", "behind") are content: they can be wrong.
+# Counts and relations such as "two" and "behind" are content: they can be wrong.
 _WORDS = (
     "a about after against along an and another are around as at away be been being both but by "
     "can do does doing down each for from get gets getting has have having he her hers him his i "

@@ -1,0 +1,54 @@
+"""Runs beside printed rows: who stands where, and when a difference is taken."""
+
+from pathlib import Path
+
+from semreg_tf.reporting.comparison import DIFFERENCE, PRINTED, RUN, compare, to_markdown
+from semreg_tf.reporting.run_files import RunFiles
+
+
+def make(row, dataset, split="test", task="captions", **results):
+    data = {"dataset": dataset, "task": task}
+    about = {"config": {"name": "x/y", "table_row": row, "data": data}, "stage": "joint"}
+    return RunFiles(Path("run"), about, {"split": split, **results}, (), (), {}, ())
+
+
+def rows(run, table):
+    (comparison,) = compare([run], [table])
+    return [row for row in comparison.rows if row.kind != PRINTED]
+
+
+def test_tags_are_compared_in_percent_on_their_own_data():
+    run = make("Table 1: Ours", "nus_wide", task="tags", systems={"ours": {"C-P": 0.5, "N+": 80}})
+    ours, difference = rows(run, "Table 1")
+    assert (ours.kind, difference.kind) == (RUN, DIFFERENCE)
+    assert ours.figures == (None, 50.0, None, None, None, None)
+    assert difference.figures[1] == 50.0 - 55.65
+    assert difference.label == "difference"
+
+
+def test_other_data_has_figures_but_no_difference():
+    run = make("Table 4: NIC-F, Fig. 1(a)", "flickr8k", captions={"CIDEr": 0.5})
+    (ours,) = rows(run, "Table 4")
+    assert ours.label == "here: NIC-F, Fig. 1(a), on flickr8k test: other data, no difference"
+
+
+def test_every_captioner_of_flickr8k_stands_beside_mrnn_and_tells_its_split():
+    run = make("Table 4: Ours", "flickr8k", "validation", captions={"perplexity": 20.0})
+    ours, difference = rows(run, "m-RNN on Flickr8k")
+    assert ours.figures[0] == 20.0
+    assert difference.label == "difference, on another split"
+    assert not rows(make("Table 4: Ours", "coco_captions", captions={}), "m-RNN on Flickr8k")
+
+
+def test_runs_without_results_or_rows_stand_nowhere():
+    assert not rows(make("Table 4: Ours", "coco_captions"), "Table 4")
+    run = make("demo, after Table 1: Ours", "demo", task="tags", systems={"ours": {"C-P": 0.5}})
+    assert not any(comparison.has_runs for comparison in compare([run]))
+
+
+def test_markdown_shows_figures_as_printed():
+    text = to_markdown(compare([], ["Table 1", "Table 3", "m-RNN on Flickr8k"]))
+    assert "| Ours+Tag1K† | 61.73 | 71.73 | 66.36 | 76.88 | 77.41 | 77.15 |" in text
+    assert "| MSRCap | 0.715 (20) |" in text
+    assert "| m-RNN (AlexNet) | 24.39 | 0.565 |" in text
+    assert "In percent. Printed figures: on 59,347 test images" in text

@@ -1,0 +1,62 @@
+"""Work directories: names that tell runs apart, and figures that count."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from semreg_tf.reporting.run_files import RunFiles, distinct_labels, is_number, read_run
+
+
+def make(name="demo_tags/ria", row="Table 1: RIA", stage="joint", seed=1, folder="run", **results):
+    config = {"name": name, "table_row": row, "seed": seed, "data": {"task": "tags"}}
+    about = {"config": config, "stage": stage}
+    return RunFiles(Path(folder), about, results, (), (), {}, ())
+
+
+def test_labels_are_as_short_as_tells_runs_apart():
+    runs = [
+        make(row="Table 1: Ours"),
+        make(),
+        make(name="demo_captions/ria", row="control: detached"),
+        make(name="demo_tags/own", row="your own pictures"),
+    ]
+    assert distinct_labels(runs) == ["Ours", "RIA", "detached", "own"]
+
+
+def test_labels_differ_by_stage_then_seed_then_folder():
+    runs = [make(stage="unary"), make(seed=1), make(seed=2), make(seed=2, folder="again")]
+    assert distinct_labels(runs) == [
+        "RIA, unary",
+        "RIA, joint, seed 1",
+        "RIA, joint, seed 2, run",
+        "RIA, joint, seed 2, again",
+    ]
+    assert distinct_labels([make(), make()]) == ["RIA (1)", "RIA (2)"]
+
+
+def test_an_untrained_decoder_has_no_scores():
+    systems = {"ours": {"O-F1": 0.1}, "CNN top 3": {"O-F1": 0.6, "per_class": [], "mAP": None}}
+    assert make(systems=systems).main_scores() == {"O-F1": 0.1}
+    assert make(stage="unary", systems=systems).main_scores() == {"O-F1": 0.6}
+    assert list(make(stage="unary", systems=systems).tag_systems()) == ["CNN top 3"]
+
+
+@pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), []])
+def test_what_is_no_number(value):
+    assert not is_number(value)
+
+
+def test_reads_what_there_is(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"config": {"name": "a/b"}, "stage": "x"}))
+    (tmp_path / "concepts.txt").write_text("semreg_tf names 1\nhot dog\t12\n")
+    (tmp_path / "predictions.jsonl").write_text('{"image_id": 0}\n{"no": 1}\n\n[]\n{"image')
+    run = read_run(tmp_path)
+    assert (run.experiment, run.family, run.task, run.dataset) == ("a/b", "a", "", "unknown data")
+    assert run.concept_counts == {"hot dog": 12}
+    assert run.predictions == ({"image_id": 0},)
+    assert run.notes == (
+        "results.json is not there.",
+        "predictions.jsonl: 2 lines cannot be read and are left out.",
+        "history.jsonl is not there.",
+    )

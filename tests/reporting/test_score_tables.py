@@ -1,0 +1,61 @@
+"""Score tables: who is bold, whose CNN it is, and means over seeds."""
+
+from pathlib import Path
+
+from semreg_tf.reporting.markup import to_html
+from semreg_tf.reporting.run_files import RunFiles
+from semreg_tf.reporting.score_tables import TAG_COLUMNS, caption_tables, tag_table
+
+
+def make(seed=1, stage="joint", **results):
+    about = {"config": {"name": "x/y", "seed": seed, "table_row": "T: Ours"}, "stage": stage}
+    return RunFiles(Path("run"), about, results, (), (), {}, ())
+
+
+def cells(box):
+    return {
+        to_html(row[0]).removeprefix('<th scope="row">').removesuffix("</th>"): [
+            to_html(cell).removeprefix("<td>").removesuffix("</td>") for cell in row[1:]
+        ]
+        for row in next(box.iter("tbody"))
+    }
+
+
+def scores(value):
+    return dict.fromkeys(TAG_COLUMNS, value)
+
+
+def test_best_is_bold_and_equal_cuts_stand_once():
+    cut = {"CNN top 3": {**scores(0.4), "mAP": None}}
+    first = make(task="tags", systems={"ours": scores(0.5), **cut})
+    second = make(task="tags", systems={"ours": {**scores(0.5), "C-R": 0.6}, **cut})
+    found = cells(tag_table([first, second], ["a", "b"]))
+    assert list(found) == ["CNN top 3", "a", "b"]
+    assert found["CNN top 3"] == ["40.00"] * 7 + ["–"]
+    assert found["a"] == ["50.00"] + ["<b>50.00</b>"] * 7
+    assert found["b"] == ["<b>60.00</b>"] + ["<b>50.00</b>"] * 7
+
+
+def test_another_cnn_says_whose_it_is_and_an_untrained_decoder_is_left_out():
+    first = make(task="tags", systems={"ours": scores(0.5), "CNN top 3": scores(0.4)})
+    second = make(stage="unary", task="tags", systems={"ours": scores(0), "CNN top 3": scores(0.3)})
+    found = cells(tag_table([first, second], ["a", "b"]))
+    assert list(found) == ["CNN top 3", "CNN top 3, of b", "a"]
+
+
+def test_seeds_have_their_mean_and_sample_deviation():
+    runs = [
+        make(i, task="tags", systems={"ours": scores(v)}) for i, v in enumerate((0.5, 0.6, 0.7))
+    ]
+    found = cells(tag_table(runs, ["a", "b", "c"]))
+    assert found["Ours, mean of 3 runs ± deviation"] == ["60.00 ± 10.00"] * 8
+
+
+def test_low_perplexity_is_best_and_sizes_do_not_compete():
+    runs = [
+        make(task="captions", captions={"CIDEr": 0.9, "perplexity": p, "vocabulary_size": 2921})
+        for p in (12.345, 9.0)
+    ]
+    first, second = (cells(box) for box in caption_tables(runs, ["a", "b"]))
+    assert first == {"a": ["<b>0.900</b>"], "b": ["<b>0.900</b>"]}
+    assert second == {"a": ["12.35", "2,921"], "b": ["<b>9.000</b>", "2,921"]}
