@@ -17,6 +17,7 @@ def test_characters_that_html_forbids_are_replaced():
     made = to_html(element("p", "a\x00b\ud800c\td", title="\x1b"))
     assert made == '<p title="\ufffd">a\ufffdb\ufffdc\td</p>'
     made.encode("utf-8")
+    assert to_html(element("p", element("b"), "a\x0b")) == "<p><b></b>a\ufffd</p>"
 
 
 def test_void_elements_have_no_end_tag_and_names_lose_underscores():

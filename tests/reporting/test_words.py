@@ -11,7 +11,13 @@ def marks(caption, references=HERE, others=COMMON):
 
 
 def test_a_word_in_no_reference_is_wrong():
-    assert marks("a cat in the snow")["cat"] == WRONG
+    assert marks("a cat in the snow!cat") == {
+        "a": PLAIN,
+        "cat": WRONG,
+        "in": PLAIN,
+        "the": PLAIN,
+        "snow!cat": WRONG,
+    }
 
 
 def test_function_words_and_punctuation_are_never_marked():
