@@ -1,6 +1,6 @@
 """Prints the experiments: name, table row, stages, what differs from the data set's base.
 
-  python -m eval.list_experiments [--match=coco_captions]
+python -m eval.list_experiments [--match=coco_captions]
 """
 
 from absl import app, flags

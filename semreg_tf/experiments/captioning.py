@@ -99,9 +99,9 @@ def flickr8k() -> Config:
         ),
         joint=replace(
             base.joint,
-            steps=1_500,
+            steps=600,
             learning_rate=3e-4,
-            validate_every_steps=500,
+            validate_every_steps=200,
             validation_images=200,
         ),
         data=replace(base.data, test_split="validation"),

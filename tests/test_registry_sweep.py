@@ -1,0 +1,80 @@
+"""Every experiment, at toy size: trains each stage, decodes, exports, reloads, gives the same."""
+
+import numpy as np
+import pytest
+
+import semreg_tf
+from semreg_tf import experiments
+from semreg_tf.export import export
+from semreg_tf.training import workdir
+from semreg_tf.training.evaluate_run import RunEvaluator
+from semreg_tf.training.trainer import Trainer
+
+# One of each distinct structure: greedy, beam, top-k with WARP, output fusion with a tied output,
+# the image at step zero with tanh, side information on a frozen CNN.
+DISTINCT = (
+    "demo_tags/s_cnn_rnn",
+    "demo_captions/s_cnn_rnn",
+    "demo_tags/cnn_warp",
+    "demo_tags/cnn_rnn",
+    "demo_captions/nic",
+    "demo_tags/s_cnn_rnn_tag1k_fix",
+)
+OTHERS = tuple(n for n in experiments.names() if n not in DISTINCT)
+
+
+def images_of(split, number=5):
+    """Encoded pictures of a split's first records."""
+    import tensorflow as tf
+
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    records = tf.data.TFRecordDataset(list(split.shards)).take(number)
+    return [tf.io.parse_single_example(r, feature)["image"].numpy() for r in records]
+
+
+def sweep(name, toy, data_dir, folder):
+    config = toy(experiments.get(name))
+    runs = {}
+    for stage in config.stages:
+        runs[stage] = folder / stage
+        earlier = {k: v for k, v in runs.items() if stage == "joint" and k != "joint"}
+        trainer = Trainer(config, stage, data_dir, runs[stage], **earlier)
+        results = trainer.train()
+        assert results["steps"] == trainer.last_step > 0
+        assert np.isfinite(results["best"]["value"])
+    last = RunEvaluator(runs[config.stages[-1]], data_dir)
+    split = last.split(config.data.test_split)
+    predictions = last.predict(split)
+    assert predictions.image_ids == [a.image_id for a in split.annotations]
+    path = export(*workdir.load_annotator(last.path), folder / "export", num_results=1)
+    model = semreg_tf.load(path)
+    encoded, tags = images_of(split), None
+    if last.vocabularies.user_tags is not None:
+        tags = [", ".join(a.user_tags) for a in split.annotations[: len(encoded)]]
+    found = model.annotate(encoded, tags)
+    separator = " " if config.data.task == "captions" else ", "
+    names = last.vocabularies.concepts.names
+    for i, annotation in enumerate(found):
+        probabilities = dict(annotation.concepts)
+        np.testing.assert_allclose(
+            [probabilities[n] for n in names],
+            predictions.concept_probabilities[i],
+            rtol=1e-3,
+            atol=1e-4,
+        )
+        if predictions.sequences:
+            assert annotation.text == separator.join(predictions.sequences[i][0])
+        else:
+            best = np.argsort(-predictions.concept_probabilities[i], kind="stable")[:3]
+            assert annotation.text == separator.join(names[j] for j in best)
+
+
+@pytest.mark.parametrize("name", DISTINCT)
+def test_distinct_structure(name, toy, demo_data, tmp_path):
+    sweep(name, toy, demo_data, tmp_path)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_experiment(name, toy, demo_data, tmp_path):
+    sweep(name, toy, demo_data, tmp_path)
