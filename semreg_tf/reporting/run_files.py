@@ -44,6 +44,11 @@ class RunFiles:
         return str(self.config.get("name") or "unnamed")
 
     @property
+    def folder(self) -> str:
+        """The work directory's name and its parent's: stages are often folders of one run."""
+        return "/".join(self.path.absolute().parts[-2:])
+
+    @property
     def family(self) -> str:
         """The experiments it belongs to: one data set and task."""
         return self.experiment.rpartition("/")[0] or self.dataset

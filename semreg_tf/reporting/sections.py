@@ -28,7 +28,7 @@ def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
             evaluated = f"{run.split}, {run.results.get('num_images', '?')} images"
         commit = str(run.about.get("commit") or "unknown")[:10]
         rows.append(
-            [run.path.name, run.experiment, run.table_row, run.stage, str(run.seed), evaluated,
+            [run.folder, run.experiment, run.table_row, run.stage, str(run.seed), evaluated,
              element("code", commit)]
         )  # fmt: skip
     header = ["folder", "experiment", "row", "stage", "seed", "evaluated", "commit"]
@@ -40,7 +40,7 @@ def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
     }
     if versions:
         parts.append(element("p", "Versions: ", ", ".join(sorted(versions)), cls="note"))
-    notes = [f"{run.path.name}: {note}" for run in runs for note in run.notes]
+    notes = [f"{run.folder}: {note}" for run in runs for note in run.notes]
     if notes:
         parts.append(element("p", "Missing, so not shown:", cls="note"))
         parts.append(element("ul", [element("li", note) for note in notes], cls="note"))
