@@ -72,7 +72,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy():
     """Cuts an experiment to toy size on the demo data: `toy(config, steps=2)`."""
     return _toy

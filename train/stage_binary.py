@@ -21,6 +21,11 @@ _WORKDIR = flags.DEFINE_string(
 _OVERRIDES = flags.DEFINE_multi_string(
     "config", [], "Overrides, as --config.section.field=value; repeatable."
 )
+_INIT_FROM = flags.DEFINE_string(
+    "init_from",
+    None,
+    "Work directory of another model: its encoder and the rows of matching names are taken first.",
+)
 _SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
 
 
@@ -45,6 +50,7 @@ def run(stage: str, usage: str) -> None:
             _WORKDIR.value,
             None if unary is None else unary.value,
             None if relational is None else relational.value,
+            _INIT_FROM.value,
         )
         print(json.dumps(trainer.train(), indent=2))
 

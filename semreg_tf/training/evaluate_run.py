@@ -1,5 +1,6 @@
 """Evaluation of a work directory on a split: scores, predictions, and pictures to look at."""
 
+import dataclasses
 import io
 import json
 import logging
@@ -55,8 +56,8 @@ class RunEvaluator:
         )
 
     def predict(self, split: Split, num_results: int = 1) -> Predictions:
-        """Annotates a split, with a progress bar."""
-        return predict(
+        """Annotates a split, with a progress bar; by score alone before the joint stage."""
+        made = predict(
             self.annotator,
             self.inputs(split),
             self.vocabularies,
@@ -64,6 +65,10 @@ class RunEvaluator:
             num_results=num_results,
             progress=f"annotating {split.name}",
         )
+        if self.stage == "unary":
+            # The decoder has not been trained: its words mean nothing.
+            made = dataclasses.replace(made, sequences=[], scores=[])
+        return made
 
 
 def _inputs(
@@ -128,7 +133,7 @@ def evaluate_tags(
     k = run.config.decoding.top_k
     cuts = evaluation.cnn_cuts(cnn_test.concept_probabilities, k, threshold)
     systems = {}
-    if run.annotator.decoder is not None:
+    if predictions.sequences:
         systems["ours"] = evaluation.tag_scores(predictions, split)
     for name, labels in cuts.items():
         systems[name] = evaluation.tag_scores(cnn_test, split, labels)

@@ -26,7 +26,7 @@ from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
-from semreg_tf.training import checkpoints, evaluation, workdir
+from semreg_tf.training import checkpoints, evaluation, transfer, workdir
 from semreg_tf.training.features import (
     frozen_features,
     image_size,
@@ -59,6 +59,7 @@ class Trainer:
       path: the run's work directory; one that holds this run is resumed.
       unary: work directory of the unary stage to start from, or None.
       relational: work directory of the relational stage to start from, or None.
+      init_from: work directory of any run whose encoder and matching names are taken first.
 
     Raises:
       ValueError: data, work directory or warm start do not fit the experiment.
@@ -75,6 +76,7 @@ class Trainer:
         path: str | Path,
         unary: str | Path | None = None,
         relational: str | Path | None = None,
+        init_from: str | Path | None = None,
     ) -> None:
         keras.utils.set_random_seed(config.seed)
         keras.config.set_dtype_policy(config.precision)
@@ -90,10 +92,14 @@ class Trainer:
         )
         self.vocabularies = vocabularies
         self.annotator = Annotator(config, len(vocabularies.concepts), vocabularies.output.size)
+        taken = {}
+        if init_from is not None:
+            taken = transfer.init_from(self.annotator, vocabularies, init_from)
+        sources = warm_start(self.annotator, vocabularies, unary, relational)
+        self.sources = {**sources, **{f"init_from: {k}": v for k, v in taken.items()}}
         self.path = workdir.open_workdir(path, config, vocabularies, stage)
-        self.sources = warm_start(self.annotator, vocabularies, unary, relational)
         self.phases = phases(config, stage)
-        self._unary = unary
+        self._brings_statistics = unary is not None or transfer.STANDARDISE in taken
         self._features_folder = Path(str(builder.data_dir)) / "features"
         self._stopping = False
 
@@ -147,7 +153,11 @@ class Trainer:
 
     def _standardise(self) -> None:
         """Sets the features' statistics, unless a unary run brought its own."""
-        if not self.config.encoder.standardise or self._unary or self.stage == "relational":
+        if (
+            not self.config.encoder.standardise
+            or self._brings_statistics
+            or self.stage == "relational"
+        ):
             return
         if self.config.encoder.trainable:
             inputs = self._inputs(self.train_split, (batch.IMAGE,), 1)

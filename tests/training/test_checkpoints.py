@@ -41,7 +41,7 @@ def test_other_format_version_is_refused(tmp_path):
     found = checkpoints.save(tmp_path, 1, variables(), {})
     state = json.loads((found / "state.json").read_text())
     (found / "state.json").write_text(json.dumps({**state, "format_version": 0}))
-    with pytest.raises(ValueError, match="format version 1. Received: format_version=0"):
+    with pytest.raises(ValueError, match=r"format version 1. Received: format_version=0"):
         checkpoints.restore(found, variables())
 
 
