@@ -31,9 +31,9 @@ _GROUND_COLOURS = {
     "desert": (214, 186, 118),
 }
 _HAZE = np.array([172.0, 178.0, 182.0])
-_MAX_HAZE = 0.55
+_MAX_HAZE = 0.4
 _PIXEL_NOISE = 9.0
-_PATCHES = 7
+_PATCHES = 4
 
 
 def draw_scene(scene: Scene, rng: np.random.Generator) -> bytes:
@@ -66,7 +66,7 @@ def _draw_patches(
         x, width = rng.uniform(0, _CANVAS), rng.uniform(4, 26)
         y, height = rng.uniform(0.05 * _CANVAS, _CANVAS), width * rng.uniform(0.3, 0.9)
         near = ground if y > horizon else (200, 208, 220)
-        bright = rng.random() < 0.3
+        bright = rng.random() < 0.2
         fill = tuple(rng.integers(30, 240, 3).tolist()) if bright else _jitter(near, 26, rng)
         draw.ellipse((x - width / 2, y - height / 2, x + width / 2, y + height / 2), fill=fill)
 

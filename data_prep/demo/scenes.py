@@ -1,9 +1,12 @@
 """What a drawn scene holds, before a pixel is drawn: things, counts, sizes, colours, places.
 
-Themes make labels lean on each other (a flag needs a boat, a kite a person) and make some rare,
-so that the order of labels matters and a relational model has something to learn.
+Labels lean on each other, so that a relational model has something to learn. Themes decide what
+is seen together (a flag needs a boat), and make some labels rare, so that their order matters.
+An activity is not drawn at all: what people have with them and the weather, far apart in the
+picture, tell it together, and neither tells it alone.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +15,6 @@ BACKGROUNDS = ("grass", "sea", "night", "snow", "desert")
 # The colours of each kind of thing, the likelier first.
 COLOURS = {
     "ball": ("red", "yellow", "blue"),
-    "bird": ("black", "white"),
     "boat": ("red", "white", "brown"),
     "cactus": ("green",),
     "car": ("red", "blue", "white"),
@@ -33,10 +35,18 @@ COLOURS = {
     "sun": ("yellow", "orange"),
     "tree": ("green", "brown"),
 }
-LABELS = tuple(sorted((*BACKGROUNDS, *COLOURS)))
-SKY = frozenset({"bird", "cloud", "kite", "moon", "rocket", "star", "sun"})
-_SEVERAL = frozenset({"bird", "cloud", "fish", "flower", "house", "star", "tree"})
-_MOST_THINGS = 5
+# A kite is flown in the wind. Each row and each column holds every activity once.
+WEATHERS = ("sun", "cloud", "kite")
+ACTIVITIES_BY_WEATHER = {
+    "dog": ("picnic", "training", "race"),
+    "ball": ("training", "race", "picnic"),
+    "car": ("race", "picnic", "training"),
+}
+ACTIVITIES = ("picnic", "race", "training")
+LABELS = tuple(sorted((*BACKGROUNDS, *COLOURS, *ACTIVITIES)))
+SKY = frozenset({"cloud", "kite", "moon", "rocket", "star", "sun"})
+_SEVERAL = frozenset({"cloud", "fish", "flower", "house", "star", "tree"})
+_MOST_THINGS = 4
 _COUNT_ODDS = (0.62, 0.24, 0.14)
 _COLOUR_ODDS = 0.6
 
@@ -52,28 +62,25 @@ class Theme:
 
 
 THEMES = (
-    Theme("garden", "grass", 0.14, {"house": 0.6, "flower": 0.75, "tree": 0.45, "sun": 0.25}),
-    Theme(
-        "park",
-        "grass",
-        0.16,
-        {"person": 0.7, "dog": 0.55, "ball": 0.5, "tree": 0.3, "bird": 0.15, "cloud": 0.2},
-    ),
-    Theme("road", "grass", 0.08, {"car": 0.85, "house": 0.4, "tree": 0.45, "cloud": 0.4}),
-    Theme("harbour", "sea", 0.13, {"boat": 0.9, "lighthouse": 0.2, "cloud": 0.4, "bird": 0.4}),
-    Theme("calm sea", "sea", 0.12, {"fish": 0.75, "boat": 0.45, "sun": 0.5, "person": 0.2}),
-    Theme("starry sky", "night", 0.1, {"star": 0.85, "moon": 0.7, "rocket": 0.15}),
-    Theme(
-        "village",
-        "night",
-        0.08,
-        {"house": 0.85, "moon": 0.5, "star": 0.4, "tree": 0.3, "car": 0.15},
-    ),
-    Theme("winter", "snow", 0.13, {"snowman": 0.55, "tree": 0.6, "house": 0.25, "person": 0.3}),
-    Theme("desert", "desert", 0.06, {"cactus": 0.7, "sun": 0.65, "pyramid": 0.22, "car": 0.1}),
+    Theme("garden", "grass", 0.2, {"house": 0.45, "flower": 0.6, "tree": 0.45, "person": 0.1}),
+    Theme("park", "grass", 0.18, {"person": 0.55, "tree": 0.4, "sun": 0.2}),
+    Theme("harbour", "sea", 0.14, {"boat": 0.85, "lighthouse": 0.22, "cloud": 0.15}),
+    Theme("calm sea", "sea", 0.11, {"fish": 0.75, "boat": 0.35, "sun": 0.25}),
+    Theme("starry sky", "night", 0.09, {"star": 0.8, "moon": 0.65, "rocket": 0.22}),
+    Theme("village", "night", 0.08, {"house": 0.8, "moon": 0.45, "star": 0.35, "tree": 0.2}),
+    Theme("winter", "snow", 0.13, {"snowman": 0.5, "tree": 0.5, "house": 0.2, "person": 0.2}),
+    Theme("desert", "desert", 0.07, {"cactus": 0.65, "sun": 0.3, "pyramid": 0.28}),
 )
 # With one thing comes another: (what comes, with what, odds).
-COMPANIONS = (("flag", "boat", 0.12), ("kite", "person", 0.2))
+COMPANIONS = (("flag", "boat", 0.18),)
+# The odds of an outing, of each weather on it, and of each thing that people take along.
+OUTING_ODDS = 0.5
+_WEATHER_ODDS = (0.5, 0.3, 0.2)
+_LUGGAGE_ODDS = (0.4, 0.35, 0.25)
+# The odds of none, one and two other things on an outing.
+_OTHERS_ODDS = (0.86, 0.08, 0.06)
+# The odds of a thing of an outing where there is none.
+_ALONE_ODDS = 0.08
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,20 @@ class Scene:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The background and every kind of thing, in alphabetical order."""
-        return tuple(sorted({self.background, *(thing.label for thing in self.things)}))
+        """The background, every kind of thing and the activities, in alphabetical order."""
+        seen = {thing.label for thing in self.things}
+        return tuple(sorted({self.background, *seen, *activities(seen)}))
+
+
+def activities(labels: Collection[str]) -> tuple[str, ...]:
+    """Returns what is going on where these things are seen, in alphabetical order."""
+    found = {
+        by_weather[WEATHERS.index(weather)]
+        for luggage, by_weather in ACTIVITIES_BY_WEATHER.items()
+        for weather in WEATHERS
+        if luggage in labels and weather in labels
+    }
+    return tuple(sorted(found))
 
 
 def sample_scene(rng: np.random.Generator) -> Scene:
@@ -118,10 +137,21 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     shares = np.array([theme.share for theme in THEMES])
     theme = THEMES[rng.choice(len(THEMES), p=shares / shares.sum())]
     labels = [label for label, odds in theme.odds.items() if rng.random() < odds]
-    for label, other, odds in COMPANIONS:
-        if other in labels and rng.random() < odds:
-            labels.append(label)
-    labels = [labels[i] for i in rng.permutation(len(labels))[:_MOST_THINGS]]
+    labels += [
+        label for label, other, odds in COMPANIONS if other in labels and rng.random() < odds
+    ]
+    labels = [labels[i] for i in rng.permutation(len(labels))]
+    if rng.random() < OUTING_ODDS:
+        weather = WEATHERS[rng.choice(len(WEATHERS), p=_WEATHER_ODDS)]
+        if theme.background == "night" and weather == "sun":
+            weather = "cloud"
+        luggage = tuple(ACTIVITIES_BY_WEATHER)[rng.choice(len(_LUGGAGE_ODDS), p=_LUGGAGE_ODDS)]
+        others = [label for label in labels if label not in WEATHERS]
+        labels = [weather, luggage, *others[: rng.choice(3, p=_OTHERS_ODDS)]]
+    elif rng.random() < _ALONE_ODDS:
+        alone = ("cloud", "kite", *ACTIVITIES_BY_WEATHER)
+        labels.append(alone[rng.integers(len(alone))])
+    labels = list(dict.fromkeys(labels))[:_MOST_THINGS]
     # A thing in the sky and one on the ground may share a column; two on the ground may not.
     columns = rng.permutation(np.linspace(0.16, 0.84, max(len(labels), 2)))
     things = [_sample_thing(label, columns[i], rng) for i, label in enumerate(labels)]
@@ -134,7 +164,7 @@ def _sample_thing(label: str, column: float, rng: np.random.Generator) -> Thing:
     likeliest = len(colours) == 1 or rng.random() < _COLOUR_ODDS
     colour = colours[0] if likeliest else colours[rng.integers(1, len(colours))]
     size = ("small", "", "big")[rng.choice(3, p=(0.3, 0.4, 0.3))]
-    scale = {"small": 0.6, "": 0.95, "big": 1.35}[size] * rng.uniform(0.9, 1.1)
+    scale = {"small": 1.0, "": 1.25, "big": 1.55}[size] * rng.uniform(0.9, 1.1)
     y = rng.uniform(0.12, 0.36) if label in SKY else rng.uniform(0.58, 0.84)
     x = np.clip(column + rng.normal(0, 0.05), 0.1, 0.9)
     return Thing(label, int(count), colour, size, float(scale), float(x), float(y))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data_prep.demo.scenes import LABELS, SKY, Scene, Thing
+from data_prep.demo.scenes import ACTIVITIES, LABELS, SKY, Scene, Thing
 
 NUM_CAPTIONS = 5
 _PLURALS = {"cactus": "cacti", "fish": "fish", "person": "people"}
@@ -17,6 +17,8 @@ _OTHER_WORDS = {
     "flower": "blossom",
     "house": "cottage",
     "person": "child",
+    "picnic": "lunch",
+    "race": "contest",
     "rocket": "spaceship",
     "tree": "plant",
 }
@@ -36,6 +38,8 @@ _PLACES_BELOW = {
     "snow": ("above the snow", "over a white field"),
     "desert": ("above the desert", "over the sand"),
 }
+_OCCASIONS = {"picnic": "for a picnic", "race": "during a race", "training": "in training"}
+_SAY_ACTIVITY = 0.5
 _EMPTY = {
     "grass": ("an empty field of green grass", "nothing but grass"),
     "sea": ("the empty blue sea", "nothing but blue water"),
@@ -61,7 +65,7 @@ _KEEP_TAG, _OTHER_TAG, _TOPIC_TAG, _WRONG_TAG, _NOISE_TAGS = 0.4, 0.25, 0.35, 0.
 
 
 def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
-    """Returns five sentences; things, colours, counts, relation and background are all said."""
+    """Returns five sentences on things, colours, counts, relation, background and activity."""
     ways = _EMPTY_WAYS if not scene.things else _ONE_WAYS if len(scene.things) == 1 else _MANY_WAYS
     chosen = rng.permutation(np.resize(np.arange(len(ways)), max(NUM_CAPTIONS, len(ways))))
     # The largest thing is what everyone speaks of first.
@@ -69,6 +73,9 @@ def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     sentences = []
     for way in chosen[:NUM_CAPTIONS]:
         sentence = ways[way](scene, things, rng)
+        for activity in sorted(set(scene.labels) & set(ACTIVITIES)):
+            if rng.random() < _SAY_ACTIVITY:
+                sentence += f" {_OCCASIONS[activity]}"
         sentences.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return sentences
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.ImageDraw
 
-_COLOURS = {
+COLOUR_VALUES = {
     "black": (35, 33, 38),
     "blue": (48, 84, 190),
     "brown": (128, 84, 48),
@@ -38,7 +38,7 @@ class Pen:
         return [(self.x + self.half * x, self.y + self.half * y) for x, y in points]
 
     def _fill(self, colour: str | None) -> tuple[int, ...]:
-        base = np.array(_COLOURS[colour or self.colour])
+        base = np.array(COLOUR_VALUES[colour or self.colour])
         return tuple(np.clip(base + self.rng.normal(0, _SPREAD, 3), 0, 255).astype(int).tolist())
 
     def polygon(self, points: Points, colour: str | None = None) -> None:
@@ -65,10 +65,6 @@ class Pen:
 def _ball(pen: Pen) -> None:
     pen.ellipse(0, 0.2, 0.65, 0.65)
     pen.line(((-0.6, 0.2), (0.6, 0.2)), 0.16, "white")
-
-
-def _bird(pen: Pen) -> None:
-    pen.line(((-0.9, -0.35), (-0.4, -0.45), (0, 0.1), (0.4, -0.45), (0.9, -0.35)), 0.26)
 
 
 def _boat(pen: Pen) -> None:
@@ -197,7 +193,6 @@ def _tree(pen: Pen) -> None:
 
 DRAW: dict[str, Callable[[Pen], None]] = {
     "ball": _ball,
-    "bird": _bird,
     "boat": _boat,
     "cactus": _cactus,
     "car": _car,

@@ -10,7 +10,7 @@ from etils import epath
 
 from semreg_tf.data import records
 
-SPLIT_SIZES = {"train": 12, "validation": 3}
+SPLIT_SIZES = {"train": 120, "validation": 3}
 
 
 def jpeg_bytes(seed: int, side: int = 16) -> bytes:

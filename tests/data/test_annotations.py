@@ -19,7 +19,7 @@ def builder_dir(tiny_builder, tmp_path):
 
 def test_annotations_come_back_whole(builder_dir):
     by_id = {a.image_id: a for a in read_annotations(builder_dir, "train")}
-    assert len(by_id) == 12
+    assert len(by_id) == 120
     assert by_id["train_5"] == Annotation(
         image_id="train_5",
         file_name="train_5.jpg",
@@ -68,14 +68,14 @@ def test_missing_annotations_name_the_fix(builder_dir):
 def test_a_file_of_another_length_is_refused(builder_dir):
     path = builder_dir / "annotations" / "train.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(ValueError, match=r"12 images of 'train'.*11 lines in .*train\.jsonl"):
+    with pytest.raises(ValueError, match=r"120 images of 'train'.*119 lines in .*train\.jsonl"):
         read_annotations(builder_dir, "train")
 
 
 def test_a_truncated_file_is_refused_with_its_line(builder_dir):
     path = builder_dir / "annotations" / "train.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"line 12 is cut short.*train\.jsonl"):
+    with pytest.raises(ValueError, match=r"line 120 is cut short.*train\.jsonl"):
         read_annotations(builder_dir, "train")
 
 

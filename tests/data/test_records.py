@@ -82,7 +82,7 @@ def add_version(data_dir, version, finished=True):
 
 def test_a_prepared_data_set_is_found_without_its_code(data_dir):
     builder = records.find_builder(data_dir, "tiny_builder")
-    assert builder.info.splits["train"].num_examples == 12
+    assert builder.info.splits["train"].num_examples == 120
     assert str(builder.data_dir) == str(data_dir / "tiny_builder" / "1.2.0")
 
 
