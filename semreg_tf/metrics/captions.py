@@ -33,6 +33,7 @@ class CaptionMetrics:
         of theirs; BLEU and METEOR are of the corpus and are not.
       bleu_statistics: `(images, 10)` float64, what BLEU sums over images: matches and n-grams for
         n = 1..4 (eight columns), the caption's length and the closest reference's length.
+      meteor_statistics: `(images, 23)` float64, what METEOR sums over images; None without it.
       num_images: images scored.
       num_missing: images with references alone, left out.
       num_empty: captions without a token, scored 0.
@@ -42,6 +43,7 @@ class CaptionMetrics:
     scores: dict[str, float]
     per_image: dict[str, dict[ImageId, float]]
     bleu_statistics: np.ndarray
+    meteor_statistics: np.ndarray | None
     num_images: int
     num_missing: int
     num_empty: int
@@ -91,9 +93,11 @@ def caption_metrics(
     empty = [image_id for image_id in image_ids if not guessed[image_id][0]]
     warnings = _warnings(len(image_ids), len(references) - len(image_ids), len(empty))
     bleu, values, bleu_statistics = _bleu(true, guessed)
+    meteor_statistics = None
     scores, per_image = dict(zip(_BLEU, bleu, strict=True)), dict(zip(_BLEU, values, strict=True))
     if meteor is True or (meteor == "auto" and java_is_found()):
-        scores["METEOR"], per_image["METEOR"] = meteor_scores(true, guessed)
+        corpus, values, meteor_statistics = meteor_scores(true, guessed)
+        scores["METEOR"], per_image["METEOR"] = corpus, values
     elif meteor == "auto":
         warnings.append("METEOR is left out: it needs Java, which is not on the path")
     for name, scorer in (("ROUGE-L", Rouge()), ("CIDEr", Cider())):
@@ -107,6 +111,7 @@ def caption_metrics(
             name: dict(zip(image_ids, values, strict=True)) for name, values in per_image.items()
         },
         bleu_statistics=bleu_statistics,
+        meteor_statistics=meteor_statistics,
         num_images=len(image_ids),
         num_missing=len(references) - len(image_ids),
         num_empty=len(empty),

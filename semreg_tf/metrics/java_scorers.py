@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
@@ -45,9 +46,22 @@ def tokenize_with_java(captions: Sequence[str]) -> list[str]:
     return [tokenized[index][0] for index in range(len(captions))]
 
 
+class _RecordingMeteor(Meteor):
+    """METEOR that keeps the statistics of each image, which are otherwise lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statistics: list[list[float]] = []
+
+    def _stat(self, hypothesis_str: str, reference_list: Sequence[str]) -> str:
+        line = super()._stat(hypothesis_str, reference_list)
+        self.statistics.append([float(value) for value in line.split()])
+        return line
+
+
 def meteor_scores(
     references: Mapping[int | str, Sequence[str]], hypotheses: Mapping[int | str, Sequence[str]]
-) -> tuple[float, list[float]]:
+) -> tuple[float, list[float], np.ndarray]:
     """METEOR 1.5 with `-l en -norm`, as the COCO evaluation calls it.
 
     Args:
@@ -55,12 +69,20 @@ def meteor_scores(
       hypotheses: one tokenised caption of each image, in a list.
 
     Returns:
-      The score of the corpus (of the summed statistics, not the mean) and of each image.
+      The score of the corpus (of the summed statistics, not the mean), the score of each image,
+      and the statistics `(images, 23)` float64 that `meteor_from_statistics` reads.
     """
-    scorer = Meteor()
+    scorer = _RecordingMeteor()
     try:
-        return scorer.compute_score(references, hypotheses)
+        corpus, of_images = scorer.compute_score(references, hypotheses)
     except (OSError, ValueError) as error:
+        # pycocoevalcap leaves its lock held, and would wait for it for ever in its destructor.
+        scorer.lock.release()
         scorer.meteor_p.kill()
         message = scorer.meteor_p.stderr.read().decode(errors="replace").strip()
         raise RuntimeError(f"The Java process of METEOR ended early: {message[-500:]}") from error
+    statistics = np.array(scorer.statistics, np.float64)
+    # Where all words of both match in one chunk, METEOR does not count that chunk.
+    equal = (statistics[:, 20] == 1) & (statistics[:, 21:23] == statistics[:, :2]).all(1)
+    statistics[equal, 20] = 0.0
+    return corpus, of_images, statistics

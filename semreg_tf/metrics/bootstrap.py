@@ -1,0 +1,162 @@
+"""Bootstrap intervals over images: how far a score would move with another sample of images."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from semreg_tf.metrics.caption_statistics import bleu_from_statistics, meteor_from_statistics
+from semreg_tf.metrics.captions import CaptionMetrics
+from semreg_tf.metrics.label_counts import (
+    check_indicators,
+    check_same_shape,
+    harmonic_mean,
+    mean_scores,
+    ratio,
+)
+
+_RESAMPLES_AT_ONCE = 100
+_BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
+
+
+class Interval(NamedTuple):
+    """A score of all images and the percentiles of the same score of resampled images."""
+
+    value: float
+    low: float
+    high: float
+
+
+def multilabel_intervals(
+    targets: ArrayLike,
+    predictions: ArrayLike,
+    *,
+    num_resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Intervals of C-P, C-R, C-F1, O-P, O-R, O-F1 and the micro-averages (Sec. 4.2).
+
+    Images are drawn with replacement, as many as there are, and every score is computed anew:
+    a class without positives in a resample is left out of its C-R, as `multilabel_metrics` does.
+
+    Args:
+      targets: 0/1 or booleans `(images, classes)`.
+      predictions: 0/1 or booleans `(images, classes)`.
+      num_resamples: at least 2; ends of a 95 % interval need hundreds.
+      confidence: the share of resamples inside the interval.
+      seed: of the draws; equal seeds and numbers of images draw the same images, so two systems
+        can be compared resample by resample.
+
+    Returns:
+      An `Interval` for each name, fractions in 0..1.
+
+    Raises:
+      TypeError: labels that are not numbers.
+      ValueError: wrong shapes, labels other than 0 and 1, or an argument out of range.
+    """
+    targets = check_indicators("targets", targets)
+    predictions = check_same_shape(
+        targets, "predictions", check_indicators("predictions", predictions)
+    )
+    correct = targets & predictions
+    num_classes = targets.shape[1]
+    labels, guesses, hits = (
+        np.count_nonzero(x, 1).astype(np.float64) for x in (targets, predictions, correct)
+    )
+    of_images = (np.ones(len(labels)), labels > 0, ratio(hits, guesses), ratio(hits, labels))
+    columns = np.column_stack([correct, predictions, targets, *of_images]).astype(np.float64)
+
+    def score(sums: np.ndarray) -> dict[str, np.ndarray]:
+        counts = np.split(sums[:, : 3 * num_classes], 3, axis=1)
+        images, labelled, precisions, recalls = sums[:, 3 * num_classes :].T
+        of_classes = mean_scores(*counts)
+        precision, recall = precisions / images, ratio(recalls, labelled)
+        values = (
+            *of_classes,
+            *(precision, recall, harmonic_mean(precision, recall)),
+            *mean_scores(*(x.sum(1, keepdims=True) for x in counts)),
+        )
+        names = (f"{kind}-{name}" for kind in ("C", "O", "micro") for name in ("P", "R", "F1"))
+        return dict(zip(names, values, strict=True))
+
+    return _intervals(columns, score, num_resamples, confidence, seed)
+
+
+def caption_intervals(
+    metrics: CaptionMetrics,
+    *,
+    num_resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Intervals of every score of `metrics`.
+
+    BLEU and METEOR are scores of a corpus: what they sum over images is summed anew. ROUGE-L and
+    CIDEr are means over images; CIDEr's document frequencies stay those of all images.
+
+    Args:
+      metrics: what `caption_metrics` returned.
+      num_resamples: at least 2; ends of a 95 % interval need hundreds.
+      confidence: the share of resamples inside the interval.
+      seed: of the draws; equal seeds and numbers of images draw the same images.
+
+    Returns:
+      An `Interval` for each name in `metrics.scores`.
+
+    Raises:
+      ValueError: an argument out of range.
+    """
+    means = [name for name in metrics.scores if name in ("ROUGE-L", "CIDEr")]
+    columns = [
+        np.ones((metrics.num_images, 1)),
+        *(np.array(list(metrics.per_image[name].values()))[:, None] for name in means),
+        metrics.bleu_statistics,
+    ]
+    if metrics.meteor_statistics is not None:
+        columns.append(metrics.meteor_statistics)
+
+    def score(sums: np.ndarray) -> dict[str, np.ndarray]:
+        first = 1 + len(means)
+        bleu = bleu_from_statistics(sums[:, first : first + 10])
+        scores = dict(zip(_BLEU, bleu.T, strict=True))
+        scores |= {name: sums[:, 1 + i] / sums[:, 0] for i, name in enumerate(means)}
+        if metrics.meteor_statistics is not None:
+            scores["METEOR"] = meteor_from_statistics(sums[:, first + 10 :])
+        return {name: scores[name] for name in metrics.scores}
+
+    return _intervals(np.hstack(columns), score, num_resamples, confidence, seed)
+
+
+def _intervals(
+    columns: np.ndarray,
+    score: Callable[[np.ndarray], dict[str, np.ndarray]],
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Interval]:
+    """Scores sums of `columns` `(images, columns)` over all images and over resampled ones."""
+    if num_resamples < 2:
+        raise ValueError(
+            f"`num_resamples` must be at least 2. Received: num_resamples={num_resamples}"
+        )
+    if not 0 < confidence < 1:
+        raise ValueError(
+            f"`confidence` must lie between 0 and 1. Received: confidence={confidence}"
+        )
+    rng = np.random.default_rng(seed)
+    sums = [columns.sum(0, keepdims=True)]
+    num_images = len(columns)
+    for start in range(0, num_resamples, _RESAMPLES_AT_ONCE):
+        drawn = [
+            np.bincount(rng.integers(num_images, size=num_images), minlength=num_images)
+            for _ in range(min(_RESAMPLES_AT_ONCE, num_resamples - start))
+        ]
+        sums.append(np.array(drawn, np.float64) @ columns)
+    tail = (1 - confidence) / 2
+    intervals = {}
+    for name, values in score(np.concatenate(sums)).items():
+        low, high = np.quantile(values[1:], (tail, 1 - tail))
+        intervals[name] = Interval(float(values[0]), float(low), float(high))
+    return intervals
