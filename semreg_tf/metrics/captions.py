@@ -58,7 +58,7 @@ def caption_metrics(
     tokenizer: Literal["python", "java"] = "python",
     allow_missing: bool = False,
 ) -> CaptionMetrics:
-    """Scores one caption an image against its references (Sec. 5.2).
+    """Scores one caption an image against its references (Sec. 5.1).
 
     The scorers are pycocoevalcap's: BLEU with the closest reference length over the corpus;
     ROUGE-L with beta 1.2, the best precision and the best recall taken apart; CIDEr-D with its
