@@ -4,13 +4,16 @@ import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
 
 from data_prep.images import read_images
 from semreg_tf.data.records import annotation_features, example
+
+# Ours: longer ones are no captions but texts that went astray; the longest of Flickr30k has 82.
+MAX_CAPTION_WORDS = 200
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,17 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     A subclass gives `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `_split_generators`, which
     maps split names to `self._generate_examples(split, raw_examples)`. What it cannot use it
     names with `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
+
+    `VARIANTS` are as TFDS's `BUILDER_CONFIGS`, except that the data set's main form has no name:
+    `coco_captions` finds it, `coco_captions/karpathy` a variant.
     """
+
+    VARIANTS: ClassVar[tuple[tfds.core.BuilderConfig, ...]] = ()
+
+    @classmethod
+    def get_builder_config(cls, name: str, version: Any = None) -> tfds.core.BuilderConfig | None:
+        """Returns the variant of that name, or None where there is none."""
+        return next((variant for variant in cls.VARIANTS if variant.name == name), None)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Sets the path that TFDS would seek with a package it does not itself require."""
@@ -77,6 +90,9 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Reads the pictures and yields keys and records; what has no picture is skipped.
 
+        So are empty captions, captions of more than `MAX_CAPTION_WORDS` words, and images of
+        which they leave no caption; all are noted.
+
         Raises:
           ValueError: no image of the split can be used.
         """
@@ -88,9 +104,10 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 continue
             if image.converted:
                 self.note("image converted (no RGB or grey JPEG)", raw.file_name)
-            captions = [caption for caption in raw.captions if caption.strip()]
-            for _ in range(len(raw.captions) - len(captions)):
-                self.note("caption empty", raw.file_name)
+            captions = self._usable_captions(raw)
+            if raw.captions and not captions and not raw.labels:
+                self.note("image without a usable caption", raw.file_name)
+                continue
             num_records += 1
             yield (
                 raw.image_id,
@@ -109,6 +126,18 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 f"`raw_dir` must hold pictures of every split: none of {split!r} is there and "
                 f"whole. Received: split={split!r}, 0 images"
             )
+
+    def _usable_captions(self, raw: RawExample) -> list[str]:
+        captions = []
+        for caption in raw.captions:
+            num_words = len(caption.split())
+            if not num_words:
+                self.note("caption empty", raw.file_name)
+            elif num_words > MAX_CAPTION_WORDS:
+                self.note(f"caption of more than {MAX_CAPTION_WORDS} words", raw.file_name)
+            else:
+                captions.append(caption)
+        return captions
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
