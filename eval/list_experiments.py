@@ -1,31 +1,72 @@
-"""Prints the experiments: name, table row, stages, what differs from the data set's base.
+"""Prints the experiments: name, table row, stages, what differs, and the paper's figures.
 
-python -m eval.list_experiments [--match=coco_captions]
+python -m eval.list_experiments [--match=coco_captions] [--parameters]
 """
+
+import dataclasses
 
 from absl import app, flags
 
 from semreg_tf import config_io, console, experiments
+from semreg_tf.experiments import reported
 
 _MATCH = flags.DEFINE_string("match", "", "Only names that contain this.")
+_PARAMETERS = flags.DEFINE_bool(
+    "parameters", False, "Also build each model and count what trains (slow; no weights needed)."
+)
 _HIDDEN = ("name", "table_row", "stages")
+# Concepts and output rows where the data decides them (Sec. 4.2).
+_NUM_LABELS = {"nus_wide": 81, "coco_tags": 80}
+
+
+def trainable_parameters(name: str) -> int | None:
+    """Returns the trainable parameters at full size; None where the data decides the size."""
+    # TensorFlow takes seconds to import; the plain list should not.
+    from semreg_tf.models.annotator import GROUPS, Annotator
+
+    config = experiments.get(name)
+    concepts = _NUM_LABELS.get(config.data.dataset, config.data.num_concepts)
+    if config.data.task == "tags":
+        vocab_size = None if concepts is None else concepts + 1
+    else:
+        vocab_size = config.data.max_vocab_size
+    if concepts is None or vocab_size is None:
+        return None
+    bare = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, weights=None))
+    annotator = Annotator(bare, concepts, vocab_size)
+    variables = [v for group in GROUPS for v in annotator.variables(group)]
+    return sum(int(v.shape.num_elements()) for v in (x.value for x in variables))
+
+
+def describe(name: str) -> list[str]:
+    """Returns the lines of one experiment."""
+    config = experiments.get(name)
+    differing = config_io.differing_fields(config, experiments.base_of(name))
+    shown = [f"{k}={v}" for k, v in differing.items() if k.split(".")[0] not in _HIDDEN]
+    lines = [
+        name,
+        f"  {config.table_row}; stages {', '.join(config.stages)}",
+        f"  differs: {', '.join(shown) or 'nothing, it is the base'}",
+    ]
+    found = reported.lookup(config.table_row)
+    if found is not None:
+        table, system = found
+        figures = [f"{k} {v}" for k, v in table.figures(system).items()]
+        lines.append(f"  paper: {', '.join(figures)}")
+    if _PARAMETERS.value:
+        count = trainable_parameters(name)
+        lines.append(f"  trainable: {'as the data has it' if count is None else f'{count:,}'}")
+    return lines
 
 
 def main(_: list[str]) -> None:
-    """Prints the table."""
-    rows = []
-    for name in experiments.names():
-        if _MATCH.value not in name:
-            continue
-        config = experiments.get(name)
-        differing = config_io.differing_fields(config, experiments.base_of(name))
-        shown = [f"{k}={v}" for k, v in differing.items() if k.split(".")[0] not in _HIDDEN]
-        rows.append([name, config.table_row, "+".join(config.stages), ", ".join(shown) or "(base)"])
+    """Prints the list."""
     with console.plain_errors():
-        if not rows:
+        names = [n for n in experiments.names() if _MATCH.value in n]
+        if not names:
             raise ValueError(f"`match` fits no experiment. Received: match={_MATCH.value!r}")
-    for name, row, stages, differs in rows:
-        print(f"{name}\n    {row}; stages {stages}\n    {differs}")
+    for name in names:
+        print("\n".join(describe(name)))
 
 
 if __name__ == "__main__":

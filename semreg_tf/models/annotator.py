@@ -112,10 +112,8 @@ class Annotator:
         else:
             inputs["image"] = keras.Input(self.encoder.input["image"].shape[1:], name="image")
             features = self.encoder({"image": inputs["image"]})["features"]
-        outputs = self.head(
-            {**inputs, "features": features} if self.tag_model else {"features": features}
-        )
-        outputs = dict(outputs)
+        given = {**inputs, "features": features}
+        outputs = dict(self.head({name: given[name] for name in self.head.input}))
         if self.decoder is not None:
             inputs["input_ids"] = keras.Input((None, None), dtype="int32", name="input_ids")
             outputs["token_logits"] = self.decoder(
