@@ -12,7 +12,7 @@ from etils import epath
 from data_prep.images import read_images
 from semreg_tf.data.records import annotation_features, example
 
-# Ours: longer ones are no captions but texts that went astray; the longest of Flickr30k has 82.
+# Ours: what is longer is no caption but a text that went astray.
 MAX_CAPTION_WORDS = 200
 
 
@@ -94,9 +94,9 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         which they leave no caption; all are noted.
 
         Raises:
-          ValueError: no image of the split can be used.
+          ValueError: an image is there twice, or no image of the split can be used.
         """
-        num_records = 0
+        image_ids: set[str] = set()
         items = ((raw, raw.path) for raw in raw_examples)
         for raw, image in read_images(items, self.shorter_side):
             if image.jpeg is None:
@@ -108,7 +108,12 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
             if raw.captions and not captions and not raw.labels:
                 self.note("image without a usable caption", raw.file_name)
                 continue
-            num_records += 1
+            if raw.image_id in image_ids:
+                raise ValueError(
+                    "`raw_dir` must hold every image once. Received: "
+                    f"{raw.image_id!r} again, as {raw.file_name!r}"
+                )
+            image_ids.add(raw.image_id)
             yield (
                 raw.image_id,
                 example(
@@ -121,7 +126,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                     groups=raw.groups,
                 ),
             )
-        if not num_records:
+        if not image_ids:
             raise ValueError(
                 f"`raw_dir` must hold pictures of every split: none of {split!r} is there and "
                 f"whole. Received: split={split!r}, 0 images"

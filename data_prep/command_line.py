@@ -11,10 +11,11 @@ from absl import flags, logging
 def plain_errors() -> Iterator[None]:
     """Turns a refused argument into one line on stderr and the exit status 1.
 
-    Log messages below a warning are held back, unless `--verbosity` was given.
+    TFDS warns of folders that it is about to fill, so log messages below an error are held back,
+    unless `--verbosity` was given.
     """
     if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
+        logging.set_verbosity(logging.ERROR)
     try:
         yield
     except ValueError as error:

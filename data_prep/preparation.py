@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from os import PathLike
 
 import tensorflow_datasets as tfds
-from absl import logging
 from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder
@@ -42,7 +41,7 @@ def prepare(builder: AnnotationBuilder, raw_dir: str | PathLike[str] | None = No
             )
         _check_parameters(builder)
         if read_counts(builder.data_dir) is None:
-            logging.info("Writing annotations and vocabulary of %s", builder.data_dir)
+            print("Writing annotations, vocabulary and counts")
             write_annotations(builder)
             build_vocabulary(builder.data_dir)
             write_counts(builder.data_dir)
@@ -73,7 +72,7 @@ def _remove_interrupted(builder: AnnotationBuilder) -> None:
     """Removes the shards that a killed run left unfinished beside the version's folder."""
     target = epath.Path(builder.data_dir)
     for path in target.parent.glob(f"incomplete.*_{target.name}"):
-        logging.warning("Removing what an interrupted preparation left: %s", path)
+        print(f"Removing what an interrupted preparation left: {path}")
         path.rmtree()
 
 

@@ -62,14 +62,14 @@ class Theme:
 
 
 THEMES = (
-    Theme("garden", "grass", 0.2, {"house": 0.45, "flower": 0.6, "tree": 0.45, "person": 0.1}),
-    Theme("park", "grass", 0.18, {"person": 0.55, "tree": 0.4, "sun": 0.2}),
-    Theme("harbour", "sea", 0.14, {"boat": 0.85, "lighthouse": 0.22, "cloud": 0.15}),
-    Theme("calm sea", "sea", 0.11, {"fish": 0.75, "boat": 0.35, "sun": 0.25}),
-    Theme("starry sky", "night", 0.09, {"star": 0.8, "moon": 0.65, "rocket": 0.22}),
-    Theme("village", "night", 0.08, {"house": 0.8, "moon": 0.45, "star": 0.35, "tree": 0.2}),
-    Theme("winter", "snow", 0.13, {"snowman": 0.5, "tree": 0.5, "house": 0.2, "person": 0.2}),
-    Theme("desert", "desert", 0.07, {"cactus": 0.65, "sun": 0.3, "pyramid": 0.28}),
+    Theme("garden", "grass", 0.2, {"house": 0.35, "flower": 0.55, "tree": 0.35}),
+    Theme("park", "grass", 0.18, {"person": 0.55, "tree": 0.3, "sun": 0.15}),
+    Theme("harbour", "sea", 0.14, {"boat": 0.8, "lighthouse": 0.22, "cloud": 0.1}),
+    Theme("calm sea", "sea", 0.11, {"fish": 0.75, "boat": 0.25, "sun": 0.15}),
+    Theme("starry sky", "night", 0.09, {"star": 0.75, "moon": 0.5, "rocket": 0.24}),
+    Theme("village", "night", 0.08, {"house": 0.8, "moon": 0.35, "star": 0.3}),
+    Theme("winter", "snow", 0.13, {"snowman": 0.5, "tree": 0.45, "person": 0.2}),
+    Theme("desert", "desert", 0.07, {"cactus": 0.6, "sun": 0.2, "pyramid": 0.3}),
 )
 # With one thing comes another: (what comes, with what, odds).
 COMPANIONS = (("flag", "boat", 0.18),)

@@ -1,6 +1,7 @@
 """Writes small raw trees in the official formats, with the quirks of the real files."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,37 @@ def write_flickr8k(folder):
 @pytest.fixture
 def flickr8k_raw_dir(tmp_path) -> Path:
     return write_flickr8k(tmp_path / "raw")
+
+
+def write_coco(folder, kind, part, image_ids, annotations, **lists):
+    """Writes one of COCO's annotation files and its pictures, named as in that year."""
+    name = "COCO_{}_{:012}.jpg" if part.endswith("2014") else "{1:012}.jpg"
+    images = [
+        {
+            "license": 3,
+            "file_name": name.format(part, image_id),
+            "coco_url": f"http://images.example/{part}/{name.format(part, image_id)}",
+            "height": 10,
+            "width": 12 + i,
+            "date_captured": "2013-11-14 11:18:45",
+            "flickr_url": f"http://farm{i}.staticflickr.com/4026/{image_id}77_84c1fdb8d6_z.jpg",
+            "id": image_id,
+        }
+        for i, image_id in enumerate(image_ids)
+    ]
+    (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "annotations").mkdir(exist_ok=True)
+    for image in images:
+        content = picture(image["width"], image["height"], image["id"])
+        (folder / part / image["file_name"]).write_bytes(content)
+    licenses = [{"url": "http://licenses.example/3/", "id": 3, "name": "Attribution"}]
+    content = {"info": {"description": "Toy"}, "images": images, "licenses": licenses}
+    content |= {"annotations": annotations, **lists}
+    path = folder / "annotations" / f"{kind}_{part}.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture(name="write_coco")
+def write_coco_fixture():
+    return write_coco

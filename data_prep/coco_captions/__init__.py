@@ -1,0 +1,1 @@
+"""COCO captions of 2014, read from the official files."""

@@ -1,0 +1,114 @@
+"""COCO captions of 2014 (Chen et al. 2015) from the official archives.
+
+annotations/captions_train2014.json   82,783 images
+annotations/captions_val2014.json     40,504 images
+train2014/, val2014/                  the pictures
+dataset_coco.json                     Karpathy's splits, for the variant of that name alone
+"""
+
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+from etils import epath
+from pycocotools.coco import COCO
+
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.coco_files import check_distinct_images, read_coco, unlisted_images
+from data_prep.karpathy_splits import read_karpathy_splits
+from data_prep.raw_files import require_files
+
+PARTS = ("train2014", "val2014")
+KARPATHY = "karpathy"
+KARPATHY_FILE = "dataset_coco.json"
+PUBLISHED = (
+    "published: 117,211 / 2,025 / 4,051 images (im2txt), 113,287 / 5,000 / 5,000 (karpathy); the "
+    "1,000 most frequent words cover 92 % of occurrences (Sec. 5.1)"
+)
+_FEWEST_CAPTIONS, _MOST_CAPTIONS = 5, 7
+
+
+def im2txt_split(number: int, num_images: int) -> str:
+    """Returns the split of one image of val2014, by its place in captions_val2014.json.
+
+    The first 85 % train, the next 5 % validate, the last 10 % test (im2txt): 34,428, 2,025 and
+    4,051 of 40,504 images.
+
+    Args:
+      number: its place, from 0.
+      num_images: how many images the file lists.
+    """
+    if number < num_images * 85 // 100:
+        return "train"
+    return "validation" if number < num_images * 90 // 100 else "test"
+
+
+class Builder(AnnotationBuilder):
+    """Five to seven captions an image, in the order of their file.
+
+    The splits are im2txt's; `config="karpathy"` gives Karpathy's. Skipped and noted: pictures
+    that are missing or damaged (COCO_train2014_000000167126.jpg is, in some copies), captions
+    that are empty or no captions, images without any, annotations of images not listed. Images
+    with fewer or more captions than the 5 to 7 of COCO are kept and noted.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The splits of im2txt and Karpathy."}
+    VARIANTS = (tfds.core.BuilderConfig(name=KARPATHY, description="Karpathy's splits."),)
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Unpack annotations_trainval2014.zip, train2014.zip and val2014.zip into one folder; "
+        f"for Karpathy's splits, add {KARPATHY_FILE} of his caption_datasets.zip."
+    )
+
+    def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError that names what is missing."""
+        names = (*(f"annotations/captions_{part}.json" for part in PARTS), *PARTS)
+        require_files(raw_dir, (*names, KARPATHY_FILE) if self._karpathy else names)
+
+    @property
+    def _karpathy(self) -> bool:
+        return self.builder_config is not None and self.builder_config.name == KARPATHY
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        folder = dl_manager.manual_dir
+        files = {
+            part: read_coco(folder / "annotations" / f"captions_{part}.json", {"caption": str})
+            for part in PARTS
+        }
+        check_distinct_images((f"captions_{part}.json", coco) for part, coco in files.items())
+        split_names = self._split_names(folder, files)
+        splits: dict[str, list[RawExample]] = {"train": [], "validation": [], "test": []}
+        for part, coco in files.items():
+            for name in unlisted_images(coco):
+                self.note("annotation of an image not listed", f"captions_{part}.json: {name}")
+            for image in coco.dataset["images"]:
+                raw = self._raw_example(folder / part, image, coco.imgToAnns.get(image["id"], ()))
+                split = split_names.pop(raw.file_name, None)
+                if split is None:
+                    self.note("image in no split", raw.file_name)
+                elif raw.captions:
+                    splits[split].append(raw)
+        for name in split_names:
+            self.note("image of the split file without annotations", name)
+        return {split: self._generate_examples(split, raws) for split, raws in splits.items()}
+
+    def _split_names(self, folder: epath.Path, files: dict[str, COCO]) -> dict[str, str]:
+        if self._karpathy:
+            return read_karpathy_splits(folder / KARPATHY_FILE)
+        train, val = ([i["file_name"] for i in c.dataset["images"]] for c in files.values())
+        bounded = {name: im2txt_split(number, len(val)) for number, name in enumerate(val)}
+        return dict.fromkeys(train, "train") | bounded
+
+    def _raw_example(
+        self, folder: epath.Path, image: dict[str, Any], annotations: list[dict[str, Any]]
+    ) -> RawExample:
+        name = image["file_name"]
+        captions = tuple(annotation["caption"] for annotation in annotations)
+        if not captions:
+            self.note("image without captions", name)
+        elif not _FEWEST_CAPTIONS <= len(captions) <= _MOST_CAPTIONS:
+            self.note("image kept though its captions are not 5 to 7", name)
+        return RawExample(str(image["id"]), folder / name, name, captions)

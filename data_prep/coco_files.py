@@ -1,0 +1,93 @@
+"""Reads COCO's annotation files through pycocotools, and says what is wrong with them."""
+
+import contextlib
+import io
+from collections import Counter
+from collections.abc import Iterable
+from os import PathLike, fspath
+from typing import Any
+
+from pycocotools.coco import COCO
+
+from data_prep.json_files import json_errors
+
+_IMAGE_KEYS = {"id": int, "file_name": str}
+_ANNOTATION_KEYS = {"id": int, "image_id": int}
+_CATEGORY_KEYS = {"id": int, "name": str}
+
+
+def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> COCO:
+    """Reads an annotation file and checks what pycocotools takes on trust.
+
+    Args:
+      path: a file of the local disk, since pycocotools opens no other.
+      annotation_keys: what every annotation must have, as `{"caption": str}`.
+
+    Returns:
+      pycocotools' index; `images` and `annotations` of its `dataset` keep the file's order.
+
+    Raises:
+      ValueError: the file is cut short or of another form, an entry lacks something, or two
+        entries have one id. What and where is named.
+    """
+    with json_errors(path), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            coco = COCO(fspath(path))
+        except (AssertionError, KeyError, TypeError, AttributeError) as error:
+            raise _refused(path, f"{type(error).__name__}: {error}") from None
+    _check_entries(path, coco.dataset, "images", _IMAGE_KEYS)
+    _check_entries(
+        path, coco.dataset, "annotations", {"id": int, "image_id": int, **annotation_keys}
+    )
+    if "category_id" in annotation_keys:
+        _check_entries(path, coco.dataset, "categories", _CATEGORY_KEYS)
+    return coco
+
+
+def unlisted_images(coco: COCO) -> list[str]:
+    """Names the annotations of images that the file does not list, in the file's order."""
+    return [
+        f"annotation {a['id']} of image {a['image_id']}"
+        for a in coco.dataset["annotations"]
+        if a["image_id"] not in coco.imgs
+    ]
+
+
+def check_distinct_images(files: Iterable[tuple[str, COCO]]) -> None:
+    """Checks that no image is in two annotation files, named first in each pair.
+
+    Raises:
+      ValueError: one is; it and both files are named.
+    """
+    first: dict[int, str] = {}
+    for name, coco in files:
+        for image_id in coco.imgs:
+            if image_id in first:
+                raise ValueError(
+                    "`raw_dir` must hold annotation files without a common image. "
+                    f"Received: image id {image_id} in {first[image_id]} and {name}"
+                )
+            first[image_id] = name
+
+
+def _check_entries(
+    path: str | PathLike[str], dataset: dict[str, Any], kind: str, keys: dict[str, type]
+) -> None:
+    entries = dataset.get(kind)
+    if not isinstance(entries, list):
+        raise _refused(path, f"no list {kind!r}")
+    for number, entry in enumerate(entries, start=1):
+        bad = [key for key, kept in keys.items() if not isinstance(entry.get(key), kept)]
+        if bad:
+            raise _refused(path, f"number {number} of {kind!r}: {bad[0]}={entry.get(bad[0])!r}")
+    twice = [entry_id for entry_id, n in Counter(e["id"] for e in entries).items() if n > 1]
+    if twice:
+        numbers = [n for n, e in enumerate(entries, start=1) if e["id"] == twice[0]]
+        raise _refused(path, f"numbers {numbers[0]} and {numbers[1]} of {kind!r}: id {twice[0]}")
+
+
+def _refused(path: str | PathLike[str], what: str) -> ValueError:
+    return ValueError(
+        "`raw_dir` must hold COCO's annotation files, whose images, annotations and categories "
+        f"have distinct ids. Received: {fspath(path)!r}, {what}"
+    )

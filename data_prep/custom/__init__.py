@@ -1,0 +1,1 @@
+"""Anyone's own pictures, annotated in one JSON Lines or CSV file."""

@@ -1,0 +1,218 @@
+r"""Reads the lines of an annotation file, JSON Lines or CSV, into columns; the values are not judged.
+
+JSON Lines   {"file_name": "beach.jpg", "captions": ["A dog runs ."], "labels": ["dog", "sea"]}
+CSV          file_name,captions,labels
+             beach.jpg,"A dog runs, far.|Waves.",dog|sea
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any
+
+from etils import epath
+
+from data_prep.custom.findings import Findings
+
+LIST_COLUMNS = ("captions", "labels", "user_tags")
+COLUMNS = ("file_name", *LIST_COLUMNS, "caption", "split")
+CELL_SEPARATOR = "|"
+_JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_CSV_SUFFIXES = (".csv", ".tsv")
+_DELIMITERS = (",", ";", "\t")
+_EXCERPT = 60
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line's values by column; what is empty or null is not there."""
+
+    line: int
+    values: dict[str, Any]
+
+
+def read_rows(path: str | PathLike[str], findings: Findings) -> list[Row]:
+    """Reads an annotation file; lines that cannot be read are noted in `findings`.
+
+    Args:
+      path: a file ending in .jsonl, .ndjson or .json (an object a line), or in .csv or .tsv (a
+        first line with the columns' names; cells parted by comma, semicolon or tab).
+      findings: where the problems go.
+
+    Returns:
+      The rows that could be read.
+
+    Raises:
+      ValueError: there is no such file, or its ending tells no format.
+    """
+    suffix = epath.Path(path).suffix.lower()
+    if suffix not in (*_JSON_SUFFIXES, *_CSV_SUFFIXES):
+        raise ValueError(
+            "`annotations` must be a JSON Lines file (.jsonl) or a CSV file (.csv). "
+            f"Received: annotations={fspath(path)!r}"
+        )
+    if not epath.Path(path).is_file():
+        raise ValueError(
+            f"`annotations` must be a file: there is none. Received: annotations={fspath(path)!r}"
+        )
+    lines, unreadable = _read_text(epath.Path(path).read_bytes(), findings)
+    if unreadable is None:
+        return []
+    if not any(line.strip() for line in lines):
+        findings.problem(1, "file empty", "the file is empty")
+        return []
+    rows = _json_rows if suffix in _JSON_SUFFIXES else _csv_rows
+    return list(rows(lines, unreadable, findings))
+
+
+def excerpt(value: Any) -> str:
+    """Returns a value as Python writes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
+
+
+def _read_text(content: bytes, findings: Findings) -> tuple[list[str], set[int] | None]:
+    """Returns the lines and the numbers of those that are no UTF-8; None: the file is no text."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        findings.problem(1, "encoding", "the file is UTF-16: save it as UTF-8")
+        return [], None
+    if content.startswith(b"PK\x03\x04"):
+        findings.problem(1, "encoding", "the file is a workbook or an archive: save it as CSV UTF-8")
+        return [], None
+    lines, unreadable = [], set()
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        try:
+            lines.append(line.removesuffix(b"\r").decode())
+        except UnicodeDecodeError as error:
+            around = excerpt(line[max(0, error.start - 12) : error.start + 12])
+            findings.problem(
+                number,
+                "encoding",
+                f"byte {error.start + 1} of the line is no UTF-8: save the file as UTF-8. "
+                f"Received: {around}",
+            )
+            unreadable.add(number)
+            lines.append(line.decode(errors="replace"))
+    return lines, unreadable
+
+
+def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Iterator[Row]:
+    first = next(line.strip() for line in lines if line.strip())
+    if first.startswith("[") or first == "{":
+        findings.problem(
+            1,
+            "no JSON Lines",
+            "the file is one JSON document: write one object on each line, as "
+            f"`jq -c '.[]'` does. Received: {excerpt(first)}",
+        )
+        return
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or number in unreadable:
+            continue
+        try:
+            values = json.loads(line, object_pairs_hook=_distinct)
+        except json.JSONDecodeError as error:
+            findings.problem(number, "no JSON", _why_no_json(line, error))
+            continue
+        except _RepeatedColumn as error:
+            findings.problem(number, "column twice", f"the column {error} is there twice")
+            continue
+        if not isinstance(values, dict):
+            findings.problem(
+                number,
+                "no JSON object",
+                f'the line must be an object {{"file_name": ...}}. Received: {excerpt(values)}',
+            )
+            continue
+        yield Row(number, {k: v for k, v in values.items() if v is not None})
+
+
+class _RepeatedColumn(Exception):
+    """A JSON object names one column twice."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedColumn(repr(next(name for name in names if names.count(name) > 1)))
+    return values
+
+
+def _why_no_json(line: str, error: json.JSONDecodeError) -> str:
+    if error.pos >= len(line.rstrip()) or error.msg.startswith("Unterminated"):
+        return (
+            f"the line ends within the JSON, after column {len(line.rstrip())}. "
+            f"Received: ...{line.rstrip()[-_EXCERPT // 2 :]!r}"
+        )
+    hint = " (texts stand in double quotes)" if line[error.pos] == "'" else ""
+    return (
+        f"no JSON at column {error.colno}: {error.msg}{hint}. "
+        f"Received: {excerpt(line[max(0, error.pos - 10) :])}"
+    )
+
+
+def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Iterator[Row]:
+    head = next(i for i, line in enumerate(lines) if line.strip())
+    delimiter = _delimiter(lines[head])
+    # Each line keeps its end, since a quoted text may go on to the next.
+    reader = csv.reader(
+        (f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
+    header: list[str] | None = None
+    while True:
+        start = reader.line_num + 1
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            end = "a quote is opened and never closed" if "end of data" in str(error) else error
+            findings.problem(start, "no CSV", f"no CSV: {end}. Received: {excerpt(lines[start - 1])}")
+            continue
+        if not any(cells) or unreadable.intersection(range(start, reader.line_num + 1)):
+            continue
+        if header is None:
+            header = cells
+            if not _check_header(start, header, findings):
+                return
+        elif len(cells) != len(header):
+            findings.problem(
+                start,
+                "number of cells",
+                f"the line has {len(cells)} cells, the first line names {len(header)} columns: "
+                f"put texts that hold {delimiter!r} in double quotes. "
+                f"Received: {excerpt(lines[start - 1])}",
+            )
+        else:
+            named = zip(header, cells, strict=True)
+            yield Row(start, {name: _cell(name, text) for name, text in named if text})
+
+
+def _cell(column: str, text: str) -> str | list[str]:
+    return [t.strip() for t in text.split(CELL_SEPARATOR)] if column in LIST_COLUMNS else text
+
+
+def _delimiter(header: str) -> str:
+    """Returns the delimiter by which the first line names the most known columns."""
+
+    def known(delimiter: str) -> int:
+        return sum(cell.strip(' "') in COLUMNS for cell in header.split(delimiter))
+
+    return max(_DELIMITERS, key=known)
+
+
+def _check_header(line: int, header: list[str], findings: Findings) -> bool:
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        findings.problem(line, "column twice", f"the first line names {repeated} more than once")
+    if "file_name" not in header:
+        findings.problem(
+            line,
+            "no column `file_name`",
+            "the first line must name the columns, `file_name` among them: of "
+            f"{', '.join(COLUMNS)}. Received: {excerpt(header)}",
+        )
+    return not repeated and "file_name" in header

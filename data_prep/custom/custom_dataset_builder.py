@@ -1,0 +1,155 @@
+"""Anyone's own pictures: a folder and one JSON Lines or CSV file; README.md tells the format."""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from os import PathLike, fspath
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.custom.annotation_file import read_rows
+from data_prep.custom.entries import Entry, read_entries
+from data_prep.custom.findings import Findings, describe
+from data_prep.custom.pictures import PictureFolder, check_pictures, warn_of_unnamed
+from data_prep.custom.splits import assign_splits, check_shares
+from data_prep.custom.whole_set import warn_of_the_whole
+
+DEFAULT_FILES = ("annotations.jsonl", "annotations.csv")
+
+
+class Builder(AnnotationBuilder):
+    """Pictures with captions, labels, user tags or any of them; checked before any work."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "JSON Lines and CSV."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Put the pictures into one folder, with subfolders if you like, and {DEFAULT_FILES[0]} or "
+        f"{DEFAULT_FILES[1]} beside them; data_prep/custom/README.md tells the format."
+    )
+
+    def __init__(
+        self,
+        *,
+        annotations: str | PathLike[str] | None = None,
+        validation_share: float = 0.1,
+        test_share: float = 0.1,
+        seed: int = 2017,
+        skip_bad_pictures: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Makes the builder.
+
+        Args:
+          annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
+            folder of the pictures.
+          validation_share: the share of pictures held out to validate, where the file names no
+            splits.
+          test_share: the same for the test.
+          seed: of the draw of the splits.
+          skip_bad_pictures: leave out missing and unreadable pictures, counted, where they would
+            otherwise stop the preparation.
+          **kwargs: what every builder takes.
+
+        Raises:
+          ValueError: a share is out of range, or there is no such file.
+        """
+        check_shares(validation_share, test_share)
+        self.annotations = annotations
+        self.shares = {"validation": validation_share, "test": test_share}
+        self.seed = seed
+        self.skip_bad_pictures = skip_bad_pictures
+        self._splits: dict[str, list[Entry]] | None = None
+        super().__init__(**kwargs)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What changes the records; the annotations are known by their bytes."""
+        digest = None
+        if self.annotations is not None and epath.Path(self.annotations).is_file():
+            digest = hashlib.sha256(epath.Path(self.annotations).read_bytes()).hexdigest()
+        return {
+            "annotations_sha256": digest,
+            "shares": self.shares,
+            "seed": self.seed,
+            "skip_bad_pictures": self.skip_bad_pictures,
+            **super().parameters,
+        }
+
+    def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Reads the annotations and every picture, and prints what is worth a warning.
+
+        Raises:
+          ValueError: there is any problem; all of them are told, each with its line.
+        """
+        if raw_dir is None or not epath.Path(raw_dir).is_dir():
+            raise ValueError(
+                "`raw_dir` must be the folder of the pictures. "
+                f"Received: raw_dir={raw_dir and fspath(raw_dir)!r}"
+            )
+        path = self.annotations or find_annotations(raw_dir)
+        findings = Findings()
+        entries = read_entries(read_rows(path, findings), findings)
+        folder = PictureFolder.read(raw_dir)
+        whole = check_pictures(entries, folder, self.skip_bad_pictures, findings)
+        splits = assign_splits(
+            whole, self.shares["validation"], self.shares["test"], self.seed, findings
+        )
+        if findings.problems:
+            number = len(findings.problems)
+            raise ValueError(
+                f"`annotations` has {number:,} problem{'s' * (number > 1)}, and nothing was "
+                f"prepared. Mend the file and run the command again:\n"
+                f"{describe(findings.problems)}\nReceived: annotations={fspath(path)!r}"
+            )
+        warn_of_unnamed(entries, folder, findings)
+        warn_of_the_whole(splits, findings)
+        if findings.warnings:
+            print(f"Warnings, in {fspath(path)}:", file=sys.stderr)
+            print(describe(findings.warnings), file=sys.stderr)
+        for finding in findings.warnings:
+            self.note(finding.kind, f"line {finding.line}" if finding.line else finding.text)
+        self._splits = splits
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        folder = dl_manager.manual_dir
+        if self._splits is None:
+            self.check_raw_files(folder)
+        return {
+            split: self._generate_examples(split, _raw_examples(folder, entries))
+            for split, entries in (self._splits or {}).items()
+        }
+
+
+def find_annotations(raw_dir: str | PathLike[str]) -> epath.Path:
+    """Returns the annotation file of a folder by its default name.
+
+    Raises:
+      ValueError: there is none, or there are two.
+    """
+    found = [epath.Path(raw_dir) / name for name in DEFAULT_FILES]
+    found = [path for path in found if path.is_file()]
+    if len(found) != 1:
+        names = " or ".join(DEFAULT_FILES)
+        raise ValueError(
+            f"`annotations` must name the annotation file where the pictures' folder does not "
+            f"hold one {names}: {'both are' if found else 'none is'} there. "
+            f"Received: raw_dir={fspath(raw_dir)!r}"
+        )
+    return found[0]
+
+
+def _raw_examples(folder: epath.Path, entries: Sequence[Entry]) -> Iterator[RawExample]:
+    for entry in entries:
+        yield RawExample(
+            image_id=entry.file_name,
+            path=folder / entry.file_name,
+            file_name=entry.file_name,
+            captions=entry.captions,
+            labels=entry.labels,
+            user_tags=entry.user_tags,
+        )

@@ -1,0 +1,233 @@
+"""Judges the rows of an annotation file one by one and joins them to one entry a picture."""
+
+import difflib
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from data_prep.annotation_builder import MAX_CAPTION_WORDS
+from data_prep.custom.annotation_file import COLUMNS, LIST_COLUMNS, Row, excerpt
+from data_prep.custom.findings import Findings
+
+SPLITS = ("train", "validation", "test")
+# What other tools call the same things.
+_OTHER_NAMES = {
+    **dict.fromkeys(("filename", "file", "image", "image_path", "path", "name"), "file_name"),
+    **dict.fromkeys(("text", "sentence", "description"), "caption"),
+    **dict.fromkeys(("texts", "sentences"), "captions"),
+    **dict.fromkeys(("label", "classes", "class", "categories"), "labels"),
+    **dict.fromkeys(("tags", "keywords"), "labels (the classes to predict) or user_tags (noisy)"),
+    **dict.fromkeys(("val", "dev", "valid"), "validation"),
+    **dict.fromkeys(("training",), "train"),
+    **dict.fromkeys(("testing", "eval"), "test"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one line says of one picture; `split` is None where it names none."""
+
+    line: int
+    file_name: str
+    captions: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    user_tags: tuple[str, ...] = ()
+    split: str | None = None
+
+
+def read_entries(rows: Iterable[Row], findings: Findings) -> list[Entry]:
+    """Judges rows and joins those that give one caption each of the same picture.
+
+    Args:
+      rows: the rows of the file, in order.
+      findings: where problems and warnings go.
+
+    Returns:
+      One entry a picture, in the order of the file; rows with a problem give none.
+    """
+    unknown: dict[str, int] = {}
+    entries: dict[str, Entry] = {}
+    single: set[str] = set()
+    for row in rows:
+        _check_columns(row, unknown, findings)
+        entry = _entry(row, findings)
+        if entry is None:
+            continue
+        first = entries.setdefault(entry.file_name, entry)
+        if first is entry:
+            if "caption" in row.values:
+                single.add(entry.file_name)
+        elif "caption" in row.values and entry.file_name in single:
+            entries[entry.file_name] = _joined(first, entry, findings)
+        else:
+            findings.problem(
+                entry.line,
+                "picture twice",
+                f"{entry.file_name!r} is on line {first.line} already: give a picture one line, "
+                "with all its captions in `captions`, or lines with one `caption` each",
+            )
+    return list(entries.values())
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns a hint at the known name that may be meant, or an empty string."""
+    other = _OTHER_NAMES.get(name.strip().lower())
+    if other is None:
+        close = difflib.get_close_matches(name.strip().lower(), list(known), n=1)
+        other = close[0] if close else None
+    return f" Is {other} meant?" if other else ""
+
+
+def _check_columns(row: Row, unknown: dict[str, int], findings: Findings) -> None:
+    for column in row.values:
+        if column not in COLUMNS:
+            first = unknown.setdefault(column, row.line)
+            hint = nearest(column, COLUMNS) if first == row.line else ""
+            findings.problem(
+                row.line,
+                f"unknown column {column!r}",
+                f"unknown column {column!r}: columns are {', '.join(COLUMNS)}.{hint}",
+            )
+
+
+def _entry(row: Row, findings: Findings) -> Entry | None:
+    """Returns the row's entry, or None where it has a problem that leaves none."""
+    before = len(findings.problems)
+    file_name = _file_name(row, findings)
+    lists = {column: _texts(row, column, findings) for column in LIST_COLUMNS}
+    caption = _caption(row, findings)
+    split = _split(row, findings)
+    if len(findings.problems) > before:
+        return None
+    captions = (*lists["captions"], *caption)
+    if not (captions or lists["labels"] or lists["user_tags"]):
+        findings.problem(
+            row.line, "no annotation", f"{file_name!r} has no caption, no label and no user tag"
+        )
+        return None
+    for number, text in enumerate(captions, start=1):
+        if len(text.split()) > MAX_CAPTION_WORDS:
+            findings.warn(
+                row.line,
+                "caption left out, too long",
+                f"caption {number} has {len(text.split()):,} words and is left out: more than "
+                f"{MAX_CAPTION_WORDS} are no caption",
+            )
+    labels, user_tags = (_once(row, column, lists[column], findings) for column in LIST_COLUMNS[1:])
+    return Entry(row.line, file_name, captions, labels, user_tags, split)
+
+
+def _file_name(row: Row, findings: Findings) -> str:
+    name = row.values.get("file_name")
+    if not isinstance(name, str) or not name.strip():
+        received = f"file_name={excerpt(name)}" if "file_name" in row.values else "none"
+        findings.problem(
+            row.line, "no file name", f"`file_name` must name a picture. Received: {received}"
+        )
+        return ""
+    normal = posixpath.normpath(name.strip())
+    if normal.startswith(("/", "../")) or normal in (".", ".."):
+        findings.problem(
+            row.line,
+            "file name outside",
+            "`file_name` must be a path within the pictures' folder, from that folder on. "
+            f"Received: file_name={excerpt(name)}",
+        )
+    return normal
+
+
+def _texts(row: Row, column: str, findings: Findings) -> tuple[str, ...]:
+    values = row.values.get(column, [])
+    if not isinstance(values, list):
+        findings.problem(
+            row.line,
+            f"`{column}` no list",
+            f'`{column}` must be a list of texts: ["...", "..."]. '
+            f"Received: {column}={excerpt(values)}",
+        )
+        return ()
+    texts = []
+    for number, value in enumerate(values, start=1):
+        if not isinstance(value, str):
+            findings.problem(
+                row.line,
+                f"`{column}` no text",
+                f"number {number} of `{column}` must be a text in double quotes. "
+                f"Received: {excerpt(value)}",
+            )
+        elif not value.strip():
+            findings.problem(
+                row.line, f"empty text in `{column}`", f"number {number} of `{column}` is empty"
+            )
+        else:
+            texts.append(" ".join(value.split()))
+    return tuple(texts)
+
+
+def _caption(row: Row, findings: Findings) -> tuple[str, ...]:
+    if "caption" not in row.values:
+        return ()
+    value: Any = row.values["caption"]
+    if "captions" in row.values:
+        findings.problem(
+            row.line, "both caption columns", "give `caption` or `captions`, not both"
+        )
+    elif not isinstance(value, str):
+        hint = " (a list goes into `captions`)" if isinstance(value, list) else ""
+        findings.problem(
+            row.line,
+            "`caption` no text",
+            f"`caption` must be one text{hint}. Received: caption={excerpt(value)}",
+        )
+    elif not value.strip():
+        findings.problem(row.line, "empty text in `caption`", "`caption` is empty")
+    else:
+        return (" ".join(value.split()),)
+    return ()
+
+
+def _split(row: Row, findings: Findings) -> str | None:
+    split = row.values.get("split")
+    if split is None or split in SPLITS:
+        return split
+    hint = nearest(split, SPLITS) if isinstance(split, str) else ""
+    findings.problem(
+        row.line,
+        "unknown split",
+        f"`split` must be one of {', '.join(SPLITS)}.{hint} Received: split={excerpt(split)}",
+    )
+    return None
+
+
+def _once(
+    row: Row, column: str, names: tuple[str, ...], findings: Findings
+) -> tuple[str, ...]:
+    distinct = tuple(dict.fromkeys(names))
+    if len(distinct) < len(names):
+        twice = next(name for name in distinct if names.count(name) > 1)
+        findings.warn(
+            row.line, f"name twice in `{column}`", f"{twice!r} is in `{column}` twice, taken once"
+        )
+    for name in distinct:
+        if column == "labels" and any(mark in name for mark in (",", ";", "|")):
+            findings.warn(
+                row.line,
+                "label with a separator in it",
+                f"the label {name!r} is one label with a separator in it: cells of a CSV file "
+                "part labels by '|', JSON by [\"a\", \"b\"]",
+            )
+    return distinct
+
+
+def _joined(first: Entry, later: Entry, findings: Findings) -> Entry:
+    for column in ("labels", "user_tags", "split"):
+        ours, theirs = getattr(first, column), getattr(later, column)
+        if theirs and theirs != ours:
+            findings.problem(
+                later.line,
+                "lines of a picture differ",
+                f"`{column}` of {later.file_name!r} is not what line {first.line} says: "
+                f"{excerpt(ours)} there. Received: {column}={excerpt(theirs)}",
+            )
+    return replace(first, captions=first.captions + later.captions)

@@ -1,0 +1,159 @@
+"""Looks at every picture that an annotation file names, before any work is done."""
+
+import collections
+import hashlib
+import io
+import os
+import posixpath
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+
+import PIL.Image
+import tensorflow as tf
+import tqdm
+from etils import epath
+
+from data_prep.custom.entries import Entry
+from data_prep.custom.findings import Findings
+from data_prep.images import read_images
+
+_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+_SHOWN_NAMES = 3
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """A folder and the paths of all its files, from the folder on, parted by `/`."""
+
+    root: str
+    names: frozenset[str]
+
+    @classmethod
+    def read(cls, root: str | PathLike[str]) -> "PictureFolder":
+        """Lists a folder with all its subfolders."""
+        names = set()
+        for folder, _, files in tf.io.gfile.walk(fspath(root)):
+            inner = os.path.relpath(folder, root).replace(os.sep, "/")
+            names.update(posixpath.normpath(f"{inner}/{file}") for file in files)
+        return cls(fspath(root), frozenset(names))
+
+    def pictures(self) -> list[str]:
+        """Returns the names that end as pictures' do, sorted."""
+        return sorted(n for n in self.names if n.lower().endswith(_PICTURE_SUFFIXES))
+
+
+def check_pictures(
+    entries: Sequence[Entry], folder: PictureFolder, skip_bad: bool, findings: Findings
+) -> list[Entry]:
+    """Reads the picture of every entry.
+
+    Args:
+      entries: one a picture.
+      folder: where the pictures are.
+      skip_bad: whether missing and unreadable pictures are left out with a warning.
+      findings: where problems and warnings go.
+
+    Returns:
+      The entries whose pictures are there and whole.
+    """
+    report = findings.warn if skip_bad else findings.problem
+    left_out = " (left out)" if skip_bad else ""
+    there = [entry for entry in entries if entry.file_name in folder.names]
+    hints = _Hints(folder)
+    for entry in entries:
+        if entry.file_name not in folder.names:
+            text = f"no picture {entry.file_name!r}{left_out}.{hints.of(entry.file_name)}"
+            report(entry.line, "picture missing", text)
+    if entries and not there:
+        pictures = folder.pictures()
+        found = f"{len(pictures):,} pictures are there"
+        if pictures:
+            found += f", such as {', '.join(map(repr, pictures[:_SHOWN_NAMES]))}"
+        findings.problem(
+            entries[0].line,
+            "no picture found",
+            f"not one of {len(entries):,} pictures is in {folder.root!r}: is `--raw_dir` right? "
+            f"{found}",
+        )
+    whole, digests = [], {}
+    items = ((entry, epath.Path(folder.root) / entry.file_name) for entry in there)
+    progress = tqdm.tqdm(
+        read_images(items), "Checking pictures", len(there), unit=" pictures", disable=None
+    )
+    for entry, image in progress:
+        if image.jpeg is None:
+            why = why_unreadable(epath.Path(folder.root) / entry.file_name)
+            text = f"the picture {entry.file_name!r} cannot be read{left_out}: {why}"
+            report(entry.line, "picture unreadable", text)
+            continue
+        whole.append(entry)
+        first = digests.setdefault(hashlib.sha256(image.jpeg).digest(), entry)
+        if first is not entry:
+            findings.warn(
+                entry.line,
+                "same picture again",
+                f"{entry.file_name!r} is the same picture as {first.file_name!r} on line "
+                f"{first.line}: in two splits it would be learnt and tested at once",
+            )
+    return whole
+
+
+def warn_of_unnamed(entries: Iterable[Entry], folder: PictureFolder, findings: Findings) -> None:
+    """Warns of pictures in the folder that no line names."""
+    named = {entry.file_name for entry in entries}
+    unnamed = [name for name in folder.pictures() if name not in named]
+    if unnamed:
+        shown = ", ".join(unnamed[:_SHOWN_NAMES]) + (", ..." if len(unnamed) > _SHOWN_NAMES else "")
+        findings.warn(
+            0,
+            "pictures on no line",
+            f"pictures in the folder that no line names: {len(unnamed):,} ({shown})",
+        )
+
+
+def why_unreadable(path: str | PathLike[str]) -> str:
+    """Returns in words what is wrong with a picture file."""
+    content = epath.Path(path).read_bytes()
+    if not content:
+        return "the file is empty"
+    if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "the file is a web page"
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as image:
+            image.load()
+            image.convert("RGB")
+    except PIL.UnidentifiedImageError:
+        return f"in no format that is known (it begins with {content[:8]!r})"
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+        return f"{error} ({len(content):,} bytes)"
+    return "damaged"
+
+
+class _Hints:
+    """Finds the file that may be meant by a name that is not there."""
+
+    def __init__(self, folder: PictureFolder) -> None:
+        self._names = folder.names
+        self._by_form: dict[str, list[str]] = collections.defaultdict(list)
+        for name in sorted(folder.names):
+            for form in self._forms(name):
+                self._by_form[form].append(name)
+
+    def of(self, name: str) -> str:
+        """Returns a hint, or an empty string."""
+        slashed = name.replace("\\", "/")
+        if slashed in self._names:
+            return f" Write it with '/': {slashed!r} is there"
+        for form in self._forms(slashed):
+            if form in self._by_form:
+                return f" There is {self._by_form[form][0]!r}"
+        return ""
+
+    @staticmethod
+    def _forms(name: str) -> tuple[str, ...]:
+        """Returns ways to write the name more loosely, the closest first."""
+        lower = name.lower()
+        base = posixpath.basename(lower)
+        stems = (posixpath.splitext(lower)[0], posixpath.splitext(base)[0])
+        return (f"path {lower}", f"stem {stems[0]}", f"base {base}", f"base stem {stems[1]}")

@@ -1,0 +1,83 @@
+"""Which picture goes into which split: as the file says, or drawn by seeded shares."""
+
+import hashlib
+from collections.abc import Sequence
+
+from data_prep.custom.entries import SPLITS, Entry
+from data_prep.custom.findings import Findings
+
+
+def check_shares(validation_share: float, test_share: float) -> None:
+    """Checks the shares of all pictures that are held out.
+
+    Raises:
+      ValueError: a share is negative, or they leave too little to train on.
+    """
+    if min(validation_share, test_share) < 0 or validation_share + test_share > 0.9:
+        raise ValueError(
+            "`validation_share` and `test_share` must be 0 or more and leave a tenth of the "
+            f"pictures to train on. Received: validation_share={validation_share}, "
+            f"test_share={test_share}"
+        )
+
+
+def assign_splits(
+    entries: Sequence[Entry],
+    validation_share: float,
+    test_share: float,
+    seed: int,
+    findings: Findings,
+) -> dict[str, list[Entry]]:
+    """Returns the entries of each split that has any.
+
+    Where the file names splits, its word holds, and every line must have one. Otherwise pictures
+    are drawn: a picture's place in the draw hangs on the seed and its file name alone, so the
+    order of the lines does not matter, and a few more pictures move few others.
+
+    Args:
+      entries: one a picture.
+      validation_share: the share of pictures that is drawn for validation.
+      test_share: the same for the test.
+      seed: of the draw.
+      findings: where problems go: lines without a split among lines with one, no training.
+
+    Returns:
+      Entries by split, in the order of `SPLITS`.
+    """
+    if any(entry.split for entry in entries):
+        for entry in entries:
+            if entry.split is None:
+                findings.problem(
+                    entry.line,
+                    "no split",
+                    "the line names no `split`, others do: give every line one, or none",
+                )
+        splits = {name: [e for e in entries if e.split == name] for name in SPLITS}
+        if not splits["train"]:
+            findings.problem(
+                entries[0].line, "no training", "no line has the split 'train': nothing to learn"
+            )
+    else:
+        drawn = sorted(entries, key=lambda entry: _place(seed, entry.file_name))
+        num_test, num_validation = (
+            max(1, round(share * len(drawn))) if share else 0
+            for share in (test_share, validation_share)
+        )
+        held_out = num_test + num_validation
+        if entries and held_out >= len(entries):
+            findings.problem(
+                entries[0].line,
+                "no training",
+                f"{len(entries)} pictures are too few for three splits: set the shares to 0, or "
+                "name the splits in the file",
+            )
+        splits = {
+            "train": drawn[held_out:],
+            "validation": drawn[num_test:held_out],
+            "test": drawn[:num_test],
+        }
+    return {name: members for name, members in splits.items() if members}
+
+
+def _place(seed: int, file_name: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{file_name}".encode()).digest()
