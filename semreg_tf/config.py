@@ -11,11 +11,22 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 FORMAT_VERSION = 1
 
 
-def number(
-    default: float | None, minimum: float | None = None, maximum: float | None = None
-) -> Any:
+def number(default: float | None, minimum: float, maximum: float | None = None) -> Any:
     """Returns a dataclass field with a default and bounds that `Checked` holds."""
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
+
+
+def _check_number(name: str, value: Any, hint: Any, minimum: float, maximum: float | None) -> None:
+    kinds = get_args(hint) or (hint,)
+    if value is None and type(None) in kinds:
+        return
+    wanted, types = ("a number", int | float) if float in kinds else ("a whole number", int)
+    if not isinstance(value, types) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be {wanted}. Received: {name}={value!r}")
+    # Written so that NaN, which is neither above nor below, is refused.
+    if not (value >= minimum and (maximum is None or value <= maximum)):
+        bounds = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
+        raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value!r}")
 
 
 def _literals(hint: Any) -> tuple[Any, ...] | None:
@@ -35,19 +46,14 @@ class Checked:
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             allowed = _literals(hints[item.name])
-            if allowed and value not in allowed:
+            # True equals 1, which is a choice of `cached_views`.
+            if allowed and (value not in allowed or isinstance(value, bool)):
                 raise ValueError(
                     f"`{item.name}` must be one of {', '.join(map(repr, allowed))}. "
                     f"Received: {item.name}={value!r}"
                 )
-            low, high = item.metadata.get("minimum"), item.metadata.get("maximum")
-            if value is None or (low is None and high is None):
-                continue
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise TypeError(f"`{item.name}` must be a number. Received: {item.name}={value!r}")
-            if (low is not None and value < low) or (high is not None and value > high):
-                bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-                raise ValueError(f"`{item.name}` must be {bounds}. Received: {item.name}={value!r}")
+            if item.metadata:
+                _check_number(item.name, value, hints[item.name], **item.metadata)
         self.check()
 
     def check(self) -> None:
@@ -290,9 +296,9 @@ class Config(Checked):
                 "Received: decoding.method='top_k'"
             )
         unknown = [s for s in self.stages if s not in ("unary", "relational", "joint")]
-        if unknown or not self.stages:
+        if unknown or not self.stages or len(set(self.stages)) < len(self.stages):
             raise ValueError(
-                "`stages` must name some of 'unary', 'relational', 'joint'. "
+                "`stages` must name some of 'unary', 'relational', 'joint', each once. "
                 f"Received: stages={self.stages!r}"
             )
         self._check_stages()

@@ -51,7 +51,7 @@ def load(path: str) -> Config:
     """
     with open(path, encoding="utf-8") as f:
         try:
-            return from_dict(json.load(f)["config"])
+            return from_dict({**json.load(f)["config"]})
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"`path` must be a config.json. Received: path={path!r}") from error
 
@@ -75,7 +75,7 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
       >>> apply_overrides(Config(), ["decoding.beam_width=5"]).decoding.beam_width
       5
     """
-    values = _ADAPTER.dump_python(config)
+    values = _ADAPTER.dump_python(config, mode="json")
     for override in overrides:
         name, separator, text = override.partition("=")
         if not separator:
@@ -86,7 +86,11 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
         section: Any = values
         for key in parents:
             section = section[_known_key(section, key, override)]
-        section[_known_key(section, leaf, override)] = _parse(text)
+        key, value = _known_key(section, leaf, override), _parse(text)
+        # Left to itself, the parser would take `true` for 1.
+        if isinstance(value, bool) and type(section[key]) in (int, float):
+            raise ValueError(f"`config.{name}`: it must be a number. Received: {override}")
+        section[key] = value
     return _validate(values)
 
 
@@ -96,9 +100,20 @@ def override_flags(argv: Sequence[str]) -> list[str]:
 
 
 def differing_fields(config: Config, base: Config) -> dict[str, Any]:
-    """Returns the flattened fields in which `config` differs from `base`."""
+    """Returns the flattened fields in which `config` differs from `base`.
+
+    Args:
+      config: whose values are returned.
+      base: what it is compared with.
+
+    Returns:
+      Name -> value, such as `{"encoder.trainable": False}`; fields of a section that only `base`
+      has are None. Equal configs give {}.
+    """
     ours, theirs = _flatten(dataclasses.asdict(config)), _flatten(dataclasses.asdict(base))
-    return {name: value for name, value in ours.items() if theirs.get(name, ...) != value}
+    changed = {name: value for name, value in ours.items() if theirs.get(name, ...) != value}
+    gone = [name for name in theirs if not any(_related(name, own) for own in ours)]
+    return {**changed, **dict.fromkeys(gone)}
 
 
 def _known_key(section: Any, key: str, override: str) -> Any:
@@ -114,6 +129,11 @@ def _known_key(section: Any, key: str, override: str) -> Any:
             f"Received: --config.{override}"
         )
     return key if isinstance(section, dict) else int(key)
+
+
+def _related(name: str, other: str) -> bool:
+    """True where two flattened names are one, or one holds the other."""
+    return f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
 
 
 def _flatten(values: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,189 @@
+"""Every check that a config's constructor makes, by its message."""
+
+import dataclasses
+import re
+from typing import get_type_hints
+
+import pytest
+
+from semreg_tf.config import (
+    ConceptConfig,
+    ConditioningConfig,
+    Config,
+    DataConfig,
+    DecoderConfig,
+    DecodingConfig,
+    EncoderConfig,
+    ImageConfig,
+    JointConfig,
+    StageConfig,
+    UnaryConfig,
+)
+
+SECTIONS = (
+    DataConfig,
+    ImageConfig,
+    EncoderConfig,
+    ConceptConfig,
+    ConditioningConfig,
+    DecoderConfig,
+    DecodingConfig,
+    StageConfig,
+    UnaryConfig,
+    JointConfig,
+    Config,
+)
+CNN_ALONE = {
+    "decoder": None,
+    "conditionings": (),
+    "decoding": DecodingConfig(method="top_k"),
+    "stages": ("unary",),
+}
+
+
+def fields_with(section, kind):
+    hints = get_type_hints(section)
+    for field in dataclasses.fields(section):
+        if (kind == "bounds") == bool(field.metadata) and (
+            kind == "bounds" or "Literal" in str(hints[field.name])
+        ):
+            yield field, hints[field.name]
+
+
+BOUNDED = [(s, f, h) for s in SECTIONS for f, h in fields_with(s, "bounds")]
+CHOICES = [
+    (s, f) for s in SECTIONS for f, h in fields_with(s, "choices") if not str(h).startswith("tuple")
+]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_defaults_pass_and_cannot_be_changed(section):
+    made = section()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(made, dataclasses.fields(section)[0].name, 1)
+
+
+def test_every_number_has_bounds_and_every_choice_a_list():
+    """So that the tests below leave no field out."""
+    checked = {(s, f.name) for s, f, *_ in BOUNDED} | {(s, f.name) for s, f in CHOICES}
+    for section in SECTIONS:
+        hints = get_type_hints(section)
+        for field in dataclasses.fields(section):
+            if hints[field.name] in (int, float, int | None, float | None):
+                assert (section, field.name) in checked
+    assert len(BOUNDED) > 60
+    assert len(CHOICES) > 15
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "hint"), BOUNDED, ids=[f"{s.__name__}.{f.name}" for s, f, _ in BOUNDED]
+)
+def test_numbers_outside_their_bounds_are_refused(section, field, hint):
+    name, low, high = field.name, field.metadata["minimum"], field.metadata["maximum"]
+    bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+    outside = [low - 1] if high is None else [low - 1, high + 1]
+    whole = "float" not in str(hint)
+    for value in outside if whole else [*outside, float("nan")]:
+        message = f"`{name}` must be {bounds}. Received: {name}={value!r}"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            section(**{name: value})
+    wanted = "a whole number" if whole else "a number"
+    for value in ("3", True, *([3.5] if whole else []), *([] if "None" in str(hint) else [None])):
+        message = f"`{name}` must be {wanted}. Received: {name}={value!r}"
+        with pytest.raises(TypeError, match=re.escape(message)):
+            section(**{name: value})
+    section(**{name: low})
+
+
+@pytest.mark.parametrize(
+    ("section", "field"), CHOICES, ids=[f"{s.__name__}.{f.name}" for s, f in CHOICES]
+)
+def test_unknown_choices_list_the_known(section, field):
+    allowed = get_type_hints(section)[field.name].__args__
+    listed = ", ".join(map(repr, allowed))
+    for value in ("other", True):
+        message = f"`{field.name}` must be one of {listed}. Received: {field.name}={value!r}"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            section(**{field.name: value})
+
+
+def test_patience_needs_validation():
+    message = (
+        "`patience` needs `validate_every_steps` above 0. "
+        "Received: patience=5, validate_every_steps=0"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        JointConfig(patience=5)
+    assert JointConfig(patience=5, validate_every_steps=10).patience == 5
+
+
+FEATURES = (ConditioningConfig(embedding="features"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"decoder": None, "conditionings": FEATURES},
+            "`conditionings` must be empty where `decoder` is None. Received: conditionings=(Cond",
+        ),
+        (
+            {**CNN_ALONE, "decoding": DecodingConfig(method="greedy")},
+            "`decoding.method` must be 'top_k' where `decoder` is None. "
+            "Received: decoding.method='greedy'",
+        ),
+        (
+            {**CNN_ALONE, "concepts": ConceptConfig(supervised=False)},
+            "`concepts.supervised` must be True where `decoder` is None: nothing would be "
+            "trained. Received: concepts.supervised=False",
+        ),
+        (
+            {"decoding": DecodingConfig(method="top_k")},
+            "`decoding.method` must be 'greedy' or 'beam' where there is a decoder. "
+            "Received: decoding.method='top_k'",
+        ),
+        (
+            {"stages": ("warmup",)},
+            "`stages` must name some of 'unary', 'relational', 'joint', each once. "
+            "Received: stages=('warmup',)",
+        ),
+        ({"stages": ()}, "each once. Received: stages=()"),
+        ({"stages": ("joint", "joint")}, "each once. Received: stages=('joint', 'joint')"),
+        (
+            {"conditionings": FEATURES},
+            "`stages` may hold 'relational' only where the decoder reads concepts: it feeds the "
+            "ground-truth concepts. Received: stages=('unary', 'relational', 'joint')",
+        ),
+        (
+            {**CNN_ALONE, "stages": ("unary", "relational")},
+            "`stages` may hold 'relational' only where the decoder reads concepts",
+        ),
+        (
+            {**CNN_ALONE, "stages": ("unary", "joint")},
+            "`stages` may hold 'joint' only where there is a decoder. "
+            "Received: stages=('unary', 'joint')",
+        ),
+        (
+            {"concepts": ConceptConfig(supervised=False)},
+            "`stages` may hold 'unary' only where `concepts.supervised` is True. "
+            "Received: stages=('unary', 'relational', 'joint')",
+        ),
+        (
+            {"unary": UnaryConfig(part="tags")},
+            "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0. "
+            "Received: unary.part='tags', data.num_user_tags=0",
+        ),
+    ],
+)
+def test_combinations_without_meaning_are_refused(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Config(**changes)
+
+
+def test_the_combinations_beside_them_pass():
+    assert Config(**CNN_ALONE).decoder is None
+    assert Config(conditionings=FEATURES, stages=("unary", "joint")).stages == ("unary", "joint")
+    with_tags = Config(unary=UnaryConfig(part="tags"), data=DataConfig(num_user_tags=1))
+    assert with_tags.unary.part == "tags"
+    unsupervised = Config(concepts=ConceptConfig(supervised=False), stages=("joint",))
+    assert not unsupervised.concepts.supervised
