@@ -4,7 +4,7 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
-from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.annotation_builder import MAX_CAPTION_WORDS, AnnotationBuilder, RawExample
 from semreg_tf.data.records import annotation_features
 
 
@@ -95,3 +95,35 @@ def test_a_split_without_images_is_refused(builder):
 def test_tiny_pictures_are_not_asked_for(tmp_path):
     with pytest.raises(ValueError, match=r"`shorter_side` must be at least 16.*=15"):
         FolderBuilder(data_dir=tmp_path, shorter_side=15)
+
+
+def test_captions_that_went_astray_are_left_out_and_noted(builder, raw):
+    longest = " ".join(["far"] * MAX_CAPTION_WORDS)
+    builder.raw_examples = [
+        raw("fine", captions=(longest, "dog " * 500, "", "A dog .")),
+        raw("labelled", captions=("",), labels=("dog",)),
+        raw("bad", captions=(" ", "dog " * 500)),
+        raw("bare"),
+    ]
+    texts = {key: [c["text"] for c in record["captions"]] for key, record in builder.generate()}
+    assert texts == {"fine": [longest, "A dog ."], "labelled": [], "bare": []}
+    assert builder.info.metadata["notes"] == {
+        "caption of more than 200 words": ["fine.jpg", "bad.jpg"],
+        "caption empty": ["fine.jpg", "labelled.jpg", "bad.jpg"],
+        "image without a usable caption": ["bad.jpg"],
+    }
+
+
+class VariantBuilder(FolderBuilder):
+    VARIANTS = (tfds.core.BuilderConfig(name="small", description="The same."),)
+
+
+def test_a_variant_has_a_folder_of_its_own_and_the_main_form_has_none(tmp_path, caplog):
+    main, variant = (VariantBuilder(data_dir=tmp_path, config=c) for c in (None, "small"))
+    folder = tmp_path / "variant_builder"
+    assert main.data_path == folder / "1.0.0"
+    assert variant.data_path == folder / "small" / "1.0.0"
+    VariantBuilder(data_dir=tmp_path, config=VariantBuilder.VARIANTS[0])
+    assert "custom" not in caplog.text
+    with pytest.raises(ValueError, match="BuilderConfig large not found"):
+        VariantBuilder(data_dir=tmp_path, config="large")
