@@ -8,7 +8,7 @@ from semreg_tf.config import Config
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.targets import multi_hot
 from semreg_tf.decoding import top_k
-from semreg_tf.metrics.captions import caption_metrics
+from semreg_tf.metrics.captions import CaptionMetrics, caption_metrics
 from semreg_tf.metrics.multilabel import best_threshold, multilabel_metrics
 from semreg_tf.training.predictions import Predictions
 
@@ -41,41 +41,45 @@ def top_k_labels(probabilities: np.ndarray, k: int) -> np.ndarray:
     return made
 
 
-def cnn_cuts(probabilities: np.ndarray, k: int, threshold: float | None) -> dict[str, np.ndarray]:
-    """Returns the CNN's label sets by name: top k, cut at 0.5, cut at a validation threshold."""
-    cuts = {
+def cnn_cuts(
+    probabilities: np.ndarray, k: int, threshold: float, chosen_on: str = "validation"
+) -> dict[str, np.ndarray]:
+    """Returns the CNN's label sets by name: top k, cut at 0.5, cut at the best threshold.
+
+    Args:
+      probabilities: (images, num_concepts).
+      k: labels of an image in the first set.
+      threshold: of the third set.
+      chosen_on: the split on which it is the best, for the set's name.
+
+    Returns:
+      0/1 arrays (images, num_concepts) uint8.
+    """
+    return {
         f"CNN top {k}": top_k_labels(probabilities, k),
         "CNN cut at 0.5": (probabilities >= 0.5).astype(np.uint8),
+        f"CNN cut at {threshold:.2f} (best on {chosen_on})": (probabilities >= threshold).astype(
+            np.uint8
+        ),
     }
-    if threshold is not None:
-        name = f"CNN cut at {threshold:.2f} (best on validation)"
-        cuts[name] = (probabilities >= threshold).astype(np.uint8)
-    return cuts
 
 
-def tag_scores(
-    predictions: Predictions, split: Split, labels: np.ndarray | None = None
-) -> dict[str, Any]:
+def tag_scores(split: Split, labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     """Scores label sets by the paper's metrics (Sec. 4.2).
 
     Args:
-      predictions: of the split.
       split: the ground truth.
-      labels: 0/1 (images, num_concepts); None: the predicted sequences.
+      labels: 0/1 (images, num_concepts).
+      probabilities: (images, num_concepts), for mAP alone.
 
     Returns:
-      `MultilabelMetrics.as_dict()`; mAP is of the concept probabilities.
+      `MultilabelMetrics.as_dict()`.
     """
-    labels = sequence_labels(predictions, split) if labels is None else labels
-    return multilabel_metrics(
-        concept_targets(split),
-        labels,
-        predictions.concept_probabilities,
-        split.vocabularies.concepts.names,
-    ).as_dict()
+    names = split.vocabularies.concepts.names
+    return multilabel_metrics(concept_targets(split), labels, probabilities, names).as_dict()
 
 
-def caption_scores(predictions: Predictions, split: Split, **options: Any) -> Any:
+def caption_scores(predictions: Predictions, split: Split, **options: Any) -> CaptionMetrics:
     """Scores the best captions against all of an image's references; see `caption_metrics`."""
     references = {a.image_id: list(a.captions) for a in split.annotations if a.captions}
     hypotheses = {
@@ -94,13 +98,13 @@ def validation_metric(
     Free-running, never under teacher forcing: the O-F1 of greedy tags, the CIDEr of searched
     captions; of the unary stage the O-F1 at the best threshold (tags) or the mAP (captions).
     """
+    probabilities = predictions.concept_probabilities
+    if stage == "unary" and config.data.task == "tags":
+        return "O-F1", best_threshold(concept_targets(split), probabilities)[1]
     if stage == "unary":
-        targets = concept_targets(split)
-        if config.data.task == "tags":
-            return "O-F1", best_threshold(targets, predictions.concept_probabilities)[1]
-        empty = np.zeros_like(targets)
-        scores = multilabel_metrics(targets, empty, predictions.concept_probabilities)
-        return "mAP", scores.as_dict()["mAP"] or 0.0
+        nothing = np.zeros(probabilities.shape, np.uint8)
+        return "mAP", tag_scores(split, nothing, probabilities)["mAP"] or 0.0
     if config.data.task == "tags":
-        return "O-F1", tag_scores(predictions, split)["O-F1"]
+        labels = sequence_labels(predictions, split)
+        return "O-F1", tag_scores(split, labels, probabilities)["O-F1"]
     return "CIDEr", caption_scores(predictions, split, meteor=False).scores["CIDEr"]

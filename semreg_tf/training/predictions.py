@@ -1,6 +1,8 @@
 """What a model says of a split: sequences by search, concept probabilities, labels by score."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +14,9 @@ from semreg_tf.data.input_pipeline import Inputs, evaluation_batches
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.decoding.search import search
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.ensemble import Ensemble
+
+_READ = (batch.IMAGE, batch.FEATURES, batch.USER_TAGS, batch.CONCEPTS)
 
 
 @dataclass(frozen=True)
@@ -36,61 +41,69 @@ def predict(
     inputs: Inputs,
     vocabularies: Vocabularies,
     decoding: DecodingConfig,
+    **options: Any,
+) -> Predictions:
+    """Annotates every image of a split with one model; the rest is as for `predict_together`."""
+    return predict_together(Ensemble([annotator]), [inputs], vocabularies, decoding, **options)
+
+
+def predict_together(
+    ensemble: Ensemble,
+    inputs: Sequence[Inputs],
+    vocabularies: Vocabularies,
+    decoding: DecodingConfig,
     batch_size: int = 64,
     num_results: int = 1,
+    with_sequences: bool = True,
     progress: str | None = None,
 ) -> Predictions:
-    """Annotates every image of a split.
+    """Annotates every image of a split by the mean of several models' probabilities.
 
     Args:
-      annotator: the models.
-      inputs: `image` or `features` (and `user_tags`) among its keys; `concepts` alone feeds the
-        ground truth to the decoder, as the relational stage's validation does.
+      ensemble: the models.
+      inputs: of each, on one split: `image` or `features` (and `user_tags`) among its keys;
+        `concepts` alone feeds the ground truth to the decoder (the relational stage's validation).
       vocabularies: the experiment's names.
       decoding: how sequences are searched.
       batch_size: images at once.
-      num_results: sequences kept of each image.
+      num_results: sequences kept of each image; fewer where the search found no more.
+      with_sequences: False: the concept probabilities alone.
       progress: text of a progress bar, or None.
 
     Returns:
       One prediction an image.
     """
-    given = batch.IMAGE not in inputs.keys and batch.FEATURES not in inputs.keys
     output = vocabularies.output
-
-    dataset = evaluation_batches(inputs, batch_size)
-    spec = {k: v for k, v in dataset.element_spec.items() if k in _READ}
+    dataset = tf.data.Dataset.zip(tuple(evaluation_batches(own, batch_size) for own in inputs))
+    spec = tuple({k: v for k, v in own.items() if k in _READ} for own in dataset.element_spec)
 
     @tf.function(input_signature=[spec])
-    def run(tensors: dict[str, tf.Tensor]) -> tuple:
-        if given:
-            outputs = {"concept_probabilities": tensors[batch.CONCEPTS]}
-        else:
-            outputs = annotator.encode(tensors)
-        if annotator.decoder is None:
-            return outputs["concept_probabilities"], None, None
-        step, state, context = annotator.search_start(outputs)
+    def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tuple:
+        outputs = ensemble.encode(tensors)
+        probabilities = ensemble.concept_probabilities(outputs)
+        if not (ensemble.has_decoder and with_sequences):
+            return probabilities, None, None
         found = search(
-            step,
-            state,
-            context,
+            *ensemble.search_start(outputs),
             decoding,
             start_id=output.start_id,
             end_id=output.end_id,
             num_results=num_results,
         )
-        return outputs["concept_probabilities"], found.token_ids, found.scores
+        return probabilities, found.token_ids, found.scores
 
     image_ids, probabilities, sequences, scores = [], [], [], []
-    total = -(-inputs.split.num_images // batch_size)
+    total = -(-inputs[0].split.num_images // batch_size)
     for tensors in tqdm(dataset, total=total, desc=progress, disable=progress is None):
-        image_ids += [x.decode() for x in tensors[batch.IMAGE_ID].numpy()]
-        made, token_ids, own_scores = run({k: tensors[k] for k in spec})
+        image_ids += [x.decode() for x in tensors[0][batch.IMAGE_ID].numpy()]
+        wanted = tuple({k: own[k] for k in names} for names, own in zip(spec, tensors, strict=True))
+        made, token_ids, own_scores = run(wanted)
         probabilities.append(made.numpy())
-        if token_ids is not None:
-            sequences += [[output.decode(ids) for ids in image] for image in token_ids.numpy()]
-            scores += own_scores.numpy().tolist()
+        if token_ids is None:
+            continue
+        for ids, values in zip(token_ids.numpy(), own_scores.numpy().tolist(), strict=True):
+            # Where fewer sequences exist than were asked for, the rest is padding.
+            kept = max(1, sum(value > float("-inf") for value in values))
+            sequences.append([output.decode(one) for one in ids[:kept]])
+            scores.append(values[:kept])
     return Predictions(image_ids, sequences, scores, np.concatenate(probabilities))
-
-
-_READ = (batch.IMAGE, batch.FEATURES, batch.USER_TAGS, batch.CONCEPTS)

@@ -1,0 +1,92 @@
+"""What an evaluation prints: its figures, their intervals, and the paper's row beside them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from semreg_tf.experiments import reported
+from semreg_tf.reporting.comparison import DASH
+from semreg_tf.reporting.score_tables import TAG_COLUMNS
+
+Table = tuple[list[str], list[list[str]]]
+_INTERVAL = "  95 % interval"
+
+
+def tag_table(results: dict[str, Any]) -> Table:
+    """Lays out the scores of tags in percent: a system, below it its interval, the paper's last.
+
+    Args:
+      results: of `results.json`.
+
+    Returns:
+      The header and the rows.
+    """
+    rows = []
+    for name, scores in results["systems"].items():
+        rows.append([name, *(_percent(scores.get(c)) for c in TAG_COLUMNS)])
+        own = results.get("intervals", {}).get(name)
+        if own:
+            rows.append([_INTERVAL, *(_interval(own.get(c), 100, 1) for c in TAG_COLUMNS)])
+    found = reported.lookup(results.get("table_row"))
+    if found is not None:
+        table, system = found
+        figures = table.figures(system)
+        printed = (f"{figures[c]:.2f}" if c in figures else DASH for c in TAG_COLUMNS)
+        rows.append([_paper(table, system), *printed])
+    return ["system", *TAG_COLUMNS], rows
+
+
+def caption_table(results: dict[str, Any]) -> Table:
+    """Lays out the scores of captions, a metric a row: ours, its interval, the paper's.
+
+    Args:
+      results: of `results.json`.
+
+    Returns:
+      The header and the rows.
+    """
+    header, figures = ["metric", "value", "95 % interval"], {}
+    found = reported.lookup(results.get("table_row"))
+    if found is not None:
+        table, system = found
+        figures = table.figures(system)
+        header.append(_paper(table, system))
+    rows = []
+    for name, value in results["captions"].items():
+        text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        row = [name, text, _interval(results.get("intervals", {}).get(name), 1, 4)]
+        if found is not None:
+            # As in the table: perplexities, alone, have two decimals.
+            decimals = 2 if name == "perplexity" else table.decimals
+            row.append(f"{figures[name]:.{decimals}f}" if name in figures else DASH)
+        rows.append(row)
+    return header, rows
+
+
+def notes(results: dict[str, Any]) -> list[str]:
+    """Returns what a reader of the figures should know, a line each."""
+    lines = list(results.get("warnings", ()))
+    found = reported.lookup(results.get("table_row"))
+    if found is not None:
+        table, _ = found
+        here = f"{results.get('dataset')} {results['split']}, {results['num_images']:,} images"
+        same = (results.get("dataset"), results["split"]) == (table.dataset, table.split)
+        apart = "" if same else ": other data, so the two do not compare"
+        lines.append(f"the paper's figures are on {table.evaluated_on}, these on {here}{apart}")
+        if table.note:
+            lines.append(table.note)
+    return lines
+
+
+def _paper(table: reported.ReportedTable, system: str) -> str:
+    return f"paper, {table.name}: {system}{table.marks.get(system, '')}"
+
+
+def _percent(value: float | None) -> str:
+    return DASH if value is None else f"{100 * value:.2f}"
+
+
+def _interval(ends: Sequence[float] | None, factor: int, decimals: int) -> str:
+    if not ends:
+        return DASH
+    low, high = (f"{factor * end:.{decimals}f}" for end in ends)
+    return f"{low}-{high}"

@@ -1,0 +1,212 @@
+"""What an evaluation leaves behind: results.json, predictions.jsonl, pictures, a submission."""
+
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from semreg_tf import config_io
+from semreg_tf.data.input_pipeline import Split
+from semreg_tf.data.record_reader import RecordReader
+from semreg_tf.metrics import coco_results
+from semreg_tf.training import workdir
+from semreg_tf.training.predictions import Predictions
+from semreg_tf.training.run_evaluator import RunEvaluator
+
+TOP_CONCEPTS = 10
+PICTURE_SIDE = 224
+# Pictures kept of the best and of the worst by score, beside the first of the split.
+NUM_EXTREMES = 12
+
+
+def open_folder(run: RunEvaluator, out: str | Path | None) -> Path:
+    """Returns the folder that takes the results, made to explain itself if it is not the run's.
+
+    Args:
+      run: what is evaluated.
+      out: a folder that is no run's, or None: the work directory of the first run.
+
+    Raises:
+      ValueError: `out` is a file, or the work directory of another run.
+    """
+    if out is None or Path(out).resolve() == run.path.resolve():
+        return run.path
+    folder = Path(out)
+    if folder.is_file() or (folder / "checkpoints").exists():
+        what = "a file" if folder.is_file() else "a run with checkpoints of its own"
+        raise ValueError(
+            "`out` must be a folder that is new or holds earlier results alone. "
+            f"Received: out={str(out)!r}, {what}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    about = json.loads((run.path / workdir.CONFIG_FILE).read_text(encoding="utf-8"))
+    about["config"] = config_io.to_dict(run.config)
+    about["evaluated"] = [str(path) for path in run.paths]
+    workdir.write_json(folder / workdir.CONFIG_FILE, about)
+    for path in run.path.glob("*.txt"):
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
+def about(run: RunEvaluator, split: Split) -> dict[str, Any]:
+    """Returns what `results.json` says of the run and the data."""
+    written = json.loads((run.path / workdir.CONFIG_FILE).read_text(encoding="utf-8"))
+    return {
+        "experiment": run.config.name,
+        "table_row": run.config.table_row,
+        "task": run.config.data.task,
+        "stage": run.stage,
+        "dataset": run.config.data.dataset,
+        "split": split.name,
+        "num_images": split.num_images,
+        "seed": run.config.seed,
+        "commit": written["commit"],
+        "decoding": config_io.to_dict(run.config)["decoding"],
+        "evaluated": [str(path) for path in run.paths],
+    }
+
+
+def prediction_rows(
+    run: RunEvaluator, split: Split, predictions: Predictions
+) -> list[dict[str, Any]]:
+    """Returns one row of `predictions.jsonl` an image: what people say and what the model says."""
+    names, counts = run.vocabularies.concepts.names, run.vocabularies.concepts.counts
+    order = dict(zip(names, counts, strict=True))
+    joined = " " if run.config.data.task == "captions" else ", "
+    rows = []
+    for i, annotation in enumerate(split.annotations):
+        probabilities = predictions.concept_probabilities[i]
+        ranked = predictions.sequences[i] if predictions.sequences else []
+        scores = predictions.scores[i] if predictions.sequences else []
+        rows.append(
+            {
+                "image_id": annotation.image_id,
+                "file_name": annotation.file_name,
+                # The supplement's figures show the human labels rare first.
+                "labels": sorted(annotation.labels, key=lambda n: (order.get(n, 0), n)),
+                "captions": list(annotation.captions),
+                "n_best": [
+                    [joined.join(words), score] for words, score in zip(ranked, scores, strict=True)
+                ],
+                "concepts": [
+                    [names[j], round(float(probabilities[j]), 4)]
+                    for j in by_score(probabilities)[:TOP_CONCEPTS]
+                ],
+            }
+        )
+    return rows
+
+
+def by_score(probabilities: np.ndarray) -> np.ndarray:
+    """Returns ids by falling probability, ties by id."""
+    return np.argsort(-probabilities, kind="stable")
+
+
+def pictured_rows(
+    scores: Sequence[float | None], num_first: int, num_extremes: int = NUM_EXTREMES
+) -> list[int]:
+    """Chooses the pictures to keep: the first of a split, its worst and its best by score.
+
+    Args:
+      scores: of each image; None or NaN where there is none.
+      num_first: pictures kept from the start of the split; with 0, none is kept at all.
+      num_extremes: of the worst, and as many of the best.
+
+    Returns:
+      Rows in ascending order.
+    """
+    if not num_first:
+        return []
+    values = np.array([np.nan if s is None else s for s in scores], np.float64)
+    scored = np.flatnonzero(~np.isnan(values))
+    # Of equals the earlier is the better, as in the report.
+    ranked = scored[np.argsort(-values[scored], kind="stable")].tolist()
+    best, worst = ranked[:num_extremes], ranked[len(ranked) - num_extremes :]
+    return sorted({*range(min(num_first, len(values))), *best, *worst})
+
+
+def write(
+    folder: Path,
+    split: Split,
+    rows: Sequence[dict[str, Any]],
+    results: dict[str, Any],
+    pictured: Iterable[int],
+) -> None:
+    """Writes pictures, then `predictions.jsonl`, then `results.json`, each whole or not at all.
+
+    Pictures that an earlier evaluation of the split kept, and this one does not, are removed.
+    """
+    pictures = _write_pictures(folder, split, list(pictured))
+    for row, name in pictures.items():
+        rows[row]["picture"] = f"pictures/{name}"
+    path = folder / "predictions.jsonl"
+    partial = path.with_suffix(".partial")
+    with open(partial, "w", encoding="utf-8") as f:
+        for row in rows:
+            f.write(json.dumps(row, ensure_ascii=False) + "\n")
+    os.replace(partial, path)
+    workdir.write_json(folder / "results.json", results)
+    own = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
+    for path in (folder / "pictures").glob("*.jpg"):
+        if own.fullmatch(path.name) and path.name not in pictures.values():
+            path.unlink()
+
+
+def submission_name(split: str, experiment: str) -> str:
+    """Returns the name of the file for the COCO server; the system is the experiment's last part.
+
+    Raises:
+      ValueError: `split` cannot be part of a file name.
+    """
+    system = re.sub(r"[\s\\]+", "-", experiment.rpartition("/")[2].strip())
+    return coco_results.results_file_name(split, system or "unnamed")
+
+
+def write_submission(path: Path, captions: Mapping[str, str]) -> None:
+    """Writes the captions as the COCO server takes them.
+
+    Args:
+      path: the file.
+      captions: the caption of each image; ids of digits become integers.
+    """
+    own = {
+        int(image_id) if _is_integer(image_id) else image_id: caption
+        for image_id, caption in captions.items()
+    }
+    coco_results.write_results(path, own)
+
+
+def _is_integer(image_id: str) -> bool:
+    # Zeros in front would be lost, and two images could become one.
+    return image_id.isascii() and image_id.isdecimal() and str(int(image_id)) == image_id
+
+
+def _write_pictures(folder: Path, split: Split, rows: list[int]) -> dict[int, str]:
+    """Writes small JPEG copies of a split's rows; returns their file names by row."""
+    names = {row: f"{split.name}-{row:05d}.jpg" for row in rows}
+    if names:
+        (folder / "pictures").mkdir(exist_ok=True)
+        reader = RecordReader(split.shards, split.shard_lengths)
+        for row, name in names.items():
+            record = reader.read(np.array([row]))[0]
+            (folder / "pictures" / name).write_bytes(_small_jpeg(record))
+    return names
+
+
+def _small_jpeg(record: bytes) -> bytes:
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    encoded = tf.io.parse_single_example(record, feature)["image"].numpy()
+    with Image.open(io.BytesIO(encoded)) as picture:
+        small = picture.convert("RGB")
+        small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=85)
+    return out.getvalue()
