@@ -13,13 +13,28 @@ def plain_errors(*more: type[Exception]) -> Iterator[None]:
     Args:
       *more: exceptions beside ValueError, TypeError and OSError whose message is for the user.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("semreg_tf").setLevel(logging.INFO)
     try:
-        yield
+        with _own_log():
+            yield
     except (ValueError, TypeError, OSError, *more) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+@contextlib.contextmanager
+def _own_log() -> Iterator[None]:
+    """Shows this library's messages plainly on stderr, and of others the warnings alone."""
+    logging.getLogger("absl").setLevel(logging.WARNING)
+    own, handler = logging.getLogger("semreg_tf"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    own.addHandler(handler)
+    own.setLevel(logging.INFO)
+    own.propagate = False
+    try:
+        yield
+    finally:
+        own.propagate = True
+        own.removeHandler(handler)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

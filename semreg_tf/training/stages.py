@@ -77,7 +77,7 @@ def _unary_phases(
     found = (
         Phase("user tags alone", 0, tags, ("tag_model",), tag_keys, "tags"),
         Phase("prediction layer", tags, head, head_groups, keys, section.part),
-        Phase("all", head, head + section.steps, groups, keys, section.part),
+        Phase("all layers", head, head + section.steps, groups, keys, section.part),
     )
     return tuple(p for p in found if p.last_step > p.first_step)
 

@@ -180,7 +180,7 @@ class Trainer:
         inputs = self._inputs(self.train_split, phase.keys, self.config.image.cached_views)
         size = self.section.batch_size
         batches = iter(training_batches(inputs, size, self.config.seed, step))
-        name = f"{self.stage}: {phase.name}"
+        name = phase.name if phase.name == self.stage else f"{self.stage}, {phase.name}"
         monitor = Monitor(self.path, name, step, phase.last_step, size)
         started = time.perf_counter() - state["elapsed_secs"]
         try:
