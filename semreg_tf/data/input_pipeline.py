@@ -69,10 +69,6 @@ def load_split(
       ValueError: the split is unknown or empty.
     """
     annotations = read_annotations(builder.data_dir, name)
-    if not annotations:
-        raise ValueError(
-            f"`{name}` of {builder.info.name!r} holds no image. Received: split={name!r}"
-        )
     info = builder.info.splits[name]
     return Split(
         name,
@@ -114,6 +110,13 @@ class Inputs:
             )
         if batch.FEATURES in self.keys and self.features is None:
             raise ValueError("`features` must be given where it is a key. Received: features=None")
+        if self.features is not None and (
+            self.features.ndim != 3 or len(self.features) != self.split.num_images
+        ):
+            raise ValueError(
+                f"`features` must be (images, views, d) of the split's {self.split.num_images} "
+                f"images. Received: {self.features.shape}"
+            )
         if batch.USER_TAGS in self.keys and self.split.encoded.user_tags is None:
             raise ValueError(
                 "`keys` may hold 'user_tags' only where the vocabularies have user tags. "
@@ -155,12 +158,17 @@ def training_batches(
       A dataset of dicts by the contract's names.
 
     Raises:
-      ValueError: the batch does not divide among the workers.
+      ValueError: the batch does not divide among the workers, or there is no such worker.
     """
     if batch_size % num_workers:
         raise ValueError(
             f"`batch_size` must be a multiple of the {num_workers} workers. "
             f"Received: batch_size={batch_size}"
+        )
+    if not 0 <= worker < num_workers:
+        raise ValueError(
+            f"`worker` must be among the {num_workers} workers, counted from 0. "
+            f"Received: worker={worker}"
         )
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
     reader = _reader(inputs)
