@@ -1,0 +1,60 @@
+"""Scores a file of predictions made elsewhere against a prepared split.
+
+  python -m eval.evaluate_predictions --task=captions --predictions=captions.json \
+      --data_dir=data --dataset=flickr8k --split=test
+  python -m eval.evaluate_predictions --task=tags --predictions=tags.jsonl \
+      --data_dir=data --dataset=nus_wide
+
+Captions: the COCO results format, a JSON list of {"image_id": 42, "caption": "a dog runs"}.
+Tags: JSON Lines, {"image_id": "0001_2124494179", "labels": ["sky", "water"]} on each line.
+
+An image the split does not have, an image named twice, a class the data set does not have and
+malformed JSON are refused with their place. Images without a prediction are refused too unless
+--allow_missing, which counts them and leaves them out. Empty predictions are counted and score 0.
+"""
+
+from absl import app, flags
+
+from semreg_tf import console
+from semreg_tf.reporting import result_tables
+from semreg_tf.training.evaluate_predictions import TASKS, evaluate_predictions
+
+_PREDICTIONS = flags.DEFINE_string("predictions", None, "The file.", required=True)
+_TASK = flags.DEFINE_enum("task", None, TASKS, "What it holds.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
+_SPLIT = flags.DEFINE_string("split", "test", "The split.")
+_ALLOW_MISSING = flags.DEFINE_bool(
+    "allow_missing", False, "Leave images without a prediction out instead of refusing them."
+)
+_METEOR = flags.DEFINE_enum(
+    "meteor", "auto", ["auto", "yes", "no"], "METEOR needs Java; auto: where it is found."
+)
+_OUT = flags.DEFINE_string("out", None, "File that takes the results as JSON.")
+
+
+def main(_: list[str]) -> None:
+    """Evaluates and prints."""
+    options = {}
+    if _TASK.value == "captions":
+        options["meteor"] = {"auto": "auto", "yes": True, "no": False}[_METEOR.value]
+    with console.plain_errors():
+        results = evaluate_predictions(
+            _PREDICTIONS.value,
+            _DATA_DIR.value,
+            _DATASET.value,
+            _TASK.value,
+            _SPLIT.value,
+            allow_missing=_ALLOW_MISSING.value,
+            out=_OUT.value,
+            **options,
+        )
+    table = {"captions": result_tables.caption_table, "tags": result_tables.tag_table}
+    print(f"{results['num_images']} images of {results['dataset']} {results['split']}")
+    print(console.table(*table[_TASK.value](results)))
+    for note in result_tables.notes(results):
+        print(f"note: {note}")
+
+
+if __name__ == "__main__":
+    app.run(main)

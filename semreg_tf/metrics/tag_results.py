@@ -1,0 +1,75 @@
+"""Predicted labels as JSON Lines: one `{"image_id": ..., "labels": [...]}` an image."""
+
+import json
+import numbers
+import os
+from pathlib import Path
+from typing import Any
+
+_KEYS = {"image_id", "labels"}
+
+
+def read_tag_results(path: str | os.PathLike[str]) -> dict[int | str, list[str]]:
+    """Reads a file of predicted labels; blank lines are passed over.
+
+    Args:
+      path: UTF-8, one JSON object a line with an `image_id` (integer or string) and `labels` (a
+        list of strings, which may be empty), nothing else.
+
+    Returns:
+      The labels of each image, in the file's order.
+
+    Raises:
+      TypeError: an id that is neither integer nor string, or labels that are not strings.
+      ValueError: malformed JSON, other keys, an image named twice, or no image at all; the line
+        is named.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"`path` must be a UTF-8 file: {error.reason} at byte {error.start}. "
+            f"Received: path={str(path)!r}"
+        ) from error
+    found: dict[int | str, list[str]] = {}
+    # Not splitlines(): other line ends may stand inside a JSON string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"path={str(path)!r}, line {number}"
+        image_id, labels = _entry(line, where)
+        if image_id in found:
+            raise ValueError(
+                f"`path` must name an image once. Received: {where}: image_id {image_id!r} again"
+            )
+        found[image_id] = labels
+    if not found:
+        raise ValueError(
+            f"`path` must hold at least one image. Received: path={str(path)!r} without any"
+        )
+    return found
+
+
+def _entry(line: str, where: str) -> tuple[int | str, list[str]]:
+    try:
+        entry: Any = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"`path` must hold a JSON object on each line: {error.msg} at column {error.colno}. "
+            f"Received: {where}"
+        ) from error
+    if not isinstance(entry, dict) or set(entry) != _KEYS:
+        keys = sorted(entry) if isinstance(entry, dict) else type(entry).__name__
+        # A run's predictions.jsonl has people's labels under that name: its score would be full.
+        raise ValueError(
+            "`path` must hold objects with image_id and labels, the predicted ones, and no other "
+            f"key. Received: {where}: {keys}"
+        )
+    image_id, labels = entry["image_id"], entry["labels"]
+    if isinstance(image_id, bool) or not isinstance(image_id, numbers.Integral | str):
+        raise TypeError(
+            f"`image_id` must be an integer or a string. Received: {where}: image_id={image_id!r}"
+        )
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise TypeError(f"`labels` must be a list of strings. Received: {where}: labels={labels!r}")
+    return image_id, labels

@@ -1,0 +1,190 @@
+"""Evaluation of predictions made elsewhere against a prepared split."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.name_list import NameList
+from semreg_tf.data.records import find_builder
+from semreg_tf.data.vocabulary import VOCABULARY_DIR
+from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
+from semreg_tf.metrics.captions import caption_metrics
+from semreg_tf.metrics.coco_results import read_results
+from semreg_tf.metrics.multilabel import multilabel_metrics
+from semreg_tf.metrics.tag_results import read_tag_results
+from semreg_tf.training import workdir
+
+TASKS = ("captions", "tags")
+_SHOWN = 5
+
+
+def evaluate_predictions(
+    predictions: str | Path,
+    data_dir: str | Path,
+    dataset: str,
+    task: str,
+    split_name: str = "test",
+    *,
+    allow_missing: bool = False,
+    out: str | Path | None = None,
+    **metric_options: Any,
+) -> dict[str, Any]:
+    """Scores a file of captions or labels, whatever made it.
+
+    Ids are compared as text: 42 is "42". Empty captions and lists are counted and score 0.
+
+    Args:
+      predictions: captions: the COCO results format, a JSON list of `{"image_id", "caption"}`;
+        tags: JSON Lines of `{"image_id", "labels"}`.
+      data_dir: the folder of prepared data sets.
+      dataset: the data set's name.
+      task: "captions" or "tags".
+      split_name: the split.
+      allow_missing: images without a prediction are counted and left out of every score; without,
+        they are refused, since leaving them out would flatter the rest (ours).
+      out: the file that takes the results as JSON, or None.
+      **metric_options: of captions, passed to `caption_metrics`.
+
+    Returns:
+      The scores (`captions`, or `systems` by the file's name), their `intervals` and `warnings` as
+      `results.json` of a run has them; `num_images` scored, `num_missing`, `num_empty`.
+
+    Raises:
+      TypeError: an id, a caption or a label is not what the format says.
+      ValueError: the file cannot be read (its line or entry is named), unknown images or classes,
+        an image predicted twice, images without a prediction.
+    """
+    if task not in TASKS:
+        raise ValueError(
+            f"`task` must be one of {', '.join(map(repr, TASKS))}. Received: task={task!r}"
+        )
+    given = (read_results if task == "captions" else read_tag_results)(predictions)
+    builder = find_builder(data_dir, dataset)
+    annotations = read_annotations(builder.data_dir, split_name)
+    own, missing = _join(given, annotations, split_name, allow_missing)
+    results = {
+        "predictions": str(predictions),
+        "task": task,
+        "dataset": dataset,
+        "split": split_name,
+        "num_images": len(own),
+        "num_missing": missing,
+    }
+    if task == "captions":
+        results |= _caption_scores(own, split_name, metric_options)
+    else:
+        classes = NameList.load(os.path.join(builder.data_dir, VOCABULARY_DIR, "labels.txt"))
+        results |= _tag_scores(own, classes, Path(predictions).stem)
+    if missing:
+        results["warnings"].append(f"{missing} images have no prediction and are left out")
+    if out is not None:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        workdir.write_json(Path(out), results)
+    return results
+
+
+def _join(
+    given: Mapping[int | str, Any],
+    annotations: Sequence[Annotation],
+    split_name: str,
+    allow_missing: bool,
+) -> tuple[list[tuple[Annotation, Any]], int]:
+    """Returns predicted images with their predictions, in the split's order, and how many lack."""
+    by_text: dict[str, Any] = {}
+    for image_id, prediction in given.items():
+        if str(image_id) in by_text:
+            raise ValueError(
+                "`predictions` must name an image once, ids compared as text. "
+                f"Received: image_id {str(image_id)!r} as a number and as a string"
+            )
+        by_text[str(image_id)] = prediction
+    known = {a.image_id for a in annotations}
+    unknown = [image_id for image_id in by_text if image_id not in known]
+    if unknown:
+        raise ValueError(
+            f"`predictions` must be of images of the split {split_name!r}, whose ids look like "
+            f"{annotations[0].image_id!r}. "
+            f"Received: {len(unknown)} unknown images, {_some(unknown)}"
+        )
+    missing = [a.image_id for a in annotations if a.image_id not in by_text]
+    if missing and not allow_missing:
+        raise ValueError(
+            f"`predictions` must be of all {len(annotations)} images of the split {split_name!r}; "
+            "allow missing ones (--allow_missing) to score the others alone. "
+            f"Received: {len(missing)} images without a prediction, {_some(missing)}"
+        )
+    if len(missing) == len(annotations):
+        raise ValueError("`predictions` must hold at least one image. Received: none")
+    own = [(a, by_text[a.image_id]) for a in annotations if a.image_id in by_text]
+    return own, len(missing)
+
+
+def _some(image_ids: Sequence[str]) -> str:
+    shown = ", ".join(repr(image_id) for image_id in image_ids[:_SHOWN])
+    return shown + (", ..." if len(image_ids) > _SHOWN else "")
+
+
+def _caption_scores(
+    own: Sequence[tuple[Annotation, str]], split_name: str, metric_options: Mapping[str, Any]
+) -> dict[str, Any]:
+    scored = [(a, caption) for a, caption in own if a.captions]
+    if not scored:
+        raise ValueError(
+            "`split` must have reference captions of the predicted images. "
+            f"Received: split={split_name!r}, {len(own)} images without any"
+        )
+    metrics = caption_metrics(
+        {a.image_id: list(a.captions) for a, _ in scored},
+        {a.image_id: caption for a, caption in scored},
+        **metric_options,
+    )
+    warnings = list(metrics.warnings)
+    if len(scored) < len(own):
+        warnings.append(f"{len(own) - len(scored)} images have no reference and are left out")
+    intervals = caption_intervals(metrics)
+    return {
+        "num_empty": metrics.num_empty,
+        "captions": dict(metrics.scores),
+        "intervals": {name: [x.low, x.high] for name, x in intervals.items()},
+        "warnings": warnings,
+    }
+
+
+def _tag_scores(
+    own: Sequence[tuple[Annotation, Sequence[str]]], classes: NameList, system: str
+) -> dict[str, Any]:
+    if not len(classes):
+        raise ValueError(
+            "`task` must be 'captions' for a data set without labels. Received: task='tags'"
+        )
+    index = classes.index
+    targets, guesses = (np.zeros((len(own), len(classes)), np.uint8) for _ in range(2))
+    for row, (annotation, labels) in enumerate(own):
+        unknown = next((label for label in labels if label not in index), None)
+        if unknown is not None:
+            close = difflib.get_close_matches(unknown, classes.names, 1)
+            hint = f": did you mean {close[0]!r}?" if close else "."
+            raise ValueError(
+                f"`predictions` must name the data set's {len(classes)} classes{hint} "
+                f"Received: label {unknown!r} of image {annotation.image_id!r}"
+            )
+        guesses[row, [index[label] for label in labels]] = 1
+        targets[row, [index[label] for label in annotation.labels]] = 1
+    scores = multilabel_metrics(targets, guesses, class_names=classes.names)
+    intervals = multilabel_intervals(targets, guesses)
+    warnings = []
+    if scores.num_empty_predictions:
+        warnings.append(
+            f"{scores.num_empty_predictions} predictions hold no label and have precision 0"
+        )
+    return {
+        "num_empty": scores.num_empty_predictions,
+        "systems": {system: scores.as_dict()},
+        "intervals": {system: {name: [x.low, x.high] for name, x in intervals.items()}},
+        "warnings": warnings,
+    }
