@@ -56,7 +56,8 @@ def captions() -> Config:
     base = caption_base("demo", _ENCODER)
     base = replace(
         base,
-        data=replace(base.data, num_concepts=60),
+        # Two of the five captions each time make a joint step of a third the time.
+        data=replace(base.data, num_concepts=60, captions_per_image=2),
         image=replace(_IMAGE, random_flip=False),
         decoder=replace(base.decoder, word_embedding=256, input_dropout=0.1, output_dropout=0.1),
     )
