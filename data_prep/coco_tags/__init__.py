@@ -1,0 +1,1 @@
+"""The 80 object classes of COCO as labels, and Flickr user tags for them."""
