@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
         if _DATA_DIR.value is None and not _CHECK_ONLY.value:
             raise ValueError("`data_dir` must say where the shards go. Received: data_dir=None")
         builder = Builder(
-            annotations=_ANNOTATIONS.value or find_annotations(_RAW_DIR.value),
+            annotations=find_annotations(_RAW_DIR.value, _ANNOTATIONS.value),
             validation_share=_VALIDATION_SHARE.value,
             test_share=_TEST_SHARE.value,
             seed=_SEED.value,

@@ -1,4 +1,4 @@
-r"""Reads the lines of an annotation file, JSON Lines or CSV, into columns; the values are not judged.
+r"""Reads an annotation file, JSON Lines or CSV, into rows of columns; no value is judged.
 
 JSON Lines   {"file_name": "beach.jpg", "captions": ["A dog runs ."], "labels": ["dog", "sea"]}
 CSV          file_name,captions,labels
@@ -79,7 +79,9 @@ def _read_text(content: bytes, findings: Findings) -> tuple[list[str], set[int] 
         findings.problem(1, "encoding", "the file is UTF-16: save it as UTF-8")
         return [], None
     if content.startswith(b"PK\x03\x04"):
-        findings.problem(1, "encoding", "the file is a workbook or an archive: save it as CSV UTF-8")
+        findings.problem(
+            1, "encoding", "the file is a workbook or an archive: save it as CSV UTF-8"
+        )
         return [], None
     lines, unreadable = [], set()
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
@@ -147,7 +149,11 @@ def _why_no_json(line: str, error: json.JSONDecodeError) -> str:
             f"the line ends within the JSON, after column {len(line.rstrip())}. "
             f"Received: ...{line.rstrip()[-_EXCERPT // 2 :]!r}"
         )
-    hint = " (texts stand in double quotes)" if line[error.pos] == "'" else ""
+    before = line[: error.pos].rstrip()
+    if line[error.pos] in "}]" and before.endswith(","):
+        hint = " (a comma too many)"
+    else:
+        hint = " (texts stand in double quotes)" if line[error.pos] == "'" else ""
     return (
         f"no JSON at column {error.colno}: {error.msg}{hint}. "
         f"Received: {excerpt(line[max(0, error.pos - 10) :])}"
@@ -169,8 +175,9 @@ def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Ite
         except StopIteration:
             return
         except csv.Error as error:
-            end = "a quote is opened and never closed" if "end of data" in str(error) else error
-            findings.problem(start, "no CSV", f"no CSV: {end}. Received: {excerpt(lines[start - 1])}")
+            why = "a quote is opened and never closed" if "end of data" in str(error) else error
+            received = excerpt(lines[start - 1])
+            findings.problem(start, "no CSV", f"no CSV: {why}. Received: {received}")
             continue
         if not any(cells) or unreadable.intersection(range(start, reader.line_num + 1)):
             continue

@@ -14,8 +14,8 @@ from data_prep.custom.annotation_file import read_rows
 from data_prep.custom.entries import Entry, read_entries
 from data_prep.custom.findings import Findings, describe
 from data_prep.custom.pictures import PictureFolder, check_pictures, warn_of_unnamed
-from data_prep.custom.splits import assign_splits, check_shares
-from data_prep.custom.whole_set import warn_of_the_whole
+from data_prep.custom.splits import assign_splits, check_shares, check_splits
+from data_prep.custom.whole_set import describe_set, warn_of_the_whole
 
 DEFAULT_FILES = ("annotations.jsonl", "annotations.csv")
 
@@ -79,21 +79,17 @@ class Builder(AnnotationBuilder):
         }
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Reads the annotations and every picture, and prints what is worth a warning.
+        """Reads the annotations and every picture; prints how many there are, and the warnings.
 
         Raises:
           ValueError: there is any problem; all of them are told, each with its line.
         """
-        if raw_dir is None or not epath.Path(raw_dir).is_dir():
-            raise ValueError(
-                "`raw_dir` must be the folder of the pictures. "
-                f"Received: raw_dir={raw_dir and fspath(raw_dir)!r}"
-            )
-        path = self.annotations or find_annotations(raw_dir)
+        path = find_annotations(raw_dir, self.annotations)
         findings = Findings()
         entries = read_entries(read_rows(path, findings), findings)
         folder = PictureFolder.read(raw_dir)
         whole = check_pictures(entries, folder, self.skip_bad_pictures, findings)
+        check_splits(entries, findings)
         splits = assign_splits(
             whole, self.shares["validation"], self.shares["test"], self.seed, findings
         )
@@ -110,7 +106,9 @@ class Builder(AnnotationBuilder):
             print(f"Warnings, in {fspath(path)}:", file=sys.stderr)
             print(describe(findings.warnings), file=sys.stderr)
         for finding in findings.warnings:
-            self.note(finding.kind, f"line {finding.line}" if finding.line else finding.text)
+            for name in finding.names or (f"line {finding.line}",):
+                self.note(finding.kind, name)
+        print(f"{fspath(path)}: {describe_set(splits)}")
         self._splits = splits
 
     def _split_generators(
@@ -125,20 +123,32 @@ class Builder(AnnotationBuilder):
         }
 
 
-def find_annotations(raw_dir: str | PathLike[str]) -> epath.Path:
-    """Returns the annotation file of a folder by its default name.
+def find_annotations(
+    raw_dir: str | PathLike[str] | None, annotations: str | PathLike[str] | None = None
+) -> epath.Path:
+    """Returns the path of the annotation file: the one that is given, or a folder's own.
+
+    Args:
+      raw_dir: the folder of the pictures.
+      annotations: the file, where its name is not one of `DEFAULT_FILES` in that folder.
 
     Raises:
-      ValueError: there is none, or there are two.
+      ValueError: the folder is missing, or holds none or both of the default files.
     """
+    if raw_dir is None or not epath.Path(raw_dir).is_dir():
+        raise ValueError(
+            "`raw_dir` must be the folder of the pictures: there is no such folder. "
+            f"Received: raw_dir={raw_dir and fspath(raw_dir)!r}"
+        )
+    if annotations is not None:
+        return epath.Path(annotations)
     found = [epath.Path(raw_dir) / name for name in DEFAULT_FILES]
     found = [path for path in found if path.is_file()]
     if len(found) != 1:
-        names = " or ".join(DEFAULT_FILES)
         raise ValueError(
-            f"`annotations` must name the annotation file where the pictures' folder does not "
-            f"hold one {names}: {'both are' if found else 'none is'} there. "
-            f"Received: raw_dir={fspath(raw_dir)!r}"
+            f"`annotations` must be given where the folder of the pictures does not hold either "
+            f"{' or '.join(DEFAULT_FILES)}: {'both are' if found else 'neither is'} there. "
+            f"Received: raw_dir={fspath(raw_dir)!r}, annotations=None"
         )
     return found[0]
 

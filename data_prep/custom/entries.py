@@ -44,7 +44,7 @@ def read_entries(rows: Iterable[Row], findings: Findings) -> list[Entry]:
       findings: where problems and warnings go.
 
     Returns:
-      One entry a picture, in the order of the file; rows with a problem give none.
+      One entry a picture, in the order of the file; only rows without a file name give none.
     """
     unknown: dict[str, int] = {}
     entries: dict[str, Entry] = {}
@@ -92,20 +92,20 @@ def _check_columns(row: Row, unknown: dict[str, int], findings: Findings) -> Non
 
 
 def _entry(row: Row, findings: Findings) -> Entry | None:
-    """Returns the row's entry, or None where it has a problem that leaves none."""
-    before = len(findings.problems)
+    """Returns what is usable of a row, so that its picture is looked at all the same."""
     file_name = _file_name(row, findings)
+    if file_name is None:
+        return None
+    before = len(findings.problems)
     lists = {column: _texts(row, column, findings) for column in LIST_COLUMNS}
     caption = _caption(row, findings)
     split = _split(row, findings)
-    if len(findings.problems) > before:
-        return None
     captions = (*lists["captions"], *caption)
-    if not (captions or lists["labels"] or lists["user_tags"]):
+    annotated = captions or lists["labels"] or lists["user_tags"]
+    if not annotated and len(findings.problems) == before and set(row.values) <= set(COLUMNS):
         findings.problem(
             row.line, "no annotation", f"{file_name!r} has no caption, no label and no user tag"
         )
-        return None
     for number, text in enumerate(captions, start=1):
         if len(text.split()) > MAX_CAPTION_WORDS:
             findings.warn(
@@ -118,14 +118,14 @@ def _entry(row: Row, findings: Findings) -> Entry | None:
     return Entry(row.line, file_name, captions, labels, user_tags, split)
 
 
-def _file_name(row: Row, findings: Findings) -> str:
+def _file_name(row: Row, findings: Findings) -> str | None:
     name = row.values.get("file_name")
     if not isinstance(name, str) or not name.strip():
         received = f"file_name={excerpt(name)}" if "file_name" in row.values else "none"
         findings.problem(
             row.line, "no file name", f"`file_name` must name a picture. Received: {received}"
         )
-        return ""
+        return None
     normal = posixpath.normpath(name.strip())
     if normal.startswith(("/", "../")) or normal in (".", ".."):
         findings.problem(
@@ -134,6 +134,7 @@ def _file_name(row: Row, findings: Findings) -> str:
             "`file_name` must be a path within the pictures' folder, from that folder on. "
             f"Received: file_name={excerpt(name)}",
         )
+        return None
     return normal
 
 
@@ -170,9 +171,7 @@ def _caption(row: Row, findings: Findings) -> tuple[str, ...]:
         return ()
     value: Any = row.values["caption"]
     if "captions" in row.values:
-        findings.problem(
-            row.line, "both caption columns", "give `caption` or `captions`, not both"
-        )
+        findings.problem(row.line, "both caption columns", "give `caption` or `captions`, not both")
     elif not isinstance(value, str):
         hint = " (a list goes into `captions`)" if isinstance(value, list) else ""
         findings.problem(
@@ -197,12 +196,11 @@ def _split(row: Row, findings: Findings) -> str | None:
         "unknown split",
         f"`split` must be one of {', '.join(SPLITS)}.{hint} Received: split={excerpt(split)}",
     )
-    return None
+    # Told once: the line is not one without a split.
+    return SPLITS[0]
 
 
-def _once(
-    row: Row, column: str, names: tuple[str, ...], findings: Findings
-) -> tuple[str, ...]:
+def _once(row: Row, column: str, names: tuple[str, ...], findings: Findings) -> tuple[str, ...]:
     distinct = tuple(dict.fromkeys(names))
     if len(distinct) < len(names):
         twice = next(name for name in distinct if names.count(name) > 1)
@@ -215,7 +213,7 @@ def _once(
                 row.line,
                 "label with a separator in it",
                 f"the label {name!r} is one label with a separator in it: cells of a CSV file "
-                "part labels by '|', JSON by [\"a\", \"b\"]",
+                'part labels by \'|\', JSON by ["a", "b"]',
             )
     return distinct
 

@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 # A report longer than this tells the first of each kind and the line numbers of the rest.
 _LONG = 200
 _SHOWN_OF_A_KIND = 10
+_MAX_RANGES = 80
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing about one line; `kind` is the same for all that are alike."""
+    """One thing about one line; `kind` is the same for all that are alike.
+
+    Line 0 is the file as a whole; `names` then says which pictures are meant.
+    """
 
     line: int
     kind: str
     text: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass
@@ -29,9 +34,9 @@ class Findings:
         """Notes a problem of a line; lines count from 1."""
         self.problems.append(Finding(line, kind, text))
 
-    def warn(self, line: int, kind: str, text: str) -> None:
-        """Notes something that may be meant; line 0 is the file as a whole."""
-        self.warnings.append(Finding(line, kind, text))
+    def warn(self, line: int, kind: str, text: str, names: tuple[str, ...] = ()) -> None:
+        """Notes something that may be meant."""
+        self.warnings.append(Finding(line, kind, text, names))
 
 
 def describe(findings: Iterable[Finding]) -> str:
@@ -62,6 +67,14 @@ def describe(findings: Iterable[Finding]) -> str:
         tally = ", ".join(f"{kind}: {count:,}" for kind, count in kinds.most_common())
         lines.append(f"  in all {len(ordered):,}: {tally}")
     return "\n".join(lines)
+
+
+def some_lines(numbers: Iterable[int]) -> str:
+    """Returns line numbers as ranges, not endlessly many: `3-7, 9, ...`."""
+    ranges = _ranges(sorted(numbers))
+    if len(ranges) <= _MAX_RANGES:
+        return ranges
+    return f"{ranges[:_MAX_RANGES].rpartition(', ')[0]}, ..."
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -109,6 +109,7 @@ def warn_of_unnamed(entries: Iterable[Entry], folder: PictureFolder, findings: F
             0,
             "pictures on no line",
             f"pictures in the folder that no line names: {len(unnamed):,} ({shown})",
+            tuple(unnamed),
         )
 
 

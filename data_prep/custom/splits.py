@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from data_prep.custom.entries import SPLITS, Entry
-from data_prep.custom.findings import Findings
+from data_prep.custom.findings import Findings, some_lines
 
 
 def check_shares(validation_share: float, test_share: float) -> None:
@@ -21,6 +21,19 @@ def check_shares(validation_share: float, test_share: float) -> None:
         )
 
 
+def check_splits(entries: Sequence[Entry], findings: Findings) -> None:
+    """Notes a problem where some lines name a split and others do not."""
+    without = sorted(entry.line for entry in entries if entry.split is None)
+    named = sorted(entry.line for entry in entries if entry.split is not None)
+    if without and named:
+        findings.problem(
+            without[0],
+            "no split",
+            f"give every line a `split`, or none: {len(named):,} lines have one "
+            f"({some_lines(named)}), {len(without):,} have none ({some_lines(without)})",
+        )
+
+
 def assign_splits(
     entries: Sequence[Entry],
     validation_share: float,
@@ -30,28 +43,21 @@ def assign_splits(
 ) -> dict[str, list[Entry]]:
     """Returns the entries of each split that has any.
 
-    Where the file names splits, its word holds, and every line must have one. Otherwise pictures
-    are drawn: a picture's place in the draw hangs on the seed and its file name alone, so the
-    order of the lines does not matter, and a few more pictures move few others.
+    Where the file names splits, its word holds. Otherwise pictures are drawn: a picture's place
+    in the draw hangs on the seed and its file name alone, so the order of the lines does not
+    matter, and a few more pictures move few others.
 
     Args:
       entries: one a picture.
       validation_share: the share of pictures that is drawn for validation.
       test_share: the same for the test.
       seed: of the draw.
-      findings: where problems go: lines without a split among lines with one, no training.
+      findings: where problems go, such as a training split without a picture.
 
     Returns:
       Entries by split, in the order of `SPLITS`.
     """
     if any(entry.split for entry in entries):
-        for entry in entries:
-            if entry.split is None:
-                findings.problem(
-                    entry.line,
-                    "no split",
-                    "the line names no `split`, others do: give every line one, or none",
-                )
         splits = {name: [e for e in entries if e.split == name] for name in SPLITS}
         if not splits["train"]:
             findings.problem(

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from data_prep.custom.entries import Entry
-from data_prep.custom.findings import Findings
-
-_SHOWN = 5
+from data_prep.custom.findings import Findings, some_lines
 
 
 def warn_of_the_whole(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
@@ -22,17 +20,31 @@ def warn_of_the_whole(splits: Mapping[str, Sequence[Entry]], findings: Findings)
             "no validation",
             "no picture is in the split 'validation', by which the experiments choose their best "
             "weights: name some, or train with --config.data.validation_split=train",
+            ("all",),
         )
-    for column in ("captions", "labels", "user_tags"):
+    for column in ("captions", "labels"):
         without = [entry for entry in entries if not getattr(entry, column)]
         if without and len(without) < len(entries):
             findings.warn(
                 0,
                 f"pictures without {column}",
                 f"{len(without):,} of {len(entries):,} pictures have no {column} "
-                f"(lines {_lines(without)})",
+                f"(lines {some_lines([entry.line for entry in without])})",
+                tuple(entry.file_name for entry in without),
             )
     _warn_of_labels(splits, findings)
+
+
+def describe_set(splits: Mapping[str, Sequence[Entry]]) -> str:
+    """Returns in one line how many pictures and annotations there are."""
+    entries = [entry for members in splits.values() for entry in members]
+    parts = ", ".join(f"{split} {len(members):,}" for split, members in splits.items())
+    labels = {label for entry in entries for label in entry.labels}
+    return (
+        f"{len(entries):,} pictures ({parts}), {sum(len(e.captions) for e in entries):,} captions, "
+        f"{len(labels):,} different labels on {sum(bool(e.labels) for e in entries):,} pictures, "
+        f"user tags on {sum(bool(e.user_tags) for e in entries):,}"
+    )
 
 
 def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
@@ -56,9 +68,3 @@ def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -
         findings.warn(
             lines[label], "label never trained", f"no picture of 'train' has the label {label!r}"
         )
-
-
-def _lines(entries: Sequence[Entry]) -> str:
-    numbers = sorted(entry.line for entry in entries)
-    shown = ", ".join(map(str, numbers[:_SHOWN]))
-    return f"{shown}, ..." if len(numbers) > _SHOWN else shown

@@ -1,0 +1,134 @@
+import json
+
+import pytest
+
+from data_prep.custom.custom_dataset_builder import Builder, find_annotations
+from data_prep.preparation import prepare
+from semreg_tf.data.annotations import read_annotations
+from semreg_tf.data.records import COUNTS_FILE, find_builder
+
+NAMES = {
+    **{f"{i}.jpg": "JPEG" for i in range(6)},
+    "town/bridge.png": "PNG",
+    "town/square.jpg": "JPEG",
+}
+JSON_LINES = (
+    b'{"file_name": "0.jpg", "captions": ["A dog.", "Dogs!"], "labels": ["dog"],'
+    b' "split": "train"}\n'
+    b'{"file_name": "1.jpg", "labels": ["sea", "dog"], "split": "train"}\r\n'
+    b'{"file_name": "town/bridge.png", "captions": ["A bridge."], "split": "validation"}\n'
+    b'{"file_name": "town/square.jpg", "user_tags": ["fun"], "split": "test"}\n'
+)
+
+
+@pytest.fixture
+def raw_dir(own_folder):
+    return own_folder(NAMES, JSON_LINES)
+
+
+def counts(data_dir):
+    return json.loads((data_dir / "custom" / "1.0.0" / COUNTS_FILE).read_text())
+
+
+def test_all_that_the_file_says_is_in_the_shards(raw_dir, tmp_path, capsys):
+    prepare(Builder(data_dir=tmp_path), raw_dir)
+    found = find_builder(tmp_path, "custom")
+    annotations = {
+        split: {a.file_name: a for a in read_annotations(found.data_dir, split)}
+        for split in found.info.splits
+    }
+    assert {s: set(a) for s, a in annotations.items()} == {
+        "train": {"0.jpg", "1.jpg"},
+        "validation": {"town/bridge.png"},
+        "test": {"town/square.jpg"},
+    }
+    first = annotations["train"]["0.jpg"]
+    assert (first.captions, first.labels) == (("A dog.", "Dogs!"), ("dog",))
+    assert first.image_id == "0.jpg"
+    assert annotations["train"]["1.jpg"].labels == ("sea", "dog")
+    assert annotations["test"]["town/square.jpg"].user_tags == ("fun",)
+    notes = counts(tmp_path)["notes"]
+    assert notes["pictures on no line"] == ["2.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    assert notes["image converted (no RGB or grey JPEG)"] == ["town/bridge.png"]
+    captured = capsys.readouterr()
+    assert "4 pictures (train 2, validation 1, test 1), 3 captions" in captured.out
+    assert "no line names: 4 (2.jpg, 3.jpg, 4.jpg, ...)" in captured.err
+
+
+def test_csv_with_drawn_splits(own_folder, tmp_path):
+    lines = "".join(f'{i}.jpg;"A dog; no. {i}";dog|sea\n' for i in range(6))
+    text = f"file_name;caption;labels\n{lines}0.jpg;Again.;\n"
+    raw_dir = own_folder(NAMES, text.encode(), "annotations.csv")
+    prepare(Builder(data_dir=tmp_path, validation_share=0.3, test_share=0.0), raw_dir)
+    splits = counts(tmp_path)["splits"]
+    assert {s: n["images"] for s, n in splits.items()} == {"train": 4, "validation": 2}
+    assert sum(n["captions"] for n in splits.values()) == 7
+    assert sum(n["labels"] for n in splits.values()) == 12
+
+
+def test_every_problem_is_told_at_once_and_nothing_is_made(own_folder, tmp_path):
+    raw_dir = own_folder(
+        {"0.jpg": "JPEG", "1.jpg": "JPEG"},
+        b'{"file_name": "0.jpg", "captions": "A dog."}\n'
+        b'{"file_name": "2.jpg", "labels": ["dog"], "lables": []}\n'
+        b'{"file_name": "1.jpg", "captions": ["',
+    )
+    (raw_dir / "0.jpg").write_bytes(b"")
+    with pytest.raises(ValueError) as refused:
+        prepare(Builder(data_dir=tmp_path / "data"), raw_dir)
+    lines = str(refused.value).splitlines()
+    assert lines[0].startswith("`annotations` has 5 problems, and nothing was prepared.")
+    assert [line[:9] for line in lines[1:6]] == [
+        "  line 1:",
+        "  line 1:",
+        "  line 2:",
+        "  line 2:",
+        "  line 3:",
+    ]
+    assert lines[-1] == f"Received: annotations={str(raw_dir / 'annotations.jsonl')!r}"
+    with pytest.raises(ValueError, match="nothing is prepared there"):
+        find_builder(tmp_path / "data", "custom")
+
+
+def test_bad_pictures_are_left_out_and_counted(raw_dir, tmp_path, capsys):
+    (raw_dir / "0.jpg").unlink()
+    with pytest.raises(ValueError, match=r"1 problem, .*\n  line 1: no picture '0.jpg'."):
+        prepare(Builder(data_dir=tmp_path), raw_dir)
+    prepare(Builder(data_dir=tmp_path, skip_bad_pictures=True), raw_dir)
+    found = counts(tmp_path)
+    assert found["splits"]["train"]["images"] == 1
+    assert found["notes"]["picture missing"] == ["line 1"]
+    assert "line 1: no picture '0.jpg' (left out)" in capsys.readouterr().err
+
+
+def test_a_caption_gone_astray_is_warned_of_and_left_out(own_folder, tmp_path, capsys):
+    long = " ".join(["word"] * 500)
+    raw_dir = own_folder(
+        {"0.jpg": "JPEG"}, f'{{"file_name": "0.jpg", "captions": ["A.", "{long}"]}}\n'.encode()
+    )
+    prepare(Builder(data_dir=tmp_path, validation_share=0, test_share=0), raw_dir)
+    assert "line 1: caption 2 has 500 words and is left out" in capsys.readouterr().err
+    (annotation,) = read_annotations(tmp_path / "custom" / "1.0.0", "train")
+    assert annotation.captions == ("A.",)
+
+
+def test_shards_of_another_file_are_refused(raw_dir, tmp_path):
+    path = raw_dir / "annotations.jsonl"
+    prepare(Builder(data_dir=tmp_path, annotations=path), raw_dir)
+    prepare(Builder(data_dir=tmp_path, annotations=path), raw_dir)
+    path.write_bytes(path.read_bytes().replace(b"Dogs!", b"Dogs?"))
+    with pytest.raises(ValueError, match=r"holds 'custom' prepared with .*annotations_sha256"):
+        prepare(Builder(data_dir=tmp_path, annotations=path), raw_dir)
+
+
+def test_the_annotation_file_is_found_or_named(own_folder, tmp_path):
+    with pytest.raises(ValueError, match=r"`raw_dir` must be the folder of the pictures.*=None"):
+        find_annotations(None)
+    with pytest.raises(ValueError, match=r"`annotations` must be given .* neither is there"):
+        find_annotations(tmp_path)
+    raw_dir = own_folder({"0.jpg": "JPEG"}, b"", "annotations.csv")
+    assert find_annotations(raw_dir).name == "annotations.csv"
+    assert find_annotations(raw_dir, tmp_path / "b.csv") == tmp_path / "b.csv"
+    (raw_dir / "annotations.jsonl").touch()
+    with pytest.raises(ValueError, match=r"`annotations` must be given .* both are there"):
+        find_annotations(raw_dir)
