@@ -1,0 +1,52 @@
+"""One door: the config decides between greedy and beam search."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from semreg_tf.config import DecodingConfig
+from semreg_tf.decoding.beam_search import beam_search
+from semreg_tf.decoding.greedy import greedy_search
+from semreg_tf.decoding.search import search
+
+VOCAB, END, START = 5, 4, 5
+
+
+def step(token_ids, state, context):
+    table = tf.constant(np.random.default_rng(0).normal(size=(VOCAB + 1, VOCAB)) * 2, tf.float32)
+    return tf.gather(table, token_ids) + context, state
+
+
+def arguments():
+    context = tf.constant(np.random.default_rng(1).normal(size=(3, VOCAB)), tf.float32)
+    return step, (tf.zeros((3, 1)),), context
+
+
+def test_greedy_gives_one_result_an_image():
+    found = search(
+        *arguments(), DecodingConfig(method="greedy", max_steps=6), start_id=START, end_id=END
+    )
+    want = greedy_search(*arguments(), start_id=START, end_id=END, max_steps=6)
+    np.testing.assert_array_equal(found.token_ids[:, 0], want.token_ids)
+    np.testing.assert_array_equal(found.scores[:, 0], want.log_probabilities)
+    np.testing.assert_array_equal(found.finished[:, 0], want.finished)
+
+
+@pytest.mark.parametrize("fields", [{"beam_width": 2}, {"length_normalisation": 0.7}])
+def test_beam_takes_its_settings(fields):
+    config = DecodingConfig(method="beam", max_steps=6, **fields)
+    found = search(*arguments(), config, start_id=START, end_id=END, num_results=2)
+    rules = {"beam_width": 3, "length_normalisation": 0.0, **fields}
+    want = beam_search(
+        *arguments(), start_id=START, end_id=END, max_steps=6, num_results=2, **rules
+    )
+    np.testing.assert_array_equal(found.token_ids, want.token_ids)
+    np.testing.assert_array_equal(found.scores, want.scores)
+
+
+def test_repeats_are_blocked_where_asked():
+    config = DecodingConfig(method="greedy", max_steps=8, block_repeats=True)
+    found = search(*arguments(), config, start_id=START, end_id=END)
+    for ids in found.token_ids.numpy()[:, 0]:
+        emitted = ids[ids >= 0]
+        assert len(set(emitted)) == len(emitted)
