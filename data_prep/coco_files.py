@@ -41,6 +41,10 @@ def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> CO
     )
     if "category_id" in annotation_keys:
         _check_entries(path, coco.dataset, "categories", _CATEGORY_KEYS)
+        for number, annotation in enumerate(coco.dataset["annotations"], start=1):
+            if annotation["category_id"] not in coco.cats:
+                what = f"category_id={annotation['category_id']}, no category's id"
+                raise _refused(path, f"number {number} of 'annotations': {what}")
     return coco
 
 

@@ -44,6 +44,7 @@ def test_annotations_of_unlisted_images_are_named(path):
         ("images", 1, {"file_name": None}, "number 2 of 'images': file_name=None"),
         ("annotations", 3, {"image_id": "5"}, "number 4 of 'annotations': image_id='5'"),
         ("annotations", 0, {"category_id": "dog"}, "number 1 of 'annotations': category_id='dog'"),
+        ("annotations", 1, {"category_id": 90}, "number 2 of 'annotations': category_id=90, no c"),
         ("categories", 0, {"name": 3}, "number 1 of 'categories': name=3"),
     ],
 )
