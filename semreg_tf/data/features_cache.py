@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from semreg_tf.data.atomic_write import write_lines
+
 logger = logging.getLogger(__name__)
 
 
@@ -51,6 +53,9 @@ def load_or_compute(
 
     Returns:
       A read-only array.
+
+    Raises:
+      ValueError: `compute` yields other shapes, or more or fewer rows.
     """
     path = Path(folder) / f"{key}.npy"
     if path.exists():
@@ -65,11 +70,17 @@ def load_or_compute(
     mode = "r+" if done else "w+"
     array = np.lib.format.open_memmap(partial, mode, np.float32, None if done else shape)
     with tqdm(total=num_images, initial=done, unit="image", desc="features") as bar:
-        for block in compute(done):
+        # A run stopped between its last row and the renaming has nothing left to compute.
+        for block in compute(done) if done < num_images else ():
+            if block.shape[1:] != shape[1:] or done + len(block) > num_images:
+                raise ValueError(
+                    f"`compute` must yield rows of {shape[1:]}, {num_images} in all. "
+                    f"Received: {block.shape} after {done} rows"
+                )
             array[done : done + len(block)] = block
             done += len(block)
             array.flush()
-            done_path.write_text(str(done))
+            write_lines(done_path, [str(done)])
             bar.update(len(block))
     if done != num_images:
         raise ValueError(f"`compute` must yield {num_images} rows in all. Received: {done} rows")
