@@ -21,6 +21,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.large
 def test_both_ways_to_split_stand_side_by_side(tmp_path):
     for flags, name, images in (([], "", "11"), (["--splits=karpathy"], "karpathy/", "8")):
         done = run(f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", *flags)

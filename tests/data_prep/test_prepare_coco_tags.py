@@ -21,6 +21,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.large
 def test_the_counts_are_printed_and_the_published_ones(tmp_path):
     done = run(f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--keep_without_objects")
     assert done.returncode == 0, done.stderr
