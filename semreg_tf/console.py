@@ -25,6 +25,7 @@ def plain_errors(*more: type[Exception]) -> Iterator[None]:
 def _own_log() -> Iterator[None]:
     """Shows this library's messages plainly on stderr, and of others the warnings alone."""
     logging.getLogger("absl").setLevel(logging.WARNING)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     own, handler = logging.getLogger("semreg_tf"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     own.addHandler(handler)

@@ -10,6 +10,7 @@ from semreg_tf.data.input_pipeline import Inputs, evaluation_batches, load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training.likelihood import caption_perplexity
 
 
@@ -22,7 +23,7 @@ def test_perplexity_is_the_formula(batch_size, toy, demo_data):
     split = load_split(builder, "test", vocabularies, config.data)
     annotator = Annotator(config, len(vocabularies.concepts), vocabularies.output.size, 4)
     inputs = Inputs(split, (batch.CONCEPTS, *batch.SEQUENCE_KEYS, batch.IMAGE_ID))
-    found = caption_perplexity(annotator, inputs, vocabularies, batch_size)
+    found = caption_perplexity(Ensemble([annotator]), [inputs], vocabularies, batch_size)
     bits, known_bits, unknown = [], [], vocabularies.output.unknown_id
     for tensors in evaluation_batches(inputs, 4):
         outputs = {"concept_probabilities": tensors[batch.CONCEPTS]}
