@@ -25,6 +25,10 @@ def bilinear(image, top, left):
     return made
 
 
+def test_corners_are_as_large_as_caffes():
+    assert CROP_SHARE * 256 == 227
+
+
 def test_one_view_is_the_image(images):
     (view,) = fixed_views(tf.constant(images), 1)
     np.testing.assert_array_equal(view, images)
