@@ -1,0 +1,1 @@
+"""Flickr30k, read from its official files."""

@@ -1,0 +1,117 @@
+"""Flickr30k (Young, Lai, Hodosh and Hockenmaier, TACL 2014) from the official files.
+
+results_20130124.token     name.jpg#0<TAB>Two young guys ...: 31,783 images
+flickr30k-images/          the pictures
+dataset_flickr30k.json     Karpathy's splits, for the variant `karpathy`
+train.txt, val.txt, test.txt   one name a line, with or without .jpg, for the variant `lists`
+"""
+
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.karpathy_splits import read_karpathy_splits
+from data_prep.raw_files import read_names, read_token_file, require_files
+
+TOKEN_FILE = "results_20130124.token"
+IMAGE_FOLDER = "flickr30k-images"
+KARPATHY_FILE = "dataset_flickr30k.json"
+LIST_FILES = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
+PUBLISHED = (
+    "published: 31,783 images, 158,915 captions; 29,783 / 1,000 / 1,000 images (m-RNN, lists), "
+    "29,000 / 1,014 / 1,000 (karpathy)"
+)
+NUM_HELD_OUT = 1_000
+
+
+def last_split(number: int, num_images: int) -> str:
+    """Returns the split of one image by its place in the token file.
+
+    The last 1,000 test, the 1,000 before them validate. m-RNN has splits of these sizes, drawn at
+    random; which images are in them is ours, for the data set came without a split.
+
+    Args:
+      number: its place, from 0.
+      num_images: how many images the file names.
+
+    Raises:
+      ValueError: there are too few images to train on any.
+    """
+    if num_images <= 2 * NUM_HELD_OUT:
+        raise ValueError(
+            f"`raw_dir` must hold a token file of more than {2 * NUM_HELD_OUT:,} images for the "
+            "splits in file order: choose other splits. "
+            f"Received: {num_images} images in {TOKEN_FILE}"
+        )
+    if number < num_images - 2 * NUM_HELD_OUT:
+        return "train"
+    return "validation" if number < num_images - NUM_HELD_OUT else "test"
+
+
+class Builder(AnnotationBuilder):
+    """Five captions an image; what cannot be used is skipped and noted.
+
+    The splits are cut in file order (`last_split`); `config="karpathy"` gives Karpathy's,
+    `config="lists"` those of three lists of names, as Flickr30k Entities has them.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Splits in file order, Karpathy's, lists."}
+    VARIANTS = (
+        tfds.core.BuilderConfig(name="karpathy", description="Karpathy's splits."),
+        tfds.core.BuilderConfig(name="lists", description="The splits of three lists of names."),
+    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Unpack flickr30k.tar.gz and flickr30k-images.tar into one folder, so that it holds "
+        f"{TOKEN_FILE} and {IMAGE_FOLDER}/; for other splits, add {KARPATHY_FILE} or "
+        f"{', '.join(LIST_FILES.values())}."
+    )
+
+    def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError that names what is missing."""
+        lists = {"karpathy": (KARPATHY_FILE,), "lists": tuple(LIST_FILES.values())}
+        require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists.get(self._variant, ())))
+
+    @property
+    def _variant(self) -> str | None:
+        return self.builder_config.name if self.builder_config else None
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        folder = dl_manager.manual_dir
+        captions = read_token_file(folder / TOKEN_FILE)
+        split_names = self._split_names(folder, list(captions))
+        splits: dict[str, list[RawExample]] = {split: [] for split in LIST_FILES}
+        for name, texts in captions.items():
+            split = split_names.pop(name, None)
+            if split is None:
+                self.note("image in no split", name)
+                continue
+            image_id, path = name.removesuffix(".jpg"), folder / IMAGE_FOLDER / name
+            splits[split].append(RawExample(image_id, path, name, texts))
+        for name in split_names:
+            self.note("image without captions", name)
+        return {split: self._generate_examples(split, raws) for split, raws in splits.items()}
+
+    def _split_names(self, folder: epath.Path, names: list[str]) -> dict[str, str]:
+        """Returns the split of each file name."""
+        if self._variant == "karpathy":
+            return read_karpathy_splits(folder / KARPATHY_FILE)
+        if self._variant is None:
+            return {name: last_split(number, len(names)) for number, name in enumerate(names)}
+        split_names: dict[str, str] = {}
+        for split, file_name in LIST_FILES.items():
+            for listed in read_names(folder / file_name):
+                name = f"{listed.removesuffix('.jpg')}.jpg"
+                if name in split_names:
+                    raise ValueError(
+                        "`raw_dir` must hold lists that name every image once. Received: "
+                        f"{name!r} in {LIST_FILES[split_names[name]]} and {file_name}"
+                    )
+                split_names[name] = split
+        return split_names
