@@ -1,10 +1,10 @@
 """Which picture goes into which split: as the file says, or drawn by seeded shares."""
 
-import hashlib
 from collections.abc import Sequence
 
 from data_prep.custom.entries import SPLITS, Entry
 from data_prep.custom.findings import Findings, some_lines
+from data_prep.seeded_draw import drawn_order
 
 
 def check_shares(validation_share: float, test_share: float) -> None:
@@ -64,7 +64,8 @@ def assign_splits(
                 entries[0].line, "no training", "no line has the split 'train': nothing to learn"
             )
     else:
-        drawn = sorted(entries, key=lambda entry: _place(seed, entry.file_name))
+        by_name = {entry.file_name: entry for entry in entries}
+        drawn = [by_name[name] for name in drawn_order(seed, by_name)]
         num_test, num_validation = (
             max(1, round(share * len(drawn))) if share else 0
             for share in (test_share, validation_share)
@@ -83,7 +84,3 @@ def assign_splits(
             "test": drawn[:num_test],
         }
     return {name: members for name, members in splits.items() if members}
-
-
-def _place(seed: int, file_name: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{file_name}".encode()).digest()

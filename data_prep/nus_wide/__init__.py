@@ -1,0 +1,1 @@
+"""NUS-WIDE, read from its official files."""

@@ -1,0 +1,131 @@
+"""The user tags of NUS-WIDE, in the forms in which they are published."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from os import PathLike, fspath
+
+import numpy as np
+from etils import epath
+
+from data_prep.nus_wide.image_list import Photo
+
+WORDS, MATRIX = "image ids with their tags as words", "a matrix of 0 and 1"
+_LINE_ENDS = b" \t\r\n"
+
+
+def form_of(path: str | PathLike[str], num_names: int) -> str:
+    """Tells which of its two published forms `All_Tags.txt` has, by its first line.
+
+    Args:
+      path: the file.
+      num_names: how many tags `Final_Tag_List.txt` has, the columns of the matrix.
+
+    Returns:
+      `WORDS` or `MATRIX`.
+
+    Raises:
+      ValueError: it has neither.
+    """
+    with epath.Path(path).open("rb") as file:
+        first = next((line for line in file if line.strip()), b"")
+    tokens = first.split()
+    if len(tokens) == num_names and not first.translate(None, _LINE_ENDS + b"01"):
+        return MATRIX
+    if tokens and tokens[0].isdigit() and tokens[0] not in (b"0", b"1"):
+        return WORDS
+    raise ValueError(
+        f"`raw_dir` must hold All_Tags.txt as {WORDS}, or as {MATRIX}, {num_names:,} in a line. "
+        f"Received: {fspath(path)!r}, first line of {len(tokens):,}: {first[:40]!r}"
+    )
+
+
+def read_words(
+    path: str | PathLike[str], photos: Sequence[Photo], names: Sequence[str] | None
+) -> list[tuple[str, ...]]:
+    """Reads lines of a photo's id and its tags; photos without a line have no tags.
+
+    Args:
+      path: the file; UTF-8, or where a line is none, ISO-8859-1.
+      photos: the photos.
+      names: the tags to keep; None: all.
+
+    Returns:
+      The distinct tags of each photo, in the order of `photos`.
+
+    Raises:
+      ValueError: a line does not begin with an id, or no line belongs to a photo.
+    """
+    known = None if names is None else frozenset(names)
+    tags: dict[str, tuple[str, ...]] = {photo.photo_id: () for photo in photos}
+    num_used = 0
+    with epath.Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            tokens = _decode(line).split()
+            if not tokens:
+                continue
+            if not tokens[0].isdigit():
+                raise ValueError(
+                    "`raw_dir` must hold All_Tags.txt of lines that begin with a photo's id. "
+                    f"Received: {fspath(path)!r}, line {number}: {line[:40]!r}"
+                )
+            if tokens[0] in tags:
+                kept = (sys.intern(t) for t in tokens[1:] if known is None or t in known)
+                tags[tokens[0]] = tuple(dict.fromkeys(kept))
+                num_used += 1
+    if not num_used:
+        raise ValueError(
+            f"`raw_dir` must hold tags of the photos in the image list: no line is one's of "
+            f"{len(photos):,}. Received: {fspath(path)!r}"
+        )
+    return [tags[photo.photo_id] for photo in photos]
+
+
+def read_matrix(
+    path: str | PathLike[str], names: Sequence[str], num_images: int
+) -> list[tuple[str, ...]]:
+    """Reads lines of 0 and 1, one a tag, parted by blanks or tabs; one at the end is no matter.
+
+    The file is read line by line: the full matrix has 2.7 GB.
+
+    Args:
+      path: the file.
+      names: the tags, by column.
+      num_images: how many lines there must be.
+
+    Returns:
+      The tags of each image.
+
+    Raises:
+      ValueError: a line holds something else or another number of columns, or there are more or
+        fewer lines than images.
+    """
+    array = np.array([sys.intern(name) for name in names], object)
+    rows = [tuple(array[columns]) for columns in _matrix_rows(path, len(names))]
+    if len(rows) != num_images:
+        raise ValueError(
+            f"`raw_dir` must hold tag files as long as the list of {num_images:,} images. "
+            f"Received: {len(rows):,} lines in {fspath(path)!r}"
+        )
+    return rows
+
+
+def _matrix_rows(path: str | PathLike[str], num_columns: int) -> Iterator[np.ndarray]:
+    with epath.Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            digits = line.translate(None, _LINE_ENDS)
+            if not digits:
+                continue
+            if len(digits) != num_columns or digits.strip(b"01"):
+                raise ValueError(
+                    f"`raw_dir` must hold tag files of {num_columns:,} numbers 0 or 1 in a line. "
+                    f"Received: {fspath(path)!r}, line {number} of {len(line.split()):,}: "
+                    f"{line[:40]!r}"
+                )
+            yield np.flatnonzero(np.frombuffer(digits, np.uint8) == ord("1"))
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
