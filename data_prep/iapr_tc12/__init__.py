@@ -1,0 +1,1 @@
+"""IAPR TC-12, read from its official archive."""

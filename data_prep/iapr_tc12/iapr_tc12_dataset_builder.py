@@ -1,0 +1,144 @@
+"""IAPR TC-12 (Grubinger, Clough, Mueller and Deselaers 2006) from the official archive.
+
+annotations_complete_eng/01/1000.eng   the annotation of images/01/1000.jpg
+annotations/01/1000.eng                the same; either folder will do, or both
+images/01/1000.jpg                     20,000 pictures
+iaprtc12_train_list.txt, iaprtc12_test_list.txt   one 01/1000 a line, for the variant `lists`
+"""
+
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.iapr_tc12.annotation_texts import read_annotation_text
+from data_prep.raw_files import read_names, require_files
+from data_prep.seeded_draw import drawn_order
+
+IMAGE_FOLDER = "images"
+ANNOTATION_FOLDERS = ("annotations_complete_eng", "annotations")
+LIST_FILES = {"train": "iaprtc12_train_list.txt", "test": "iaprtc12_test_list.txt"}
+LISTS = "lists"
+PUBLISHED = "published: 20,000 images, 17,665 / 1,962 of them for training and test (m-RNN)"
+SEED = 0
+_NUM_TRAIN, _NUM_TEST = 17_665, 1_962
+# Ours: taken from the training images, since the papers name no validation images.
+_NUM_VALIDATION = 1_000
+
+
+def num_held_out(num_images: int) -> tuple[int, int]:
+    """Returns how many of that many images validate and test, as 1,000 and 1,962 of 19,627.
+
+    Args:
+      num_images: all images with a description, at least three.
+    """
+    whole = _NUM_TRAIN + _NUM_TEST
+    validation, test = (round(num_images * n / whole) for n in (_NUM_VALIDATION, _NUM_TEST))
+    return max(1, validation), max(1, test)
+
+
+class Builder(AnnotationBuilder):
+    """One caption an image: its description, whose clauses are parted by semicolons.
+
+    The splits are drawn with a fixed seed in m-RNN's proportions; `config="lists"` takes the
+    lists that earlier work shares, and draws the validation images from the training list.
+    Skipped and noted: annotations without a description, cut short or of another picture;
+    pictures that are missing or damaged; images in no list.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Drawn splits, and those of the lists."}
+    VARIANTS = (tfds.core.BuilderConfig(name=LISTS, description="The splits of two lists."),)
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Unpack iaprtc12.tgz: the folder that holds {ANNOTATION_FOLDERS[0]}/ and "
+        f"{IMAGE_FOLDER}/; for the shared splits, add {' and '.join(LIST_FILES.values())}."
+    )
+
+    def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError that names what is missing; one annotation folder is enough."""
+        there = [n for n in ANNOTATION_FOLDERS if raw_dir and (epath.Path(raw_dir) / n).is_dir()]
+        lists = tuple(LIST_FILES.values()) if self._listed else ()
+        require_files(raw_dir, (*(there or ANNOTATION_FOLDERS)[:1], IMAGE_FOLDER, *lists))
+
+    @property
+    def _listed(self) -> bool:
+        return self.builder_config is not None and self.builder_config.name == LISTS
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        folder = dl_manager.manual_dir
+        raw_examples = self._read_annotations(folder)
+        if self._listed:
+            splits = self._listed_splits(folder, raw_examples)
+        else:
+            drawn = drawn_order(SEED, raw_examples)
+            validation, test = num_held_out(len(drawn))
+            splits = {
+                "train": drawn[validation + test :],
+                "validation": drawn[test : validation + test],
+                "test": drawn[:test],
+            }
+        return {
+            split: self._generate_examples(split, [raw_examples[name] for name in names])
+            for split, names in splits.items()
+        }
+
+    def _read_annotations(self, folder: epath.Path) -> dict[str, RawExample]:
+        """Returns the usable annotations by names as `01/1000`."""
+        raw_examples: dict[str, RawExample] = {}
+        for path in _annotation_files(folder):
+            name = f"{path.parent.name}/{path.name.removesuffix('.eng')}"
+            if name in raw_examples:
+                self.note("annotation in both folders, the complete one read", name)
+                continue
+            text = read_annotation_text(path)
+            if text.problem is not None:
+                self.note(f"annotation {text.problem}", name)
+            elif text.image not in (None, f"{IMAGE_FOLDER}/{name}.jpg"):
+                self.note("annotation of another picture", f"{name}: {text.image}")
+            else:
+                file_name = f"{name}.jpg"
+                raw_examples[name] = RawExample(
+                    image_id=path.name.removesuffix(".eng"),
+                    path=folder / IMAGE_FOLDER / file_name,
+                    file_name=file_name,
+                    captions=(text.caption,),
+                )
+        return raw_examples
+
+    def _listed_splits(
+        self, folder: epath.Path, raw_examples: dict[str, RawExample]
+    ) -> dict[str, list[str]]:
+        listed = {split: read_names(folder / file) for split, file in LIST_FILES.items()}
+        both = set(listed["train"]) & set(listed["test"])
+        if both:
+            raise ValueError(
+                "`raw_dir` must hold lists without a common image. "
+                f"Received: {min(both)!r} in {' and '.join(LIST_FILES.values())}"
+            )
+        usable: dict[str, list[str]] = {}
+        for split, names in listed.items():
+            usable[split] = [name for name in names if name in raw_examples]
+            for name in names:
+                if name not in raw_examples:
+                    self.note("listed image without a usable annotation", name)
+        in_a_list = {*listed["train"], *listed["test"]}
+        for name in raw_examples:
+            if name not in in_a_list:
+                self.note("image in no list", name)
+        drawn = drawn_order(SEED, usable["train"])
+        validation = max(1, round(len(drawn) * _NUM_VALIDATION / _NUM_TRAIN))
+        return {
+            "train": drawn[validation:],
+            "validation": drawn[:validation],
+            "test": usable["test"],
+        }
+
+
+def _annotation_files(folder: epath.Path) -> Iterator[epath.Path]:
+    for annotations in ANNOTATION_FOLDERS:
+        yield from sorted((folder / annotations).glob("*/*.eng"))
