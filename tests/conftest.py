@@ -76,3 +76,31 @@ def _toy(config: Config, steps: int = 2) -> Config:
 def toy():
     """Cuts an experiment to toy size on the demo data: `toy(config, steps=2)`."""
     return _toy
+
+
+def _train_joint(name, seeds, data_dir, folder):
+    from semreg_tf import experiments
+    from semreg_tf.training.trainer import Trainer
+
+    paths = [folder / f"joint{seed}" for seed in seeds]
+    for seed, path in zip(seeds, paths, strict=True):
+        config = dataclasses.replace(_toy(experiments.get(name), steps=60), seed=seed)
+        # Fast enough that predictions of images and of seeds come to differ.
+        joint = dataclasses.replace(config.joint, learning_rate=0.01)
+        config = dataclasses.replace(config, joint=joint)
+        Trainer(config, "joint", data_dir, path).train()
+    return paths
+
+
+@pytest.fixture(scope="session")
+def caption_runs(demo_data, tmp_path_factory):
+    """Work directories of two joint caption runs of toy size that differ in their seed."""
+    folder = tmp_path_factory.mktemp("caption_runs")
+    return _train_joint("demo_captions/s_cnn_rnn", (0, 1), demo_data, folder)
+
+
+@pytest.fixture(scope="session")
+def tag_run(demo_data, tmp_path_factory):
+    """Work directory of a joint tag run of toy size."""
+    folder = tmp_path_factory.mktemp("tag_run")
+    return _train_joint("demo_tags/s_cnn_rnn", (0,), demo_data, folder)[0]

@@ -67,14 +67,8 @@ def evaluate_predictions(
     builder = find_builder(data_dir, dataset)
     annotations = read_annotations(builder.data_dir, split_name)
     own, missing = _join(given, annotations, split_name, allow_missing)
-    results = {
-        "predictions": str(predictions),
-        "task": task,
-        "dataset": dataset,
-        "split": split_name,
-        "num_images": len(own),
-        "num_missing": missing,
-    }
+    results = {"predictions": str(predictions), "task": task, "dataset": dataset}
+    results |= {"split": split_name, "num_images": len(own), "num_missing": missing}
     if task == "captions":
         results |= _caption_scores(own, split_name, metric_options)
     else:

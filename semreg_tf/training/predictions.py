@@ -61,8 +61,8 @@ def predict_together(
 
     Args:
       ensemble: the models.
-      inputs: of each, on one split: `image` or `features` (and `user_tags`) among its keys;
-        `concepts` alone feeds the ground truth to the decoder (the relational stage's validation).
+      inputs: of each, on one split; `concepts` without `image` or `features` feeds the ground
+        truth to the decoder, as the relational stage's validation does.
       vocabularies: the experiment's names.
       decoding: how sequences are searched.
       batch_size: images at once.

@@ -1,0 +1,216 @@
+"""Whole evaluations of toy runs: what is written, and that it is what the metrics say."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semreg_tf.data import input_pipeline
+from semreg_tf.data.annotations import read_annotations
+from semreg_tf.data.records import find_builder
+from semreg_tf.metrics.captions import caption_metrics
+from semreg_tf.metrics.coco_results import read_results
+from semreg_tf.metrics.multilabel import multilabel_metrics
+from semreg_tf.report import build_report
+from semreg_tf.reporting.cards import image_score
+from semreg_tf.reporting.run_files import read_run
+from semreg_tf.training import evaluate_run
+from semreg_tf.training.evaluate_predictions import evaluate_predictions
+from semreg_tf.training.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
+
+
+def refused(constant):
+    raise ValueError(f"{constant} is no JSON")
+
+
+def rows_of(folder):
+    lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line, parse_constant=refused) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def annotations(demo_data):
+    return read_annotations(find_builder(demo_data, "demo").data_dir, "test")
+
+
+@pytest.fixture(scope="module")
+def captions(caption_runs, demo_data, tmp_path_factory):
+    """An ensemble evaluated into a folder of its own."""
+    out = tmp_path_factory.mktemp("evaluated") / "captions"
+    results = evaluate_captions(
+        caption_runs,
+        demo_data,
+        num_pictures=2,
+        overrides=["decoding.beam_width=2"],
+        out=out,
+        submission_split="val2014",
+        meteor=False,
+    )
+    return out, results
+
+
+@pytest.fixture(scope="module")
+def tags(tag_run, demo_data):
+    return tag_run, evaluate_tags(tag_run, demo_data, num_pictures=1)
+
+
+def test_results_say_what_was_evaluated_and_how(captions, caption_runs):
+    out, results = captions
+    written = json.loads((out / "results.json").read_text(), parse_constant=refused)
+    assert written == results
+    assert (written["task"], written["split"], written["num_images"]) == ("captions", "test", 8)
+    assert written["dataset"] == "demo"
+    assert written["decoding"]["beam_width"] == 2
+    assert written["evaluated"] == [str(path) for path in caption_runs]
+    assert not (caption_runs[0] / "results.json").exists()
+
+
+def test_captions_are_scored_by_the_metrics(captions, annotations):
+    out, results = captions
+    rows = rows_of(out)
+    assert [row["image_id"] for row in rows] == [a.image_id for a in annotations]
+    assert all(len(row["n_best"]) == 2 for row in rows)
+    hypotheses = {row["image_id"]: row["n_best"][0][0] for row in rows}
+    references = {a.image_id: list(a.captions) for a in annotations}
+    metrics = caption_metrics(references, hypotheses, meteor=False)
+    for name, value in metrics.scores.items():
+        assert results["captions"][name] == pytest.approx(value)
+        low, high = results["intervals"][name]
+        assert low <= value <= high
+    assert rows[3]["scores"]["CIDEr"] == metrics.per_image["CIDEr"][rows[3]["image_id"]]
+    assert results["captions"]["perplexity"] > 1
+    assert 0 < results["concept_mAP"] <= 1
+
+
+def test_the_submission_scores_the_same_by_itself(captions, demo_data):
+    out, results = captions
+    path = out / "captions_val2014_s_cnn_rnn_results.json"
+    assert results["submission"] == path.name
+    assert read_results(path) == {r["image_id"]: r["n_best"][0][0] for r in rows_of(out)}
+    again = evaluate_predictions(path, demo_data, "demo", "captions", meteor=False)
+    assert again["captions"].items() <= results["captions"].items()
+    assert again["intervals"] == results["intervals"]
+
+
+def test_the_report_reads_the_folder_of_results(captions):
+    out, results = captions
+    run = read_run(out)
+    assert (run.stage, run.config["decoding"]["beam_width"]) == ("joint", 2)
+    assert run.concept_counts
+    assert run.main_scores()["CIDEr"] == results["captions"]["CIDEr"]
+    page = build_report([out])
+    assert page.count("data:image/jpeg;base64,") == sum("picture" in row for row in rows_of(out))
+
+
+def test_pictures_are_small_copies_of_their_rows(captions, demo_data):
+    out, _ = captions
+    rows = rows_of(out)
+    # All eight are among the first, the best or the worst.
+    assert [row["picture"] for row in rows] == [f"pictures/test-{i:05d}.jpg" for i in range(8)]
+    records = find_builder(demo_data, "demo").as_dataset(split="test", shuffle_files=False)
+    whole = [record["image"] for record in records.as_numpy_iterator()]
+    for row, image in zip(rows, whole, strict=True):
+        with Image.open(out / row["picture"]) as picture:
+            small = np.asarray(picture, np.float32)
+        assert max(small.shape) <= 224
+        original = Image.fromarray(image)
+        original.thumbnail((224, 224))
+        assert np.abs(small - np.asarray(original, np.float32)).mean() < 8
+
+
+def test_tags_are_scored_by_the_metrics(tags, annotations):
+    path, results = tags
+    rows = rows_of(path)
+    names = [entry["name"] for entry in results["systems"]["ours"]["per_class"]]
+    systems = {"ours": [row["n_best"][0][0].split(", ") for row in rows]}
+    for cut in rows[0]["cnn"]:
+        systems[cut] = [row["cnn"][cut] for row in rows]
+    assert list(systems) == list(results["systems"]) == list(results["intervals"])
+    assert len(systems) == 4
+    truth = np.array([[n in a.labels for n in names] for a in annotations])
+    for system, labels in systems.items():
+        guesses = np.array([[n in own for n in names] for own in labels])
+        metrics = multilabel_metrics(truth, guesses)
+        scores = results["systems"][system]
+        assert scores["O-F1"] == pytest.approx(metrics.image_f1)
+        assert scores["C-F1"] == pytest.approx(metrics.class_f1)
+        low, high = results["intervals"][system]["O-F1"]
+        assert low <= scores["O-F1"] <= high
+    assert results["systems"]["ours"]["mAP"] > 0
+
+
+def test_each_image_has_the_score_that_the_report_gives_it(tags):
+    path, _ = tags
+    for row in rows_of(path):
+        scores = row["scores"]
+        assert scores["F1"] == pytest.approx(image_score(row, "tags"))
+        human, said = set(row["labels"]), set(row["n_best"][0][0].split(", "))
+        assert scores["precision"] == pytest.approx(len(human & said) / len(said))
+        assert scores["recall"] == pytest.approx(len(human & said) / len(human))
+
+
+def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, demo_data, tmp_path):
+    _, alone = tags
+    given = evaluate_tags(tag_run, demo_data, "validation", tag_run, 0, out=tmp_path / "out")
+    assert given["cnn"] == str(tag_run)
+    assert "upper bound" in given["warnings"][0]
+    assert any("best on this very split" in name for name in given["systems"])
+    assert any("best on validation" in name for name in alone["systems"])
+    assert not (tmp_path / "out" / "pictures").exists()
+    assert "picture" not in rows_of(tmp_path / "out")[0]
+
+
+def test_after_the_unary_stage_there_are_cuts_alone(tag_run, demo_data, tmp_path, monkeypatch):
+    class Unary(RunEvaluator):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, "unary" if name == "stage" else value)
+
+    monkeypatch.setattr(evaluate_run, "RunEvaluator", Unary)
+    results = evaluate_tags(tag_run, demo_data, num_pictures=1, out=tmp_path / "out")
+    assert "ours" not in results["systems"]
+    row = rows_of(tmp_path / "out")[0]
+    assert row["n_best"] == []
+    assert row["scores"]["F1"] == pytest.approx(image_score(row, "tags", has_decoder=False))
+
+
+def test_a_split_without_references_gets_captions_alone(
+    caption_runs, demo_data, tmp_path, monkeypatch
+):
+    plain = input_pipeline.read_annotations
+    monkeypatch.setattr(
+        input_pipeline,
+        "read_annotations",
+        lambda *args: [dataclasses.replace(a, captions=(), tokens=()) for a in plain(*args)],
+    )
+    results = evaluate_captions(caption_runs[0], demo_data, num_pictures=1, out=tmp_path / "out")
+    assert (results["captions"], results["intervals"], results["concept_mAP"]) == ({}, {}, None)
+    assert results["warnings"] == ["The split has no references: there is nothing to score against"]
+    assert len(read_results(tmp_path / "out" / results["submission"])) == 8
+
+
+def test_images_without_references_are_counted_and_left_out(
+    caption_runs, demo_data, tmp_path, monkeypatch
+):
+    plain = input_pipeline.read_annotations
+
+    def some(*args):
+        first, *others = plain(*args)
+        return [dataclasses.replace(first, captions=(), tokens=()), *others]
+
+    monkeypatch.setattr(input_pipeline, "read_annotations", some)
+    results = evaluate_captions(
+        caption_runs[0], demo_data, num_pictures=0, out=tmp_path / "out", meteor=False
+    )
+    assert "1 images have no reference and are left out of every score" in results["warnings"]
+    rows = rows_of(tmp_path / "out")
+    assert [bool(row["scores"]) for row in rows] == [False] + [True] * 7
+
+
+def test_a_name_that_is_no_word_is_refused_before_any_work(caption_runs, demo_data, tmp_path):
+    with pytest.raises(ValueError, match="`split` must be a word without blanks"):
+        evaluate_captions(
+            caption_runs[0], demo_data, out=tmp_path / "out", submission_split="val 2014"
+        )
+    assert not (tmp_path / "out").exists()

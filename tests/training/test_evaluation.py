@@ -1,0 +1,87 @@
+"""Label sets of a CNN and of sequences, and the metric that chooses the best checkpoint."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from semreg_tf.config import Config, DataConfig
+from semreg_tf.data.annotations import Annotation
+from semreg_tf.data.name_list import NameList
+from semreg_tf.data.targets import encode_annotations
+from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.training import evaluation
+from semreg_tf.training.predictions import Predictions
+
+LABELS = NameList(("sky", "sea", "dog"), (9, 5, 2))
+PROBABILITIES = np.array([[0.5, 0.49, 0.9], [0.2, 0.2, 0.1]], np.float32)
+
+
+@pytest.fixture
+def split():
+    """Two images: sky and dog; sea."""
+    annotations = [
+        Annotation("0", "0.jpg", ("a dog",), (("a", "dog"),), ("sky", "dog")),
+        Annotation("1", "1.jpg", labels=("sea",)),
+    ]
+    vocabularies = Vocabularies(Vocabulary(LABELS, "labels"), LABELS)
+    encoded = encode_annotations(annotations, vocabularies, DataConfig(task="tags"))
+    return SimpleNamespace(annotations=annotations, encoded=encoded, vocabularies=vocabularies)
+
+
+def predictions(*sequences):
+    scores = [[0.0] * len(ranked) for ranked in sequences]
+    return Predictions(["0", "1"], list(sequences), scores, PROBABILITIES)
+
+
+def test_top_labels_are_as_many_as_asked_and_ties_go_to_the_lower_id():
+    made = evaluation.top_k_labels(PROBABILITIES, 1)
+    assert made.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert evaluation.top_k_labels(PROBABILITIES, 3).sum() == 6
+    with pytest.raises(ValueError, match=r"`k` must not exceed .* 3\. Received: k=4"):
+        evaluation.top_k_labels(PROBABILITIES, 4)
+
+
+def test_a_cut_takes_what_reaches_it_in_the_precision_of_the_probabilities():
+    cuts = evaluation.cnn_cuts(PROBABILITIES, 2, 0.2, "this very split")
+    names = ["CNN top 2", "CNN cut at 0.5", "CNN cut at 0.20 (best on this very split)"]
+    assert list(cuts) == names
+    assert cuts[names[0]].tolist() == [[1, 0, 1], [1, 1, 0]]
+    assert cuts[names[1]].tolist() == [[1, 0, 1], [0, 0, 0]]
+    # 0.2 as float32 is above 0.2 as float64, and 0.9 below: neither may matter.
+    assert cuts[names[2]].tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert evaluation.cnn_cuts(PROBABILITIES, 2, 0.9)["CNN cut at 0.90 (best on validation)"][0, 2]
+
+
+def test_the_best_sequence_alone_makes_the_labels_and_repeats_count_once(split):
+    made = predictions([["dog", "dog"], ["sea"]], [[]])
+    labels = evaluation.sequence_labels(made, split)
+    assert labels.tolist() == [[0, 0, 1], [0, 0, 0]]
+    scores = evaluation.tag_scores(split, labels, PROBABILITIES)
+    assert (scores["O-P"], scores["O-R"]) == (0.5, 0.25)
+    assert scores["num_empty_predictions"] == 1
+    assert [row["name"] for row in scores["per_class"]] == ["sky", "sea", "dog"]
+
+
+def test_checkpoints_are_chosen_by_what_runs_freely(split):
+    tags = Config(data=DataConfig(task="tags"))
+    made = predictions([["dog", "sky"]], [["sea"]])
+    assert evaluation.validation_metric(tags, "joint", made, split) == ("O-F1", 1.0)
+    name, value = evaluation.validation_metric(tags, "unary", made, split)
+    # At 0.2 the CNN says all of the first image, and sky and sea of the second.
+    precision, recall = np.mean([2 / 3, 1 / 2]), 1.0
+    at_twenty = 2 * precision * recall / (precision + recall)
+    # At 0.5 it is right on the first and silent on the second.
+    assert (name, value) == ("O-F1", pytest.approx(max(at_twenty, 0.5)))
+    captions = Config()
+    name, value = evaluation.validation_metric(captions, "unary", made, split)
+    # Sky ranks first of its class, dog too; of the class sea the other image ranks higher.
+    assert (name, value) == ("mAP", pytest.approx((1 + 1 + 1 / 2) / 3))
+
+
+def test_captions_of_images_without_references_are_left_out(split):
+    metrics = evaluation.caption_scores(
+        predictions([["a", "dog"]], [["a", "cat"]]), split, meteor=False
+    )
+    assert metrics.num_images == 1
+    assert metrics.scores["BLEU-1"] == pytest.approx(1)
