@@ -20,6 +20,8 @@ FORMAT_VERSION = 1
 _COVERAGE_SIZES = (100, 256, 500, 1_000, 2_000)
 _FREQUENT = 4
 _SHOWN_NAMES = 3
+# Sec. 4.1: how many user tags the paper's systems read.
+_KEPT_USER_TAGS = 1_000
 
 
 def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
@@ -57,6 +59,7 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
         "coverage": {str(k): coverage(words, k) for k in _COVERAGE_SIZES if k <= len(plain)},
         "label_counts": dict(zip(labels.names, labels.counts, strict=True)),
         "distinct_user_tags": len(user_tags),
+        "kept_user_tags": sum(user_tags.counts[:_KEPT_USER_TAGS]),
         "parameters": info.metadata.get("parameters", {}),
         "notes": info.metadata.get("notes", {}),
     }
@@ -89,6 +92,12 @@ def describe_counts(counts: dict[str, Any]) -> str:
         shares = [f"{int(k):,}: {share:.1%}" for k, share in counts["coverage"].items()]
         if shares:
             lines.append(f"occurrences covered by the most frequent words: {', '.join(shares)}")
+    if counts.get("kept_user_tags"):
+        kept = counts["kept_user_tags"] / max(counts["splits"].get("train", {}).get("images", 0), 1)
+        lines.append(
+            f"training user tags: {counts['distinct_user_tags']:,} distinct, {kept:.2f} an image "
+            f"of the {_KEPT_USER_TAGS:,} most frequent"
+        )
     if counts["label_counts"]:
         images = max(counts["splits"].get("train", {}).get("images", 0), 1)
         labels = [f"{k} {n:,} ({n / images:.1%})" for k, n in counts["label_counts"].items()]

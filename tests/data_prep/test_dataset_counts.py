@@ -38,6 +38,8 @@ def counts():
         "distinct_words": 1_234,
         "words_at_least_4_times": 567,
         "coverage": {"100": 0.5, "1000": 0.925},
+        "distinct_user_tags": 2_345,
+        "kept_user_tags": 9,
         "label_counts": {"sky": 2, "dog": 1},
         "notes": {"image missing": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "caption empty": ["e"]},
     }
@@ -48,16 +50,18 @@ def test_the_counts_are_told(counts):
     assert text.splitlines()[2].split() == ["train", "3", "2", "3", "1.00", "1.00"]
     assert "1,234 distinct, 567 of them occur 4 times" in text
     assert "100: 50.0%, 1,000: 92.5%" in text
+    assert "2,345 distinct, 3.00 an image of the 1,000 most frequent" in text
     assert "training labels (2): sky 2 (66.7%), dog 1 (33.3%)" in text
     assert "image missing: 4 (a.jpg, b.jpg, c.jpg, ... (all in dataset_counts.json))" in text
     assert "caption empty: 1 (e)" in text
 
 
 def test_what_a_data_set_lacks_is_not_told(counts):
-    counts.update(distinct_words=0, coverage={}, label_counts={}, notes={})
+    counts.update(distinct_words=0, coverage={}, label_counts={}, notes={}, kept_user_tags=0)
     text = describe_counts(counts)
     assert "words:" not in text
     assert "labels (" not in text
+    assert "user tags:" not in text
 
 
 def test_no_counts_where_a_preparation_is_unfinished(tmp_path):

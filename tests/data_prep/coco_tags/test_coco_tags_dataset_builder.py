@@ -104,10 +104,11 @@ def user_tags_file(tmp_path):
     return path
 
 
-def test_user_tags_are_all_stored_and_cut_at_load(raw_dir, tmp_path, user_tags_file):
+def test_user_tags_are_all_stored_and_cut_at_load(raw_dir, tmp_path, user_tags_file, capsys):
     splits, counts = prepared(raw_dir, tmp_path / "data", user_tags_file=user_tags_file)
     assert splits["train"]["COCO_train2014_000000000009.jpg"].user_tags == ("sky", "plage", "nyc")
-    assert counts["splits"]["train"]["user_tags"] == 3
+    assert counts["splits"]["train"]["user_tags"] == counts["kept_user_tags"] == 3
+    assert "3 distinct, 1.50 an image of the 1,000" in capsys.readouterr().out
     notes = {reason: n for reason, n in counts["notes"].items() if "tags" in reason}
     assert notes == {
         "no user tags, image not in their file": ["COCO_train2014_000000000030.jpg"],
@@ -116,6 +117,17 @@ def test_user_tags_are_all_stored_and_cut_at_load(raw_dir, tmp_path, user_tags_f
     builder_dir = find_builder(tmp_path / "data", "coco_tags").data_dir
     config = DataConfig(dataset="coco_tags", task="tags", num_user_tags=2)
     assert Vocabularies.from_dataset(builder_dir, config).user_tags.names == ("nyc", "plage")
+
+
+def test_the_share_of_the_most_frequent_user_tags_is_printed(raw_dir, tmp_path, capsys):
+    tags = tuple(f"t{i}" for i in range(1_200))
+    entries = [PhotoTags("9", "977", tags), PhotoTags("30", "3077", tags[:2])]
+    path = tmp_path / "user_tags.jsonl"
+    path.write_text("".join(entry.to_line() for entry in entries))
+    _, counts = prepared(raw_dir, tmp_path / "data", user_tags_file=path)
+    assert counts["splits"]["train"]["user_tags"] == 1_202
+    assert counts["kept_user_tags"] == 2 * 2 + 998
+    assert "1,200 distinct, 501.00 an image of the 1,000" in capsys.readouterr().out
 
 
 def test_other_user_tags_are_other_shards(raw_dir, tmp_path, user_tags_file):
