@@ -10,14 +10,13 @@ import tensorflow as tf
 from semreg_tf import config_io
 from semreg_tf.config import Config
 from semreg_tf.data import image_ops
-from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
 from semreg_tf.decoding.search import search
 from semreg_tf.decoding.top_k import top_k_labels
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 
 INFO_FILE = "semreg_tf.json"
-# Pixel values of an undecoded picture's stand-in never reach an answer.
 _SEPARATORS = {"captions": " ", "tags": ", "}
 
 
@@ -47,7 +46,7 @@ class ServedAnnotator(tf.Module):
         self._concept_names = tf.constant(vocabularies.concepts.names)
         names = list(vocabularies.output.names)
         # The rows behind the names, UNK and END, have no text of their own in an answer.
-        names += ["<UNK>"] * (vocabularies.output.size - len(names))
+        names += [UNKNOWN] * (vocabularies.output.size - len(names))
         self._words = tf.constant(names)
         self._tag_table = None
         if vocabularies.user_tags is not None:
@@ -82,10 +81,14 @@ class ServedAnnotator(tf.Module):
         return self._annotate({"features": features}, tf.shape(features)[0])
 
     def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Annotates encoded pictures, each with a string of comma-separated user tags."""
-        ragged = tf.strings.strip(tf.strings.split(user_tags, ",").to_tensor(""))
-        ids = self._tag_table.lookup(tf.strings.lower(ragged))
-        unknown = tf.reduce_sum(tf.cast((ids < 0) & (ragged != ""), tf.int32), axis=1)
+        """Annotates encoded pictures, each with a string of comma-separated user tags.
+
+        A tag is looked up as it stands, else in lower case; what is unknown then is counted.
+        """
+        tags = tf.strings.strip(tf.strings.split(user_tags, ",").to_tensor(""))
+        ids = self._tag_table.lookup(tags)
+        ids = tf.where(ids < 0, self._tag_table.lookup(tf.strings.lower(tags, "utf-8")), ids)
+        unknown = tf.reduce_sum(tf.cast((ids < 0) & (tags != ""), tf.int32), axis=1)
         hot = tf.reduce_max(tf.one_hot(ids, self._num_tags), axis=1)
         inputs = {"image": self._decode(images), "user_tags": hot}
         return {**self._annotate(inputs, tf.shape(images)[0]), "unknown_user_tags": unknown}
@@ -158,8 +161,13 @@ def export(
       The folder.
 
     Raises:
-      ValueError: the path is taken by something else.
+      ValueError: the path is taken by something else, or the annotator reads no pictures.
     """
+    if annotator.encoder is None:
+        raise ValueError(
+            "`annotator` must have an encoder: build it without `feature_size`. "
+            f"Received: an annotator of features of width {annotator.feature_size}"
+        )
     final = Path(path)
     if final.exists() and not (final / "assets.extra" / INFO_FILE).exists():
         raise ValueError(
@@ -180,6 +188,11 @@ def export(
         "image_size": config.image.size or encoder_spec(config.encoder.name).default_size,
     }
     (extra / INFO_FILE).write_text(json.dumps(info, indent=2), encoding="utf-8")
-    shutil.rmtree(final, ignore_errors=True)
+    # A folder cannot be renamed over another: the earlier export is moved aside, then removed.
+    earlier = final.with_name(final.name + ".earlier")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if final.exists():
+        os.replace(final, earlier)
     os.replace(partial, final)
+    shutil.rmtree(earlier, ignore_errors=True)
     return final
