@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +84,19 @@ def write_coco(folder, kind, part, image_ids, annotations, **lists):
 @pytest.fixture(name="write_coco")
 def write_coco_fixture():
     return write_coco
+
+
+@pytest.fixture
+def run_command():
+    """Runs a command of this folder in a process of its own, from the checkout."""
+
+    def run(name, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", f"data_prep.{name}", *arguments],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+            text=True,
+        )
+
+    return run

@@ -1,30 +1,17 @@
 """The command, on the small raw tree beside the builder."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-RAW_DIR = ROOT / "data_prep" / "coco_captions" / "dummy_data"
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.prepare_coco_captions", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+NAME = "prepare_coco_captions"
+RAW_DIR = Path(__file__).parents[2] / "data_prep" / "coco_captions" / "dummy_data"
 
 
 @pytest.mark.large
-def test_both_ways_to_split_stand_side_by_side(tmp_path):
+def test_both_ways_to_split_stand_side_by_side(tmp_path, run_command):
     for flags, name, images in (([], "", "11"), (["--splits=karpathy"], "karpathy/", "8")):
-        done = run(f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", *flags)
+        done = run_command(NAME, f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", *flags)
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert f"coco_captions/{name}1.0.0" in lines
@@ -35,10 +22,10 @@ def test_both_ways_to_split_stand_side_by_side(tmp_path):
 
 
 @pytest.mark.large
-def test_it_explains_itself_and_fails_in_one_line(tmp_path):
-    help_text = run("--help").stdout
+def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
+    help_text = run_command(NAME, "--help").stdout
     assert "python -m data_prep.prepare_coco_captions --" in help_text
     assert "<im2txt|karpathy>" in help_text
-    failed = run(f"--raw_dir={tmp_path}", f"--data_dir={tmp_path}")
+    failed = run_command(NAME, f"--raw_dir={tmp_path}", f"--data_dir={tmp_path}")
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith("error: `raw_dir` must hold annotations/capt")

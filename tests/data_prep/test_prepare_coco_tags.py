@@ -1,29 +1,18 @@
 """The command, on the small raw tree beside the builder."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-RAW_DIR = ROOT / "data_prep" / "coco_tags" / "dummy_data"
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.prepare_coco_tags", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+NAME = "prepare_coco_tags"
+RAW_DIR = Path(__file__).parents[2] / "data_prep" / "coco_tags" / "dummy_data"
 
 
 @pytest.mark.large
-def test_the_counts_are_printed_and_the_published_ones(tmp_path):
-    done = run(f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--keep_without_objects")
+def test_the_counts_are_printed_and_the_published_ones(tmp_path, run_command):
+    done = run_command(
+        NAME, f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--keep_without_objects"
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert next(line for line in lines if line.startswith("train ")).split()[1] == "3"
@@ -32,10 +21,12 @@ def test_the_counts_are_printed_and_the_published_ones(tmp_path):
 
 
 @pytest.mark.large
-def test_it_explains_itself_and_fails_in_one_line(tmp_path):
-    help_text = run("--help").stdout
+def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
+    help_text = run_command(NAME, "--help").stdout
     assert "python -m data_prep.prepare_coco_tags --" in help_text
     assert "<2014|2017|coco128>" in help_text
-    failed = run(f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--variant=coco128")
+    failed = run_command(
+        NAME, f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--variant=coco128"
+    )
     assert failed.returncode == 1
     assert "there is no annotations/instances_train2017.json" in failed.stderr.splitlines()[-1]

@@ -1,29 +1,16 @@
 """The command, on the small raw tree beside the builder."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-RAW_DIR = ROOT / "data_prep" / "iapr_tc12" / "dummy_data"
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.prepare_iapr_tc12", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+NAME = "prepare_iapr_tc12"
+RAW_DIR = Path(__file__).parents[2] / "data_prep" / "iapr_tc12" / "dummy_data"
 
 
 @pytest.mark.large
-def test_the_counts_are_printed_and_the_published_ones(tmp_path):
-    done = run(f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--splits=lists")
+def test_the_counts_are_printed_and_the_published_ones(tmp_path, run_command):
+    done = run_command(NAME, f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--splits=lists")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "iapr_tc12/lists/1.0.0" in lines
@@ -31,10 +18,10 @@ def test_the_counts_are_printed_and_the_published_ones(tmp_path):
 
 
 @pytest.mark.large
-def test_it_explains_itself_and_fails_in_one_line(tmp_path):
-    help_text = run("--help").stdout
+def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
+    help_text = run_command(NAME, "--help").stdout
     assert "python -m data_prep.prepare_iapr_tc12 --" in help_text
     assert "<drawn|lists>" in help_text
-    failed = run(f"--raw_dir={tmp_path}", f"--data_dir={tmp_path}")
+    failed = run_command(NAME, f"--raw_dir={tmp_path}", f"--data_dir={tmp_path}")
     assert failed.returncode == 1
     assert "there is no annotations_complete_eng, images" in failed.stderr.splitlines()[-1]
