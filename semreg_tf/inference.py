@@ -85,8 +85,22 @@ class ExportedModel:
           stops no other.
 
         Raises:
+          TypeError: one picture or one string of tags in place of a list.
           ValueError: user tags for a model that has none, or not one string an image.
         """
+        one_array = isinstance(images, np.ndarray) and images.ndim < 4
+        if isinstance(images, str | bytes | os.PathLike) or one_array:
+            raise TypeError(
+                "`images` must be a list of pictures: put brackets around a single one. "
+                f"Received: {type(images).__name__}"
+            )
+        if isinstance(user_tags, str):
+            raise TypeError(
+                "`user_tags` must be a list of strings, one an image. "
+                f"Received: user_tags={user_tags!r}"
+            )
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
         images = list(images)
         if user_tags is not None:
             if "serving_with_tags" not in self.signatures:
@@ -109,9 +123,26 @@ class ExportedModel:
                 except (ValueError, OSError) as error:
                     found[row] = ImageAnnotation(None, error=str(error))
             tags = None if user_tags is None else [user_tags[r] for r in rows]
-            for row, annotation in zip(rows, self._annotate_encoded(encoded, tags), strict=True):
+            names = [_name(images[r]) for r in rows]
+            for row, annotation in zip(
+                rows, self._annotate_each(encoded, tags, names), strict=True
+            ):
                 found[row] = annotation
         return [a for a in found if a is not None]
+
+    def _annotate_each(
+        self, encoded: list[bytes], tags: list[str] | None, names: list[str]
+    ) -> list[ImageAnnotation]:
+        """Annotates a batch; where the model's decoder refuses it, its pictures one by one."""
+        try:
+            return self._annotate_encoded(encoded, tags)
+        except tf.errors.InvalidArgumentError:
+            if len(encoded) == 1:
+                return [ImageAnnotation(None, error=_not_whole("TensorFlow refuses it", names[0]))]
+        return [
+            self._annotate_each([one], tags and [tags[i]], [names[i]])[0]
+            for i, one in enumerate(encoded)
+        ]
 
     def _annotate_encoded(
         self, encoded: list[bytes], tags: list[str] | None
@@ -137,7 +168,7 @@ class ExportedModel:
                 if np.isfinite(score)
             )
             concepts = tuple((names[i], float(probabilities[row, i])) for i in order)
-            made.append(ImageAnnotation(n_best[0][0], n_best, concepts))
+            made.append(ImageAnnotation(texts[row][0].decode(), n_best, concepts))
         return made
 
 
@@ -147,23 +178,23 @@ def load(path: str | os.PathLike[str]) -> ExportedModel:
 
 
 def read_image(image: str | os.PathLike[str] | bytes | np.ndarray) -> bytes:
-    """Returns a picture as bytes that the model's decoder is sure to take.
+    """Returns a picture as bytes that the model's decoder takes.
 
     The decoder inside the graph raises for a whole batch, so every picture is read through once
-    here first.
+    here first. What it reads otherwise than Pillow is converted to PNG, transparency dropped.
 
     Raises:
       ValueError: not a JPEG, PNG, GIF or BMP, truncated, or too large.
       OSError: the file cannot be read.
     """
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or not image.size:
             raise ValueError(
-                "`images` given as arrays must be uint8 of (height, width, 3). "
+                "`images` given as arrays must be uint8 of (height, width, 3), not empty. "
                 f"Received: {image.dtype} of {image.shape}"
             )
         return tf.io.encode_png(image).numpy()
-    name = "bytes" if isinstance(image, bytes) else str(image)
+    name = _name(image)
     data = image if isinstance(image, bytes) else Path(image).read_bytes()
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
@@ -175,12 +206,19 @@ def read_image(image: str | os.PathLike[str] | bytes | np.ndarray) -> bytes:
                 )
             picture.draft("RGB", (64, 64))
             picture.load()
-            plain = picture.mode in ("RGB", "L") and picture.format != "GIF"
+            # Pillow would clip sixteen bits, not scale them.
+            plain = picture.mode in ("RGB", "L", "I;16") and picture.format != "GIF"
             return data if plain else _as_png(data)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(
-            f"`images` must be whole JPEG, PNG, GIF or BMP pictures ({error}). Received: {name}"
-        ) from error
+        raise ValueError(_not_whole(error, name)) from error
+
+
+def _name(image: str | os.PathLike[str] | bytes | np.ndarray) -> str:
+    return type(image).__name__ if isinstance(image, bytes | np.ndarray) else str(image)
+
+
+def _not_whole(why: object, name: str) -> str:
+    return f"`images` must be whole JPEG, PNG, GIF or BMP pictures ({why}). Received: {name}"
 
 
 def _as_png(data: bytes) -> bytes:
