@@ -52,8 +52,7 @@ def caption_table(results: dict[str, Any]) -> Table:
         header.append(_paper(table, system))
     rows = []
     for name, value in results["captions"].items():
-        text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-        row = [name, text, _interval(results.get("intervals", {}).get(name), 1, 4)]
+        row = [name, _figure(value), _interval(results.get("intervals", {}).get(name), 1, 4)]
         if found is not None:
             # As in the table: perplexities, alone, have two decimals.
             decimals = 2 if name == "perplexity" else table.decimals
@@ -79,6 +78,12 @@ def notes(results: dict[str, Any]) -> list[str]:
 
 def _paper(table: reported.ReportedTable, system: str) -> str:
     return f"paper, {table.name}: {system}{table.marks.get(system, '')}"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return DASH
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def _percent(value: float | None) -> str:

@@ -106,7 +106,7 @@ def _cuts(
     """Returns the CNN's label sets by name, and what to know of the threshold."""
     name = run.config.data.validation_split
     if name == split.name:
-        validation, own, told = split, probabilities, "this very split"
+        validation, own, told = split, probabilities, "validation, this very split"
         warnings = [
             "The threshold was chosen on the evaluated split itself, as this data set has no "
             "other: the scores there are an upper bound of what a threshold gives"
@@ -209,6 +209,11 @@ def _score_captions(
         )
     if num_bare:
         warnings.append(f"{num_bare} images have no reference and are left out of every score")
+    # JSON knows no infinity.
+    infinite = {name for name, value in perplexity.items() if not np.isfinite(value)}
+    if infinite:
+        warnings.append("The perplexity is beyond all bounds: the model rules out words that occur")
+    perplexity = {name: None if name in infinite else v for name, v in perplexity.items()}
     return metrics, {**metrics.scores, **perplexity}, warnings
 
 

@@ -58,10 +58,12 @@ def test_perplexities_have_two_decimals():
     results = {
         **CAPTIONS,
         "table_row": "m-RNN on Flickr8k: m-RNN (AlexNet)",
-        "captions": {"perplexity": 20.0, "BLEU-1": 0.5},
+        "captions": {"perplexity": None, "BLEU-1": 0.5},
     }
     _, rows = caption_table(results)
     assert [row[-1] for row in rows] == ["24.39", "0.565"]
+    # An infinite one is None in JSON.
+    assert [row[1] for row in rows] == ["–", "0.5000"]
 
 
 def test_side_information_is_marked():

@@ -156,7 +156,7 @@ def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, d
     given = evaluate_tags(tag_run, demo_data, "validation", tag_run, 0, out=tmp_path / "out")
     assert given["cnn"] == str(tag_run)
     assert "upper bound" in given["warnings"][0]
-    assert any("best on this very split" in name for name in given["systems"])
+    assert any("best on validation, this very split" in name for name in given["systems"])
     assert any("best on validation" in name for name in alone["systems"])
     assert not (tmp_path / "out" / "pictures").exists()
     assert "picture" not in rows_of(tmp_path / "out")[0]
@@ -214,3 +214,16 @@ def test_a_name_that_is_no_word_is_refused_before_any_work(caption_runs, demo_da
             caption_runs[0], demo_data, out=tmp_path / "out", submission_split="val 2014"
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_an_infinite_perplexity_leaves_the_json_readable(
+    caption_runs, demo_data, tmp_path, monkeypatch
+):
+    infinite = {"perplexity": float("inf"), "num_tokens": 5}
+    monkeypatch.setattr(evaluate_run, "caption_perplexity", lambda *_, **__: infinite)
+    results = evaluate_captions(
+        caption_runs[0], demo_data, num_pictures=0, out=tmp_path / "out", meteor=False
+    )
+    assert (results["captions"]["perplexity"], results["captions"]["num_tokens"]) == (None, 5)
+    assert "beyond all bounds" in results["warnings"][-1]
+    json.loads((tmp_path / "out" / "results.json").read_text(), parse_constant=refused)
