@@ -6,11 +6,15 @@ the output layer in bfloat16, and with finished images dropped. Weights are rand
 has its length forced on it, so that all ways do the same work whatever the weights are: by
 default all 19 steps, and for `drop_finished` lengths like those of real captions.
 
-    python -m eval.benchmark_decode
+With a run's folder and the data's, its own decoder is timed too, on the true concepts of the
+validation split.
+
+    python -m eval.benchmark_decode [WORKDIR DATA_DIR]
 """
 
 import functools
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,9 +22,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from semreg_tf.data.input_pipeline import load_split
+from semreg_tf.data.records import find_builder
 from semreg_tf.decoding.beam_search import beam_search
-
-_END_ID = 0
+from semreg_tf.training.evaluation import concept_targets
+from semreg_tf.training.workdir import load_annotator, load_run
 
 
 class RandomDecoder(tf.Module):
@@ -46,8 +52,8 @@ class RandomDecoder(tf.Module):
         kernel = uniform(num_cells, 4 * num_cells)
         output_kernel = 20.0 * uniform(num_cells, vocab_size)
         output_kernel[-1] = 0.0
-        output_kernel[-1, _END_ID] = 1.0
-        self.vocab_size = vocab_size
+        self.vocab_size, self.end_id = vocab_size, 0
+        output_kernel[-1, self.end_id] = 1.0
         self._embeddings, self._kernel = tf.Variable(embeddings), tf.Variable(kernel)
         self._bias = tf.Variable(bias)
         self._input_table = tf.Variable(embeddings @ kernel + bias)
@@ -94,8 +100,53 @@ class RandomDecoder(tf.Module):
         return logits, (hidden, cell, steps + 1)
 
 
+class TrainedDecoder(tf.Module):
+    """A run's own decoder, started from the true concepts of a split; its captions end themselves.
+
+    Attributes:
+        vocab_size: Output words; START is fed as this id.
+        end_id: Ends a caption.
+    """
+
+    def __init__(self, workdir: str, concepts: np.ndarray):
+        super().__init__()
+        _, vocabularies, annotator = load_annotator(workdir)
+        self._decoder = annotator.decoder
+        self.vocab_size, self.end_id = vocabularies.output.size, vocabularies.output.end_id
+        self._table = self._decoder.input_table()
+        self._concepts = tf.constant(concepts, tf.float32)
+        kernel, bias = (self._decoder.output_layer.kernel, self._decoder.output_layer.bias)
+        self._half = tf.cast(kernel, tf.bfloat16), tf.cast(bias, tf.bfloat16)
+
+    def initial_state(self, batch_size: int) -> tuple[tf.Tensor, ...]:
+        """Give the state that the first images' concepts set."""
+        outputs = {"concept_probabilities": self._concepts[:batch_size]}
+        return self._decoder.initial_state(self._decoder.prepare(outputs))
+
+    def step(
+        self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str = "float32"
+    ) -> tuple[tf.Tensor, Any]:
+        """Step with the table made once; `lengths` force nothing here."""
+        if dtype == "float32":
+            return self._decoder.step(token_ids, state, ({},), self._table)
+        hidden, state = self._decoder.cell.step(tf.gather(self._table, token_ids), state)
+        kernel, bias = self._half
+        return tf.matmul(tf.cast(hidden, dtype), kernel) + bias, state
+
+    @tf.function
+    def plain_step(
+        self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        """Embed, multiply and give probabilities: the baseline's compiled step."""
+        logits, state = self._decoder.step(token_ids, state, ({},))
+        return tf.nn.softmax(logits), state
+
+
+Decoder = RandomDecoder | TrainedDecoder
+
+
 def decode_image_by_image(
-    decoder: RandomDecoder, lengths: np.ndarray, *, beam_width: int, max_steps: int
+    decoder: Decoder, lengths: np.ndarray, *, beam_width: int, max_steps: int
 ) -> np.ndarray:
     """Decode as im2txt does; same rules as `beam_search`.
 
@@ -110,6 +161,7 @@ def decode_image_by_image(
     """
     states = [leaf.numpy() for leaf in decoder.initial_state(len(lengths))]
     token_ids = np.full([len(lengths), max_steps], -1, np.int32)
+    end_id = decoder.end_id
     for image, length in enumerate(lengths):
         state = [leaf[image : image + 1] for leaf in states]
         live, completed = [(0.0, [])], []
@@ -117,9 +169,9 @@ def decode_image_by_image(
             last_ids = np.int32([words[-1] if words else decoder.vocab_size for _, words in live])
             forced = np.full(len(live), length, np.int32)
             probabilities, state = decoder.plain_step(last_ids, tuple(state), forced)
-            extended = list(_extend(live, probabilities.numpy(), beam_width))
-            completed += [(total, words) for total, words, _, word in extended if word == _END_ID]
-            extended = [candidate for candidate in extended if candidate[3] != _END_ID]
+            extended = list(_extend(live, probabilities.numpy(), beam_width, end_id))
+            completed += [(total, words) for total, words, _, word in extended if word == end_id]
+            extended = [candidate for candidate in extended if candidate[3] != end_id]
             extended = sorted(extended, key=lambda candidate: -candidate[0])[:beam_width]
             completed = sorted(completed, key=lambda found: -found[0])[:beam_width]
             worst = completed[-1][0] if len(completed) == beam_width else -np.inf
@@ -134,7 +186,7 @@ def decode_image_by_image(
 
 
 def _extend(
-    live: list, probabilities: np.ndarray, beam_width: int
+    live: list, probabilities: np.ndarray, beam_width: int, end_id: int
 ) -> Iterator[tuple[float, list[int], int, int]]:
     """Give (log-probability, words before, row, word) for the best words of every hypothesis."""
     best = np.argpartition(-probabilities, beam_width, axis=1)[:, : beam_width + 1]
@@ -142,12 +194,12 @@ def _extend(
         ranked = sorted(best[row], key=lambda word: -probabilities[row, word])
         for rank, word in enumerate(ranked):
             probability = probabilities[row, word]
-            if probability > 0.0 and (rank < beam_width or word != _END_ID):
+            if probability > 0.0 and (rank < beam_width or word != end_id):
                 yield total + float(np.log(probability)), words, row, int(word)
 
 
 def batched_decoder(
-    decoder: RandomDecoder, dtype: str = "float32", **arguments: Any
+    decoder: Decoder, dtype: str = "float32", **arguments: Any
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Make a function from lengths `(batch,)` to captions `(batch, max_steps)`."""
 
@@ -158,7 +210,7 @@ def batched_decoder(
             state,
             lengths,
             start_id=decoder.vocab_size,
-            end_id=_END_ID,
+            end_id=decoder.end_id,
             **arguments,
         ).token_ids[:, 0]
 
@@ -184,6 +236,7 @@ def run(
     beam_width: int = 3,
     max_steps: int = 19,
     repeats: int = 3,
+    trained: TrainedDecoder | None = None,
     report: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """Time every way of decoding and report a line for each.
@@ -195,6 +248,7 @@ def run(
         beam_width: Live hypotheses of an image.
         max_steps: Most tokens to emit, END included.
         repeats: Timed runs of every way, of which the median counts.
+        trained: Time this decoder too; its captions have the lengths it gives them.
         report: Receives the lines.
 
     Returns:
@@ -204,6 +258,9 @@ def run(
     """
     decoder = RandomDecoder(vocab_size, num_cells)
     same_length, drawn_lengths = _ways(decoder, beam_width=beam_width, max_steps=max_steps)
+    trained_ways = None
+    if trained is not None:
+        trained_ways = _ways(trained, beam_width=beam_width, max_steps=max_steps)[1]
     rows = []
     for batch_size in batch_sizes:
         drawn = np.random.default_rng(batch_size).normal(10.5, 2.5, batch_size)
@@ -212,6 +269,7 @@ def run(
         for kind, lengths, ways in (
             (f"{max_steps} steps", endless, same_length),
             ("drawn", drawn, drawn_lengths),
+            *([("trained", drawn, trained_ways)] if trained_ways else []),
         ):
             calls = [functools.partial(decode, lengths) for decode in ways.values()]
             found = [call() for call in calls]
@@ -232,7 +290,7 @@ def run(
     return rows
 
 
-def _ways(decoder: RandomDecoder, **rules: int) -> tuple[dict[str, Callable], dict[str, Callable]]:
+def _ways(decoder: Decoder, **rules: int) -> tuple[dict[str, Callable], dict[str, Callable]]:
     """Name the ways to time where all captions are as long, and where lengths differ."""
     baseline = functools.partial(decode_image_by_image, decoder, **rules)
     float32 = batched_decoder(decoder, **rules)
@@ -262,5 +320,13 @@ def format_row(row: dict[str, Any]) -> str:
     )
 
 
+def trained_decoder(workdir: str, data_dir: str) -> TrainedDecoder:
+    """Returns the decoder of a run on captions whose decoder reads concepts."""
+    config, vocabularies, _ = load_run(workdir)
+    builder = find_builder(data_dir, config.data.dataset)
+    split = load_split(builder, config.data.validation_split, vocabularies, config.data)
+    return TrainedDecoder(workdir, concept_targets(split))
+
+
 if __name__ == "__main__":
-    run()
+    run(trained=trained_decoder(*sys.argv[1:3]) if len(sys.argv) > 2 else None)

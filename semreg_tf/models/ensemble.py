@@ -85,13 +85,24 @@ class Ensemble:
         own = [tf.cast(x["concept_probabilities"], tf.float32) for x in outputs]
         return tf.reduce_mean(tf.stack(own), axis=0)
 
-    def search_start(self, outputs: Outputs) -> tuple[Callable, tuple, tuple]:
+    def input_tables(self) -> tuple[tf.Tensor | None, ...]:
+        """Returns each decoder's input table, for `search_start`; made once for many batches."""
+        return tuple(m.decoder.input_table() for m in self.members)
+
+    def search_start(
+        self, outputs: Outputs, input_tables: Sequence[tf.Tensor | None] | None = None
+    ) -> tuple[Callable, tuple, tuple]:
         """Returns what a search reads: the step function, the first states and the contexts.
 
         Args:
           outputs: of `encode`.
+          input_tables: of `input_tables`, or None.
         """
-        starts = [m.search_start(x) for m, x in zip(self.members, outputs, strict=True)]
+        tables = input_tables or (None,) * len(self.members)
+        starts = [
+            m.search_start(x, table)
+            for m, x, table in zip(self.members, outputs, tables, strict=True)
+        ]
         steps, states, contexts = zip(*starts, strict=True)
 
         def step(token_ids: tf.Tensor, states: tuple, contexts: tuple) -> tuple[tf.Tensor, tuple]:

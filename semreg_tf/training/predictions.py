@@ -77,14 +77,17 @@ def predict_together(
     dataset = tf.data.Dataset.zip(tuple(evaluation_batches(own, batch_size) for own in inputs))
     spec = tuple({k: v for k, v in own.items() if k in _READ} for own in dataset.element_spec)
 
+    searching = ensemble.has_decoder and with_sequences
+    tables = ensemble.input_tables() if searching else None
+
     @tf.function(input_signature=[spec])
     def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tuple:
         outputs = ensemble.encode(tensors)
         probabilities = ensemble.concept_probabilities(outputs)
-        if not (ensemble.has_decoder and with_sequences):
+        if not searching:
             return probabilities, None, None
         found = search(
-            *ensemble.search_start(outputs),
+            *ensemble.search_start(outputs, tables),
             decoding,
             start_id=output.start_id,
             end_id=output.end_id,
