@@ -99,9 +99,10 @@ def flickr8k() -> Config:
         ),
         joint=replace(
             base.joint,
-            steps=600,
-            learning_rate=3e-4,
-            validate_every_steps=200,
+            steps=900,
+            learning_rate=1e-3,
+            schedule="cosine",
+            validate_every_steps=300,
             validation_images=200,
         ),
         # Two of the five captions each time: a joint step of less than half the time.
