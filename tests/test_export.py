@@ -284,6 +284,17 @@ def test_exporting_again_replaces_and_a_failed_export_leaves_the_earlier(
         with pytest.raises(OSError, match="No space"):
             export(model.config, model.vocabularies, model.annotator, path)
     assert answers() == before
+
+    def killed(source, target, rename=os.replace):
+        if target == path:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export_module.os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export(model.config, model.vocabularies, model.annotator, path)
+    assert sorted(os.listdir(path.parent)) == ["model.earlier", "model.partial"]
     export(model.config, model.vocabularies, model.annotator, path)
     assert answers() == texts(model.ask(model.pictures))
     assert not (path / "stray").exists()

@@ -186,7 +186,7 @@ def bad_pictures(folder):
     (folder / "half.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     return {
         "text": (folder / "notes.jpg", whole),
-        "half a JPEG": (folder / "half.jpg", whole),
+        "half a JPEG": (folder / "half.jpg", whole + "image file is truncated"),
         "missing": (folder / "missing.jpg", "[Errno 2]"),
         "folder": (folder, "[Errno 21]"),
         "nothing": (b"", whole),
