@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -88,31 +89,10 @@ class ExportedModel:
           TypeError: one picture or one string of tags in place of a list.
           ValueError: user tags for a model that has none, or not one string an image.
         """
-        one_array = isinstance(images, np.ndarray) and images.ndim < 4
-        if isinstance(images, str | bytes | os.PathLike) or one_array:
-            raise TypeError(
-                "`images` must be a list of pictures: put brackets around a single one. "
-                f"Received: {type(images).__name__}"
-            )
-        if isinstance(user_tags, str):
-            raise TypeError(
-                "`user_tags` must be a list of strings, one an image. "
-                f"Received: user_tags={user_tags!r}"
-            )
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        _check_arguments(images, user_tags, batch_size)
         images = list(images)
         if user_tags is not None:
-            if "serving_with_tags" not in self.signatures:
-                raise ValueError(
-                    "`user_tags` may be given only to a model with side information. "
-                    f"Received: user_tags={list(user_tags)[:3]}"
-                )
-            if len(user_tags) != len(images):
-                raise ValueError(
-                    f"`user_tags` must hold one string an image, {len(images)}. "
-                    f"Received: {len(user_tags)}"
-                )
+            self._check_tags(user_tags, len(images))
         found: list[ImageAnnotation | None] = [None] * len(images)
         for start in range(0, len(images), batch_size):
             rows, encoded = [], []
@@ -129,6 +109,18 @@ class ExportedModel:
             ):
                 found[row] = annotation
         return [a for a in found if a is not None]
+
+    def _check_tags(self, user_tags: Sequence[str], num_images: int) -> None:
+        if "serving_with_tags" not in self.signatures:
+            raise ValueError(
+                "`user_tags` may be given only to a model with side information. "
+                f"Received: user_tags={list(user_tags)[:3]}"
+            )
+        if len(user_tags) != num_images:
+            raise ValueError(
+                f"`user_tags` must hold one string an image, {num_images}. "
+                f"Received: {len(user_tags)}"
+            )
 
     def _annotate_each(
         self, encoded: list[bytes], tags: list[str] | None, names: list[str]
@@ -211,6 +203,22 @@ def read_image(image: str | os.PathLike[str] | bytes | np.ndarray) -> bytes:
             return data if plain else _as_png(data)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(_not_whole(error, name)) from error
+
+
+def _check_arguments(images: Any, user_tags: Any, batch_size: int) -> None:
+    one_array = isinstance(images, np.ndarray) and images.ndim < 4
+    if isinstance(images, str | bytes | os.PathLike) or one_array:
+        raise TypeError(
+            "`images` must be a list of pictures: put brackets around a single one. "
+            f"Received: {type(images).__name__}"
+        )
+    if isinstance(user_tags, str):
+        raise TypeError(
+            "`user_tags` must be a list of strings, one an image. "
+            f"Received: user_tags={user_tags!r}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
 
 
 def _name(image: str | os.PathLike[str] | bytes | np.ndarray) -> str:

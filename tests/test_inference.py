@@ -179,7 +179,7 @@ def test_bits_are_black_and_white(model):
 
 def bad_pictures(folder):
     """Name -> (picture, how its error begins)."""
-    jpeg, png = encoded(array(), "JPEG"), encoded(array())
+    jpeg, png = encoded(array(height=90, width=90), "JPEG"), encoded(array())
     whole = "`images` must be whole JPEG, PNG, GIF or BMP pictures ("
     middle = len(png) // 2
     (folder / "notes.jpg").write_text("not a picture", encoding="utf-8")

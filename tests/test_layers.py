@@ -1,0 +1,194 @@
+"""Who may import whom, and the measures that every file keeps."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("semreg_tf", "data_prep", "train", "eval")
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+# Lowest first. What a part of the library may import beside itself: parts, or single modules.
+CONFIG = {"config", "config_io"}
+SERVING = CONFIG | {
+    "models",
+    "decoding",
+    "metrics",
+    "data.vocabulary",
+    "data.name_list",
+    "data.image_ops",
+}
+ALLOWED = {
+    "_version": set(),
+    "console": set(),
+    "config": set(),
+    "config_io": {"config"},
+    "experiments": {"config"},
+    "data": {"config"},
+    "models": {"config"},
+    "losses": set(),
+    # Its one door reads `DecodingConfig`.
+    "decoding": {"config"},
+    "metrics": set(),
+    "training": CONFIG | {"_version", "data", "models", "losses", "decoding", "metrics"},
+    "export": SERVING,
+    # Nothing of ours, so that annotating loads TensorFlow and Pillow alone.
+    "inference": set(),
+    "retrieval": SERVING,
+    "reranking": SERVING,
+    "reporting": CONFIG | {"metrics", "experiments.reported"},
+    "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
+    "__init__": {"_version", "inference"},
+}
+SYSTEMS = {"ria", "nic", "nicv2", "mrnn", "att", "v2l", "msrcap", "sinn", "tagneighbour"}
+
+FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+MODULES = {module_name(path) for path in FILES}
+
+
+def imports_of(path):
+    """Returns the modules that a file imports, at its top or inside a function.
+
+    `from package import name` is the module `package.name` where there is one.
+    """
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative imports hide the layer"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in MODULES else node.module)
+    return found
+
+
+def part_of(module):
+    """`semreg_tf.data.batch` -> `data`."""
+    names = module.split(".")
+    return names[1] if len(names) > 1 else "__init__"
+
+
+def is_allowed(target, allowed):
+    own = target.removeprefix("semreg_tf").removeprefix(".") or "__init__"
+    return any(own == name or own.startswith(f"{name}.") for name in allowed)
+
+
+def test_the_files_are_found():
+    assert len(FILES) > 80
+    assert {part_of(m) for m in MODULES if m.startswith("semreg_tf")} <= set(ALLOWED)
+    assert imports_of(ROOT / "semreg_tf" / "report.py") >= {"semreg_tf.experiments.reported"}
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_of_the_library_imports_only_what_lies_below(part):
+    wrong = []
+    for path in FILES:
+        module = module_name(path)
+        if not module.startswith("semreg_tf.") or part_of(module) != part:
+            continue
+        for target in imports_of(path):
+            top = target.split(".")[0]
+            own = top == "semreg_tf" and is_allowed(target, ALLOWED[part] | {part})
+            if not own and top in (*FOLDERS, "tests"):
+                wrong.append(f"{module} imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_of_data_models_losses_or_search_knows_the_others():
+    """The rows that hold each other apart, said once more without the table."""
+    for part in ("data", "models", "losses", "decoding", "metrics"):
+        assert not ALLOWED[part] & {"data", "models", "losses", "decoding", "metrics", "training"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_binaries_import_the_library_and_themselves_never_each_other(folder):
+    others = {*FOLDERS[1:], "tests"} - {folder}
+    wrong = [
+        f"{module_name(path)} imports {target}"
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] == folder
+        for target in imports_of(path)
+        if target.split(".")[0] in others
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_the_report_imports_experiments_and_only_the_printed_tables():
+    importers = {}
+    for path in FILES:
+        module = module_name(path)
+        if module.startswith("semreg_tf") and part_of(module) != "experiments":
+            for target in imports_of(path):
+                if target.startswith("semreg_tf.experiments"):
+                    importers.setdefault(part_of(module), set()).add(target)
+    assert set(importers) <= {"report", "reporting"}
+    assert set().union(*importers.values()) == {"semreg_tf.experiments.reported"}
+
+
+def test_the_library_reads_no_flag():
+    for path in FILES:
+        if path.relative_to(ROOT).parts[0] == "semreg_tf":
+            source = path.read_text(encoding="utf-8")
+            assert not re.search(
+                r"absl\.flags|absl import .*(flags|app)|argparse|sys\.argv", source
+            )
+
+
+def words_of(tree):
+    """Names and strings of a file, docstrings left out, as lower-case words."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        for attribute in ("id", "attr", "name", "arg"):
+            value = getattr(node, attribute, None)
+            if isinstance(value, str):
+                yield from value.lower().split("_")
+        text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if text and id(node) not in docstrings:
+            yield from re.split(r"[^a-z0-9]+", node.value.lower())
+
+
+def test_no_model_is_named_after_a_system():
+    for path in sorted((ROOT / "semreg_tf" / "models").glob("*.py")):
+        named = SYSTEMS & {*path.stem.split("_"), *words_of(tree_of(path))}
+        assert not named, f"{path.name} names {named}"
+
+
+def test_no_file_is_long_and_each_is_named_for_what_it_does():
+    for path in (*FILES, *TESTS):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= MAX_FILE_LINES, f"{path} has {lines} lines"
+        assert path.stem not in ("utils", "common", "helpers"), path
+
+
+def test_functions_are_short_and_checks_are_no_asserts():
+    for path in FILES:
+        if path.name.endswith("_test.py"):
+            continue
+        for node in ast.walk(tree_of(path)):
+            assert not isinstance(node, ast.Assert), f"{path}, line {node.lineno}: an assert"
+            if isinstance(node, ast.FunctionDef):
+                docstring = (ast.get_docstring(node, clean=False) or "").splitlines()
+                lines = node.end_lineno - node.lineno + 1 - len(docstring)
+                assert lines < MAX_FUNCTION_LINES, f"{path}: {node.name} has {lines} lines"
