@@ -115,8 +115,7 @@ class TrainedDecoder(tf.Module):
         self.vocab_size, self.end_id = vocabularies.output.size, vocabularies.output.end_id
         self._table = self._decoder.input_table()
         self._concepts = tf.constant(concepts, tf.float32)
-        kernel, bias = (self._decoder.output_layer.kernel, self._decoder.output_layer.bias)
-        self._half = tf.cast(kernel, tf.bfloat16), tf.cast(bias, tf.bfloat16)
+        self._half = self._decoder.output_weights(tf.bfloat16)
 
     def initial_state(self, batch_size: int) -> tuple[tf.Tensor, ...]:
         """Give the state that the first images' concepts set."""
@@ -127,11 +126,8 @@ class TrainedDecoder(tf.Module):
         self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str = "float32"
     ) -> tuple[tf.Tensor, Any]:
         """Step with the table made once; `lengths` force nothing here."""
-        if dtype == "float32":
-            return self._decoder.step(token_ids, state, ({},), self._table)
-        hidden, state = self._decoder.cell.step(tf.gather(self._table, token_ids), state)
-        kernel, bias = self._half
-        return tf.matmul(tf.cast(hidden, dtype), kernel) + bias, state
+        weights = None if dtype == "float32" else self._half
+        return self._decoder.step(token_ids, state, ({},), self._table, weights)
 
     @tf.function
     def plain_step(

@@ -120,7 +120,9 @@ class ServedAnnotator(tf.Module):
                 tf.math.log(tf.gather(probabilities, ids, batch_dims=1)), 1, True
             )
             return answer
-        step, state, context = self._annotator.search_start(outputs)
+        step, state, context = self._annotator.search_start(
+            outputs, bfloat16_output=decoding.bfloat16_output
+        )
         found = search(
             step,
             state,

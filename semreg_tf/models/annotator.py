@@ -87,7 +87,10 @@ class Annotator:
         return {**encoded, **self.head(head_inputs, training=training)}
 
     def search_start(
-        self, encoder_outputs: dict[str, tf.Tensor], input_table: tf.Tensor | None = None
+        self,
+        encoder_outputs: dict[str, tf.Tensor],
+        input_table: tf.Tensor | None = None,
+        bfloat16_output: bool = False,
     ) -> tuple[Callable, tuple[tf.Tensor, ...], tuple[dict[str, tf.Tensor], ...]]:
         """Returns what a search reads: the step function, the first state and the context.
 
@@ -95,11 +98,13 @@ class Annotator:
           encoder_outputs: of `encode`, or `concept_probabilities` alone.
           input_table: `decoder.input_table()`, made once outside of the graph: as costly as
             projecting every word of the vocabulary, it pays only over many batches.
+          bfloat16_output: whether words are scored in bfloat16.
         """
         context = self.decoder.prepare(encoder_outputs)
+        weights = self.decoder.output_weights(tf.bfloat16) if bfloat16_output else None
 
         def step(token_ids: tf.Tensor, state: tuple, own: tuple) -> tuple[tf.Tensor, tuple]:
-            return self.decoder.step(token_ids, state, own, input_table)
+            return self.decoder.step(token_ids, state, own, input_table, weights)
 
         rows = tf.shape(next(iter(encoder_outputs.values())))[0]
         return step, self.decoder.initial_state(context, rows), context

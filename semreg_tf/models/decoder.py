@@ -124,6 +124,7 @@ class Decoder(keras.layers.Layer):
         state: State,
         context: DecoderContext,
         input_table: tf.Tensor | None = None,
+        output_weights: tuple[tf.Tensor, tf.Tensor] | None = None,
     ) -> tuple[tf.Tensor, State]:
         """One step of eq. (3) without dropout, the function that search calls.
 
@@ -132,6 +133,7 @@ class Decoder(keras.layers.Layer):
           state: the cell's state, each (rows, units).
           context: what `prepare` gave, repeated to rows.
           input_table: `input_table()`, where there is one.
+          output_weights: `output_weights(dtype)`, to score in another precision.
 
         Returns:
           Logits (rows, vocab_size) and the new state.
@@ -145,7 +147,7 @@ class Decoder(keras.layers.Layer):
                 inputs = conditioning.step_input(own, inputs, state)
             projected = self.cell.project_input(inputs)
         hidden, state = self.cell.step(projected, state)
-        return self.logits(hidden, words, context), state
+        return self.logits(hidden, words, context, output_weights), state
 
     def input_table(self) -> tf.Tensor | None:
         """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
@@ -182,19 +184,36 @@ class Decoder(keras.layers.Layer):
         hidden = tf.transpose(hidden, (1, 0, 2))
         return self.output_dropout(hidden, training=training), words
 
-    def logits(self, hidden: tf.Tensor, words: tf.Tensor, context: DecoderContext) -> tf.Tensor:
+    def output_weights(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns W, (d, vocab_size), and b of eq. (3) in another precision, for `step`."""
+        if self.config.tie_output:
+            kernel = tf.transpose(tf.convert_to_tensor(self.embedding)[: self.vocab_size])
+            return tf.cast(kernel, dtype), tf.zeros((self.vocab_size,), dtype)
+        return tf.cast(self.output_layer.kernel, dtype), tf.cast(self.output_layer.bias, dtype)
+
+    def logits(
+        self,
+        hidden: tf.Tensor,
+        words: tf.Tensor,
+        context: DecoderContext,
+        output_weights: tuple[tf.Tensor, tf.Tensor] | None = None,
+    ) -> tf.Tensor:
         """Scores the next word.
 
         Args:
           hidden: the cell's outputs, (rows, units).
           words: the word embeddings that went in, (rows, e).
           context: what `prepare` gave, indexed to these rows.
+          output_weights: in place of the layer's own, see `output_weights`.
 
         Returns:
           Logits, (rows, vocab_size).
         """
         for conditioning, own in zip(self.conditionings, context, strict=True):
             hidden = conditioning.step_output(own, words, hidden)
+        if output_weights is not None:
+            kernel, bias = output_weights
+            return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
         if self.config.tie_output:
             table = tf.cast(self.embedding[: self.vocab_size], self.compute_dtype)
             return tf.linalg.matmul(hidden, table, transpose_b=True)

@@ -90,17 +90,21 @@ class Ensemble:
         return tuple(m.decoder.input_table() for m in self.members)
 
     def search_start(
-        self, outputs: Outputs, input_tables: Sequence[tf.Tensor | None] | None = None
+        self,
+        outputs: Outputs,
+        input_tables: Sequence[tf.Tensor | None] | None = None,
+        bfloat16_output: bool = False,
     ) -> tuple[Callable, tuple, tuple]:
         """Returns what a search reads: the step function, the first states and the contexts.
 
         Args:
           outputs: of `encode`.
           input_tables: of `input_tables`, or None.
+          bfloat16_output: whether words are scored in bfloat16.
         """
         tables = input_tables or (None,) * len(self.members)
         starts = [
-            m.search_start(x, table)
+            m.search_start(x, table, bfloat16_output)
             for m, x, table in zip(self.members, outputs, tables, strict=True)
         ]
         steps, states, contexts = zip(*starts, strict=True)

@@ -87,7 +87,7 @@ def predict_together(
         if not searching:
             return probabilities, None, None
         found = search(
-            *ensemble.search_start(outputs, tables),
+            *ensemble.search_start(outputs, tables, decoding.bfloat16_output),
             decoding,
             start_id=output.start_id,
             end_id=output.end_id,

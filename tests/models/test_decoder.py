@@ -101,3 +101,18 @@ def test_dropout_acts_in_training_alone():
     ids = tf.zeros((BATCH, CAPTIONS, TIME), tf.int32)
     np.testing.assert_array_equal(decoder(outputs, ids), decoder(outputs, ids))
     assert not np.allclose(decoder(outputs, ids, training=True), decoder(outputs, ids))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_scoring_in_bfloat16_is_near(case):
+    decoder, outputs, ids = make(case)
+    context = decoder.prepare(outputs)
+    state = decoder.initial_state(context)
+    full, _ = decoder.step(ids[:, 0, 0], state, context)
+    for dtype, tolerance in ((tf.float32, 1e-5), (tf.bfloat16, 0.1)):
+        weights = decoder.output_weights(dtype)
+        logits, _ = decoder.step(ids[:, 0, 0], state, context, None, weights)
+        assert logits.dtype == dtype
+        np.testing.assert_allclose(
+            tf.cast(logits, tf.float32), full, rtol=tolerance, atol=tolerance
+        )
