@@ -1,0 +1,253 @@
+"""The registry: the papers' numbers, and what separates one row of a table from another."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from semreg_tf import config_io, experiments
+from semreg_tf.config import Config
+from semreg_tf.experiments import captioning, demo, tagging
+
+NAMES = experiments.names()
+PAPER_TAGS = ("nus_wide_tags", "coco_tags")
+TAG_ROWS = {
+    "cnn_logistic": "CNN+logistic",
+    "cnn_softmax": "CNN+Softmax",
+    "cnn_warp": "CNN+WARP",
+    "cnn_rnn": "CNN-RNN",
+    "ria": "RIA",
+    "s_cnn_rnn": "Ours",
+    "s_cnn_rnn_tag1k": "Ours+Tag1K",
+    "s_cnn_rnn_tag1k_fix": "Ours+Tag1K Fix",
+}
+CAPTION_ROWS = {"nic_f": "NIC-F", "nic_deeply": "NIC-deeply", "s_cnn_rnn": "Ours"}
+
+
+def differing(name, other):
+    """What separates two experiments, names apart."""
+    found = config_io.differing_fields(experiments.get(name), experiments.get(other))
+    return {key: value for key, value in found.items() if key not in ("name", "table_row")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_gives_its_config_which_goes_through_json(name):
+    config = experiments.get(name)
+    assert isinstance(config, Config)
+    assert config.name == name
+    assert config.table_row
+    assert experiments.get(name) == config
+    assert config_io.from_dict(json.loads(json.dumps(config_io.to_dict(config)))) == config
+    assert (config.data.task == "tags") == ("_tags/" in name)
+
+
+def test_names_are_sorted_and_hold_every_row_of_the_tables():
+    assert list(NAMES) == sorted(set(NAMES))
+    for dataset, table in zip(PAPER_TAGS, ("Table 1", "Table 2"), strict=True):
+        for system, row in TAG_ROWS.items():
+            assert experiments.get(f"{dataset}/{system}").table_row == f"{table}: {row}"
+    for system, row in CAPTION_ROWS.items():
+        assert experiments.get(f"coco_captions/{system}").table_row == f"Table 4: {row}"
+
+
+def test_the_data_sets_of_a_task_have_the_same_systems():
+    systems = {}
+    for name in NAMES:
+        dataset, system = name.split("/")
+        systems.setdefault(dataset, set()).add(system)
+    assert systems["nus_wide_tags"] == systems["coco_tags"] == systems["demo_tags"]
+    captions = ("coco_captions", "flickr8k_captions", "demo_captions")
+    assert systems[captions[0]] == systems[captions[1]] == systems[captions[2]]
+
+
+def test_unknown_names_list_the_known_and_the_closest():
+    message = f"`experiment` must be one of {', '.join(NAMES)}. Did you mean 'demo_tags/ria'? "
+    with pytest.raises(
+        ValueError, match=re.escape(message + "Received: experiment='demo_tag/ria'")
+    ):
+        experiments.get("demo_tag/ria")
+    with pytest.raises(ValueError, match=r"s_cnn_rnn\. Received: experiment='zzz'$|nic.*'zzz'$"):
+        experiments.get("zzz")
+    with pytest.raises(ValueError, match="`experiment` must be one of"):
+        experiments.base_of("demo_tags")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_base_of_a_name_is_its_data_sets(name):
+    dataset = name.split("/")[0]
+    base = experiments.base_of(name)
+    assert base == experiments.base_of(f"{dataset}/s_cnn_rnn")
+    assert base == dataclasses.replace(
+        experiments.get(f"{dataset}/s_cnn_rnn"), name=base.name, table_row=base.table_row
+    )
+    assert base.data.dataset == experiments.get(name).data.dataset
+
+
+def test_each_data_set_is_listed_once():
+    listed = [d for module in (tagging, captioning, demo) for d in module.EXPERIMENTS]
+    assert len(listed) == len(set(listed))
+    assert {name.split("/")[0] for name in NAMES} == set(listed)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "unary_rate"),
+    [("nus_wide_tags", "caffenet", 1e-4), ("coco_tags", "vgg16", 1e-3)],
+)
+def test_tags_have_the_numbers_of_section_4_2(name, encoder, unary_rate):
+    config = experiments.get(f"{name}/s_cnn_rnn")
+    assert (config.encoder.name, config.unary.learning_rate) == (encoder, unary_rate)
+    assert config.encoder.trainable
+    decoder = config.decoder
+    assert (decoder.cells, decoder.word_embedding) == (512, 256)
+    assert (decoder.cell, decoder.activation) == ("lstm", "relu")
+    assert (config.relational.optimizer, config.relational.learning_rate) == ("rmsprop", 1e-4)
+    assert (config.unary.optimizer, config.unary.momentum, config.unary.head_rate) == (
+        "sgd",
+        0.9,
+        10.0,
+    )
+    assert {s.batch_size for s in (config.unary, config.relational, config.joint)} == {32}
+    # Every label is a concept and an output: 81 and END, 80 and END.
+    assert (config.data.num_concepts, config.data.max_vocab_size) == (None, None)
+    assert config.data.min_word_count == 1
+    assert config.data.label_order == "rare_first"
+    assert config.data.num_user_tags == 0
+    assert config.decoding.method == "greedy"
+    assert config.stages == ("unary", "relational", "joint")
+    # Until the validation O-F1 has not risen for five epochs.
+    for stage in (config.unary, config.relational, config.joint):
+        assert stage.patience == 5
+        assert stage.validate_every_steps == {"nus_wide_tags": 4687, "coco_tags": 2586}[name]
+
+
+def test_captions_have_the_numbers_of_section_5_1():
+    config = experiments.get("coco_captions/s_cnn_rnn")
+    assert (config.encoder.name, config.encoder.weights) == ("inception_v3", "imagenet")
+    assert (config.data.num_concepts, config.data.max_vocab_size) == (1_000, 12_000)
+    assert (config.decoder.cells, config.decoder.word_embedding) == (512, 512)
+    assert config.decoder.activation == "relu"
+    unary = config.unary
+    assert (unary.optimizer, unary.learning_rate, unary.batch_size) == ("rmsprop", 1e-4, 32)
+    assert (unary.head_only_steps, unary.steps) == (10_000, 30_000)
+    assert (config.relational.steps, config.joint.steps) == (1_000_000, 500_000)
+    assert (config.relational.optimizer, config.relational.learning_rate) == ("rmsprop", 1e-4)
+    assert (config.joint.optimizer, config.joint.learning_rate) == ("rmsprop", 1e-4)
+    assert (config.decoding.method, config.decoding.beam_width) == ("beam", 3)
+
+
+def test_captions_have_im2txts_values_where_the_paper_is_silent():
+    config = experiments.get("coco_captions/s_cnn_rnn")
+    assert config.decoder.initializer_range == 0.08
+    assert (config.decoder.input_dropout, config.decoder.output_dropout) == (0.3, 0.3)
+    assert config.encoder.feature_dropout == pytest.approx(0.2)
+    assert round(299 * config.image.resize_ratio) == 346
+    assert config.image.color_jitter
+    assert config.data.min_word_count == 4
+    assert (config.decoding.max_steps, config.decoding.length_normalisation) == (19, 0.0)
+    assert not config.decoding.block_repeats
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("custom")])
+def test_what_the_paper_says_once_holds_everywhere(name):
+    config = experiments.get(name)
+    (conditioning,) = config.conditionings or (None,)
+    if conditioning is not None:
+        # Sec. 3.1: h0 linear in the embedding; c0 = 0.
+        assert (conditioning.activation, conditioning.states) == ("linear", "hidden")
+    # Eq. 4 is unweighted.
+    assert (config.joint.unary_weight, config.joint.relational_weight) == (1.0, 1.0)
+    # The statistics of batch normalisation move in the unary stage alone; the CNN learns slower.
+    assert (config.unary.update_batch_norm, config.joint.update_batch_norm) == (True, False)
+    assert (config.unary.encoder_rate, config.joint.encoder_rate) == (1.0, 0.1)
+    assert config.concepts.tag_hidden_units == 256
+    rmsprop = config.relational
+    assert (rmsprop.rho, rmsprop.momentum, rmsprop.epsilon) == (0.9, 0.0, 1e-7)
+
+
+FEATURES_ALONE = {
+    "concepts.supervised": False,
+    "conditionings.0.embedding": "features",
+    "stages": ("joint",),
+}
+CNN_ALONE = {
+    "conditionings": (),
+    "decoder": None,
+    "decoding.method": "top_k",
+    "stages": ("unary",),
+}
+OUTPUT_FUSION = {
+    "data.label_order": "frequent_first",
+    "conditionings.0.kind": "output_fusion",
+    "decoder.word_embedding": 64,
+    "decoder.tie_output": True,
+}
+
+
+@pytest.mark.parametrize("dataset", [*PAPER_TAGS, "demo_tags"])
+@pytest.mark.parametrize(
+    ("system", "other", "difference"),
+    [
+        ("ria", "s_cnn_rnn", FEATURES_ALONE),
+        ("cnn_rnn", "ria", OUTPUT_FUSION),
+        ("cnn_logistic", "s_cnn_rnn", CNN_ALONE),
+        ("cnn_softmax", "cnn_logistic", {"concepts.loss": "softmax"}),
+        ("cnn_warp", "cnn_logistic", {"concepts.loss": "warp"}),
+        ("s_cnn_rnn_tag1k_fix", "s_cnn_rnn_tag1k", {"encoder.trainable": False}),
+        ("s_cnn_rnn_detached", "s_cnn_rnn", {"conditionings.0.stop_gradient": True}),
+        ("s_cnn_rnn_from_scratch", "s_cnn_rnn", {"stages": ("joint",)}),
+        ("s_cnn_rnn_frequent_first", "s_cnn_rnn", {"data.label_order": "frequent_first"}),
+    ],
+)
+def test_tag_systems_differ_in_what_the_papers_say(dataset, system, other, difference):
+    assert differing(f"{dataset}/{system}", f"{dataset}/{other}") == difference
+
+
+@pytest.mark.parametrize("dataset", PAPER_TAGS)
+def test_side_information_is_1000_tags_and_a_pretrained_perceptron(dataset):
+    epoch = experiments.get(f"{dataset}/s_cnn_rnn").unary.validate_every_steps
+    difference = {"data.num_user_tags": 1_000, "unary.tag_only_steps": 5 * epoch}
+    assert differing(f"{dataset}/s_cnn_rnn_tag1k", f"{dataset}/s_cnn_rnn") == difference
+    alone = differing(f"{dataset}/cnn_logistic_tag1k", f"{dataset}/cnn_logistic")
+    assert alone == difference
+
+
+@pytest.mark.parametrize("dataset", ["coco_captions", "flickr8k_captions", "demo_captions"])
+@pytest.mark.parametrize(
+    ("system", "other", "difference"),
+    [
+        ("nic_f", "s_cnn_rnn", FEATURES_ALONE),
+        # Table 4, row by row: Lu is added, then its prediction becomes the embedding.
+        ("nic_deeply", "nic_f", {"concepts.supervised": True, "stages": ("unary", "joint")}),
+        (
+            "s_cnn_rnn",
+            "nic_deeply",
+            {
+                "conditionings.0.embedding": "concepts",
+                "stages": ("unary", "relational", "joint"),
+            },
+        ),
+        ("nic_f_step_zero", "nic_f", {"conditionings.0.kind": "step_zero"}),
+        ("nic", "nic_f_step_zero", {"decoder.activation": "tanh"}),
+        ("s_cnn_rnn_detached", "s_cnn_rnn", {"conditionings.0.stop_gradient": True}),
+        ("s_cnn_rnn_from_scratch", "s_cnn_rnn", {"stages": ("joint",)}),
+    ],
+)
+def test_caption_systems_differ_in_what_the_papers_say(dataset, system, other, difference):
+    assert differing(f"{dataset}/{system}", f"{dataset}/{other}") == difference
+
+
+def test_the_frozen_control_differs_where_the_cnn_would_train():
+    fixed = {"encoder.trainable": False}
+    assert differing("coco_captions/s_cnn_rnn_fix", "coco_captions/s_cnn_rnn") == fixed
+    # On Flickr8k the CNN is frozen in every system.
+    assert differing("flickr8k_captions/s_cnn_rnn_fix", "flickr8k_captions/s_cnn_rnn") == {}
+
+
+def test_the_demo_is_small_and_its_captions_keep_left_and_right():
+    for name in ("demo_tags/s_cnn_rnn", "demo_captions/s_cnn_rnn"):
+        config = experiments.get(name)
+        assert (config.data.dataset, config.encoder.name) == ("demo", "small_cnn")
+        assert config.encoder.weights is None
+        assert sum(s.steps for s in (config.unary, config.relational, config.joint)) < 2_000
+    assert not experiments.get("demo_captions/s_cnn_rnn").image.random_flip
