@@ -1,32 +1,18 @@
 """The base of all builders: annotated files in, records out, what was left out counted."""
 
 import inspect
+import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
 
+from data_prep import beam_records
 from data_prep.images import read_images
-from semreg_tf.data.records import annotation_features, example
-
-# Ours: what is longer is no caption but a text that went astray.
-MAX_CAPTION_WORDS = 200
-
-
-@dataclass(frozen=True)
-class RawExample:
-    """One image as the raw files describe it; `path` is where its picture should be."""
-
-    image_id: str
-    path: str | PathLike[str]
-    file_name: str
-    captions: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    user_tags: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
+from data_prep.raw_examples import RawExample, make_record
+from semreg_tf.data.records import annotation_features
 
 
 class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -35,6 +21,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     A subclass gives `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `_split_generators`, which
     maps split names to `self._generate_examples(split, raw_examples)`. What it cannot use it
     names with `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
+    `beam_folder`, where set, is a folder that all of Beam's workers reach, for their files.
 
     `VARIANTS` are as TFDS's `BUILDER_CONFIGS`, except that the data set's main form has no name:
     `coco_captions` finds it, `coco_captions/karpathy` a variant.
@@ -67,6 +54,8 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 f"`shorter_side` must be at least 16. Received: shorter_side={shorter_side}"
             )
         self.shorter_side = shorter_side
+        self.beam_folder: epath.Path | None = None
+        self._split_numbers = itertools.count()
         super().__init__(**kwargs)
 
     @property
@@ -85,13 +74,23 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         """Remembers that `name` was left out, or changed, and why."""
         self.info.metadata["notes"].setdefault(reason, []).append(name)
 
-    def _generate_examples(
+    def _generate_examples(self, split: str, raw_examples: Iterable[RawExample]) -> Any:
+        """Returns keys and records of a split, or where `beam_folder` is set, Beam's way to them.
+
+        What has no picture is skipped and noted, as `make_record` says.
+        """
+        if self.beam_folder is None:
+            return self._generate_here(split, raw_examples)
+        number = next(self._split_numbers)
+        paths = beam_records.write_raw_examples(self.beam_folder, split, number, raw_examples)
+        if not paths:
+            raise _nothing_in(split)
+        return beam_records.beam_records(self.beam_folder, split, paths, self.shorter_side)
+
+    def _generate_here(
         self, split: str, raw_examples: Iterable[RawExample]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Reads the pictures and yields keys and records; what has no picture is skipped.
-
-        So are empty captions, captions of more than `MAX_CAPTION_WORDS` words, and images of
-        which they leave no caption; all are noted.
+        """Reads the pictures with all cores of this machine and yields keys and records.
 
         Raises:
           ValueError: an image is there twice, or no image of the split can be used.
@@ -99,14 +98,10 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         image_ids: set[str] = set()
         items = ((raw, raw.path) for raw in raw_examples)
         for raw, image in read_images(items, self.shorter_side):
-            if image.jpeg is None:
-                self.note(f"image {image.problem}", raw.file_name)
-                continue
-            if image.converted:
-                self.note("image converted (no RGB or grey JPEG)", raw.file_name)
-            captions = self._usable_captions(raw)
-            if raw.captions and not captions and not raw.labels:
-                self.note("image without a usable caption", raw.file_name)
+            made = make_record(raw, image)
+            for reason in made.notes:
+                self.note(reason, raw.file_name)
+            if made.record is None:
                 continue
             if raw.image_id in image_ids:
                 raise ValueError(
@@ -114,35 +109,15 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                     f"{raw.image_id!r} again, as {raw.file_name!r}"
                 )
             image_ids.add(raw.image_id)
-            yield (
-                raw.image_id,
-                example(
-                    image=image.jpeg,
-                    image_id=raw.image_id,
-                    file_name=raw.file_name,
-                    captions=captions,
-                    labels=raw.labels,
-                    user_tags=raw.user_tags,
-                    groups=raw.groups,
-                ),
-            )
+            yield raw.image_id, made.record
         if not image_ids:
-            raise ValueError(
-                f"`raw_dir` must hold pictures of every split: none of {split!r} is there and "
-                f"whole. Received: split={split!r}, 0 images"
-            )
+            raise _nothing_in(split)
 
-    def _usable_captions(self, raw: RawExample) -> list[str]:
-        captions = []
-        for caption in raw.captions:
-            num_words = len(caption.split())
-            if not num_words:
-                self.note("caption empty", raw.file_name)
-            elif num_words > MAX_CAPTION_WORDS:
-                self.note(f"caption of more than {MAX_CAPTION_WORDS} words", raw.file_name)
-            else:
-                captions.append(caption)
-        return captions
+    def _process_pipeline_result(self, pipeline_result: Any) -> None:
+        """Takes over what Beam's workers noted; TFDS calls this when they are done."""
+        super()._process_pipeline_result(pipeline_result)
+        for reason, name in beam_records.read_notes(self.beam_folder):
+            self.note(reason, name)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -152,3 +127,10 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 parameters=self.parameters, label_names=list(self.label_names()), notes={}
             ),
         )
+
+
+def _nothing_in(split: str) -> ValueError:
+    return ValueError(
+        f"`raw_dir` must hold pictures of every split: none of {split!r} is there and whole. "
+        f"Received: split={split!r}, 0 images"
+    )

@@ -7,38 +7,47 @@ one stopped; `dataset_counts.json` comes last and says that all is there.
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 
 import tensorflow_datasets as tfds
 from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder
+from data_prep.beam_records import pipeline_options
 from data_prep.dataset_counts import describe_counts, read_counts, write_counts
 from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.annotations import write_annotations
 
 
-def prepare(builder: AnnotationBuilder, raw_dir: str | PathLike[str] | None = None) -> None:
+def prepare(
+    builder: AnnotationBuilder,
+    raw_dir: str | PathLike[str] | None = None,
+    beam_pipeline_options: Sequence[str] = (),
+) -> None:
     """Prepares a data set and prints its counts; what is there already is not made again.
 
     Args:
       builder: the data set's builder; its `data_dir` is where everything goes.
       raw_dir: the folder of the official files, for builders that read any.
+      beam_pipeline_options: where given, Apache Beam makes the records, as these options say
+        (`runner=FlinkRunner`, ...); otherwise this machine does, with all its cores.
 
     Raises:
-      ValueError: the raw files cannot be read, the folder holds shards of other parameters, or
-        another preparation of it is running.
+      ValueError: the raw files cannot be read, the folder holds shards of other parameters,
+        another preparation of it is running, or Beam is wanted and not installed.
     """
+    beam_options = pipeline_options(beam_pipeline_options) if beam_pipeline_options else None
     with _alone(builder):
         if not builder.is_prepared():
             builder.check_raw_files(raw_dir)
             _remove_interrupted(builder)
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(
-                    manual_dir=raw_dir, try_download_gcs=False
+            with _beam_folder(builder) if beam_options else contextlib.nullcontext():
+                builder.download_and_prepare(
+                    download_config=tfds.download.DownloadConfig(
+                        manual_dir=raw_dir, try_download_gcs=False, beam_options=beam_options
+                    )
                 )
-            )
         _check_parameters(builder)
         if read_counts(builder.data_dir) is None:
             print("Writing annotations, vocabulary and counts")
@@ -66,6 +75,19 @@ def _alone(builder: AnnotationBuilder) -> Iterator[None]:
                 f"Received: data_dir={os.fspath(folder)!r}"
             ) from None
         yield
+
+
+@contextlib.contextmanager
+def _beam_folder(builder: AnnotationBuilder) -> Iterator[None]:
+    """Lends Beam's workers a folder, whose name is one of what an interrupted run leaves."""
+    target = epath.Path(builder.data_dir)
+    builder.beam_folder = target.parent / f"incomplete.beam_{target.name}"
+    try:
+        yield
+    finally:
+        if builder.beam_folder.exists():
+            builder.beam_folder.rmtree()
+        builder.beam_folder = None
 
 
 def _remove_interrupted(builder: AnnotationBuilder) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from data_prep.beam_flags import define_beam_flag
 from data_prep.coco_tags.coco_tags_dataset_builder import PUBLISHED, Builder
 from data_prep.command_line import plain_errors
 from data_prep.preparation import prepare
@@ -30,6 +31,7 @@ _USER_TAGS_FILE = flags.DEFINE_string("user_tags_file", None, "What fetch_flickr
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_BEAM = define_beam_flag()
 
 
 def main(argv: Sequence[str]) -> None:
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
             user_tags_file=_USER_TAGS_FILE.value,
             shorter_side=_SHORTER_SIDE.value,
         )
-        prepare(builder, _RAW_DIR.value)
+        prepare(builder, _RAW_DIR.value, _BEAM.value)
         if _VARIANT.value == "2014":
             print(PUBLISHED)
 

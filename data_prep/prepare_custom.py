@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.custom.custom_dataset_builder import Builder, find_annotations
 from data_prep.preparation import prepare
@@ -32,6 +33,7 @@ _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "Say what is wrong, and pre
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_BEAM = define_beam_flag()
 
 
 def main(argv: Sequence[str]) -> None:
@@ -52,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
             builder.check_raw_files(_RAW_DIR.value)
             print("No problem was found.")
         else:
-            prepare(builder, _RAW_DIR.value)
+            prepare(builder, _RAW_DIR.value, _BEAM.value)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.flickr30k.flickr30k_dataset_builder import PUBLISHED, Builder
 from data_prep.preparation import prepare
@@ -25,6 +26,7 @@ _SPLITS = flags.DEFINE_enum(
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_BEAM = define_beam_flag()
 
 
 def main(argv: Sequence[str]) -> None:
@@ -34,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
         builder = Builder(
             data_dir=_DATA_DIR.value, config=variant, shorter_side=_SHORTER_SIDE.value
         )
-        prepare(builder, _RAW_DIR.value)
+        prepare(builder, _RAW_DIR.value, _BEAM.value)
         print(PUBLISHED)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.flickr8k.flickr8k_dataset_builder import Builder
 from data_prep.preparation import prepare
@@ -16,12 +17,17 @@ _RAW_DIR = flags.DEFINE_string("raw_dir", None, Builder.MANUAL_DOWNLOAD_INSTRUCT
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_BEAM = define_beam_flag()
 
 
 def main(argv: Sequence[str]) -> None:
     """Prepares Flickr8k."""
     with plain_errors():
-        prepare(Builder(data_dir=_DATA_DIR.value, shorter_side=_SHORTER_SIDE.value), _RAW_DIR.value)
+        prepare(
+            Builder(data_dir=_DATA_DIR.value, shorter_side=_SHORTER_SIDE.value),
+            _RAW_DIR.value,
+            _BEAM.value,
+        )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.iapr_tc12.iapr_tc12_dataset_builder import LISTS, PUBLISHED, Builder
 from data_prep.preparation import prepare
@@ -22,6 +23,7 @@ _SPLITS = flags.DEFINE_enum(
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_BEAM = define_beam_flag()
 
 
 def main(argv: Sequence[str]) -> None:
@@ -32,7 +34,7 @@ def main(argv: Sequence[str]) -> None:
             config=LISTS if _SPLITS.value == LISTS else None,
             shorter_side=_SHORTER_SIDE.value,
         )
-        prepare(builder, _RAW_DIR.value)
+        prepare(builder, _RAW_DIR.value, _BEAM.value)
         print(PUBLISHED)
 
 

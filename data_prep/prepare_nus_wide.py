@@ -11,6 +11,7 @@ from typing import get_args
 
 from absl import app, flags
 
+from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.nus_wide.nus_wide_dataset_builder import OFFICIAL, PRINTED, Builder
 from data_prep.nus_wide.published import describe_raw_counts
@@ -35,6 +36,7 @@ _SEED = flags.DEFINE_integer("seed", 2017, "Of the draw of the splits.")
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_BEAM = define_beam_flag()
 
 
 def main(argv: Sequence[str]) -> None:
@@ -49,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
             seed=_SEED.value,
             shorter_side=_SHORTER_SIDE.value,
         )
-        prepare(builder, _RAW_DIR.value)
+        prepare(builder, _RAW_DIR.value, _BEAM.value)
         print(describe_raw_counts(builder.info.metadata["raw_counts"]))
 
 

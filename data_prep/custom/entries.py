@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data_prep.annotation_builder import MAX_CAPTION_WORDS
 from data_prep.custom.annotation_file import COLUMNS, LIST_COLUMNS, Row, excerpt
 from data_prep.custom.findings import Findings
+from data_prep.raw_examples import MAX_CAPTION_WORDS
 
 SPLITS = ("train", "validation", "test")
 # What other tools call the same things.

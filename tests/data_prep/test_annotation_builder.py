@@ -4,7 +4,8 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
-from data_prep.annotation_builder import MAX_CAPTION_WORDS, AnnotationBuilder, RawExample
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.raw_examples import MAX_CAPTION_WORDS
 from semreg_tf.data.records import annotation_features
 
 

@@ -1,27 +1,17 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import PIL.Image
 import pytest
 
-ROOT = Path(__file__).parents[2]
 
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.inspect_examples", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_prints_the_tables_and_draws_the_sheet(demo_data, tmp_path):
+def test_prints_the_tables_and_draws_the_sheet(run_command, demo_data, tmp_path):
     out = tmp_path / "sheet.png"
-    done = run(f"--data_dir={demo_data}", "--dataset=demo", f"--out={out}", "--number=4", "--top=3")
+    done = run_command(
+        "inspect_examples",
+        f"--data_dir={demo_data}",
+        "--dataset=demo",
+        f"--out={out}",
+        "--number=4",
+        "--top=3",
+    )
     assert done.returncode == 0, done.stderr
     assert "split train: 40 images" in done.stdout
     assert "images with each, the 3 most frequent" in done.stdout
@@ -32,7 +22,9 @@ def test_prints_the_tables_and_draws_the_sheet(demo_data, tmp_path):
 
 
 @pytest.mark.large
-def test_an_unknown_split_is_one_line(demo_data):
-    failed = run(f"--data_dir={demo_data}", "--dataset=demo", "--split=all")
+def test_an_unknown_split_is_one_line(run_command, demo_data):
+    failed = run_command(
+        "inspect_examples", f"--data_dir={demo_data}", "--dataset=demo", "--split=all"
+    )
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith("error: `split` must be one of test, train")
