@@ -80,10 +80,11 @@ class Trainer:
     ) -> None:
         keras.utils.set_random_seed(config.seed)
         keras.config.set_dtype_policy(config.precision)
-        self.config, self.stage = config, stage
-        self.section = stage_config(config, stage)
         builder = find_builder(data_dir, config.data.dataset)
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data)
+        config = _with_user_tags_there(config, vocabularies)
+        self.config, self.stage = config, stage
+        self.section = stage_config(config, stage)
         self.train_split = load_split(builder, config.data.train_split, vocabularies, config.data)
         self.validation_split = _head(
             load_split(builder, config.data.validation_split, vocabularies, config.data),
@@ -291,6 +292,15 @@ def _describe(groups: list[ParameterGroup]) -> str:
         f"{g.name} ({sum(int(np.prod(v.shape)) for v in g.variables):,} parameters)" for g in groups
     ]
     return ", ".join(parts) or "nothing"
+
+
+def _with_user_tags_there(config: Config, vocabularies: Vocabularies) -> Config:
+    """Returns the config with as many user tags as the data set has, where it has fewer."""
+    there = len(vocabularies.user_tags or ())
+    if there == config.data.num_user_tags:
+        return config
+    logger.info("User tags: %d, all that the data set has", there)
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, num_user_tags=there))
 
 
 def _head(split: Split, num_images: int | None, config: Config) -> Split:

@@ -230,3 +230,16 @@ def test_load_annotator_restores_the_best_checkpoint(toy, demo_data, tmp_path):
     ours = trainer.annotator.all_variables()
     for name, variable in annotator.all_variables().items():
         np.testing.assert_array_equal(np.array(variable), np.array(ours[name]), err_msg=name)
+
+
+def test_a_data_set_with_fewer_user_tags_than_asked_for_gives_all_it_has(toy, demo_data, tmp_path):
+    config = toy(experiments.get("demo_tags/cnn_logistic_tag1k"), steps=1)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, num_user_tags=1_000))
+    for _ in range(2):  # The second start resumes the run.
+        trainer = Trainer(config, "unary", demo_data, tmp_path / "run")
+        trainer.train()
+    number = len(trainer.vocabularies.user_tags)
+    assert 0 < number < 1_000
+    written, vocabularies, annotator = workdir.load_annotator(tmp_path / "run")
+    assert written.data.num_user_tags == len(vocabularies.user_tags) == number
+    assert annotator.tag_model.input["user_tags"].shape == (None, number)
