@@ -9,7 +9,7 @@ from absl import flags, logging
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turns a refused argument into one line on stderr and the exit status 1.
+    """Turns a refused argument or an unreadable file into one line on stderr, exit status 1.
 
     TFDS warns of folders that it is about to fill, so log messages below an error are held back,
     unless `--verbosity` was given.
@@ -18,6 +18,6 @@ def plain_errors() -> Iterator[None]:
         logging.set_verbosity(logging.ERROR)
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

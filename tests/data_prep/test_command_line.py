@@ -2,10 +2,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from absl import flags, logging
 
+from data_prep import command_line
 from data_prep.command_line import plain_errors
 
 ROOT = Path(__file__).parents[2]
@@ -74,3 +76,19 @@ def test_build_vocabulary_counts_another_split(flickr8k_raw_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     path = tmp_path / "flickr8k" / "1.0.0" / "vocabulary" / "words.txt"
     assert "dog\t10\n" in path.read_text()
+
+
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError, PermissionError])
+def test_refusals_and_unreadable_files_are_one_line(error, monkeypatch, capsys):
+    monkeypatch.setattr(command_line, "flags", SimpleNamespace(FLAGS=Verbosity()))
+    with pytest.raises(SystemExit) as stopped, command_line.plain_errors():
+        raise error("`path` must be a file. Received: path='x'")
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "error: `path` must be a file. Received: path='x'\n"
+
+
+class Verbosity:
+    """Flags as parsed, without `--verbosity`."""
+
+    def __getitem__(self, name):
+        return SimpleNamespace(present=False)
