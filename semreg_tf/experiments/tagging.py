@@ -97,7 +97,7 @@ def fixed(base: Config) -> Config:
 
 
 def ria(base: Config) -> Config:
-    """RIA (Jin and Nakayama 2016), Fig. 1(b): h0 = Wi F + bi, no Lu."""
+    """RIA (Jin and Nakayama 2016) and NIC-F (Table 4), Fig. 1(b): h0 = Wi F + bi, no Lu."""
     return replace(
         base,
         concepts=replace(base.concepts, supervised=False),
