@@ -1,5 +1,6 @@
 """A split's annotations as tensors, gathered by row inside the input graph."""
 
+import numpy as np
 import tensorflow as tf
 
 from semreg_tf.data import batch
@@ -13,12 +14,16 @@ class AnnotationTensors:
     Args:
       encoded: the split's annotations as ids.
       vocabularies: the experiment's names.
+
+    Attributes:
+      most_captions: the most sequences any image has.
     """
 
     def __init__(self, encoded: EncodedAnnotations, vocabularies: Vocabularies) -> None:
         self._start, self._end = vocabularies.output.start_id, vocabularies.output.end_id
         self._num_concepts = len(vocabularies.concepts)
         self._num_user_tags = len(vocabularies.user_tags or ())
+        self.most_captions = int(np.diff(encoded.sequence_splits).max(initial=0))
         with tf.device("/cpu:0"):
             self._image_ids = tf.constant([str(x) for x in encoded.image_ids], tf.string)
             self._sequences = tf.RaggedTensor.from_row_splits(encoded.tokens, encoded.token_splits)
@@ -39,7 +44,7 @@ class AnnotationTensors:
         rows: tf.Tensor,
         keys: tuple[str, ...],
         captions_per_image: int | None = None,
-        seed: tf.Tensor | None = None,
+        order: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Returns the annotation keys among `keys` for images.
 
@@ -47,7 +52,8 @@ class AnnotationTensors:
           rows: image rows of the split, (batch,).
           keys: keys of the contract; `image` and `features` are not this class's.
           captions_per_image: sample that many captions of each image; None: all.
-          seed: int32 (2,), of the sample.
+          order: what the sample goes by, (batch, `most_captions`) float32 of at least 0: the
+            captions of the largest values are taken.
 
         Returns:
           Tensors as `semreg_tf.data.batch` says; captions is the most any image here has.
@@ -58,8 +64,7 @@ class AnnotationTensors:
             ids = sequences.to_tensor(self._end)
             lengths = sequences.row_lengths(axis=2).to_tensor(-1)
             if captions_per_image is not None:
-                order = tf.random.stateless_uniform(tf.shape(lengths), seed)
-                order = tf.where(lengths < 0, -1.0, order)
+                order = tf.where(lengths < 0, -1.0, order[:, : tf.shape(lengths)[1]])
                 wanted = tf.minimum(captions_per_image, tf.shape(lengths)[1])
                 chosen = tf.math.top_k(order, wanted).indices
                 ids = tf.gather(ids, chosen, batch_dims=1)

@@ -152,7 +152,8 @@ def training_batches(
       seed: with the step, decides everything.
       start_step: batches already consumed.
       num_workers: workers that share a batch.
-      worker: which of them this is; it gets every `num_workers`-th example.
+      worker: which of them this is; it gets every `num_workers`-th example of the batch, drawn and
+        augmented as a single worker would.
 
     Returns:
       A dataset of dicts by the contract's names.
@@ -173,25 +174,35 @@ def training_batches(
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
     reader = _reader(inputs)
 
-    def plan() -> Iterator[tuple[int, np.ndarray]]:
-        for step, indices in _index_plan(inputs, batch_size, seed, start_step):
-            yield step, indices[worker::num_workers]
-
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
-    dataset = tf.data.Dataset.from_generator(plan, output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(
+        lambda: _index_plan(inputs, batch_size, seed, start_step), output_signature=signature
+    )
     owner = tf.constant(
         np.repeat(np.arange(inputs.split.num_images), np.diff(inputs.split.encoded.sequence_splits))
     )
 
-    def gather(step: tf.Tensor, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+    def gather(step: tf.Tensor, whole: tf.Tensor) -> dict[str, tf.Tensor]:
+        indices = whole[worker::num_workers]
         if inputs.pairs:
             return tensors.pairs(tf.gather(owner, indices), indices, inputs.keys)
-        step_seed = tf.cast(tf.stack([seed * num_workers + worker, step]), tf.int32)
-        made = tensors.images(indices, inputs.keys, inputs.captions_per_image, step_seed)
+        step_seed = tf.cast(tf.stack([seed, step]), tf.int32)
+
+        def draw(columns: int, **bounds: int | tf.DType | None) -> tf.Tensor:
+            # For the whole batch, so that an example's draws are the same on any worker.
+            shape = (tf.shape(whole)[0], columns)
+            return tf.random.stateless_uniform(shape, step_seed, **bounds)[worker::num_workers]
+
+        sample = inputs.captions_per_image
+        order = None if sample is None else draw(tensors.most_captions)
+        made = tensors.images(indices, inputs.keys, sample, order)
         if batch.FEATURES in inputs.keys:
-            made[batch.FEATURES] = _features(inputs.features, indices, step_seed)
+            views = inputs.features.shape[1]
+            view = draw(1, minval=0, maxval=views, dtype=tf.int64)[:, 0]
+            made[batch.FEATURES] = _features(inputs.features, indices, view)
         if reader is not None:
-            made[batch.IMAGE] = _training_images(inputs, reader, indices, step_seed)
+            seeds = draw(2, minval=None, maxval=None, dtype=tf.int32)
+            made[batch.IMAGE] = _training_images(inputs, reader, indices, seeds)
         return made
 
     return dataset.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(4)
@@ -214,7 +225,7 @@ def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
     def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         made = tensors.images(indices, inputs.keys)
         if batch.FEATURES in inputs.keys:
-            made[batch.FEATURES] = _features(inputs.features, indices, None)
+            made[batch.FEATURES] = _features(inputs.features, indices, tf.zeros_like(indices))
         if reader is not None:
             made[batch.IMAGE] = _evaluation_images(inputs, reader, indices)
         return made
@@ -280,12 +291,8 @@ def _read_images(
 
 
 def _training_images(
-    inputs: Inputs, reader: RecordReader, rows: tf.Tensor, seed: tf.Tensor
+    inputs: Inputs, reader: RecordReader, rows: tf.Tensor, seeds: tf.Tensor
 ) -> tf.Tensor:
-    seeds = tf.random.stateless_uniform(
-        (tf.shape(rows)[0], 2), seed, minval=None, maxval=None, dtype=tf.int32
-    )
-
     def decode(element: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         encoded, place = element
         return image_ops.decode_for_training(
@@ -311,17 +318,12 @@ def _evaluation_images(inputs: Inputs, reader: RecordReader, rows: tf.Tensor) ->
     return _read_images(inputs, reader, rows, decode)
 
 
-def _features(features: np.ndarray, rows: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
-    """Reads rows of a memory-mapped array; a random view of each with a seed, else the centre."""
-    views, size = features.shape[1:]
-    if seed is None or views == 1:
-        view = tf.zeros_like(rows)
-    else:
-        view = tf.random.stateless_uniform(tf.shape(rows), seed, 0, views, tf.int64)
+def _features(features: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:
+    """Reads a view of each of the rows of an array that may be mapped from disk."""
 
     def read(rows: np.ndarray, view: np.ndarray) -> np.ndarray:
         return np.asarray(features[rows, view], np.float32)
 
     values = tf.numpy_function(read, (rows, view), tf.float32, stateful=False)
-    values.set_shape((None, size))
+    values.set_shape((None, features.shape[2]))
     return values

@@ -147,7 +147,8 @@ def test_without_side_information_there_are_no_user_tags():
 def sampled(data, number, seed):
     """Returns the captions drawn of each image, by their ids."""
     rows = tf.range(NUM_IMAGES, dtype=tf.int64)
-    made = data.tensors.images(rows, KEYS, number, tf.constant(seed))
+    order = tf.random.stateless_uniform((NUM_IMAGES, data.tensors.most_captions), seed)
+    made = data.tensors.images(rows, KEYS, number, order)
     ids, mask = made[batch.TARGET_IDS].numpy(), made[batch.PADDING_MASK].numpy()
     inputs = made[batch.INPUT_IDS].numpy()
     drawn = []
@@ -172,6 +173,16 @@ def test_a_sample_holds_that_many_different_captions_of_each_image(data, number)
             left = list(captions)
             for caption in own:
                 left.remove(caption)
+
+
+def test_a_sample_takes_the_captions_of_the_largest_values(data):
+    assert data.tensors.most_captions == max(len(captions) for captions in data.captions)
+    # Image 4 has two of the five captions there may be: the values of the others are not looked at.
+    rows, order = tf.constant([3, 4], tf.int64), tf.constant([[0.1, 0.5, 0.4, 0.9, 0.2]] * 2)
+    made = data.tensors.images(rows, batch.SEQUENCE_KEYS, 1, order)
+    for i, caption in enumerate((data.captions[3][3], data.captions[4][1])):
+        own = made[batch.TARGET_IDS][i, 0][made[batch.PADDING_MASK][i, 0]].numpy().tolist()
+        assert own[:-1] == caption
 
 
 def test_a_sample_is_decided_by_its_seed_and_every_caption_comes_up(data):
