@@ -238,6 +238,9 @@ class UnaryConfig(StageConfig):
 
     # Sec. 5.1: the prediction layer alone first; how long is ours.
     head_only_steps: int = number(0, 0)
+    # True: meanwhile the CNN, which rests, is run once and its features are cached, without
+    # augmentation (ours); False: it reads augmented pictures at each step.
+    head_only_cached: bool = False
     # Sec. 4.1: the user-tag MLP is pretrained on its own before the two are summed (steps: ours).
     tag_only_steps: int = number(0, 0)
     # "tags" trains the user-tag MLP alone (Sec. 4.1, pretrained on its own).
@@ -306,12 +309,19 @@ class Config(Checked):
             )
         self._check_stages()
 
+    @property
+    def pretrains_on_features(self) -> bool:
+        """True where the relational stage reads cached features: they have no ground truth."""
+        read = {c.embedding for c in self.conditionings}
+        return "relational" in self.stages and read == {"features"}
+
     def _check_stages(self) -> None:
-        reads_features = any(c.embedding == "features" for c in self.conditionings)
-        if "relational" in self.stages and (self.decoder is None or reads_features):
+        read = {c.embedding for c in self.conditionings}
+        if "relational" in self.stages and (self.decoder is None or len(read) > 1):
             raise ValueError(
-                "`stages` may hold 'relational' only where the decoder reads concepts: it feeds "
-                f"the ground-truth concepts. Received: stages={self.stages!r}"
+                "`stages` may hold 'relational' only where the decoder reads concepts, whose "
+                "ground truth it is fed, or features, which are cached: not both, nor without a "
+                f"decoder. Received: stages={self.stages!r}, embeddings={sorted(read)}"
             )
         if "joint" in self.stages and self.decoder is None:
             raise ValueError(

@@ -150,9 +150,10 @@ FEATURES = (ConditioningConfig(embedding="features"),)
         ({"stages": ()}, "each once. Received: stages=()"),
         ({"stages": ("joint", "joint")}, "each once. Received: stages=('joint', 'joint')"),
         (
-            {"conditionings": FEATURES},
-            "`stages` may hold 'relational' only where the decoder reads concepts: it feeds the "
-            "ground-truth concepts. Received: stages=('unary', 'relational', 'joint')",
+            {"conditionings": (*FEATURES, ConditioningConfig())},
+            "`stages` may hold 'relational' only where the decoder reads concepts, whose ground "
+            "truth it is fed, or features, which are cached: not both, nor without a decoder. "
+            "Received: stages=('unary', 'relational', 'joint'), embeddings=['concepts', 'features",
         ),
         (
             {**CNN_ALONE, "stages": ("unary", "relational")},

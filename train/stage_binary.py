@@ -32,8 +32,14 @@ _SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
 def run(stage: str, usage: str) -> None:
     """Parses the flags and trains one stage; a user's mistake is one line and exit code 2."""
     unary = relational = None
+    if stage != "unary":
+        unary = flags.DEFINE_string(
+            "unary",
+            None,
+            "Work directory of the unary stage; train_relational has use for it only where the "
+            "decoder reads features.",
+        )
     if stage == "joint":
-        unary = flags.DEFINE_string("unary", None, "Work directory of the unary stage.")
         relational = flags.DEFINE_string(
             "relational", None, "Work directory of the relational stage."
         )

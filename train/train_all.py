@@ -35,7 +35,9 @@ def main(_: list[str]) -> None:
         finished: dict[str, Path] = {}
         for stage in config.stages:
             path = Path(_WORKDIR.value) / stage
-            earlier = finished if stage == "joint" else {}
+            earlier = {}
+            if stage == "joint" or (stage == "relational" and config.pretrains_on_features):
+                earlier = dict(finished)
             results = Trainer(
                 config, stage, _DATA_DIR.value, path, **earlier, init_from=_INIT_FROM.value
             ).train()

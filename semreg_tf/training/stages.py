@@ -53,6 +53,9 @@ def phases(config: Config, stage: str) -> tuple[Phase, ...]:
     visual = batch.IMAGE if config.encoder.trainable else batch.FEATURES
     side = (batch.USER_TAGS,) if config.data.num_user_tags else ()
     image_id = (batch.IMAGE_ID,)
+    if stage == "relational" and config.pretrains_on_features:
+        keys = (batch.FEATURES, *side, *batch.SEQUENCE_KEYS, *image_id)
+        return (Phase("relational", 0, section.steps, ("decoder",), keys),)
     if stage == "relational":
         keys = (batch.CONCEPTS, *batch.SEQUENCE_KEYS, *image_id)
         return (Phase("relational", 0, section.steps, ("decoder",), keys),)
@@ -74,9 +77,11 @@ def _unary_phases(
     tags = section.tag_only_steps if side else 0
     head = tags + section.head_only_steps
     head_groups = tuple(g for g in groups if g != "encoder")
+    resting = batch.FEATURES if section.head_only_cached else visual
+    head_keys = (resting, *keys[1:])
     found = (
         Phase("user tags alone", 0, tags, ("tag_model",), tag_keys, "tags"),
-        Phase("prediction layer", tags, head, head_groups, keys, section.part),
+        Phase("prediction layer", tags, head, head_groups, head_keys, section.part),
         Phase("all layers", head, head + section.steps, groups, keys, section.part),
     )
     return tuple(p for p in found if p.last_step > p.first_step)

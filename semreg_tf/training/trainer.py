@@ -57,7 +57,8 @@ class Trainer:
       stage: "unary", "relational" or "joint".
       data_dir: the folder of prepared data sets.
       path: the run's work directory; one that holds this run is resumed.
-      unary: work directory of the unary stage to start from, or None.
+      unary: work directory of the unary stage to start from, or None; the relational stage has
+        use for one only where it reads the features of that CNN.
       relational: work directory of the relational stage to start from, or None.
       init_from: work directory of any run whose encoder and matching names are taken first.
 
@@ -82,6 +83,11 @@ class Trainer:
         keras.config.set_dtype_policy(config.precision)
         builder = find_builder(data_dir, config.data.dataset)
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data)
+        if stage == "relational" and unary is not None and not config.pretrains_on_features:
+            raise ValueError(
+                "`unary` must be None for a relational stage that is fed the true concepts: no "
+                f"CNN takes part. Received: unary={str(unary)!r}"
+            )
         config = _with_user_tags_there(config, vocabularies)
         self.config, self.stage = config, stage
         self.section = stage_config(config, stage)
@@ -154,13 +160,10 @@ class Trainer:
 
     def _standardise(self) -> None:
         """Sets the features' statistics, unless a unary run brought its own."""
-        if (
-            not self.config.encoder.standardise
-            or self._brings_statistics
-            or self.stage == "relational"
-        ):
+        reads_none = self.stage == "relational" and not self.config.pretrains_on_features
+        if not self.config.encoder.standardise or self._brings_statistics or reads_none:
             return
-        if self.config.encoder.trainable:
+        if self.config.encoder.trainable and not self.config.pretrains_on_features:
             inputs = self._inputs(self.train_split, (batch.IMAGE,), 1)
             images = evaluation_batches(inputs, self.section.batch_size).take(STATISTICS_BATCHES)
             encoder = self.annotator.encoder
@@ -276,7 +279,7 @@ class Trainer:
             image_size(self.config),
             encoder_spec(self.config.encoder.name).preprocessing,
             features,
-            self.config.data.captions_per_image,
+            1 if self.stage == "relational" else self.config.data.captions_per_image,
         )
 
     def _non_finite(self, step: int, loss: float, image_ids: tf.Tensor) -> None:

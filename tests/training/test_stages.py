@@ -1,5 +1,7 @@
 """What each stage feeds and trains; the joint gradient that the paper's method lives by."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -81,6 +83,29 @@ def test_relational_stage_reads_no_image_and_trains_the_decoder_alone(toy):
     assert phase.groups == ("decoder",)
     norms = gradient_norms(config, annotator, tensors, "relational", "loss")
     assert norms["encoder"] == norms["image_head"] == 0
+
+
+def pretrained_on_features(config):
+    return dataclasses.replace(config, stages=("relational", "joint"))
+
+
+def test_decoder_of_features_can_be_pretrained_on_cached_ones(toy):
+    config, annotator, tensors = make(toy, "demo_captions/nic_f")
+    config = pretrained_on_features(config)
+    (phase,) = phases(config, "relational")
+    assert phase.keys[0] == batch.FEATURES and batch.IMAGE not in phase.keys
+    assert batch.CONCEPTS not in phase.keys
+    norms = gradient_norms(config, annotator, tensors, "relational", "loss")
+    assert norms["decoder"] > 0
+    assert norms["encoder"] == norms["image_head"] == 0
+
+
+def test_prediction_layer_can_read_cached_features_while_the_cnn_rests(toy):
+    config = toy(experiments.get("coco_captions/s_cnn_rnn"))
+    unary = dataclasses.replace(config.unary, head_only_cached=True)
+    layer, everything = phases(dataclasses.replace(config, unary=unary), "unary")
+    assert batch.FEATURES in layer.keys and batch.IMAGE not in layer.keys
+    assert batch.IMAGE in everything.keys and batch.FEATURES not in everything.keys
 
 
 def test_unary_phases_are_tags_alone_then_layer_then_all(toy):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from semreg_tf import config_io, experiments
 from semreg_tf.training import checkpoints, workdir
+from semreg_tf.training.stages import STAGES
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +122,33 @@ def test_joint_starts_from_the_two_earlier_stages(toy, demo_data, tmp_path):
         np.testing.assert_array_equal(np.array(variable), source[name], err_msg=name)
     assert "unary" in joint.sources["encoder"]
     assert "relational" in joint.sources["decoder"]
+
+
+@pytest.mark.parametrize("name", ["demo_captions/nic_deeply", "demo_captions/nic_f"])
+def test_decoder_pretrained_on_features_starts_the_joint_stage(name, toy, demo_data, tmp_path):
+    config = toy(experiments.get(name))
+    encoder = dataclasses.replace(config.encoder, standardise=True)
+    stages = tuple(s for s in ("unary", "relational", "joint") if s in (*config.stages, STAGES[1]))
+    config = dataclasses.replace(config, encoder=encoder, stages=stages)
+    earlier = {}
+    for stage in stages:
+        trainer = Trainer(config, stage, demo_data, tmp_path / stage, **earlier)
+        trainer.train()
+        if stage == "relational" and earlier:
+            assert trainer.sources["encoder"].startswith(str(tmp_path / "unary"))
+        earlier[stage] = tmp_path / stage
+    assert trainer.sources["decoder"].startswith(str(tmp_path / "relational"))
+    (name,) = [n for n in weights(tmp_path / "relational") if "deviation" in n]
+    for earlier_stage in ("relational", "joint"):
+        deviation = weights(tmp_path / earlier_stage)[name]
+        assert deviation.std() > 0
+        np.testing.assert_allclose(deviation, weights(tmp_path / stages[0])[name], rtol=1e-5)
+
+
+def test_relational_stage_on_true_concepts_refuses_a_cnn(toy, demo_data, tmp_path):
+    config = toy(experiments.get("demo_captions/s_cnn_rnn"))
+    with pytest.raises(ValueError, match=r"`unary` must be None .* Received: unary="):
+        Trainer(config, "relational", demo_data, tmp_path / "run", unary=tmp_path)
 
 
 def test_absurd_rate_stops_with_step_and_images_and_keeps_the_checkpoint(toy, demo_data, tmp_path):
