@@ -140,14 +140,16 @@ class ConditioningConfig(Checked):
 
     # Fig. 1(b, d), Fig. 1(a), Fig. 1(c).
     kind: str = "init_state"
-    embedding: Literal["features", "concepts"] = "concepts"
+    # "none": nothing of the image, where the kind allows it (m-RNN's RNN-base).
+    embedding: Literal["features", "concepts", "none"] = "concepts"
     # The text sets h0 alone, so c0 = 0 (ours); "both": h0 and c0.
     states: Literal["hidden", "both"] = "hidden"
     # Sec. 3.1: h0 = Wi Ie + bi, linear.
     activation: Literal["linear", "tanh", "relu"] = "linear"
     # True: the gradient of Lr stops here (a control; the paper lets it flow).
     stop_gradient: bool = False
-    # Width of the joint embedding of "output_fusion" (Wang et al. 2016: 64).
+    # Width of the joint embedding of "output_fusion" (Wang et al. 2016: 64) and of the
+    # multimodal layer of "multimodal_output" (Mao et al. 2015: 512).
     width: int = number(64, 1)
 
 
@@ -155,10 +157,14 @@ class ConditioningConfig(Checked):
 class DecoderConfig(Checked):
     """The relational model (eqs. 2, 3)."""
 
-    # "lstm": BasicLSTMCell (Sec. 4.2); "peephole_lstm": the W_.c terms of eq. 2.
-    cell: Literal["lstm", "peephole_lstm"] = "lstm"
+    # "lstm": BasicLSTMCell (Sec. 4.2); "peephole_lstm": the W_.c terms of eq. 2;
+    # "additive_rnn": r_t = f(U r_{t-1} + w_t) (Mao et al. 2015).
+    cell: Literal["lstm", "peephole_lstm", "additive_rnn"] = "lstm"
     cells: int = number(512, 1)
     word_embedding: int = number(512, 1)
+    # Width of a second embedding layer, a linear map of the first (Mao et al. 2015: 128, then
+    # 256; that it is linear is ours); None: there is none.
+    second_embedding: int | None = number(None, 1)
     # Sec. 4.2, stated for tags, taken over for captions.
     activation: Literal["relu", "tanh"] = "relu"
     # im2txt keeps 0.7 on the LSTM's input and output; 0: none.
@@ -168,6 +174,20 @@ class DecoderConfig(Checked):
     initializer_range: float | None = number(None, 0.0)
     # Scores by the word embedding itself (Wang et al. 2016).
     tie_output: bool = False
+
+    @property
+    def input_width(self) -> int:
+        """Width of the word embedding that the cell and the conditionings read."""
+        return self.second_embedding or self.word_embedding
+
+    def check(self) -> None:
+        """Refuses a sum of vectors that differ in width."""
+        if self.cell == "additive_rnn" and self.cells != self.input_width:
+            raise ValueError(
+                "`cells` must be the word embedding's width, that of the second where there is "
+                "one, for cell='additive_rnn', which adds the two. "
+                f"Received: cells={self.cells}, a word embedding of {self.input_width}"
+            )
 
 
 @dataclass(frozen=True)

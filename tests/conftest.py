@@ -39,7 +39,10 @@ def _toy(config: Config, steps: int = 2) -> Config:
     side = config.data.num_user_tags > 0
     word_embedding = 8
     decoder = config.decoder and dataclasses.replace(
-        config.decoder, cells=16, word_embedding=word_embedding
+        config.decoder,
+        cells=16,
+        word_embedding=word_embedding,
+        second_embedding=config.decoder.second_embedding and 16,
     )
     return dataclasses.replace(
         config,

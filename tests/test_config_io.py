@@ -165,7 +165,7 @@ def test_unknown_fields_list_the_known_and_the_closest(override, message):
         ("data=3", "`config.data`: Input should be a dictionary"),
         ("stages=unary", "`config.stages`: Input should be a valid tuple. Received: stages='unary"),
         ('stages=["x"]', "`config.stages.0`: Input should be 'unary', 'relational' or 'joint'"),
-        ("decoder.cell=gru", "`config.decoder.cell`: Input should be 'lstm' or 'peephole_lstm'."),
+        ("decoder.cell=gru", "`config.decoder.cell`: Input should be 'lstm', 'peephole_lstm' or"),
         ('decoder={"cels": 3}', "`config.decoder.cels`: Unexpected keyword argument"),
         ("encoder.trainable=maybe", "`config.encoder.trainable`: Input should be a valid boolean"),
     ],

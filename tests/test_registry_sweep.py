@@ -11,7 +11,8 @@ from semreg_tf.training.evaluate_run import RunEvaluator
 from semreg_tf.training.trainer import Trainer
 
 # One of each distinct structure: greedy, beam, top-k with WARP, output fusion with a tied output,
-# the image at step zero with tanh, side information on a frozen CNN.
+# the image at step zero with tanh, side information on a frozen CNN, a plain recurrent layer with
+# a multimodal one, the same without the image.
 DISTINCT = (
     "demo_tags/s_cnn_rnn",
     "demo_captions/s_cnn_rnn",
@@ -19,6 +20,8 @@ DISTINCT = (
     "demo_tags/cnn_rnn",
     "demo_captions/nic",
     "demo_tags/s_cnn_rnn_tag1k_fix",
+    "demo_captions/mrnn",
+    "demo_captions/mrnn_no_image",
 )
 OTHERS = tuple(n for n in experiments.names() if n not in DISTINCT)
 

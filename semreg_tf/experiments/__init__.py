@@ -1,6 +1,6 @@
 """Experiments by name: `<data set>/<system>`, each its data set's base and the fields that differ.
 
-A new system is one entry in `tagging.py` or `captioning.py`.
+A new system is one entry in `tagging.py`, `captioning.py` or `mrnn.py`.
 """
 
 import dataclasses

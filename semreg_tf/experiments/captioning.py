@@ -14,6 +14,7 @@ from semreg_tf.config import (
     StageConfig,
     UnaryConfig,
 )
+from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import detached, fixed, from_scratch, ria, same
 
 
@@ -64,6 +65,30 @@ def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
 def coco() -> Config:
     """Sec. 5.1: Inception v3; im2txt keeps 0.8 of its pooled features."""
     return caption_base("coco_captions", EncoderConfig("inception_v3", feature_dropout=0.2))
+
+
+def _fewer_pairs(dataset: str, share: int) -> Config:
+    """Returns COCO's base on another data set, steps divided as its pairs are fewer (ours)."""
+    base = replace(coco(), data=replace(coco().data, dataset=dataset))
+    stages = {
+        name: replace(
+            getattr(base, name),
+            steps=getattr(base, name).steps // share,
+            validate_every_steps=getattr(base, name).validate_every_steps // share,
+        )
+        for name in ("unary", "relational", "joint")
+    }
+    return replace(base, **stages)
+
+
+def flickr30k() -> Config:
+    """Flickr30k: a quarter of COCO's 586,363 pairs."""
+    return _fewer_pairs("flickr30k", 4)
+
+
+def iapr_tc12() -> Config:
+    """IAPR TC-12: a thirtieth of COCO's pairs."""
+    return _fewer_pairs("iapr_tc12", 30)
 
 
 def flickr8k() -> Config:
@@ -149,8 +174,17 @@ def custom() -> Config:
     return caption_base("custom", EncoderConfig("inception_v3", feature_dropout=0.2))
 
 
+OURS = {"s_cnn_rnn": ("the proposed model", same)}
 EXPERIMENTS = {
-    "coco_captions": (coco, CAPTION_SYSTEMS),
-    "flickr8k_captions": (flickr8k, CAPTION_SYSTEMS),
+    "coco_captions": (coco, CAPTION_SYSTEMS | mrnn_systems("m-RNN on COCO", own_cnn=False)),
+    "flickr8k_captions": (
+        flickr8k,
+        CAPTION_SYSTEMS | mrnn_systems("m-RNN on Flickr8k: m-RNN (AlexNet)"),
+    ),
+    "flickr30k_captions": (flickr30k, OURS | mrnn_systems("m-RNN on Flickr30k", own_cnn=False)),
+    "iapr_tc12_captions": (
+        iapr_tc12,
+        OURS | mrnn_systems("m-RNN on IAPR TC-12: m-RNN", own_cnn=False),
+    ),
     "custom_captions": (custom, {"s_cnn_rnn": ("your own pictures", same)}),
 }

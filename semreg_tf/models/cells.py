@@ -135,6 +135,77 @@ class PeepholeLSTM(LSTM):
         return super().step(projected + tf.linalg.matmul(state[1], memory_kernel), state)
 
 
+@keras.saving.register_keras_serializable("semreg_tf")
+class AdditiveRNN(keras.layers.Layer):
+    """r_t = f(U r_{t-1} + w_t) (Mao et al. 2015): the word is added as it is, so it is as wide.
+
+    Parameters: u u.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str = "relu",
+        initializer_range: float | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation_name = activation
+        self.initializer_range = initializer_range
+        self.activation = keras.activations.get(activation)
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Width of r."""
+        return (self.units,)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates U, (units, units).
+
+        Raises:
+          ValueError: the inputs are not as wide as the state.
+        """
+        if input_shape[-1] != self.units:
+            raise ValueError(
+                f"`input_shape` must end in the cell's {self.units} units, for the two are added. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel",
+            shape=(self.units, self.units),
+            initializer=uniform_initializer(self.initializer_range, "orthogonal"),
+        )
+        self.built = True
+
+    def zero_state(self, rows: tf.Tensor) -> State:
+        """Returns r of zeros, (rows, units)."""
+        return (tf.zeros((rows, self.units), self.compute_dtype),)
+
+    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the inputs as they are."""
+        return inputs
+
+    def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """One step, as `LSTM.step`; the output is the new state."""
+        recurrent = tf.cast(self.recurrent_kernel, self.compute_dtype)
+        hidden = self.activation(tf.linalg.matmul(state[0], recurrent) + projected)
+        return hidden, (hidden,)
+
+    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Runs `step` over time, as `LSTM.unroll`."""
+        return unroll_steps(self, projected, state)
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation_name,
+            "initializer_range": self.initializer_range,
+        }
+
+
 def unroll_steps(
     cell: keras.layers.Layer, projected: tf.Tensor, state: State
 ) -> tuple[tf.Tensor, State]:
@@ -163,7 +234,7 @@ def unroll_steps(
     return outputs.stack(), state
 
 
-CELLS = {"lstm": LSTM, "peephole_lstm": PeepholeLSTM}
+CELLS = {"lstm": LSTM, "peephole_lstm": PeepholeLSTM, "additive_rnn": AdditiveRNN}
 
 
 def build_cell(config: DecoderConfig) -> keras.layers.Layer:

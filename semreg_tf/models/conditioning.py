@@ -29,6 +29,8 @@ class Conditioning(keras.layers.Layer):
 
     # True where `step_input` looks at the state: the input projection then stays in the loop.
     reads_state = False
+    # True where embedding='none' means something.
+    image_is_optional = False
 
     def __init__(
         self,
@@ -79,7 +81,15 @@ class Conditioning(keras.layers.Layer):
         self, context: Context, word_embedding: tf.Tensor, hidden: tf.Tensor
     ) -> tf.Tensor:
         """Returns what the output layer sees, (rows, d), from the cell's output (rows, u)."""
+        return self.fuse_output(context, self.project_output(word_embedding, hidden))
+
+    def project_output(self, word_embedding: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
+        """Returns the part of `step_output` that no image changes, (rows, p)."""
         return hidden
+
+    def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
+        """Returns the rest of `step_output`, (rows, d), from `project_output` (rows, p)."""
+        return projected
 
     def output_size(self, hidden_size: int) -> int:
         """Width of `step_output`'s result."""
@@ -166,18 +176,68 @@ class OutputFusion(Conditioning):
         """Returns `image_projection`, (batch, width)."""
         return {"image_projection": self.image_map(self.embedding(encoder_outputs))}
 
-    def step_output(
-        self, context: Context, word_embedding: tf.Tensor, hidden: tf.Tensor
-    ) -> tf.Tensor:
+    def project_output(self, word_embedding: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
+        """Returns Uo o_t, (rows, width)."""
+        return self.output_map(hidden)
+
+    def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
         """Returns x_t, (rows, width)."""
-        return tf.nn.relu(self.output_map(hidden) + context["image_projection"])
+        return tf.nn.relu(projected + context["image_projection"])
 
     def output_size(self, hidden_size: int) -> int:
         """Width of x_t."""
         return self.config.width
 
 
-CONDITIONINGS = {"init_state": InitState, "step_zero": StepZero, "output_fusion": OutputFusion}
+@keras.saving.register_keras_serializable("semreg_tf")
+class MultimodalOutput(Conditioning):
+    """Mao et al. 2015: m_t = g(Vw w_t + Vr r_t + Vi Ie), g(x) = 1.7159 tanh(2 x / 3), width 512.
+
+    embedding='none' leaves out Vi Ie (their RNN-base). One bias, with Vw, serves the sum (ours).
+    """
+
+    image_is_optional = True
+
+    def build(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> None:
+        """Creates Vw with the bias, Vr and, where the image is read, Vi."""
+        width = self.config.width
+        self.word_map = self._dense("word_projection", width, self.word_embedding)
+        self.output_map = self._dense(
+            "output_projection", width, self.state_sizes[0], use_bias=False
+        )
+        self.image_map = None
+        if self.config.embedding != "none":
+            size = self._embedding_size(encoder_shapes)
+            self.image_map = self._dense("image_projection", width, size, use_bias=False)
+        self.built = True
+
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: tf.Tensor) -> Context:
+        """Returns `image_projection`, (batch, width); nothing where the image is not read."""
+        if self.image_map is None:
+            return {}
+        return {"image_projection": self.image_map(self.embedding(encoder_outputs))}
+
+    def project_output(self, word_embedding: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
+        """Returns Vw w_t + Vr r_t, (rows, width)."""
+        return self.word_map(word_embedding) + self.output_map(hidden)
+
+    def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
+        """Returns m_t, (rows, width)."""
+        if self.image_map is not None:
+            projected = projected + context["image_projection"]
+        return 1.7159 * tf.tanh(projected * (2 / 3))
+
+    def output_size(self, hidden_size: int) -> int:
+        """Width of m_t."""
+        return self.config.width
+
+
+CONDITIONINGS = {
+    "init_state": InitState,
+    "step_zero": StepZero,
+    "output_fusion": OutputFusion,
+    "multimodal_output": MultimodalOutput,
+}
 
 
 def build_conditioning(
@@ -190,13 +250,20 @@ def build_conditioning(
     """Returns the conditioning that `config.kind` names.
 
     Raises:
-      ValueError: the kind is unknown.
+      ValueError: the kind is unknown, or it cannot do without the image.
     """
     if config.kind not in CONDITIONINGS:
         raise ValueError(
             f"`kind` of a conditioning must be one of {', '.join(sorted(CONDITIONINGS))}. "
             f"Received: kind={config.kind!r}"
         )
-    return CONDITIONINGS[config.kind](
+    kind = CONDITIONINGS[config.kind]
+    if config.embedding == "none" and not kind.image_is_optional:
+        able = ", ".join(name for name, other in CONDITIONINGS.items() if other.image_is_optional)
+        raise ValueError(
+            f"`embedding` may be 'none' only where the kind is {able}. "
+            f"Received: kind={config.kind!r}, embedding='none'"
+        )
+    return kind(
         config, word_embedding, state_sizes, initializer_range, name=f"{config.kind}_{index}"
     )

@@ -16,8 +16,9 @@ DecoderContext = tuple[dict[str, tf.Tensor], ...]
 class Decoder(keras.layers.Layer):
     """x_t = E a_{t-1}; h_t = cell(x_t, state); y_t = softmax(W h_t + b) (eq. 3).
 
-    It offers `initial_state`, `step` and `unroll`; `prepare` makes the context they read. The
-    embedding has one row more than there are outputs: START, which is input only.
+    With a second embedding layer, x_t = E2 E a_{t-1} + b2 (Mao et al. 2015). It offers
+    `initial_state`, `step` and `unroll`; `prepare` makes the context they read. The embedding has
+    one row more than there are outputs: START, which is input only.
 
     Args:
       config: the decoder's fields.
@@ -42,7 +43,7 @@ class Decoder(keras.layers.Layer):
         self.conditionings: list[Conditioning] = [
             build_conditioning(
                 c,
-                self.config.word_embedding,
+                self.config.input_width,
                 self.cell.state_sizes,
                 self.config.initializer_range,
                 i,
@@ -75,7 +76,12 @@ class Decoder(keras.layers.Layer):
             shape=(self.vocab_size + 1, self.config.word_embedding),
             initializer=initializer,
         )
-        self.cell.build((None, self.config.word_embedding))
+        self.second_embedding = None
+        if self.config.second_embedding:
+            self.second_embedding = self._dense(
+                "second_embedding", self.config.second_embedding, self.config.word_embedding
+            )
+        self.cell.build((None, self.config.input_width))
         width = self.cell.state_sizes[0]
         for conditioning in self.conditionings:
             conditioning.build(encoder_outputs_shape)
@@ -86,14 +92,15 @@ class Decoder(keras.layers.Layer):
                 f"Received: word_embedding={self.config.word_embedding}"
             )
         if not self.config.tie_output:
-            self.output_layer = keras.layers.Dense(
-                self.vocab_size,
-                kernel_initializer=uniform_initializer(self.config.initializer_range),
-                name="output",
-                dtype=self.dtype_policy,
-            )
-            self.output_layer.build((None, width))
+            self.output_layer = self._dense("output", self.vocab_size, width)
         self.built = True
+
+    @property
+    def state_reads_image(self) -> bool:
+        """False where the image enters at the output alone: the states are the words' own."""
+        return self._input_depends_on_image() or any(
+            type(c).initial_state is not Conditioning.initial_state for c in self.conditionings
+        )
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor]) -> DecoderContext:
         """Projects what the image gives once, for every caption and step.
@@ -105,7 +112,7 @@ class Decoder(keras.layers.Layer):
         Returns:
           One dict of tensors a conditioning, the batch first.
         """
-        table = tf.cast(self.embedding, self.compute_dtype)
+        table = self._word_table()
         return tuple(c.prepare(encoder_outputs, table) for c in self.conditionings)
 
     def initial_state(self, context: DecoderContext, rows: tf.Tensor | None = None) -> State:
@@ -138,7 +145,7 @@ class Decoder(keras.layers.Layer):
         Returns:
           Logits (rows, vocab_size) and the new state.
         """
-        words = tf.gather(tf.cast(self.embedding, self.compute_dtype), token_ids)
+        words = self._words(token_ids)
         if input_table is not None:
             projected = tf.gather(input_table, token_ids)
         else:
@@ -153,7 +160,7 @@ class Decoder(keras.layers.Layer):
         """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
         if self._input_depends_on_image():
             return None
-        return self.cell.project_input(tf.cast(self.embedding, self.compute_dtype))
+        return self.cell.project_input(self._word_table())
 
     def unroll(
         self,
@@ -174,7 +181,7 @@ class Decoder(keras.layers.Layer):
           The cell's outputs (rows, time, units), after dropout, and the word embeddings
           (rows, time, e).
         """
-        words = tf.gather(tf.cast(self.embedding, self.compute_dtype), input_ids)
+        words = self._words(input_ids)
         inputs = words
         if self._input_depends_on_image():
             inputs = self._inputs_with_image(words, context)
@@ -289,6 +296,25 @@ class Decoder(keras.layers.Layer):
         state = self.initial_state(context, tf.shape(flat_ids)[0])
         hidden, words = self.unroll(flat_ids, state, context, training)
         return hidden, words, context
+
+    def _words(self, token_ids: tf.Tensor) -> tf.Tensor:
+        """Returns what the cell and the conditionings read of words, (..., input_width)."""
+        words = tf.gather(tf.cast(self.embedding, self.compute_dtype), token_ids)
+        return words if self.second_embedding is None else self.second_embedding(words)
+
+    def _word_table(self) -> tf.Tensor:
+        table = tf.cast(self.embedding, self.compute_dtype)
+        return table if self.second_embedding is None else self.second_embedding(table)
+
+    def _dense(self, name: str, units: int, input_size: int) -> keras.layers.Dense:
+        layer = keras.layers.Dense(
+            units,
+            kernel_initializer=uniform_initializer(self.config.initializer_range),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+        layer.build((None, input_size))
+        return layer
 
     def _input_depends_on_image(self) -> bool:
         return any(type(c).step_input is not Conditioning.step_input for c in self.conditionings)

@@ -109,6 +109,8 @@ def _transfer_decoder(
 ) -> str:
     ours, theirs = annotator.decoder, source.decoder
     _rows(ours.embedding, theirs.embedding, words, 0)
+    if ours.second_embedding is not None and theirs.second_embedding is not None:
+        _whole(ours.second_embedding.variables, theirs.second_embedding.variables)
     if not ours.config.tie_output and not theirs.config.tie_output:
         # START is input only: the output has no row for it.
         outputs = words[0] < ours.vocab_size

@@ -237,6 +237,22 @@ def test_caption_systems_differ_in_what_the_papers_say(dataset, system, other, d
     assert differing(f"{dataset}/{system}", f"{dataset}/{other}") == difference
 
 
+@pytest.mark.parametrize("dataset", ["demo", "flickr8k", "coco", "flickr30k", "iapr_tc12"])
+def test_mrnn_has_the_layers_of_mao_et_al(dataset):
+    config = experiments.get(f"{dataset}_captions/mrnn")
+    decoder, (conditioning,) = config.decoder, config.conditionings
+    assert (decoder.word_embedding, decoder.second_embedding, decoder.cells) == (128, 256, 256)
+    assert (decoder.cell, decoder.activation) == ("additive_rnn", "relu")
+    assert (conditioning.kind, conditioning.width) == ("multimodal_output", 512)
+    assert conditioning.embedding == "features"
+    assert config.joint.weight_decay > 0
+    assert (config.stages, config.concepts.supervised) == (("joint",), False)
+    # The published features are fixed; the demo's small CNN has no first weights to fix.
+    assert config.encoder.trainable is (dataset == "demo")
+    difference = differing(f"{dataset}_captions/mrnn_no_image", f"{dataset}_captions/mrnn")
+    assert difference == {"conditionings.0.embedding": "none"}
+
+
 def test_the_frozen_control_differs_where_the_cnn_would_train():
     fixed = {"encoder.trainable": False}
     assert differing("coco_captions/s_cnn_rnn_fix", "coco_captions/s_cnn_rnn") == fixed

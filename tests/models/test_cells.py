@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import DecoderConfig
-from semreg_tf.models.cells import LSTM, PeepholeLSTM, build_cell, unroll_steps
+from semreg_tf.models.cells import LSTM, AdditiveRNN, PeepholeLSTM, build_cell, unroll_steps
 
 UNITS, WIDTH, ROWS, TIME = 5, 3, 4, 6
 
@@ -113,6 +113,30 @@ def test_peephole_unroll_is_its_steps():
     for t in range(TIME):
         output, state = cell.step(cell.project_input(tf.constant(inputs[:, t])), state)
         np.testing.assert_allclose(outputs[:, t], output, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_additive_cell_adds_the_word_to_the_mapped_state(activation):
+    cell = AdditiveRNN(UNITS, activation)
+    cell.build((None, UNITS))
+    randomise(cell)
+    rng = np.random.default_rng(7)
+    inputs = rng.normal(size=(ROWS, TIME, UNITS)).astype("f")
+    r = rng.normal(size=(ROWS, UNITS)).astype("f")
+    outputs, (last,) = run(cell, tf.constant(inputs), (tf.constant(r),))
+    function = {"relu": lambda v: np.maximum(v, 0), "tanh": np.tanh}[activation]
+    for t in range(TIME):
+        r = function(r @ np.asarray(cell.recurrent_kernel) + inputs[:, t])
+        np.testing.assert_allclose(outputs[:, t], r, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(last, r, rtol=1e-4, atol=1e-5)
+    assert cell.count_params() == UNITS * UNITS
+
+
+def test_additive_cell_refuses_words_of_another_width():
+    with pytest.raises(ValueError, match=r"`input_shape` must end in the cell's 5 .*\(None, 3\)"):
+        AdditiveRNN(UNITS).build((None, WIDTH))
+    with pytest.raises(ValueError, match=r"`cells` must be .* Received: cells=5, .* of 4$"):
+        DecoderConfig(cell="additive_rnn", cells=5, word_embedding=5, second_embedding=4)
 
 
 def test_forget_bias_is_one_and_parameters_are_the_formula():

@@ -112,6 +112,11 @@ def test_unknown_kind_lists_the_known():
         build_conditioning(ConditioningConfig(kind="telepathy"), WORDS, (UNITS,), None)
 
 
+def test_a_kind_that_needs_the_image_is_refused_without():
+    with pytest.raises(ValueError, match=r"`embedding` may be 'none' only .* multimodal_output\."):
+        build_conditioning(ConditioningConfig(embedding="none"), WORDS, (UNITS,), None)
+
+
 def test_tied_output_of_another_width_is_refused():
     decoder = Decoder(
         DecoderConfig(cells=UNITS, word_embedding=WORDS, tie_output=True),

@@ -24,11 +24,22 @@ CASES = {
         DecoderConfig(cells=5, word_embedding=4, tie_output=True),
         ConditioningConfig(kind="output_fusion", embedding="features", width=4),
     ),
+    "multimodal_output": (
+        DecoderConfig(cell="additive_rnn", cells=5, word_embedding=4, second_embedding=5),
+        ConditioningConfig(kind="multimodal_output", embedding="features", width=6),
+    ),
+    "no_image": (
+        DecoderConfig(cell="additive_rnn", cells=5, word_embedding=5),
+        ConditioningConfig(kind="multimodal_output", embedding="none", width=6),
+    ),
 }
 
 
 def make(case):
-    config, conditioning = CASES[case]
+    return make_from(*CASES[case])
+
+
+def make_from(config, conditioning):
     decoder = Decoder(config, (conditioning,), VOCAB, name="decoder")
     decoder.build(SHAPES)
     rng = np.random.default_rng(0)
@@ -48,7 +59,7 @@ def test_unroll_equals_steps(case):
     unrolled = decoder(outputs, ids).numpy()
     for caption in range(CAPTIONS):
         context = decoder.prepare(outputs)
-        state = decoder.initial_state(context)
+        state = decoder.initial_state(context, BATCH)
         for table in (None, decoder.input_table()):
             stepped = state
             for t in range(TIME):
@@ -93,6 +104,74 @@ def test_parameters_are_the_formula():
     assert decoder.count_params() == formula
 
 
+def numpy_multimodal(decoder, features, ids):
+    """Logits (time, vocab_size) of one caption, written from Mao et al. (2015)."""
+    (layer,) = decoder.conditionings
+    w = {
+        name: np.asarray(value, "float64")
+        for name, value in (
+            ("embedding", decoder.embedding),
+            ("second", decoder.second_embedding.kernel),
+            ("second_bias", decoder.second_embedding.bias),
+            ("u", decoder.cell.recurrent_kernel),
+            ("vw", layer.word_map.kernel),
+            ("vw_bias", layer.word_map.bias),
+            ("vr", layer.output_map.kernel),
+            ("m", decoder.output_layer.kernel),
+            ("m_bias", decoder.output_layer.bias),
+        )
+    }
+    vi = 0 if layer.image_map is None else features @ np.asarray(layer.image_map.kernel)
+    r, logits = np.zeros(decoder.config.cells), []
+    for token in ids:
+        word = w["embedding"][token] @ w["second"] + w["second_bias"]
+        r = np.maximum(r @ w["u"] + word, 0)
+        m = 1.7159 * np.tanh(2 / 3 * (word @ w["vw"] + w["vw_bias"] + r @ w["vr"] + vi))
+        logits.append(m @ w["m"] + w["m_bias"])
+    return np.array(logits)
+
+
+@pytest.mark.parametrize("embedding", ["features", "none"])
+def test_multimodal_recurrent_network_is_mao_et_al(embedding):
+    config = DecoderConfig(cell="additive_rnn", cells=5, word_embedding=4, second_embedding=5)
+    conditioning = ConditioningConfig(kind="multimodal_output", embedding=embedding, width=6)
+    decoder, outputs, ids = make_from(config, conditioning)
+    got = decoder(outputs, ids).numpy()
+    for image in range(BATCH):
+        for caption in range(CAPTIONS):
+            want = numpy_multimodal(
+                decoder, outputs["features"][image].numpy(), ids[image, caption].numpy()
+            )
+            np.testing.assert_allclose(got[image, caption], want, atol=1e-4)
+
+
+def test_multimodal_parameters_are_the_formula():
+    vocabulary, features, e1, e2, m = 2_900, 4_096, 128, 256, 512
+    decoder = Decoder(
+        DecoderConfig(cell="additive_rnn", cells=e2, word_embedding=e1, second_embedding=e2),
+        (ConditioningConfig(kind="multimodal_output", embedding="features", width=m),),
+        vocabulary,
+    )
+    decoder.build({"features": (None, features)})
+    formula = (
+        (vocabulary + 1) * e1
+        + (e1 + 1) * e2  # both embeddings, START included
+        + e2 * e2  # U
+        + (e2 + 1) * m
+        + e2 * m
+        + features * m  # Vw and its bias, Vr, Vi
+        + (m + 1) * vocabulary  # the softmax layer
+    )
+    assert decoder.count_params() == formula
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_state_reads_the_image_unless_it_enters_at_the_output(case):
+    decoder, _, _ = make(case)
+    at_the_output = ("output_fusion", "multimodal_output", "no_image")
+    assert decoder.state_reads_image is (case not in at_the_output)
+
+
 def test_dropout_acts_in_training_alone():
     config = DecoderConfig(cells=5, word_embedding=4, input_dropout=0.5, output_dropout=0.5)
     decoder = Decoder(config, (ConditioningConfig(),), VOCAB)
@@ -107,7 +186,7 @@ def test_dropout_acts_in_training_alone():
 def test_scoring_in_bfloat16_is_near(case):
     decoder, outputs, ids = make(case)
     context = decoder.prepare(outputs)
-    state = decoder.initial_state(context)
+    state = decoder.initial_state(context, BATCH)
     full, _ = decoder.step(ids[:, 0, 0], state, context)
     for dtype, tolerance in ((tf.float32, 1e-5), (tf.bfloat16, 0.1)):
         weights = decoder.output_weights(dtype)

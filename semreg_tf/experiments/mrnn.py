@@ -1,0 +1,61 @@
+"""m-RNN (Mao et al., ICLR 2015) as changes to a caption base: the model, and it without image."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from semreg_tf.config import ConditioningConfig, Config, EncoderConfig
+
+# Published features: AlexNet's fc7 or VGG's; where the data set has no frozen CNN of its own.
+_VGG = EncoderConfig(name="vgg16", trainable=False, standardise=True, feature_dropout=0.5)
+
+
+def mrnn(base: Config) -> Config:
+    """Embeddings of 128 and 256, a recurrent layer of 256, a multimodal layer of 512.
+
+    The cost is the words' log-likelihood and a weight decay, whose size is ours.
+    """
+    return replace(
+        base,
+        concepts=replace(base.concepts, supervised=False),
+        conditionings=(
+            ConditioningConfig(kind="multimodal_output", embedding="features", width=512),
+        ),
+        decoder=replace(
+            base.decoder,
+            cell="additive_rnn",
+            cells=256,
+            word_embedding=128,
+            second_embedding=256,
+            activation="relu",
+        ),
+        stages=("joint",),
+        joint=replace(base.joint, weight_decay=1e-4),
+    )
+
+
+def mrnn_no_image(base: Config) -> Config:
+    """RNN-base: m-RNN without the image's term in the multimodal layer."""
+    with_image = mrnn(base)
+    (conditioning,) = with_image.conditionings
+    return replace(with_image, conditionings=(replace(conditioning, embedding="none"),))
+
+
+def on_vgg(change: Callable[[Config], Config]) -> Callable[[Config], Config]:
+    """Returns `change` on the features of a frozen VGG in place of the base's CNN."""
+    return lambda base: replace(change(base), encoder=_VGG)
+
+
+def mrnn_systems(
+    row: str, own_cnn: bool = True
+) -> dict[str, tuple[str, Callable[[Config], Config]]]:
+    """Returns both systems for a data set.
+
+    Args:
+      row: the printed row that the model stands for.
+      own_cnn: whether the base's CNN is kept; otherwise it is a frozen VGG.
+    """
+    keep = (lambda change: change) if own_cnn else on_vgg
+    return {
+        "mrnn": (row, keep(mrnn)),
+        "mrnn_no_image": ("m-RNN, RNN-base: no image", keep(mrnn_no_image)),
+    }
