@@ -1,0 +1,112 @@
+"""The small record that each job of a study leaves: scores, curves, times, where it came from."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.training import workdir
+
+_RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
+# Of results.json, what is small and says how the system did.
+_KEPT = (
+    "task",
+    "split",
+    "num_images",
+    "captions",
+    "systems",
+    "intervals",
+    "concept_mAP",
+    "warnings",
+    "elapsed_secs",
+)
+
+
+def file_name(system: str) -> str:
+    """Returns a system's name as a file's: "captions, NIC-F" -> "captions_nic-f"."""
+    return re.sub(r"[^a-z0-9.-]+", "_", system.lower()).strip("_")
+
+
+def is_finished(path: str | Path) -> bool:
+    """Returns whether a stage was trained to its end in this work directory."""
+    return (Path(path) / _TRAINED).exists()
+
+
+def stage_record(path: str | Path) -> dict[str, Any]:
+    """Returns what is kept of a trained stage.
+
+    Args:
+      path: its work directory.
+
+    Returns:
+      `steps`, `metric` and `best_value` of its validations, and `history`, one entry a validation
+      with step, seconds, metric and loss.
+    """
+    folder = Path(path)
+    trained = _read(folder / _TRAINED)
+    lines = (folder / _HISTORY).read_text(encoding="utf-8").splitlines()
+    best = trained["best"]
+    return {
+        "steps": trained["steps"],
+        "metric": best.get("metric"),
+        "best_value": best.get("value"),
+        "best_checkpoint": best.get("checkpoint"),
+        "history": [json.loads(line) for line in lines],
+    }
+
+
+def scores_of(path: str | Path) -> dict[str, Any]:
+    """Returns what is kept of an evaluation's `results.json` in a folder."""
+    results = _read(Path(path) / _RESULTS)
+    return {name: results[name] for name in _KEPT if name in results}
+
+
+def provenance(path: str | Path) -> dict[str, Any]:
+    """Returns the commit, the versions, the vocabulary's sizes and the cores behind a run."""
+    folder = Path(path)
+    about = _read(folder / workdir.CONFIG_FILE)
+    vocabularies = Vocabularies.load(folder)
+    return {
+        "commit": about.get("commit"),
+        "versions": about.get("versions"),
+        "cores": len(os.sched_getaffinity(0)),
+        "num_concepts": len(vocabularies.concepts),
+        "vocab_size": vocabularies.output.size,
+    }
+
+
+def headline(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the few figures of a record that a person wants to see at once."""
+    results = record["results"]
+    if results["task"] == "captions":
+        wanted = ("CIDEr", "BLEU-4", "perplexity")
+        return {n: results["captions"][n] for n in wanted if n in results["captions"]}
+    return {system: scores["O-F1"] for system, scores in results["systems"].items()}
+
+
+def write(path: str | Path, record: dict[str, Any]) -> None:
+    """Writes a record atomically."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    workdir.write_json(target, record)
+
+
+def read_all(folder: str | Path) -> list[dict[str, Any]]:
+    """Reads the records of a study.
+
+    Raises:
+      ValueError: the folder holds none.
+    """
+    found = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
+    if not found:
+        raise ValueError(
+            "`results` must be the folder of a study's records, made by train.run_study. "
+            f"Received: results={str(folder)!r}"
+        )
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,176 @@
+r"""Runs a study: every system it names, from every seed, that has no record yet.
+
+  python -m train.run_study --study=demo --data_dir=data --out=runs/demo_study
+  python -m train.run_study --study=demo ... --max_minutes=40
+
+Each job trains its stages in OUT/SYSTEM/seedN/STAGE, is evaluated, and leaves a small record,
+RESULTS/STUDY/SYSTEM-seedN.json: scores, curves, times, commands, commit. Jobs with a record are
+done; an interrupted one goes on where it stopped, so the study can be run in pieces, and on any
+machine that has the records. `python -m eval.study_tables` makes tables and curves of them.
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+
+from semreg_tf import config_io, console, experiments
+from semreg_tf.config import Config
+from semreg_tf.experiments import studies
+from semreg_tf.training import study_records
+
+_STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
+_OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
+_RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
+_WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
+_ONLY = flags.DEFINE_multi_string("only", [], "Only these systems.")
+_SEEDS = flags.DEFINE_multi_integer("seeds", [], "Only these seeds.")
+_MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Start no job after that long.")
+
+
+def job_config(system: studies.System) -> Config:
+    """Returns a system's config."""
+    return config_io.apply_overrides(experiments.get(system.experiment), system.overrides)
+
+
+class JobRunner:
+    """Trains and evaluates one job by the binaries a user would call.
+
+    Args:
+      study: whose job it is.
+      job: what to run.
+    """
+
+    def __init__(self, study: studies.Study, job: studies.Job) -> None:
+        self.study, self.job = study, job
+        self.config = job_config(job.system)
+        self.commands: list[str] = []
+
+    def folder(self, stage: str) -> Path:
+        """Returns the work directory of a stage: the job's own, or that of the system it takes."""
+        owner = dict(self.job.system.takes).get(stage, self.job.system.name)
+        return _folder(owner, self.job.seed) / stage
+
+    def run(self) -> dict[str, Any]:
+        """Trains every stage that is not finished, evaluates, and returns the record."""
+        started = time.perf_counter()
+        for stage in self.config.stages:
+            if not study_records.is_finished(self.folder(stage)):
+                self._train(stage)
+        last = self.folder(self.config.stages[-1])
+        self._evaluate(last)
+        evaluations = {}
+        for name, overrides in self.job.system.evaluations:
+            out = last.parent / f"evaluation {name}"
+            self._evaluate(last, f"--out={out}", *(f"--config.{o}" for o in overrides))
+            evaluations[name] = study_records.scores_of(out)
+        stages = {s: study_records.stage_record(self.folder(s)) for s in self.config.stages}
+        for stage, system in self.job.system.takes:
+            stages[stage]["taken_from"] = system
+        return {
+            "study": self.study.name,
+            "system": self.job.system.name,
+            "seed": self.job.seed,
+            "experiment": self.job.system.experiment,
+            "overrides": list(self.job.system.overrides),
+            "commands": self.commands,
+            "elapsed_secs": round(time.perf_counter() - started, 1),
+            **study_records.provenance(last),
+            "stages": stages,
+            "results": study_records.scores_of(last),
+            "evaluations": evaluations,
+        }
+
+    def _train(self, stage: str) -> None:
+        flags_ = [f"--config.{x}" for x in self.job.system.overrides]
+        if _WEIGHTS.value is not None:
+            flags_.append(f"--config.encoder.weights={_WEIGHTS.value}")
+        needs = self.config.stages[: self.config.stages.index(stage)]
+        if stage == "relational" and not self.config.pretrains_on_features:
+            needs = ()
+        self._call(
+            f"train.train_{stage}",
+            f"--experiment={self.job.system.experiment}",
+            f"--data_dir={_DATA_DIR.value}",
+            f"--workdir={self.folder(stage)}",
+            f"--seed={self.job.seed}",
+            *flags_,
+            *(f"--{name}={self.folder(name)}" for name in needs),
+        )
+
+    def _evaluate(self, workdir: Path, *more: str) -> None:
+        self._call(
+            f"eval.evaluate_{self.config.data.task}",
+            f"--workdir={workdir}",
+            f"--data_dir={_DATA_DIR.value}",
+            *more,
+        )
+
+    def _call(self, *command: str) -> None:
+        shown = shlex.join(["python", "-m", *command])
+        for value, name in (
+            (_WEIGHTS.value, "$WEIGHTS"),
+            (_OUT.value, "$OUT"),
+            (_DATA_DIR.value, "$DATA"),
+        ):
+            shown = shown.replace(value, name) if value else shown
+        self.commands.append(shown)
+        print(f"$ {shown}", flush=True)
+        done = subprocess.run([sys.executable, "-m", *command], check=False)
+        if done.returncode:
+            raise RuntimeError(f"This command failed with exit status {done.returncode}: {shown}")
+
+
+def _folder(system: str, seed: int) -> Path:
+    return Path(_OUT.value) / study_records.file_name(system) / f"seed{seed}"
+
+
+def _record_path(study: studies.Study, job: studies.Job) -> Path:
+    name = f"{study_records.file_name(job.system.name)}-seed{job.seed}.json"
+    return Path(_RESULTS.value) / study.name / name
+
+
+def chosen_jobs(study: studies.Study) -> list[studies.Job]:
+    """Returns the study's jobs that the flags leave, in the order of work.
+
+    Raises:
+      ValueError: the study has no such system.
+    """
+    only = {study.system(name).name for name in _ONLY.value}
+    return [
+        job
+        for job in study.jobs
+        if (not only or job.system.name in only) and (not _SEEDS.value or job.seed in _SEEDS.value)
+    ]
+
+
+def main(_: list[str]) -> None:
+    """Runs the jobs that have no record."""
+    with console.plain_errors(RuntimeError):
+        study = studies.get(_STUDY.value)
+        jobs = chosen_jobs(study)
+        started = time.perf_counter()
+        for number, job in enumerate(jobs, 1):
+            path = _record_path(study, job)
+            title = f"job {number} of {len(jobs)}: {job.system.name}, seed {job.seed}"
+            if path.exists():
+                print(f"{title}: done before")
+                continue
+            minutes = (time.perf_counter() - started) / 60
+            if _MAX_MINUTES.value is not None and minutes > _MAX_MINUTES.value:
+                print(f"{title}: left for the next start, {minutes:.0f} minutes are over")
+                break
+            print(f"== {title}", flush=True)
+            record = JobRunner(study, job).run()
+            study_records.write(path, record)
+            print(f"== {json.dumps(study_records.headline(record))}", flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
