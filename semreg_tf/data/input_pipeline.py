@@ -37,6 +37,7 @@ class Split:
       vocabularies: whose ids.
       shards: paths of the record files, in order.
       shard_lengths: images in each.
+      first_record: the record of the first annotation; above 0 in a part such as "train[100:]".
     """
 
     name: str
@@ -45,6 +46,11 @@ class Split:
     vocabularies: Vocabularies
     shards: tuple[str, ...]
     shard_lengths: tuple[int, ...]
+    first_record: int = 0
+
+    def record_reader(self) -> RecordReader:
+        """Opens the records; row 0 is the first annotation's."""
+        return RecordReader(self.shards, self.shard_lengths, self.first_record)
 
     @property
     def num_images(self) -> int:
@@ -63,13 +69,22 @@ def load_split(
     vocabularies: Vocabularies,
     data_config: DataConfig,
 ) -> Split:
-    """Reads a split's annotations; no image is touched.
+    """Reads the annotations of a split, or of a part of one; no image is touched.
+
+    Args:
+      builder: of the prepared data set.
+      name: a split, or in TFDS's slicing a part of it: "train[:5000]", "train[90%:]".
+      vocabularies: whose ids the annotations become.
+      data_config: how they become ids.
 
     Raises:
-      ValueError: the split is unknown or empty.
+      ValueError: the split is unknown, its slice cannot be read, or nothing is in it.
     """
-    annotations = read_annotations(builder.data_dir, name)
-    info = builder.info.splits[name]
+    whole, first, last = _slice(builder, name)
+    annotations = read_annotations(builder.data_dir, whole)[first:last]
+    if not annotations:
+        raise ValueError(f"`split` must hold images: it is empty. Received: split={name!r}")
+    info = builder.info.splits[whole]
     return Split(
         name,
         annotations,
@@ -77,7 +92,23 @@ def load_split(
         vocabularies,
         tuple(str(path) for path in info.filepaths),
         tuple(info.shard_lengths),
+        first,
     )
+
+
+def _slice(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, int, int | None]:
+    """Returns the split that a name speaks of, its first record and the one after its last."""
+    if "[" not in name:
+        return name, 0, None
+    known = builder.info.splits
+    try:
+        (part,) = tfds.core.ReadInstruction.from_spec(name).to_absolute(known)
+    except (ValueError, AssertionError, AttributeError) as error:
+        raise ValueError(
+            f"`split` must be one of {', '.join(sorted(known))}, or a part of one such as "
+            f"'train[:90%]'. Received: split={name!r}"
+        ) from error
+    return part.splitname, part.from_ or 0, part.to
 
 
 @dataclass(frozen=True)
@@ -237,7 +268,7 @@ def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
 def _reader(inputs: Inputs) -> RecordReader | None:
     if batch.IMAGE not in inputs.keys:
         return None
-    return RecordReader(inputs.split.shards, inputs.split.shard_lengths)
+    return inputs.split.record_reader()
 
 
 def _index_plan(

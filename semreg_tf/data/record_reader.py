@@ -20,12 +20,13 @@ class RecordReader:
     Args:
       paths: the shards, in order.
       lengths: records that each shard must hold.
+      first: the record that is row 0.
 
     Raises:
       ValueError: a shard is missing, cut short, or holds another number of records.
     """
 
-    def __init__(self, paths: Sequence[str], lengths: Sequence[int]) -> None:
+    def __init__(self, paths: Sequence[str], lengths: Sequence[int], first: int = 0) -> None:
         self._files = []
         shards, offsets, sizes = [], [], []
         for shard, (path, expected) in enumerate(zip(paths, lengths, strict=True)):
@@ -39,9 +40,9 @@ class RecordReader:
             shards += [shard] * len(own)
             offsets += [offset for offset, _ in own]
             sizes += [size for _, size in own]
-        self._shards = np.asarray(shards, np.int64)
-        self._offsets = np.asarray(offsets, np.int64)
-        self._sizes = np.asarray(sizes, np.int64)
+        self._shards = np.asarray(shards[first:], np.int64)
+        self._offsets = np.asarray(offsets[first:], np.int64)
+        self._sizes = np.asarray(sizes[first:], np.int64)
 
     def __len__(self) -> int:
         return len(self._shards)

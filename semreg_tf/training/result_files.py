@@ -15,7 +15,6 @@ from PIL import Image
 
 from semreg_tf import config_io
 from semreg_tf.data.input_pipeline import Split
-from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.metrics import coco_results
 from semreg_tf.training import workdir
 from semreg_tf.training.predictions import Predictions
@@ -194,7 +193,7 @@ def _write_pictures(folder: Path, split: Split, rows: list[int]) -> dict[int, st
     names = {row: f"{split.name}-{row:05d}.jpg" for row in rows}
     if names:
         (folder / "pictures").mkdir(exist_ok=True)
-        reader = RecordReader(split.shards, split.shard_lengths)
+        reader = split.record_reader()
         for row, name in names.items():
             record = reader.read(np.array([row]))[0]
             (folder / "pictures" / name).write_bytes(_small_jpeg(record))
