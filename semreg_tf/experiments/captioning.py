@@ -135,6 +135,32 @@ def flickr8k() -> Config:
     )
 
 
+def flickr8k_tuned() -> Config:
+    """Flickr8k with the CNN fine-tuned, as all systems of Table 4 are.
+
+    The last 500 training pictures choose checkpoints and rates; dev alone judges. Steps and rates
+    are ours: a stage takes about ten minutes on two cores.
+    """
+    base = flickr8k()
+    return replace(
+        base,
+        data=replace(base.data, train_split="train[:5500]", validation_split="train[5500:]"),
+        encoder=replace(base.encoder, trainable=True),
+        image=ImageConfig(),
+        unary=replace(
+            base.unary,
+            head_only_steps=3_000,
+            head_only_cached=True,
+            steps=700,
+            # The paper's rate for the CNN, the frozen experiment's for the head.
+            learning_rate=1e-4,
+            head_rate=6.0,
+            validate_every_steps=350,
+        ),
+        joint=replace(base.joint, steps=700, validate_every_steps=175),
+    )
+
+
 def nic_f_step_zero(base: Config) -> Config:
     """NIC-F's other reading: the paper calls it the standard NIC, Fig. 1(a)."""
     return replace(
@@ -174,12 +200,20 @@ def custom() -> Config:
     return caption_base("custom", EncoderConfig("inception_v3", feature_dropout=0.2))
 
 
+def on_frozen(systems: dict) -> dict:
+    """Returns systems whose features are published ones: on Flickr8k, those of the frozen CNN."""
+    return {
+        name: (row, lambda _, change=change: change(flickr8k()))
+        for name, (row, change) in systems.items()
+    }
+
+
 OURS = {"s_cnn_rnn": ("the proposed model", same)}
 EXPERIMENTS = {
     "coco_captions": (coco, CAPTION_SYSTEMS | mrnn_systems("m-RNN on COCO", own_cnn=False)),
     "flickr8k_captions": (
-        flickr8k,
-        CAPTION_SYSTEMS | mrnn_systems("m-RNN on Flickr8k: m-RNN (AlexNet)"),
+        flickr8k_tuned,
+        CAPTION_SYSTEMS | on_frozen(mrnn_systems("m-RNN on Flickr8k: m-RNN (AlexNet)")),
     ),
     "flickr30k_captions": (flickr30k, OURS | mrnn_systems("m-RNN on Flickr30k", own_cnn=False)),
     "iapr_tc12_captions": (

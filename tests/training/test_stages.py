@@ -120,7 +120,7 @@ def test_unary_phases_are_tags_alone_then_layer_then_all(toy):
 
 
 def test_frozen_encoder_reads_features(toy):
-    config = toy(experiments.get("flickr8k_captions/s_cnn_rnn"))
+    config = toy(experiments.get("flickr8k_captions/s_cnn_rnn_fix"))
     assert all(batch.IMAGE not in p.keys for s in config.stages for p in phases(config, s))
 
 
