@@ -113,7 +113,63 @@ def demo() -> Study:
     return Study("demo", _jobs(_DEMO, (0, 1, 2)), budget)
 
 
-STUDIES: dict[str, Callable[[], Study]] = {"demo": demo}
+# Twice to three times as fast as float32 on processors that have it; every system alike.
+_FAST = ("precision=mixed_bfloat16",)
+_WITHOUT_UNARY = (
+    "joint.steps=1400",
+    "joint.validate_every_steps=350",
+)
+_BEAMS = tuple((f"beam {n}", (f"decoding.beam_width={n}",)) for n in (1, 5, 10))
+_UNARY, _BOTH = (("unary", "ours"),), (("unary", "ours"), ("relational", "ours"))
+
+
+def _flickr8k_system(name: str, system: str, *overrides: str, **fields) -> System:
+    return System(name, f"flickr8k_captions/{system}", (*_FAST, *overrides), **fields)
+
+
+_FLICKR8K = (
+    _flickr8k_system("ours", "s_cnn_rnn", evaluations=_BEAMS),
+    _flickr8k_system(
+        "NIC-deeply",
+        "nic_deeply",
+        'stages=["unary", "relational", "joint"]',
+        takes=_UNARY,
+    ),
+    _flickr8k_system("NIC-F", "nic_f", 'stages=["relational", "joint"]', *_WITHOUT_UNARY),
+    _flickr8k_system("detached", "s_cnn_rnn_detached", takes=_BOTH),
+    _flickr8k_system("from scratch", "s_cnn_rnn_from_scratch", *_WITHOUT_UNARY),
+    _flickr8k_system("ours, frozen CNN", "s_cnn_rnn_fix", takes=_BOTH[1:]),
+)
+_FLICKR8K_ONCE = (
+    _flickr8k_system(
+        "NIC-F, step zero",
+        "nic_f_step_zero",
+        'stages=["relational", "joint"]',
+        *_WITHOUT_UNARY,
+    ),
+    _flickr8k_system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=_UNARY),
+    _flickr8k_system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=_UNARY),
+    _flickr8k_system("ours, 100 concepts", "s_cnn_rnn", "data.num_concepts=100"),
+    _flickr8k_system("ours, 300 concepts", "s_cnn_rnn", "data.num_concepts=300"),
+    _flickr8k_system("ours, 2,000 concepts", "s_cnn_rnn", "data.num_concepts=2000"),
+    _flickr8k_system("m-RNN", "mrnn"),
+)
+
+
+def flickr8k() -> Study:
+    """The paper's claim on photographs: Table 4's systems, the controls, then single changes."""
+    budget = (
+        "Every system trains on 5,500 pictures; 500 more of the training split choose its "
+        "checkpoint. The CNN is fine-tuned in 1,400 steps of 32 images: 700 unary and 700 joint, "
+        "or 1,400 joint without a unary stage. Before the unary stage's fine-tuning the head "
+        "learns 3,000 steps from cached features. The relational stage has 7,500 steps of 32 "
+        "captions, on true concepts or on cached features."
+    )
+    jobs = _jobs(_FLICKR8K, (0, 1, 2)) + _jobs(_FLICKR8K_ONCE, (0,))
+    return Study("flickr8k", jobs, budget)
+
+
+STUDIES: dict[str, Callable[[], Study]] = {"demo": demo, "flickr8k": flickr8k}
 
 
 def get(name: str) -> Study:
