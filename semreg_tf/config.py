@@ -71,6 +71,9 @@ class DataConfig(Checked):
     test_split: str = "test"
     # Tags: every label. Captions: the 1,000 most frequent words (Sec. 5.1).
     num_concepts: int | None = number(None, 1)
+    # What counts as a word for a captioner's concepts: "words" leaves out punctuation and keeps
+    # stop words (ours; the paper says most frequent words).
+    concept_words: Literal["words", "all_tokens"] = "words"
     # Output rows of a caption model, END and UNK among them (Sec. 5.1: 12,000); None: all words.
     max_vocab_size: int | None = number(12_000, 4)
     # im2txt: a word must occur four times in the training captions.

@@ -166,14 +166,14 @@ class Vocabularies:
     ) -> "Vocabularies":
         """Cuts a prepared data set's lists by the config (Sec. 4.1, 4.2, 5.1).
 
-        The most frequent words that are no punctuation are a captioner's concepts, from among
-        its vocabulary; all labels are a tagger's. Where there are fewer names than the config
-        asks for, all are taken.
+        The most frequent words, by default those that are no punctuation, are a captioner's
+        concepts, from among its vocabulary; all labels are a tagger's. Where there are fewer
+        names than the config asks for, all are taken.
 
         Args:
           builder_dir: the version folder that holds `vocabulary/`.
-          data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts` and
-            `num_user_tags` are read.
+          data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts`,
+            `concept_words` and `num_user_tags` are read.
 
         Raises:
           ValueError: the data has no captions, labels or user tags though the config needs
@@ -234,7 +234,12 @@ def _caption_names(words: NameList, data_config: DataConfig) -> tuple[Vocabulary
             "in the training captions (`data.min_word_count`). Received: a data set with "
             f"{len(words)} words, none of them so frequent"
         )
-    plain = {n: c for n, c in zip(kept.names, kept.counts, strict=True) if not is_punctuation(n)}
+    every = data_config.concept_words == "all_tokens"
+    plain = {
+        name: count
+        for name, count in zip(kept.names, kept.counts, strict=True)
+        if every or not is_punctuation(name)
+    }
     concepts = NameList(tuple(plain), tuple(plain.values()))
     return (
         Vocabulary(kept, "words"),

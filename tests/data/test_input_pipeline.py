@@ -332,34 +332,6 @@ def test_a_split_that_is_not_there_lists_the_known(splits, demo_data):
         load_split(builder, "dev", vocabularies, TAGS)
 
 
-@pytest.mark.parametrize(("name", "first", "last"), [("train[30:]", 30, 40), ("train[:5]", 0, 5)])
-def test_a_part_of_a_split_has_the_pictures_and_annotations_of_its_rows(
-    splits, demo_data, name, first, last
-):
-    whole = splits["tags", "train"]
-    part = load_split(find_builder(demo_data, "demo"), name, whole.vocabularies, TAGS)
-    assert part.annotations == whole.annotations[first:last]
-    keys = (batch.IMAGE, batch.CONCEPTS, batch.IMAGE_ID)
-    (made,) = evaluation_batches(Inputs(part, keys, image_size=32), 40)
-    (expected,) = evaluation_batches(Inputs(whole, keys, image_size=32), 40)
-    for key in keys:
-        np.testing.assert_array_equal(made[key], expected[key][first:last])
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("dev[:5]", r"must be one of test, train, validation, or a part .*split='dev\[:5\]'"),
-        ("train[x]", r"a part of one such as 'train\[:90%\]'\. Received: split='train\[x\]'"),
-        ("train[:0]", r"`split` must hold images: it is empty\. Received: split='train\[:0\]'"),
-    ],
-)
-def test_a_part_that_is_not_there_is_refused(splits, demo_data, name, message):
-    vocabularies = splits["tags", "train"].vocabularies
-    with pytest.raises(ValueError, match=message):
-        load_split(find_builder(demo_data, "demo"), name, vocabularies, TAGS)
-
-
 def test_a_split_tells_its_sizes(splits):
     assert splits["captions", "train"].num_images == 40
     assert splits["captions", "train"].num_sequences == 200

@@ -95,6 +95,12 @@ def test_captions_take_frequent_words_and_concepts_without_punctuation(builder_d
     assert vocabularies.user_tags is None
 
 
+def test_concepts_may_count_punctuation_too(builder_dir):
+    config = DataConfig(task="captions", min_word_count=4, concept_words="all_tokens")
+    concepts = Vocabularies.from_dataset(builder_dir, config).concepts
+    assert concepts.names == ("a", ".", "dog", "cat")
+
+
 def test_the_ceiling_counts_end_and_unknown(builder_dir):
     config = DataConfig(task="captions", min_word_count=1, max_vocab_size=5, num_concepts=1)
     vocabularies = Vocabularies.from_dataset(builder_dir, config)

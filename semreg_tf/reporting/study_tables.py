@@ -1,0 +1,162 @@
+"""A study's records as Markdown: means and spreads, stages, other decodings, where each is from."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Record = dict[str, Any]
+CAPTION_COLUMNS = (
+    "BLEU-1",
+    "BLEU-2",
+    "BLEU-3",
+    "BLEU-4",
+    "METEOR",
+    "ROUGE-L",
+    "CIDEr",
+    "perplexity",
+)
+TAG_COLUMNS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "micro-F1", "mAP")
+_CUT = "CNN cut at its best threshold"
+
+
+def study_markdown(records: Sequence[Record]) -> str:
+    """Returns the tables of a study's records.
+
+    Args:
+      records: as `training.study_records` writes them.
+
+    Returns:
+      Markdown: scores by system, mean and sample deviation over seeds; the stages' best
+      validations and times; other decodings; commits and commands.
+    """
+    parts = []
+    for task, title, columns, scale in (
+        ("tags", "Tags, per cent", TAG_COLUMNS, 100.0),
+        ("captions", "Captions", CAPTION_COLUMNS, 1.0),
+    ):
+        own = [r for r in records if r["results"]["task"] == task]
+        if own:
+            where = own[0]["results"]
+            parts += [f"### {title}", f"{where['num_images']:,} images of `{where['split']}`."]
+            parts.append(_scores(own, task, columns, scale))
+    parts += ["### Stages", _stages(records)]
+    if any(r["evaluations"] for r in records):
+        parts += ["### Other decodings", _evaluations(records)]
+    parts += ["### Where the figures are from", _provenance(records)]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a Markdown table, its first column to the left and the others to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def mean_and_spread(values: Sequence[float], scale: float, decimals: int) -> str:
+    """Returns "mean ± sample deviation"; one value has no deviation."""
+    mean = f"{scale * statistics.fmean(values):.{decimals}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {scale * statistics.stdev(values):.{decimals}f}"
+
+
+def _grouped(records: Sequence[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(key(record), []).append(record)
+    return found
+
+
+def _tag_rows(record: Record) -> dict[str, dict[str, float]]:
+    """Returns a record's systems by the name of their row: the model, and its CNN's cuts."""
+    name = record["system"]
+    rows = {}
+    for system, scores in record["results"]["systems"].items():
+        cut = _CUT if "best on" in system else system
+        rows[name if system == "ours" else f"{name}: {cut}"] = scores
+    return rows
+
+
+def _scores(records: Sequence[Record], task: str, columns: Sequence[str], scale: float) -> str:
+    rows: dict[str, list[dict[str, float]]] = {}
+    for record in records:
+        if task == "captions":
+            made = {record["system"]: record["results"]["captions"]}
+        else:
+            made = _tag_rows(record)
+        for name, scores in made.items():
+            rows.setdefault(name, []).append(scores)
+    there = [c for c in columns if all(r.get(c) is not None for r in next(iter(rows.values())))]
+    decimals = {"perplexity": 2} if task == "captions" else {}
+    lines = [
+        [
+            name,
+            str(len(runs)),
+            *(
+                _cell(runs, column, scale, decimals.get(column, 3 if scale == 1 else 2))
+                for column in there
+            ),
+        ]
+        for name, runs in rows.items()
+    ]
+    return table(["system", "seeds", *there], lines)
+
+
+def _cell(runs: Sequence[dict[str, float]], column: str, scale: float, decimals: int) -> str:
+    values = [r[column] for r in runs if r.get(column) is not None]
+    return mean_and_spread(values, scale, decimals) if len(values) == len(runs) else "–"
+
+
+def _stages(records: Sequence[Record]) -> str:
+    rows = []
+    for system, own in _grouped(records, lambda r: r["system"]).items():
+        for stage in own[0]["stages"]:
+            made = [r["stages"][stage] for r in own]
+            best = [m["best_value"] for m in made if m["best_value"] is not None]
+            metric = made[0]["metric"] or "–"
+            taken = made[0].get("taken_from")
+            # Training alone: validations and waiting for the processor are not in it.
+            secs = [m["history"][-1]["elapsed_secs"] for m in made if m["history"]]
+            rows.append(
+                [
+                    system,
+                    stage if taken is None else f"{stage} (of {taken})",
+                    f"{made[0]['steps']:,}",
+                    f"{metric} {mean_and_spread(best, 1.0, 3)}" if best else "–",
+                    f"{statistics.fmean(secs) / 60:.1f}" if secs else "–",
+                ]
+            )
+    return table(["system", "stage", "steps", "best on validation", "minutes"], rows)
+
+
+def _evaluations(records: Sequence[Record]) -> str:
+    rows = []
+    for system, own in _grouped(records, lambda r: r["system"]).items():
+        names = own[0]["evaluations"]
+        for name in names:
+            runs = [r["evaluations"][name]["captions"] for r in own if name in r["evaluations"]]
+            columns = ("BLEU-1", "BLEU-4", "CIDEr")
+            rows.append([system, name, *(_cell(runs, c, 1.0, 3) for c in columns)])
+    return table(["system", "decoding", "BLEU-1", "BLEU-4", "CIDEr"], rows)
+
+
+def _provenance(records: Sequence[Record]) -> str:
+    rows = [
+        [
+            r["system"],
+            str(r["seed"]),
+            f"`{(r['commit'] or 'unknown')[:10]}`",
+            f"{r['vocab_size']:,}",
+            f"{r['num_concepts']:,}",
+            _unknown_rate(r),
+            f"`{r['experiment']}`" + "".join(f" `--config.{o}`" for o in r["overrides"]),
+        ]
+        for r in records
+    ]
+    header = ["system", "seed", "commit", "output rows", "concepts", "UNK", "what was run"]
+    return table(header, rows)
+
+
+def _unknown_rate(record: Record) -> str:
+    rate = record["results"].get("captions", {}).get("unknown_rate")
+    return "–" if rate is None else f"{100 * rate:.1f} %"

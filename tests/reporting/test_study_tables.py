@@ -1,0 +1,93 @@
+"""A study's records as tables and curves."""
+
+import copy
+
+import pytest
+
+from semreg_tf.reporting import study_curves, study_tables
+
+RECORD = {
+    "system": "ours",
+    "seed": 0,
+    "experiment": "demo_captions/s_cnn_rnn",
+    "overrides": ["joint.steps=20"],
+    "commit": "0123456789abcdef",
+    "vocab_size": 2931,
+    "num_concepts": 1000,
+    "stages": {
+        "unary": {
+            "steps": 10,
+            "metric": "mAP",
+            "best_value": 0.25,
+            "taken_from": "theirs",
+            "history": [{"step": 10, "elapsed_secs": 60.0, "mAP": 0.25, "loss": 9.0}],
+        },
+        "joint": {
+            "steps": 20,
+            "metric": "CIDEr",
+            "best_value": 0.5,
+            "history": [
+                {"step": 10, "elapsed_secs": 30.0, "CIDEr": 0.4, "loss": 9.0},
+                {"step": 20, "elapsed_secs": 60.0, "CIDEr": 0.5, "loss": 8.0},
+            ],
+        },
+    },
+    "results": {
+        "task": "captions",
+        "split": "validation",
+        "num_images": 1000,
+        "captions": {"BLEU-1": 0.5, "CIDEr": 0.4, "perplexity": 15.0, "unknown_rate": 0.025},
+    },
+    "evaluations": {"beam 1": {"captions": {"BLEU-1": 0.4, "BLEU-4": 0.1, "CIDEr": 0.3}}},
+}
+
+
+def second():
+    record = copy.deepcopy(RECORD)
+    record["seed"] = 1
+    record["results"]["captions"]["CIDEr"] = 0.6
+    return record
+
+
+def rows_of(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+
+
+def test_scores_are_mean_and_sample_deviation_over_seeds():
+    text = study_tables.study_markdown([RECORD, second()])
+    rows = rows_of(text)
+    assert ["system", "seeds", "BLEU-1", "CIDEr", "perplexity"] in rows
+    # The sample deviation of 0.4 and 0.6 is sqrt(0.02).
+    assert ["ours", "2", "0.500 ± 0.000", "0.500 ± 0.141", "15.00 ± 0.00"] in rows
+    assert ["ours", "beam 1", "0.400 ± 0.000", "0.100 ± 0.000", "0.300 ± 0.000"] in rows
+    assert ["ours", "unary (of theirs)", "10", "mAP 0.250 ± 0.000", "1.0"] in rows
+    assert "`--config.joint.steps=20`" in text and "`0123456789`" in text and "2.5 %" in text
+
+
+def test_one_seed_has_no_spread():
+    row = ["ours", "1", "0.500", "0.400", "15.00"]
+    assert row in rows_of(study_tables.study_markdown([RECORD]))
+
+
+def test_tags_are_per_cent_with_the_cuts_of_their_cnn():
+    record = copy.deepcopy(RECORD)
+    systems = {"ours": {"O-F1": 0.8512}, "CNN cut at 0.42 (best on validation)": {"O-F1": 0.8}}
+    record["results"] = {"task": "tags", "split": "test", "num_images": 9, "systems": systems}
+    record["evaluations"] = {}
+    rows = rows_of(study_tables.study_markdown([record]))
+    assert ["ours", "1", "85.12"] in rows
+    assert ["ours: CNN cut at its best threshold", "1", "80.00"] in rows
+
+
+def test_curves_add_the_earlier_stages_in_front():
+    (line,) = study_curves.validation_lines([RECORD], "CIDEr")
+    assert line.steps == [20, 30]
+    assert line.minutes == pytest.approx([1.5, 2.0])
+    assert line.values == [0.4, 0.5]
+    assert study_curves.validation_lines([RECORD], "O-F1") == []
+
+
+def test_curves_are_written_as_svg(tmp_path):
+    (path,) = study_curves.write_curves([RECORD, second()], tmp_path)
+    assert path.name == "curves_CIDEr.svg"
+    assert path.read_text(encoding="utf-8").lstrip().startswith("<?xml")
