@@ -102,6 +102,11 @@ class Decoder(keras.layers.Layer):
             type(c).initial_state is not Conditioning.initial_state for c in self.conditionings
         )
 
+    @property
+    def reads_image(self) -> bool:
+        """False where no conditioning reads anything of the image."""
+        return any(c.config.embedding != "none" for c in self.conditionings)
+
     def prepare(self, encoder_outputs: dict[str, tf.Tensor]) -> DecoderContext:
         """Projects what the image gives once, for every caption and step.
 
@@ -145,7 +150,22 @@ class Decoder(keras.layers.Layer):
         Returns:
           Logits (rows, vocab_size) and the new state.
         """
-        words = self._words(token_ids)
+        hidden, words, state = self.advance(token_ids, state, context, input_table)
+        return self.logits(hidden, words, context, output_weights), state
+
+    def advance(
+        self,
+        token_ids: tf.Tensor,
+        state: State,
+        context: DecoderContext,
+        input_table: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor, State]:
+        """Moves the cell by one word, as `step`, and scores nothing.
+
+        Returns:
+          The cell's outputs (rows, units), the word embeddings (rows, e) and the new state.
+        """
+        words = self.words(token_ids)
         if input_table is not None:
             projected = tf.gather(input_table, token_ids)
         else:
@@ -154,7 +174,7 @@ class Decoder(keras.layers.Layer):
                 inputs = conditioning.step_input(own, inputs, state)
             projected = self.cell.project_input(inputs)
         hidden, state = self.cell.step(projected, state)
-        return self.logits(hidden, words, context, output_weights), state
+        return hidden, words, state
 
     def input_table(self) -> tf.Tensor | None:
         """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
@@ -181,7 +201,7 @@ class Decoder(keras.layers.Layer):
           The cell's outputs (rows, time, units), after dropout, and the word embeddings
           (rows, time, e).
         """
-        words = self._words(input_ids)
+        words = self.words(input_ids)
         inputs = words
         if self._input_depends_on_image():
             inputs = self._inputs_with_image(words, context)
@@ -216,8 +236,29 @@ class Decoder(keras.layers.Layer):
         Returns:
           Logits, (rows, vocab_size).
         """
-        for conditioning, own in zip(self.conditionings, context, strict=True):
-            hidden = conditioning.step_output(own, words, hidden)
+        projected = self.project_output(hidden, words)
+        return self.fused_logits(projected, words, context, output_weights)
+
+    def project_output(self, hidden: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+        """Returns what `logits` makes of the words alone, (rows, p), for `fused_logits`."""
+        if not self.conditionings:
+            return hidden
+        return self.conditionings[0].project_output(words, hidden)
+
+    def fused_logits(
+        self,
+        projected: tf.Tensor,
+        words: tf.Tensor,
+        context: DecoderContext,
+        output_weights: tuple[tf.Tensor, tf.Tensor] | None = None,
+    ) -> tf.Tensor:
+        """Returns the logits, (rows, vocab_size), from `project_output`; as `logits`."""
+        hidden = projected
+        for i, (conditioning, own) in enumerate(zip(self.conditionings, context, strict=True)):
+            if i == 0:
+                hidden = conditioning.fuse_output(own, hidden)
+            else:
+                hidden = conditioning.step_output(own, words, hidden)
         if output_weights is not None:
             kernel, bias = output_weights
             return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
@@ -297,7 +338,7 @@ class Decoder(keras.layers.Layer):
         hidden, words = self.unroll(flat_ids, state, context, training)
         return hidden, words, context
 
-    def _words(self, token_ids: tf.Tensor) -> tf.Tensor:
+    def words(self, token_ids: tf.Tensor) -> tf.Tensor:
         """Returns what the cell and the conditionings read of words, (..., input_width)."""
         words = tf.gather(tf.cast(self.embedding, self.compute_dtype), token_ids)
         return words if self.second_embedding is None else self.second_embedding(words)

@@ -61,6 +61,11 @@ class Ensemble:
         """Whether there are sequences to search for."""
         return self.members[0].decoder is not None
 
+    @property
+    def reads_image(self) -> bool:
+        """Whether any decoder reads something of the image."""
+        return any(m.decoder.reads_image for m in self.members)
+
     def encode(self, inputs: Sequence[dict[str, tf.Tensor]]) -> Outputs:
         """Runs encoder and head of each model.
 

@@ -1,0 +1,77 @@
+"""Sentences as a tree of their beginnings: what they share is scored once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PrefixTree:
+    """The distinct beginnings of sentences, level by level; level 0 is START alone.
+
+    Attributes:
+      token_ids: the last word of each beginning, (nodes,) int32, levels one after another.
+      parents: the row of the beginning without it among its level's, (nodes,) int32.
+      level_splits: bounds of the levels in both, (levels + 2,) int64; the last is repeated.
+      ends: the rows of beginnings that are whole sentences, (distinct sentences,) int32, each
+        among its level's.
+      end_splits: bounds of the levels in `ends`, (levels + 1,) int64.
+      sentence_rows: where each sentence is in `ends`, (sentences,) int64; equal sentences share.
+    """
+
+    token_ids: np.ndarray
+    parents: np.ndarray
+    level_splits: np.ndarray
+    ends: np.ndarray
+    end_splits: np.ndarray
+    sentence_rows: np.ndarray
+
+    @property
+    def num_levels(self) -> int:
+        """Words of the longest sentence and one, for START."""
+        return len(self.end_splits) - 1
+
+
+def build_prefix_tree(tokens: np.ndarray, token_splits: np.ndarray, start_id: int) -> PrefixTree:
+    """Builds the tree of sentences.
+
+    Args:
+      tokens: ids of all sentences one after another, without START and END, int32.
+      token_splits: bounds of the sentences in `tokens`, (sentences + 1,) int64.
+      start_id: the id of START.
+
+    Returns:
+      The tree; a sentence may be empty.
+
+    Example:
+      >>> tree = build_prefix_tree(np.array([4, 5, 4, 6, 4]), np.array([0, 2, 4, 5]), 9)
+      >>> tree.token_ids.tolist(), tree.level_splits.tolist(), tree.sentence_rows.tolist()
+      ([9, 4, 5, 6], [0, 1, 2, 4, 4], [1, 2, 0])
+    """
+    lengths = np.diff(token_splits)
+    rows = np.zeros(len(lengths), np.int64)
+    sentence_rows = np.zeros(len(lengths), np.int64)
+    token_ids, parents, sizes = [np.array([start_id])], [np.zeros(1, np.int64)], [1]
+    ends: list[np.ndarray] = []
+    for level in range(int(lengths.max(initial=0)) + 1):
+        finished = np.flatnonzero(lengths == level)
+        distinct, place = np.unique(rows[finished], return_inverse=True)
+        sentence_rows[finished] = sum(map(len, ends)) + place
+        ends.append(distinct)
+        going = np.flatnonzero(lengths > level)
+        if not len(going):
+            break
+        steps = np.stack([rows[going], tokens[token_splits[going] + level]], axis=1)
+        children, place = np.unique(steps, axis=0, return_inverse=True)
+        rows[going] = place.reshape(-1)
+        parents.append(children[:, 0])
+        token_ids.append(children[:, 1])
+        sizes.append(len(children))
+    return PrefixTree(
+        np.concatenate(token_ids).astype(np.int32),
+        np.concatenate(parents).astype(np.int32),
+        np.cumsum([0, *sizes, 0]),
+        np.concatenate(ends).astype(np.int32),
+        np.cumsum([0, *map(len, ends)]),
+        sentence_rows,
+    )

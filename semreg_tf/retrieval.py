@@ -1,0 +1,241 @@
+"""How probable sentences are given an image, P(w|I), for many of both in bounded memory.
+
+Sentences are scored as a tree of their beginnings, so a beginning that several share costs one
+row; what the image does not change is computed once for all images.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.models.decoder import Decoder
+from semreg_tf.models.ensemble import Ensemble, Outputs, log_mean_softmax
+from semreg_tf.prefix_tree import PrefixTree, build_prefix_tree
+
+SENTENCES_AT_ONCE = 5_000
+
+
+class _Tree(NamedTuple):
+    """`PrefixTree` as tensors."""
+
+    token_ids: tf.Tensor
+    parents: tf.Tensor
+    level_splits: tf.Tensor
+    ends: tf.Tensor
+    end_splits: tf.Tensor
+
+
+class SentenceScorer:
+    """Scores one set of sentences for image after image.
+
+    Args:
+      ensemble: the models.
+      tokens: ids of all sentences one after another, without START and END, int32.
+      token_splits: bounds of the sentences in `tokens`, (sentences + 1,) int64.
+      start_id: the id of START.
+      end_id: the id of END, which counts as a word.
+      bfloat16_output: whether words are scored in bfloat16: nearer to half the time on a CPU
+        that has it, each word's log-probability off by about 0.01.
+      sentences_at_once: bounds the memory, which grows with it times the vocabulary.
+
+    Raises:
+      ValueError: there is no sentence or no decoder.
+
+    Example:
+      >>> scorer = SentenceScorer(ensemble, tokens, splits, start_id=10, end_id=0)
+      >>> scorer.score(ensemble.encode([{"features": features[:1]}]))
+      array([-31.2, -40.7], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        tokens: np.ndarray,
+        token_splits: np.ndarray,
+        *,
+        start_id: int,
+        end_id: int,
+        bfloat16_output: bool = False,
+        sentences_at_once: int = SENTENCES_AT_ONCE,
+    ) -> None:
+        if len(token_splits) < 2:
+            raise ValueError("`token_splits` must bound at least one sentence. Received: none")
+        if not ensemble.has_decoder:
+            raise ValueError("`ensemble` must have a decoder to score sentences. Received: none")
+        self._ensemble, self._end_id = ensemble, end_id
+        self._decoders = [m.decoder for m in ensemble.members]
+        self._tables = ensemble.input_tables()
+        dtype = tf.bfloat16 if bfloat16_output else None
+        self._weights = [d.output_weights(dtype) if dtype else None for d in self._decoders]
+        self._order, trees = _trees(tokens, np.asarray(token_splits), start_id, sentences_at_once)
+        self._trees = [(_as_tensors(tree), tree.sentence_rows) for tree in trees]
+        self._advance = tf.function(self._advance_all, reduce_retracing=True)
+        self._score = tf.function(self._score_tree, reduce_retracing=True)
+        self._given = [self._without_image(tree) for tree, _ in self._trees]
+        self._same_for_all: np.ndarray | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows scored for an image: distinct beginnings of sentences."""
+        return sum(int(tree.token_ids.shape[0]) for tree, _ in self._trees)
+
+    def score(self, outputs: Outputs) -> np.ndarray:
+        """Returns log P(w|I) of every sentence.
+
+        Args:
+          outputs: of `Ensemble.encode`, for one image.
+
+        Returns:
+          Natural logarithms, END counted, (sentences,) float32.
+        """
+        if self._same_for_all is not None:
+            return self._same_for_all
+        contexts = [d.prepare(x) for d, x in zip(self._decoders, outputs, strict=True)]
+        states = tuple(
+            d.initial_state(context, 1) for d, context in zip(self._decoders, contexts, strict=True)
+        )
+        found = []
+        for (tree, rows), given in zip(self._trees, self._given, strict=True):
+            found.append(self._score(tree, given, states, tuple(contexts)).numpy()[rows])
+        scores = np.empty(len(self._order), np.float32)
+        scores[self._order] = np.concatenate(found)
+        if not self._ensemble.reads_image:
+            self._same_for_all = scores
+        return scores
+
+    def _without_image(self, tree: _Tree) -> tuple[tf.Tensor | None, ...]:
+        """Returns `project_output` of every beginning, None where the state reads the image."""
+        return tuple(
+            None if decoder.state_reads_image else self._advance(tree, i)
+            for i, decoder in enumerate(self._decoders)
+        )
+
+    def _advance_all(self, tree: _Tree, member: int) -> tf.Tensor:
+        """Runs one decoder over the tree, (nodes, p)."""
+        decoder, table = self._decoders[member], self._tables[member]
+        state = decoder.cell.zero_state(1)
+        levels = tf.shape(tree.end_splits)[0] - 1
+        out = tf.TensorArray(
+            decoder.compute_dtype, levels, infer_shape=False, element_shape=(None, None)
+        )
+
+        def body(level: tf.Tensor, state: tuple, out: tf.TensorArray) -> tuple:
+            tokens, parents = _level(tree, level)
+            state = tf.nest.map_structure(lambda x: tf.gather(x, parents), state)
+            hidden, words, state = decoder.advance(tokens, state, (), table)
+            return level + 1, state, out.write(level, decoder.project_output(hidden, words))
+
+        *_, out = tf.while_loop(
+            lambda level, *_: level < levels,
+            body,
+            (0, state, out),
+            shape_invariants=(tf.TensorShape([]), _any_rows(state), tf.TensorShape(None)),
+        )
+        return out.concat()
+
+    def _score_tree(
+        self,
+        tree: _Tree,
+        given: tuple[tf.Tensor | None, ...],
+        states: tuple[tuple[tf.Tensor, ...], ...],
+        contexts: tuple,
+    ) -> tf.Tensor:
+        """Returns the log-probabilities of the tree's distinct sentences, in `ends`'s order."""
+        levels = tf.shape(tree.end_splits)[0] - 1
+
+        def body(level: tf.Tensor, states: tuple, sums: tf.Tensor, found: tf.Tensor) -> tuple:
+            tokens, parents = _level(tree, level)
+            logits, new_states = [], []
+            for i, decoder in enumerate(self._decoders):
+                state = tf.nest.map_structure(lambda x: tf.gather(x, parents), states[i])
+                own = tf.nest.map_structure(
+                    lambda x: tf.repeat(x, tf.size(tokens), axis=0), contexts[i]
+                )
+                made, state = self._logits(decoder, i, tree, level, tokens, state, own, given[i])
+                logits.append(made)
+                new_states.append(state)
+            made = log_mean_softmax(logits)
+            edges, num_children = self._edges(tree, level)
+            chosen = tf.gather_nd(made, edges) + tf.gather(
+                sums - tf.reduce_logsumexp(made, axis=-1), edges[:, 0]
+            )
+            found = tf.concat([found, chosen[num_children:]], 0)
+            return level + 1, tuple(new_states), chosen[:num_children], found
+
+        sums, found = tf.zeros((1,)), tf.zeros((0,))
+        *_, found = tf.while_loop(
+            lambda level, *_: level < levels,
+            body,
+            (0, states, sums, found),
+            shape_invariants=(
+                tf.TensorShape([]),
+                _any_rows(states),
+                tf.TensorShape([None]),
+                tf.TensorShape([None]),
+            ),
+        )
+        return found
+
+    def _logits(
+        self,
+        decoder: Decoder,
+        member: int,
+        tree: _Tree,
+        level: tf.Tensor,
+        tokens: tf.Tensor,
+        state: tuple[tf.Tensor, ...],
+        context: tuple,
+        given: tf.Tensor | None,
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """Scores the words after a level's beginnings; the state stays where `given` has it all."""
+        if given is None:
+            hidden, words, state = decoder.advance(tokens, state, context, self._tables[member])
+            projected = decoder.project_output(hidden, words)
+        else:
+            words = decoder.words(tokens)
+            projected = given[tree.level_splits[level] : tree.level_splits[level + 1]]
+        return decoder.fused_logits(projected, words, context, self._weights[member]), state
+
+    def _edges(self, tree: _Tree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (beginning, next word) of the level's children, then of its ends with END."""
+        tokens, parents = _level(tree, level + 1)
+        ends = tree.ends[tree.end_splits[level] : tree.end_splits[level + 1]]
+        rows = tf.concat([parents, ends], 0)
+        words = tf.concat([tokens, tf.fill(tf.shape(ends), self._end_id)], 0)
+        return tf.stack([rows, words], axis=1), tf.size(parents)
+
+
+def _trees(
+    tokens: np.ndarray, token_splits: np.ndarray, start_id: int, sentences_at_once: int
+) -> tuple[np.ndarray, list[PrefixTree]]:
+    """Returns the sentences in an order that brings like beginnings together, and their trees."""
+    sentences = [tokens[a:b] for a, b in itertools.pairwise(token_splits)]
+    order = np.array(sorted(range(len(sentences)), key=lambda i: sentences[i].tolist()))
+    trees = []
+    for start in range(0, len(order), sentences_at_once):
+        chosen = [sentences[i] for i in order[start : start + sentences_at_once]]
+        splits = np.cumsum([0, *map(len, chosen)])
+        trees.append(build_prefix_tree(np.concatenate(chosen), splits, start_id))
+    return order, trees
+
+
+def _as_tensors(tree: PrefixTree) -> _Tree:
+    return _Tree(
+        tf.constant(tree.token_ids, tf.int32),
+        tf.constant(tree.parents, tf.int32),
+        tf.constant(tree.level_splits, tf.int32),
+        tf.constant(tree.ends, tf.int32),
+        tf.constant(tree.end_splits, tf.int32),
+    )
+
+
+def _level(tree: _Tree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    first, last = tree.level_splits[level], tree.level_splits[level + 1]
+    return tree.token_ids[first:last], tree.parents[first:last]
+
+
+def _any_rows(states: Sequence) -> Sequence:
+    return tf.nest.map_structure(lambda x: tf.TensorShape([None, *x.shape[1:]]), states)
