@@ -33,12 +33,14 @@ ALLOWED = {
     # Its one door reads `DecodingConfig`.
     "decoding": {"config"},
     "metrics": set(),
-    "training": CONFIG | {"_version", "data", "models", "losses", "decoding", "metrics"},
+    "prefix_tree": set(),
+    "retrieval": SERVING | {"prefix_tree"},
+    "reranking": SERVING,
+    "training": CONFIG
+    | {"_version", "data", "models", "losses", "decoding", "metrics", "retrieval", "reranking"},
     "export": SERVING,
     # Nothing of ours, so that annotating loads TensorFlow and Pillow alone.
     "inference": set(),
-    "retrieval": SERVING,
-    "reranking": SERVING,
     "reporting": CONFIG | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     "__init__": {"_version", "inference"},

@@ -37,6 +37,7 @@ def load_or_compute(
     views: int,
     feature_size: int,
     compute: Callable[[int], Iterable[np.ndarray]],
+    what: str = "features",
 ) -> np.ndarray:
     """Returns features (num_images, views, feature_size) float32, memory-mapped.
 
@@ -50,6 +51,7 @@ def load_or_compute(
       views: views of each image.
       feature_size: width.
       compute: given the first row, yields arrays (rows, views, feature_size) in order.
+      what: what they are, for the log and the progress bar.
 
     Returns:
       A read-only array.
@@ -59,17 +61,18 @@ def load_or_compute(
     """
     path = Path(folder) / f"{key}.npy"
     if path.exists():
-        logger.info("Features: read from %s", path)
+        logger.info("%s: read from %s", what.capitalize(), path)
         return np.load(path, mmap_mode="r")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial, done_path = path.with_suffix(".partial.npy"), path.with_suffix(".done")
     shape = (num_images, views, feature_size)
     size_mib = 4 * np.prod(shape) / 2**20
-    logger.info("Features of %d images: computed once, %.0f MiB in %s", num_images, size_mib, path)
+    told = (what.capitalize(), num_images, size_mib, path)
+    logger.info("%s of %d images: computed once, %.0f MiB in %s", *told)
     done = int(done_path.read_text()) if done_path.exists() and partial.exists() else 0
     mode = "r+" if done else "w+"
     array = np.lib.format.open_memmap(partial, mode, np.float32, None if done else shape)
-    with tqdm(total=num_images, initial=done, unit="image", desc="features") as bar:
+    with tqdm(total=num_images, initial=done, unit="image", desc=what) as bar:
         # A run stopped between its last row and the renaming has nothing left to compute.
         for block in compute(done) if done < num_images else ():
             if block.shape[1:] != shape[1:] or done + len(block) > num_images:

@@ -239,12 +239,15 @@ def training_batches(
     return dataset.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(4)
 
 
-def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(
+    inputs: Inputs, batch_size: int, rows: np.ndarray | None = None
+) -> tf.data.Dataset:
     """Returns every image of the split once, in order; the last batch may be smaller.
 
     Args:
       inputs: what is read.
       batch_size: images a batch.
+      rows: these images of the split alone, in this order; None: all.
 
     Returns:
       A dataset of dicts by the contract's names; images are centre-cropped, cached features are
@@ -261,8 +264,9 @@ def evaluation_batches(inputs: Inputs, batch_size: int) -> tf.data.Dataset:
             made[batch.IMAGE] = _evaluation_images(inputs, reader, indices)
         return made
 
-    rows = tf.data.Dataset.range(inputs.split.num_images).batch(batch_size)
-    return rows.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(2)
+    chosen = np.arange(inputs.split.num_images) if rows is None else np.asarray(rows, np.int64)
+    batches = tf.data.Dataset.from_tensor_slices(chosen).batch(batch_size)
+    return batches.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(2)
 
 
 def _reader(inputs: Inputs) -> RecordReader | None:

@@ -1,0 +1,78 @@
+"""Scores retrieval by a caption run: images by a sentence, sentences by an image (m-RNN).
+
+  python -m eval.evaluate_retrieval --workdir=runs/joint --data_dir=data
+  python -m eval.evaluate_retrieval --workdir=runs/joint --data_dir=data \
+      --num_images=200 --num_sentences=1000 --bfloat16
+
+Prints R@1, R@5, R@10 and the median rank both ways beside chance; writes retrieval.json. Every
+image is scored with every sentence, so the time grows with their product; an interrupted call
+goes on where it stopped. Several work directories are an ensemble.
+"""
+
+from typing import Any
+
+from absl import app, flags
+
+from semreg_tf import console
+from semreg_tf.training.evaluate_retrieval import evaluate_retrieval
+
+_WORKDIRS = flags.DEFINE_multi_string(
+    "workdir", None, "Work directory of the run; several are an ensemble.", required=True
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_SPLIT = flags.DEFINE_string("split", None, "The split; the config's test split if not given.")
+_IMAGES = flags.DEFINE_integer("num_images", None, "Only the split's first images.")
+_SENTENCES = flags.DEFINE_integer(
+    "num_sentences", None, "Only so many of their captions, the first of each image first."
+)
+_MARGINAL = flags.DEFINE_integer(
+    "marginal_images", 100, "Training images behind P(w), by which sentences are normalised."
+)
+_BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "Score words in bfloat16: faster, less exact.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the sample of training images.")
+_OUT = flags.DEFINE_string("out", None, "Folder of the results; the (first) --workdir if none.")
+_COLUMNS = ("R@1", "R@5", "R@10", "median_rank", "num_queries", "num_candidates")
+
+
+def row(name: str, figures: dict[str, Any]) -> list[str]:
+    """Returns a line of the table: recalls in percent."""
+    recalls = [f"{100 * figures[c]:.2f}" for c in _COLUMNS[:3]]
+    return [
+        name,
+        *recalls,
+        f"{figures['median_rank']:g}",
+        *(f"{figures[c]:,}" for c in _COLUMNS[4:]),
+    ]
+
+
+def main(_: list[str]) -> None:
+    """Evaluates and prints."""
+    with console.plain_errors():
+        results = evaluate_retrieval(
+            _WORKDIRS.value,
+            _DATA_DIR.value,
+            _SPLIT.value,
+            num_images=_IMAGES.value,
+            num_sentences=_SENTENCES.value,
+            marginal_images=_MARGINAL.value,
+            bfloat16_output=_BFLOAT16.value,
+            seed=_SEED.value,
+            out=_OUT.value,
+        )
+    part = "all of" if results["whole_split"] else "a part of"
+    print(
+        f"{results['experiment']}: {results['num_images']:,} images and "
+        f"{results['num_sentences']:,} sentences, {part} {results['split']}; recalls in percent"
+    )
+    rows = [row(name, own) for name, own in results["retrieval"].items()]
+    rows += [row(f"chance, {name}", own) for name, own in results["chance"].items()]
+    print(console.table(["retrieved", *(c.replace("_", " ") for c in _COLUMNS)], rows))
+    print(
+        f"{results['elapsed_secs']:,.0f} s in {results['precision']}; "
+        f"{results['rows_an_image']:,} rows an image for {results['words_of_sentences']:,} words; "
+        f"P(w) over {results['marginal_images']} training images"
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,44 @@
+"""The binary that scores retrieval: flags to retrieval.json and a table."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "eval.evaluate_retrieval", *flags],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_prints_both_directions_beside_chance(caption_runs, demo_data, tmp_path):
+    done = run(
+        f"--workdir={caption_runs[0]}",
+        f"--data_dir={demo_data}",
+        f"--out={tmp_path}",
+        "--num_images=3",
+        "--num_sentences=5",
+        "--marginal_images=2",
+        "--bfloat16",
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "retrieval.json").read_text())
+    assert results["precision"] == "bfloat16"
+    (line,) = [x for x in done.stdout.splitlines() if x.startswith("image by sentence")]
+    recall = results["retrieval"]["image by sentence"]["R@1"]
+    assert line.split()[3] == f"{100 * recall:.2f}"
+    (line,) = [x for x in done.stdout.splitlines() if x.startswith("chance, image by sentence")]
+    assert line.split()[4:8] == ["33.33", "100.00", "100.00", "2"]
+    assert "3 images and 5 sentences, a part of test" in done.stdout
+
+
+def test_a_wrong_number_is_one_line(caption_runs, demo_data):
+    done = run(f"--workdir={caption_runs[0]}", f"--data_dir={demo_data}", "--num_images=0")
+    assert done.returncode == 2
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
+    assert line.endswith("Received: num_images=0")
