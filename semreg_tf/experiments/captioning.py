@@ -200,10 +200,23 @@ def custom() -> Config:
     return caption_base("custom", EncoderConfig("inception_v3", feature_dropout=0.2))
 
 
+def flickr8k_frozen() -> Config:
+    """Flickr8k with the frozen CNN and joint training alone, 1,800 steps: about ten minutes.
+
+    Checkpoints are chosen as in `flickr8k_tuned`; how many steps, on 600 training pictures.
+    """
+    base = flickr8k()
+    return replace(
+        base,
+        data=flickr8k_tuned().data,
+        joint=replace(base.joint, steps=1_800, validate_every_steps=450),
+    )
+
+
 def on_frozen(systems: dict) -> dict:
     """Returns systems whose features are published ones: on Flickr8k, those of the frozen CNN."""
     return {
-        name: (row, lambda _, change=change: change(flickr8k()))
+        name: (row, lambda _, change=change: change(flickr8k_frozen()))
         for name, (row, change) in systems.items()
     }
 

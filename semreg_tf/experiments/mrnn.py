@@ -12,7 +12,8 @@ _VGG = EncoderConfig(name="vgg16", trainable=False, standardise=True, feature_dr
 def mrnn(base: Config) -> Config:
     """Embeddings of 128 and 256, a recurrent layer of 256, a multimodal layer of 512.
 
-    The cost is the words' log-likelihood and a weight decay, whose size is ours.
+    The cost is the words' log-likelihood and a weight decay. Its size, and Keras's initialisation
+    (U orthogonal) in place of im2txt's, are ours: chosen on 600 training pictures of Flickr8k.
     """
     return replace(
         base,
@@ -27,9 +28,10 @@ def mrnn(base: Config) -> Config:
             word_embedding=128,
             second_embedding=256,
             activation="relu",
+            initializer_range=None,
         ),
         stages=("joint",),
-        joint=replace(base.joint, weight_decay=1e-4),
+        joint=replace(base.joint, weight_decay=1e-3),
     )
 
 
