@@ -33,6 +33,9 @@ _OVERRIDES = flags.DEFINE_multi_string(
     "config", [], "Another decoding, as --config.decoding.field=value; repeatable."
 )
 _OUT = flags.DEFINE_string("out", None, "Folder of the results; the (first) --workdir if none.")
+_TRUE_CONCEPTS = flags.DEFINE_bool(
+    "true_concepts", False, "Feed the decoder the true concepts, its ceiling; needs --out."
+)
 _PICTURES = flags.DEFINE_integer(
     "num_pictures", NUM_PICTURES, "Pictures kept besides the best and the worst; 0: none.", 0
 )
@@ -48,6 +51,7 @@ def main(_: list[str]) -> None:
             num_pictures=_PICTURES.value,
             overrides=_OVERRIDES.value,
             out=_OUT.value,
+            true_concepts=_TRUE_CONCEPTS.value,
             submission_split=_SUBMISSION.value,
             meteor={"auto": "auto", "yes": True, "no": False}[_METEOR.value],
         )

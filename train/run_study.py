@@ -66,9 +66,9 @@ class JobRunner:
         last = self.folder(self.config.stages[-1])
         self._evaluate(last)
         evaluations = {}
-        for name, overrides in self.job.system.evaluations:
+        for name, flags_ in self.job.system.evaluations:
             out = last.parent / f"evaluation {name}"
-            self._evaluate(last, f"--out={out}", *(f"--config.{o}" for o in overrides))
+            self._evaluate(last, f"--out={out}", *flags_)
             evaluations[name] = study_records.scores_of(out)
         stages = {s: study_records.stage_record(self.folder(s)) for s in self.config.stages}
         for stage, system in self.job.system.takes:

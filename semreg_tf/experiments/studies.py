@@ -16,7 +16,7 @@ class System:
       experiment: its entry in the registry.
       overrides: fields that differ from the experiment's, such as "joint.steps=810".
       takes: stage -> the system whose run of that stage, with the same seed, is used as it is.
-      evaluations: more ways to decode the trained model: name -> overrides.
+      evaluations: more ways to evaluate the trained model: name -> flags of the binary.
     """
 
     name: str
@@ -88,7 +88,7 @@ _DEMO = (
     System("detached", "demo_tags/s_cnn_rnn_detached", takes=_SHARED),
     System("CNN", "demo_tags/cnn_logistic", _CNN_ALONE),
     System("RIA", "demo_tags/ria", _one_stage(810, "2e-3")),
-    System("from scratch", "demo_tags/s_cnn_rnn_from_scratch", _one_stage(810, "2e-3")),
+    System("from scratch", "demo_tags/s_cnn_rnn_from_scratch", _one_stage(810, "4e-3")),
     System("ours + Tag1K", "demo_tags/s_cnn_rnn_tag1k", takes=_SHARED[1:]),
     System("CNN + tag1k", "demo_tags/cnn_logistic_tag1k", _CNN_ALONE),
     System("captions, ours", "demo_captions/s_cnn_rnn"),
@@ -119,7 +119,8 @@ _WITHOUT_UNARY = (
     "joint.steps=1400",
     "joint.validate_every_steps=350",
 )
-_BEAMS = tuple((f"beam {n}", (f"decoding.beam_width={n}",)) for n in (1, 5, 10))
+_BEAMS = tuple((f"beam {n}", (f"--config.decoding.beam_width={n}",)) for n in (1, 5, 10))
+_TRUE = (("true concepts", ("--true_concepts",)),)
 _UNARY, _BOTH = (("unary", "ours"),), (("unary", "ours"), ("relational", "ours"))
 
 
@@ -128,7 +129,7 @@ def _flickr8k_system(name: str, system: str, *overrides: str, **fields) -> Syste
 
 
 _FLICKR8K = (
-    _flickr8k_system("ours", "s_cnn_rnn", evaluations=_BEAMS),
+    _flickr8k_system("ours", "s_cnn_rnn", evaluations=_BEAMS + _TRUE),
     _flickr8k_system(
         "NIC-deeply",
         "nic_deeply",

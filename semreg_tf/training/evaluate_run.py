@@ -82,6 +82,21 @@ def evaluate_tags(
     return _finish(folder, split, rows, results, pictured, started)
 
 
+def _open(
+    path: Paths,
+    data_dir: str | Path,
+    overrides: Sequence[str],
+    out: str | Path | None,
+    true_concepts: bool,
+) -> RunEvaluator:
+    if true_concepts and out is None:
+        raise ValueError(
+            "`out` must be given with `true_concepts`, whose scores are not the model's own. "
+            "Received: out=None"
+        )
+    return RunEvaluator(path, data_dir, overrides, true_concepts)
+
+
 def _add_tag_columns(
     rows: list[dict[str, Any]],
     names: Sequence[str],
@@ -128,6 +143,7 @@ def evaluate_captions(
     *,
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
+    true_concepts: bool = False,
     submission_split: str | None = None,
     **metric_options: Any,
 ) -> dict[str, Any]:
@@ -144,6 +160,7 @@ def evaluate_captions(
         worst by CIDEr join them. With 0, none is kept.
       overrides: of the decoding, such as "decoding.beam_width=5".
       out: folder of the results; None: the (first) work directory.
+      true_concepts: the decoder is fed the ground truth, the ceiling of its interface; needs `out`.
       submission_split: the split's name in the submission file's, as the server calls it.
       **metric_options: passed to `caption_metrics`.
 
@@ -155,7 +172,7 @@ def evaluate_captions(
       ValueError: a folder, split or override does not fit.
     """
     started = time.perf_counter()
-    run = RunEvaluator(path, data_dir, overrides)
+    run = _open(path, data_dir, overrides, out, true_concepts)
     run.check_task("captions")
     split = run.split(split_name or run.config.data.test_split)
     submission = result_files.submission_name(submission_split or split.name, run.config.name)

@@ -68,6 +68,7 @@ def about(run: RunEvaluator, split: Split) -> dict[str, Any]:
         "num_images": split.num_images,
         "seed": run.config.seed,
         "commit": written["commit"],
+        "true_concepts": run.true_concepts,
         "decoding": config_io.to_dict(run.config)["decoding"],
         "evaluated": [str(path) for path in run.paths],
     }

@@ -43,6 +43,8 @@ class RunEvaluator:
       path: work directory, or several.
       data_dir: the folder of prepared data sets.
       overrides: such as "decoding.beam_width=5"; decoding alone can be changed after training.
+      true_concepts: the decoder is fed the ground truth in place of the image's concepts: the
+        ceiling of the interface.
 
     Raises:
       ValueError: no folder, folders that do not fit together, data that is not there, or an
@@ -54,6 +56,7 @@ class RunEvaluator:
         path: str | Path | Sequence[str | Path],
         data_dir: str | Path,
         overrides: Sequence[str] = (),
+        true_concepts: bool = False,
     ) -> None:
         paths = [path] if isinstance(path, str | Path) else list(path)
         if not paths:
@@ -64,6 +67,12 @@ class RunEvaluator:
         for other in self.paths[1:]:
             self._check_fits(first, other)
         self.config = override_decoding(first, overrides)
+        self.true_concepts = true_concepts
+        if true_concepts and {c.embedding for c in self.config.conditionings} != {"concepts"}:
+            raise ValueError(
+                "`true_concepts` may be True only where the decoder reads concepts alone. "
+                f"Received: true_concepts=True, workdir={str(self.path)!r}"
+            )
         self.builder = find_builder(data_dir, self.config.data.dataset)
         self._members = [_load(p) for p in self.paths]
         self.ensemble = Ensemble([m.annotator for m in self._members])
@@ -80,6 +89,10 @@ class RunEvaluator:
         side = (batch.USER_TAGS,) if self.vocabularies.user_tags is not None else ()
         made = []
         for i, member in enumerate(self._members):
+            if self.true_concepts:
+                keys = (batch.CONCEPTS, batch.IMAGE_ID, *(() if i else more))
+                made.append(Inputs(split, keys))
+                continue
             config, visual, features = member.config, batch.IMAGE, None
             if not config.encoder.trainable:
                 visual = batch.FEATURES
@@ -132,10 +145,10 @@ class RunEvaluator:
                 f"`workdir` must hold a run on {task}. "
                 f"Received: workdir={str(self.path)!r}, of {self.config.name!r}"
             )
-        if self.stage == "relational":
+        if self.stage == "relational" and not self.true_concepts:
             raise ValueError(
                 "`workdir` must hold a model that sees images: give the joint run, for the "
-                "relational stage is fed the true concepts. "
+                "relational stage is fed the true concepts (as --true_concepts would). "
                 f"Received: workdir={str(self.path)!r}, of the relational stage"
             )
         if task == "captions" and (not self.ensemble.has_decoder or self.stage == "unary"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semreg_tf import experiments
 from semreg_tf.data import input_pipeline
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
@@ -19,6 +20,7 @@ from semreg_tf.reporting.run_files import read_run
 from semreg_tf.training import evaluate_run
 from semreg_tf.training.evaluate_predictions import evaluate_predictions
 from semreg_tf.training.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
+from semreg_tf.training.trainer import Trainer
 
 
 def refused(constant):
@@ -206,6 +208,28 @@ def test_images_without_references_are_counted_and_left_out(
     assert "1 images have no reference and are left out of every score" in results["warnings"]
     rows = rows_of(tmp_path / "out")
     assert [bool(row["scores"]) for row in rows] == [False] + [True] * 7
+
+
+def test_true_concepts_are_fed_to_the_decoder(captions, caption_runs, demo_data, tmp_path):
+    fed = evaluate_captions(
+        caption_runs[0], demo_data, out=tmp_path, true_concepts=True, num_pictures=0, meteor=False
+    )
+    assert fed["true_concepts"] is True
+    assert fed["concept_mAP"] == 1.0
+    own = captions[1]
+    assert fed["captions"]["perplexity"] != own["captions"]["perplexity"]
+    assert own["true_concepts"] is False
+
+
+def test_true_concepts_need_a_folder_of_their_own_and_a_decoder_that_reads_them(
+    caption_runs, demo_data, tmp_path, toy
+):
+    with pytest.raises(ValueError, match=r"`out` must be given with `true_concepts`.*out=None"):
+        evaluate_captions(caption_runs[0], demo_data, true_concepts=True)
+    config = toy(experiments.get("demo_captions/nic_f"))
+    Trainer(config, "joint", demo_data, tmp_path / "run").train()
+    with pytest.raises(ValueError, match=r"only where the decoder reads concepts alone. Received"):
+        evaluate_captions(tmp_path / "run", demo_data, out=tmp_path / "o", true_concepts=True)
 
 
 def test_a_name_that_is_no_word_is_refused_before_any_work(caption_runs, demo_data, tmp_path):
