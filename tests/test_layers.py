@@ -41,6 +41,7 @@ ALLOWED = {
     "export": SERVING,
     # Nothing of ours, so that annotating loads TensorFlow and Pillow alone.
     "inference": set(),
+    "serving": {"inference"},
     "reporting": CONFIG | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     "__init__": {"_version", "inference"},

@@ -1,0 +1,103 @@
+"""Serves exported models over HTTP: a page to try them, and TensorFlow Serving's REST form.
+
+  python -m eval.serve --model=runs/export --port=8501
+
+Then open http://127.0.0.1:8501/ in a browser, or ask from a program:
+
+  (printf '{"instances": [{"b64": "'; base64 -w0 photo.jpg; printf '"}]}') |
+    curl -d @- http://127.0.0.1:8501/v1/models/export:predict
+
+Latency: a picture waits at most --max_wait_ms for others to share its batch when the model is
+idle, and behind at most --max_queue_images others when it is not; a request that finds the queue
+full is told so at once (429). What that comes to in seconds is measured and printed at the start.
+docs/serving.md says more.
+"""
+
+import math
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from semreg_tf import console
+
+_MODELS = flags.DEFINE_multi_string(
+    "model",
+    None,
+    "Folder of an exported model, or NAME=FOLDER; may be given several times, for a captioner and "
+    "a tagger on one page.",
+    required=True,
+)
+_HOST = flags.DEFINE_string(
+    "host", "127.0.0.1", "Address to serve on; 0.0.0.0 is every network this machine is in."
+)
+_PORT = flags.DEFINE_integer("port", 8501, "Port; 0 picks a free one.", 0, 65535)
+_EXAMPLES = flags.DEFINE_string(
+    "examples", None, "Folder of pictures that the page offers; the model's own if not given."
+)
+_MAX_BATCH = flags.DEFINE_integer("max_batch_images", 16, "Pictures the model takes at once.", 1)
+_MAX_WAIT = flags.DEFINE_float(
+    "max_wait_ms", 10.0, "The longest that a picture waits for others to share its batch.", 0.0
+)
+_MAX_QUEUE = flags.DEFINE_integer("max_queue_images", 256, "More waiting pictures: 429.", 1)
+_MAX_IMAGES = flags.DEFINE_integer("max_images", 64, "More pictures in one request: 413.", 1)
+_MAX_BODY = flags.DEFINE_float("max_body_mb", 32.0, "A larger body: 413.", 0.001)
+_MAX_PIXELS = flags.DEFINE_float("max_megapixels", 25.0, "A larger picture: 422.", 0.001)
+_DRAIN = flags.DEFINE_float(
+    "drain_secs", 30.0, "The longest that taken requests are waited for after SIGTERM.", 0.0
+)
+
+
+def main(_: list[str]) -> None:
+    """Loads, warms up and serves until told to stop."""
+    # TensorFlow takes seconds to import; --help and an address in use should not.
+    with console.plain_errors():
+        try:
+            from semreg_tf.serving import server
+            from semreg_tf.serving.batching import BatchRules
+            from semreg_tf.serving.examples import find_examples
+            from semreg_tf.serving.limits import MEBIBYTE, Limits
+            from semreg_tf.serving.served_model import ServedModel
+            from semreg_tf.serving.service import Service
+        except ModuleNotFoundError as error:
+            raise ValueError(f"{error}: pip install semreg_tf[serve]") from error
+        bound = server.bind(_HOST.value, _PORT.value)
+        max_body_bytes = math.ceil(_MAX_BODY.value * MEBIBYTE)
+        limits = Limits(
+            max_body_bytes=max_body_bytes,
+            max_image_pixels=math.ceil(_MAX_PIXELS.value * 1e6),
+            max_images=_MAX_IMAGES.value,
+            max_queue_images=_MAX_QUEUE.value,
+            max_held_bytes=max(8 * max_body_bytes, Limits.max_held_bytes),
+        )
+        rules = BatchRules(_MAX_BATCH.value, _MAX_WAIT.value)
+        models = []
+        for given in _MODELS.value:
+            name, _, folder = given.rpartition("=") if not Path(given).exists() else ("", "", given)
+            models.append(ServedModel(folder, name or None))
+        examples = find_examples(
+            _EXAMPLES.value, models[0].path, limits.max_image_pixels, limits.max_body_bytes
+        )
+        service = Service(models, limits, rules)
+        print("Warming up ...", file=sys.stderr)
+        batch_secs = max(server.warm_up(model, rules.max_images) for model in models)
+    queued = math.ceil(limits.max_queue_images / rules.max_images) * batch_secs
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    named = ", ".join(f"{m.name} ({m.info['task']}, version {m.version})" for m in models)
+    print(f"Models: {named}")
+    print(
+        f"A batch of {rules.max_images} took {1000 * batch_secs:.0f} ms. An answer waits at most "
+        f"{rules.max_wait_ms:g} ms for company, and about {queued + 2 * batch_secs:.1f} s in all "
+        "when the queue is full."
+    )
+    print(f"Serving on http://{shown}:{port}/  (stop with Ctrl+C)", flush=True)
+    running = server.make_server(service, examples, drain_secs=_DRAIN.value)
+    running.run(sockets=[bound])
+    if running.cut:
+        raise SystemExit("Stopped before every request taken was answered.")
+    print("Stopped; every request taken was answered.")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,1 @@
+"""An HTTP server over exported models: TensorFlow Serving's REST form, metrics and a page."""

@@ -1,0 +1,171 @@
+"""The addresses of the server: TensorFlow Serving's, health, metrics and the page."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from semreg_tf.serving.limits import Refusal
+from semreg_tf.serving.page import PAGE_HEADERS, page
+from semreg_tf.serving.served_model import ServedModel
+from semreg_tf.serving.service import Service
+
+_MODEL = "/v1/models/{model}"
+# What nginx logs for a client that left before the answer; nobody reads it.
+_CLIENT_GONE = 499
+_VERSION = "/versions/{version:int}"
+
+
+def create_app(service: Service, examples: Mapping[str, Path] | None = None) -> Starlette:
+    """Returns the server as an ASGI application.
+
+    Args:
+      service: the models; started and closed with the application.
+      examples: pictures that the page offers, by name.
+    """
+    handlers = _Handlers(service, examples or {})
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.close()
+
+    app = Starlette(
+        routes=[
+            Route("/", handlers.page),
+            Route("/examples/{name}", handlers.example),
+            Route("/healthz", handlers.health),
+            Route("/metrics", handlers.metrics),
+            *(
+                Route(_MODEL + version + path, endpoint, methods=[method])
+                for version in ("", _VERSION)
+                for path, endpoint, method in (
+                    (":predict", handlers.predict, "POST"),
+                    ("/metadata", handlers.metadata, "GET"),
+                    ("", handlers.status, "GET"),
+                )
+            ),
+        ],
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _not_served,
+            ClientDisconnect: _gone,
+            Exception: _failed,
+        },
+        lifespan=lifespan,
+    )
+    app.add_middleware(_Counted, service=service)
+    return app
+
+
+class _Handlers:
+    def __init__(self, service: Service, examples: Mapping[str, Path]) -> None:
+        self._service, self._examples = service, examples
+        self._page = page(service, list(examples))
+
+    async def page(self, request: Request) -> Response:
+        return Response(self._page, headers=PAGE_HEADERS, media_type="text/html")
+
+    async def example(self, request: Request) -> Response:
+        path = self._examples.get(request.path_params["name"])
+        if path is None:
+            raise HTTPException(404, "There is no such example.")
+        return FileResponse(path, headers={"Cache-Control": "max-age=3600"})
+
+    async def health(self, request: Request) -> Response:
+        if self._service.draining:
+            raise Refusal(503, "The server is stopping.")
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(self, request: Request) -> Response:
+        metrics = self._service.metrics
+        return Response(metrics.text(), headers={"Content-Type": metrics.content_type})
+
+    async def status(self, request: Request) -> Response:
+        model = self._model(request)
+        state = {
+            "version": str(model.version),
+            "state": "UNLOADING" if self._service.draining else "AVAILABLE",
+            "status": {"error_code": "OK", "error_message": ""},
+        }
+        return JSONResponse({"model_version_status": [state]})
+
+    async def metadata(self, request: Request) -> Response:
+        return JSONResponse(self._model(request).metadata())
+
+    async def predict(self, request: Request) -> Response:
+        intake, chunks = self._service.intake, request.stream()
+        try:
+            if self._service.draining:
+                raise Refusal(503, "The server is stopping.")
+            model = self._model(request)
+            # Said before the pictures are read, which would be for nothing.
+            self._service.batcher.check_room()
+            declared = request.headers.get("content-length", "")
+            declared_bytes = int(declared) if declared.isdecimal() else None
+            with intake.request():
+                async with intake.body(chunks, declared_bytes) as body:
+                    return JSONResponse(await self._service.predict(model, body))
+        except (Refusal, HTTPException):
+            await intake.discard(chunks)
+            raise
+
+    def _model(self, request: Request) -> ServedModel:
+        model = self._service.models.get(request.path_params["model"])
+        if model is None or request.path_params.get("version", model.version) != model.version:
+            here = [f"{m.name}, version {m.version}" for m in self._service.models.values()]
+            raise HTTPException(404, f"No such model or version. Here is: {'; '.join(here)}.")
+        return model
+
+
+async def _refused(request: Request, refusal: Refusal) -> Response:
+    # The rest of a body that was not read to its end would be taken for the next request.
+    close = {"Connection": "close"} if refusal.status in (408, 413, 503) else {}
+    headers = {**refusal.headers, **close}
+    return JSONResponse({"error": refusal.reason}, refusal.status, headers)
+
+
+async def _not_served(request: Request, error: HTTPException) -> Response:
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=_CLIENT_GONE)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    reason = f"The model failed: {type(error).__name__}. The server's log says more."
+    return JSONResponse({"error": reason}, 500)
+
+
+class _Counted:
+    """Counts every answered request by its route and code."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._metrics = app, service.metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, code = time.perf_counter(), 500
+
+        async def send_and_see(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_see)
+        finally:
+            route = getattr(scope.get("endpoint"), "__name__", "other")
+            self._metrics.count_request(route, code, time.perf_counter() - started)

@@ -1,0 +1,91 @@
+"""Bodies are bounded in size, number and time, and what is counted is given back."""
+
+import asyncio
+
+import pytest
+
+from semreg_tf.serving.intake import Intake
+from semreg_tf.serving.limits import Limits, Refusal
+
+SMALL = Limits(max_body_bytes=10, max_held_bytes=15, max_requests=2, body_secs=60)
+
+
+async def chunks(*parts):
+    for part in parts:
+        yield part
+
+
+def read(intake, parts, declared=None):
+    async def go():
+        async with intake.body(chunks(*parts), declared) as body:
+            return bytes(body), intake.held_bytes
+
+    return asyncio.run(go())
+
+
+def test_a_body_is_counted_while_it_is_held():
+    intake = Intake(SMALL)
+    assert read(intake, [b"01234", b"56789"], 10) == (b"0123456789", 10)
+    assert intake.held_bytes == 0
+
+
+@pytest.mark.parametrize("parts, declared", [([b"x"], 11), ([b"x" * 11], None), ([b"xx"] * 6, 1)])
+def test_a_large_body_is_refused_by_what_it_says_or_is(parts, declared):
+    intake = Intake(SMALL)
+    with pytest.raises(Refusal, match="larger than 10 bytes") as refusal:
+        read(intake, parts, declared)
+    assert refusal.value.status == 413 and intake.held_bytes == 0
+
+
+def test_bodies_together_are_bounded():
+    intake = Intake(SMALL)
+
+    async def go():
+        async with intake.body(chunks(b"x" * 10), None):
+            with pytest.raises(Refusal, match="too many") as refusal:
+                async with intake.body(chunks(b"x" * 6), None):
+                    pass
+            assert refusal.value.status == 429 and "Retry-After" in refusal.value.headers
+            assert intake.held_bytes == 10
+        assert intake.held_bytes == 0
+
+    asyncio.run(go())
+
+
+def test_a_body_that_does_not_come_is_not_waited_for():
+    intake = Intake(Limits(body_secs=1))
+    object.__setattr__(intake._limits, "body_secs", 0.01)
+
+    async def never():
+        yield b"x"
+        await asyncio.sleep(60)
+
+    async def go():
+        async with intake.body(never(), None):
+            pass
+
+    with pytest.raises(Refusal, match=r"did not arrive within 0\.01 seconds") as refusal:
+        asyncio.run(go())
+    assert refusal.value.status == 408 and intake.held_bytes == 0
+
+
+def test_requests_at_once_are_bounded():
+    intake = Intake(SMALL)
+    with intake.request(), intake.request():
+        assert intake.requests == 2
+        with pytest.raises(Refusal, match="2 requests at once") as refusal, intake.request():
+            pass
+        assert refusal.value.status == 429
+    assert intake.requests == 0
+
+
+def test_of_a_refused_body_a_bounded_part_is_read():
+    read_parts = []
+
+    async def endless():
+        while True:
+            read_parts.append(1)
+            yield b"x" * 10
+
+    asyncio.run(Intake(SMALL).discard(endless()))
+    assert len(read_parts) == 5

@@ -1,0 +1,148 @@
+"""TensorFlow Serving's forms are read, answered in kind, and refused with the place."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from semreg_tf.serving.limits import Refusal
+from semreg_tf.serving.predict_format import PredictRequest, parse, render
+
+B64 = {"b64": base64.b64encode(b"picture").decode()}
+GOOD = {"annotations": ["a", "b"], "scores": [-1.0, None], "concept_names": ["sea"], "n": 3}
+OUTPUTS = dict.fromkeys(GOOD, True)
+
+
+@pytest.fixture
+def signatures(fake_model):
+    return fake_model().signatures
+
+
+@pytest.mark.parametrize(
+    "asked, columns",
+    [
+        ({"instances": [B64, B64]}, False),
+        ({"instances": [{"images": B64}, B64]}, False),
+        ({"signature_name": "serving_default", "instances": [B64, B64]}, False),
+        ({"inputs": {"images": [B64, B64]}}, True),
+        ({"inputs": [B64, B64]}, True),
+    ],
+)
+def test_rows_and_columns_are_the_same_pictures(signatures, asked, columns):
+    request = parse(json.dumps(asked).encode(), signatures, 2)
+    assert request == PredictRequest("serving_default", ({"images": b"picture"},) * 2, columns)
+
+
+def test_user_tags_come_by_name(signatures):
+    expected = ({"images": b"picture", "user_tags": "sea, sun"},)
+    tags = {"b64": base64.b64encode(b"sea, sun").decode()}
+    for asked in (
+        {"instances": [{"images": B64, "user_tags": "sea, sun"}]},
+        {"instances": [{"images": B64, "user_tags": tags}]},
+        {"inputs": {"user_tags": ["sea, sun"], "images": [B64]}},
+    ):
+        body = json.dumps({"signature_name": "serving_with_tags", **asked}).encode()
+        assert parse(body, signatures, 8).rows == expected
+
+
+def test_features_are_lists_of_numbers(signatures):
+    body = b'{"signature_name": "serve_features", "instances": [[1, 2.5], {"features": [3, 4]}]}'
+    rows = parse(body, signatures, 8).rows
+    assert rows == ({"features": [1.0, 2.5]}, {"features": [3.0, 4.0]})
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("{", "The body is not JSON"),
+        ("\xff".encode("latin-1"), "The body is not JSON"),
+        ('{"instances": [NaN]}', "NaN is not a JSON number"),
+        ("[" * 100_000, "The body is not JSON"),
+        ("[]", "must be a JSON object"),
+        ("{}", 'either "instances" or "inputs"'),
+        ('{"instances": [], "inputs": []}', 'either "instances" or "inputs"'),
+        ('{"instances": []}', "list that is not empty"),
+        ('{"instances": {}}', "list that is not empty"),
+        ('{"instances": ["x"]}', '"images", row 0: must be {"b64"'),
+        ('{"instances": [{"b64": "?"}]}', '"images", row 0: "b64" is not base64'),
+        ('{"instances": [{"b64": 1}]}', '"images", row 0: must be {"b64"'),
+        ('{"instances": [{"image": {}}]}', 'takes "images". Received: "image".'),
+        ('{"signature_name": 1, "inputs": []}', '"signature_name" must be one of "serve_features"'),
+        ('{"signature_name": "x", "inputs": []}', '"signature_name" must be one of'),
+        ('{"inputs": {"images": {}}}', "lists of one length"),
+        ('{"inputs": {"images": []}}', "lists of one length"),
+        ('{"inputs": "x"}', 'takes "images". Received: str.'),
+    ],
+)
+def test_other_bodies_are_refused_with_a_reason(signatures, body, said):
+    with pytest.raises(Refusal, match=re.escape(said)) as refusal:
+        parse(body if isinstance(body, bytes) else body.encode(), signatures, 8)
+    assert refusal.value.status == 400 and len(refusal.value.reason) < 300
+
+
+@pytest.mark.parametrize(
+    "name, asked, said",
+    [
+        ("serving_with_tags", {"instances": [B64]}, 'takes "images", "user_tags"'),
+        ("serving_with_tags", {"inputs": [B64]}, "Received: list"),
+        ("serving_with_tags", {"inputs": {"images": [B64], "user_tags": []}}, "one length"),
+        ("serving_with_tags", {"inputs": {"images": [B64], "user_tags": [1]}}, "must be a string"),
+        ("serve_features", {"instances": [[1, 2, 3]]}, "row 0: must be a list of 2 numbers"),
+        ("serve_features", {"instances": [[1, True]]}, "must be a list of 2 numbers"),
+        ("serve_features", {"instances": [[1, 1e400]]}, "is not JSON"),
+    ],
+)
+def test_rows_that_do_not_fit_their_signature_are_refused(signatures, name, asked, said):
+    body = json.dumps({"signature_name": name, **asked}).encode()
+    with pytest.raises(Refusal, match=said) as refusal:
+        parse(body, signatures, 8)
+    assert refusal.value.status == 400
+
+
+def test_numbers_beyond_floats_are_refused(signatures):
+    body = b'{"signature_name": "serve_features", "instances": [[1, 1e999]]}'
+    with pytest.raises(Refusal, match="list of 2 numbers"):
+        parse(body, signatures, 8)
+
+
+def test_too_many_pictures_are_too_large_a_request(signatures):
+    body = json.dumps({"instances": [B64] * 3}).encode()
+    with pytest.raises(Refusal, match="has 3 pictures; at most 2") as refusal:
+        parse(body, signatures, 2)
+    assert refusal.value.status == 413
+
+
+def test_answers_come_in_the_form_of_the_question():
+    rows, columns = (PredictRequest("s", ({}, {}), by_columns) for by_columns in (False, True))
+    other = {**GOOD, "n": 4}
+    assert render(rows, [GOOD, other], OUTPUTS) == {"predictions": [GOOD, other]}
+    assert render(columns, [GOOD, other], {**OUTPUTS, "concept_names": False}) == {
+        "outputs": {
+            "annotations": [["a", "b"]] * 2,
+            "scores": [[-1.0, None]] * 2,
+            "concept_names": ["sea"],
+            "n": [3, 4],
+        }
+    }
+
+
+def test_a_bad_picture_keeps_its_place_and_fails_alone():
+    rows, columns = (PredictRequest("s", ({}, {}), by_columns) for by_columns in (False, True))
+    answers = [Refusal(422, "bad"), GOOD]
+    blank = {"annotations": ["", ""], "scores": [0, 0], "concept_names": ["sea"], "n": 0}
+    assert render(rows, answers, OUTPUTS) == {
+        "predictions": [{**blank, "valid": False, "error": "bad"}, {**GOOD, "valid": True}]
+    }
+    found = render(columns, answers, OUTPUTS)
+    assert found["errors"] == ["bad", None] and found["outputs"]["valid"] == [False, True]
+    assert found["outputs"]["annotations"] == [["", ""], ["a", "b"]]
+
+
+def test_where_no_picture_is_good_the_request_is_refused():
+    for by_columns in (False, True):
+        with pytest.raises(Refusal, match=r"^bad$") as refusal:
+            render(PredictRequest("s", ({},), by_columns), [Refusal(422, "bad")], OUTPUTS)
+        assert refusal.value.status == 422
+        with pytest.raises(Refusal, match=r"bad \(row 0 of 2\)"):
+            render(PredictRequest("s", ({},), by_columns), [Refusal(422, "bad")] * 2, OUTPUTS)

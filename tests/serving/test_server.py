@@ -1,0 +1,132 @@
+"""Stopping: what was taken is answered, what is new is told so."""
+
+import base64
+import signal
+import threading
+
+import pytest
+import requests
+
+from semreg_tf.serving.batching import BatchRules
+from semreg_tf.serving.server import bind, make_server, warm_up
+from semreg_tf.serving.service import Service
+
+SECS = 20
+
+
+@pytest.fixture
+def running(fake_model):
+    """Starts a server in a thread: `server, model, address, thread = running(**options)`."""
+    started = []
+
+    def start(**options):
+        model = fake_model()
+        server = make_server(Service([model], rules=BatchRules(max_wait_ms=0)), **options)
+        bound = bind("127.0.0.1", 0)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        started.append((server, model, thread))
+        while not server.started:
+            assert thread.is_alive()
+        return server, model, f"http://127.0.0.1:{bound.getsockname()[1]}", thread
+
+    yield start
+    for server, model, thread in started:
+        model.gate.set()
+        server.should_exit = True
+        thread.join(SECS)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def ask(picture):
+    body = {"instances": [{"b64": base64.b64encode(picture()).decode()}]}
+
+    def post(address):
+        return requests.post(f"{address}/v1/models/fake:predict", json=body, timeout=SECS)
+
+    return post
+
+
+def held_request(ask, address, model):
+    """Sends a request that the model holds back; returns its thread and where the answer goes."""
+    model.gate.clear()
+    found = []
+
+    def send():
+        try:
+            found.append(ask(address).status_code)
+        except requests.ConnectionError:
+            found.append("cut")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert model.entered.acquire(timeout=SECS)
+    return thread, found
+
+
+def test_a_signal_lets_what_was_taken_end_and_refuses_what_is_new(running, ask):
+    server, model, address, thread = running(grace_secs=0.0, drain_secs=SECS)
+    assert ask(address).status_code == 200
+    model.entered.acquire()
+    waiting, found = held_request(ask, address, model)
+    server.handle_exit(signal.SIGTERM, None)
+    answer = ask(address)
+    assert answer.status_code == 503 and answer.headers["Connection"] == "close"
+    assert requests.get(f"{address}/healthz", timeout=SECS).status_code == 503
+    assert thread.is_alive() and not found
+    model.gate.set()
+    waiting.join(SECS)
+    thread.join(SECS)
+    assert found == [200] and not thread.is_alive() and not server.cut
+    with pytest.raises(requests.ConnectionError):
+        ask(address)
+
+
+def test_a_second_signal_and_a_model_that_hangs_do_not_keep_it_from_stopping(running, ask):
+    server, model, address, thread = running(grace_secs=0.0, drain_secs=1e6)
+    waiting, found = held_request(ask, address, model)
+    server.handle_exit(signal.SIGINT, None)
+    server.handle_exit(signal.SIGINT, None)
+    waiting.join(SECS)
+    model.gate.set()
+    thread.join(SECS)
+    assert server.cut and found != [200]
+
+
+def test_requests_that_do_not_end_in_time_are_cut(running, ask, monkeypatch):
+    monkeypatch.setattr("semreg_tf.serving.server._CUT_SECS", 0)
+    monkeypatch.setattr("semreg_tf.serving.service._END_SECS", 0.1)
+    server, model, address, _ = running(grace_secs=0.0, drain_secs=0.0)
+    waiting, found = held_request(ask, address, model)
+    server.handle_exit(signal.SIGTERM, None)
+    waiting.join(SECS)
+    assert server.cut and found != [200]
+
+
+def test_a_large_refused_body_still_gets_its_answer(running):
+    _, _, address, _ = running()
+    answer = requests.post(
+        f"{address}/v1/models/fake:predict", data=bytes(40 * 2**20), timeout=SECS
+    )
+    assert answer.status_code == 413 and "larger than 33,554,432 bytes" in answer.json()["error"]
+    assert requests.get(f"{address}/healthz", timeout=SECS).status_code == 200
+
+
+def test_an_address_in_use_or_elsewhere_is_said_in_one_line():
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"Cannot serve on 127.0.0.1, port {port}: Address"):
+            bind("127.0.0.1", port)
+    with pytest.raises(OSError, match=r"Cannot serve on 192\.0\.2\.1"):
+        bind("192.0.2.1", 0)
+
+
+def test_warming_up_asks_every_signature_of_pictures(fake_model):
+    model = fake_model()
+    assert warm_up(model, 4) >= 0
+    sizes = [1, 4, 4]
+    assert model.batches == [
+        (name, size) for name in ("serving_default", "serving_with_tags") for size in sizes
+    ]
