@@ -69,6 +69,9 @@ class DataConfig(Checked):
     train_split: str = "train"
     validation_split: str = "validation"
     test_split: str = "test"
+    # "captions": an image's labels are the concepts that occur in its captions (ours: it makes a
+    # multi-label task of a captioned data set).
+    labels_from: Literal["labels", "captions"] = "labels"
     # Tags: every label. Captions: the 1,000 most frequent words (Sec. 5.1).
     num_concepts: int | None = number(None, 1)
     # What counts as a word for a captioner's concepts: "words" leaves out punctuation and keeps
@@ -86,6 +89,14 @@ class DataConfig(Checked):
     captions_per_image: int | None = number(None, 1)
     # Longer captions are cut and counted in training (ours; im2txt keeps all).
     max_caption_tokens: int = number(50, 1)
+
+    def check(self) -> None:
+        """Refuses labels from captions for a captioner, which has none."""
+        if self.labels_from == "captions" and self.task != "tags":
+            raise ValueError(
+                "`data.labels_from` may be 'captions' only where `data.task` is 'tags'. "
+                f"Received: data.labels_from='captions', data.task={self.task!r}"
+            )
 
 
 @dataclass(frozen=True)

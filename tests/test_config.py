@@ -188,3 +188,8 @@ def test_the_combinations_beside_them_pass():
     assert with_tags.unary.part == "tags"
     unsupervised = Config(concepts=ConceptConfig(supervised=False), stages=("joint",))
     assert not unsupervised.concepts.supervised
+
+
+def test_a_captioner_has_no_labels():
+    with pytest.raises(ValueError, match=r"may be 'captions' only .*data.task='captions'$"):
+        DataConfig(task="captions", labels_from="captions")

@@ -17,7 +17,11 @@ from semreg_tf.data import batch, image_ops
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.record_reader import RecordReader
-from semreg_tf.data.targets import EncodedAnnotations, encode_annotations
+from semreg_tf.data.targets import (
+    EncodedAnnotations,
+    encode_annotations,
+    labels_of_captions,
+)
 from semreg_tf.data.vocabulary import Vocabularies
 
 # Batches made at the same time, each on its own thread.
@@ -84,6 +88,8 @@ def load_split(
     annotations = read_annotations(builder.data_dir, whole)[first:last]
     if not annotations:
         raise ValueError(f"`split` must hold images: it is empty. Received: split={name!r}")
+    if data_config.labels_from == "captions":
+        annotations = labels_of_captions(annotations, vocabularies)
     info = builder.info.splits[whole]
     return Split(
         name,

@@ -1,5 +1,6 @@
 """Annotations as ids: label order, word ids, multi-hot vectors, and the input/target shift."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
@@ -69,6 +70,28 @@ def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
     ranks = np.empty(len(keys), np.int32)
     ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
     return ranks
+
+
+def labels_of_captions(
+    annotations: Sequence[Annotation], vocabularies: Vocabularies
+) -> list[Annotation]:
+    """Returns annotations whose labels are the vocabulary's words in their captions.
+
+    Args:
+      annotations: one an image.
+      vocabularies: their output are the words that count as labels.
+
+    Example:
+      >>> labels_of_captions(annotations, vocabularies)[0].labels
+      ('a', 'dog', 'grass')
+    """
+    known = vocabularies.output.entries.index
+    return [
+        dataclasses.replace(
+            a, labels=tuple(sorted({t for tokens in a.tokens for t in tokens if t in known}))
+        )
+        for a in annotations
+    ]
 
 
 def encode_annotations(

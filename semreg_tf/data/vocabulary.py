@@ -167,7 +167,8 @@ class Vocabularies:
         """Cuts a prepared data set's lists by the config (Sec. 4.1, 4.2, 5.1).
 
         The most frequent words, by default those that are no punctuation, are a captioner's
-        concepts, from among its vocabulary; all labels are a tagger's. Where there are fewer
+        concepts, from among its vocabulary; all labels are a tagger's (or those concepts, where
+        `labels_from` is "captions"). Where there are fewer
         names than the config asks for, all are taken.
 
         Args:
@@ -184,6 +185,10 @@ class Vocabularies:
             output, concepts = _caption_names(
                 NameList.load(os.path.join(folder, "words.txt")), data_config
             )
+        elif data_config.labels_from == "captions":
+            words = NameList.load(os.path.join(folder, "words.txt"))
+            concepts = _caption_names(words, data_config)[1]
+            output = Vocabulary(concepts, "labels")
         else:
             output, concepts = _tag_names(
                 NameList.load(os.path.join(folder, "labels.txt")), data_config

@@ -15,7 +15,14 @@ from semreg_tf.config import (
     UnaryConfig,
 )
 from semreg_tf.experiments.mrnn import mrnn_systems
-from semreg_tf.experiments.tagging import detached, fixed, from_scratch, ria, same
+from semreg_tf.experiments.tagging import (
+    FROZEN_SQUEEZENET,
+    detached,
+    fixed,
+    from_scratch,
+    ria,
+    same,
+)
 
 
 def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
@@ -96,15 +103,7 @@ def flickr8k() -> Config:
 
     Steps and rates are ours: 30,000 training pairs where COCO has 586,363.
     """
-    encoder = EncoderConfig(
-        name="squeezenet_v1_1",
-        weights="squeezenet_v1.1_imagenet_notop_tf.h5",
-        trainable=False,
-        pooling="average_max",
-        standardise=True,
-        feature_dropout=0.5,
-    )
-    base = caption_base("flickr8k", encoder)
+    base = caption_base("flickr8k", FROZEN_SQUEEZENET)
     return replace(
         base,
         image=ImageConfig(resize_ratio=1.0, random_crop=False),

@@ -17,6 +17,15 @@ from semreg_tf.config import (
 
 NUS_WIDE_EPOCH = 4_687  # 150,000 images in batches of 32
 COCO_EPOCH = 2_586  # 82,783 images in batches of 32
+# A light CNN, AlexNet's equal; frozen, so that each image is encoded once (ours).
+FROZEN_SQUEEZENET = EncoderConfig(
+    name="squeezenet_v1_1",
+    weights="squeezenet_v1.1_imagenet_notop_tf.h5",
+    trainable=False,
+    pooling="average_max",
+    standardise=True,
+    feature_dropout=0.5,
+)
 
 
 def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int) -> Config:
@@ -163,12 +172,50 @@ def coco128() -> Config:
     return replace(base, data=replace(base.data, dataset="coco_tags/coco128", **splits))
 
 
+def flickr8k() -> Config:
+    """The words of Flickr8k's captions as labels, a frozen CNN; steps and rates are ours."""
+    base = tag_base("flickr8k", FROZEN_SQUEEZENET, 6e-4, 172)
+    falling = {"schedule": "cosine", "patience": 0, "learning_rate": 1e-3}
+    return replace(
+        base,
+        data=replace(
+            base.data,
+            labels_from="captions",
+            num_concepts=1_000,
+            min_word_count=4,
+            train_split="train[:5500]",
+            validation_split="train[5500:]",
+            test_split="validation",
+        ),
+        image=ImageConfig(resize_ratio=1.0, random_crop=False),
+        # An image has up to about sixty of the 1,000 concepts.
+        decoding=replace(base.decoding, max_steps=80),
+        unary=replace(
+            base.unary,
+            optimizer="rmsprop",
+            head_rate=1.0,
+            weight_decay=0.0,
+            steps=3_000,
+            validate_every_steps=1_000,
+            patience=0,
+        ),
+        relational=replace(base.relational, **falling, steps=2_000, validate_every_steps=1_000),
+        joint=replace(base.joint, **falling, steps=1_000, validate_every_steps=500),
+    )
+
+
 def custom() -> Config:
     """Your own labelled pictures: Inception v3, whose download Keras knows."""
     return tag_base("custom", EncoderConfig(name="inception_v3"), 1e-3, 500)
 
 
+_FLICKR8K = {
+    "cnn_logistic": ("Flickr8k's concepts: CNN+logistic", cnn),
+    "s_cnn_rnn": ("Flickr8k's concepts: Ours", same),
+    "s_cnn_rnn_frequent_first": ("control: frequent labels first", frequent_first),
+}
 EXPERIMENTS = {
+    "flickr8k_tags": (flickr8k, _FLICKR8K),
     "nus_wide_tags": (nus_wide, tag_systems("Table 1")),
     "coco_tags": (coco, tag_systems("Table 2")),
     "coco128_tags": (coco128, tag_systems("128 pictures, after Table 2")),

@@ -4,7 +4,13 @@ import pytest
 from semreg_tf.config import DataConfig
 from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.name_list import NameList
-from semreg_tf.data.targets import encode_annotations, label_ranks, multi_hot, shift
+from semreg_tf.data.targets import (
+    encode_annotations,
+    label_ranks,
+    labels_of_captions,
+    multi_hot,
+    shift,
+)
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 
 LABELS = Vocabulary(NameList(("sky", "boat", "ant", "map"), (7, 3, 3, 0)), "labels")
@@ -27,6 +33,14 @@ def test_ranks_sort_labels_and_ties_go_by_name(order, names):
     ranks = label_ranks(LABELS, order)
     assert ranks.dtype == np.int32
     assert sorted(LABELS.names, key=lambda name: ranks[LABELS.entries.index[name]]) == names
+
+
+def test_labels_of_captions_are_the_vocabularys_words_once_each():
+    words = Vocabularies(LABELS, LABELS.entries)
+    tokens = (("a", "boat", "and", "sky"), ("sky", "map"))
+    (found,) = labels_of_captions([Annotation("1", "1.jpg", tokens=tokens)], words)
+    assert found.labels == ("boat", "map", "sky")
+    assert found.tokens == tokens
 
 
 def test_unknown_orders_list_the_known():

@@ -114,6 +114,13 @@ def test_no_ceiling_keeps_all_words(builder_dir):
     assert Vocabularies.from_dataset(builder_dir, config).output.size == len(WORDS) + 2
 
 
+def test_labels_can_be_the_concepts_of_captions(builder_dir):
+    config = DataConfig(task="tags", labels_from="captions", min_word_count=4, num_concepts=2)
+    vocabularies = Vocabularies.from_dataset(builder_dir, config)
+    assert vocabularies.output.kind == "labels"
+    assert vocabularies.output.names == vocabularies.concepts.names == ("a", "dog")
+
+
 def test_tags_take_all_labels_and_some_user_tags(builder_dir):
     config = DataConfig(task="tags", num_user_tags=1)
     vocabularies = Vocabularies.from_dataset(builder_dir, config)
