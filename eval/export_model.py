@@ -1,25 +1,50 @@
 """Writes a run's best checkpoint as a SavedModel that takes picture bytes and gives strings.
 
 python -m eval.export_model --workdir=runs/joint --out=runs/export
+python -m eval.export_model --workdir=runs/joint --out=runs/half --weights_dtype=float16 \
+  --compare_on=validation --data_dir=data
 """
+
+from pathlib import Path
 
 from absl import app, flags
 
 from semreg_tf import console
-from semreg_tf.export import export
-from semreg_tf.training.workdir import load_annotator
+from semreg_tf.export_run import export_run
+from semreg_tf.exporting.stored_weights import WEIGHTS_DTYPES
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of the run.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
 _RESULTS = flags.DEFINE_integer("num_results", None, "Sequences in an answer; beam width if none.")
+_DTYPE = flags.DEFINE_enum(
+    "weights_dtype", "float32", WEIGHTS_DTYPES, "Of the weights on disk; the latter two halve it."
+)
+_COMPARE = flags.DEFINE_string(
+    "compare_on", None, "Split on which the export is scored beside the run, for its MODEL.md."
+)
+_DATA = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets, for --compare_on.")
 
 
 def main(_: list[str]) -> None:
-    """Loads and exports."""
+    """Loads, exports and compares."""
     with console.plain_errors():
-        config, vocabularies, annotator = load_annotator(_WORKDIR.value)
-        path = export(config, vocabularies, annotator, _OUT.value, _RESULTS.value)
-    print(f"Exported to {path}")
+        path, comparison = export_run(
+            _WORKDIR.value,
+            _OUT.value,
+            _RESULTS.value,
+            weights_dtype=_DTYPE.value,
+            compare_on=_COMPARE.value,
+            data_dir=_DATA.value,
+        )
+    if comparison is not None:
+        rows = [
+            [name, f"{run:.4f}", f"{export:.4f}", f"{export - run:+.4f}"]
+            for name, (run, export) in comparison.scores.items()
+        ]
+        print(console.table([comparison.split, "run", "export", "difference"], rows))
+        print(f"The best text is the same for {comparison.same_text:.1%} of the images.")
+    size = sum(p.stat().st_size for p in Path(path).rglob("*") if p.is_file())
+    print(f"Exported to {path}: {size / 1e6:.1f} MB, weights in {_DTYPE.value}; see MODEL.md there")
 
 
 if __name__ == "__main__":

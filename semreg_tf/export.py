@@ -1,146 +1,29 @@
 """A trained model as a SavedModel: picture bytes in, strings out, everything inside the graph."""
 
+import dataclasses
+import hashlib
 import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from semreg_tf import config_io
+from semreg_tf._version import __version__
 from semreg_tf.config import Config
-from semreg_tf.data import image_ops
-from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
-from semreg_tf.decoding.search import search
-from semreg_tf.decoding.top_k import top_k_labels
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.exporting.model_card import write_card
+from semreg_tf.exporting.provenance import Provenance
+from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 
+ASSETS = "assets.extra"
 INFO_FILE = "semreg_tf.json"
-_SEPARATORS = {"captions": " ", "tags": ", "}
-
-
-class ServedAnnotator(tf.Module):
-    """Signatures over an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
-
-    Args:
-      config: the experiment.
-      vocabularies: its names.
-      annotator: its models, weights set.
-      num_results: sequences in an answer; None: the beam width.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        vocabularies: Vocabularies,
-        annotator: Annotator,
-        num_results: int | None = None,
-    ) -> None:
-        super().__init__()
-        self._config, self._annotator, self._output = config, annotator, vocabularies.output
-        self._num_results = num_results
-        self._parts = [m for m in (annotator.encoder, annotator.head, annotator.decoder) if m]
-        self._spec = encoder_spec(config.encoder.name)
-        self._size = config.image.size or self._spec.default_size
-        self._concept_names = tf.constant(vocabularies.concepts.names)
-        names = list(vocabularies.output.names)
-        # The rows behind the names, UNK and END, have no text of their own in an answer.
-        names += [UNKNOWN] * (vocabularies.output.size - len(names))
-        self._words = tf.constant(names)
-        self._tag_table = None
-        if vocabularies.user_tags is not None:
-            tags = vocabularies.user_tags.names
-            values = tf.range(len(tags), dtype=tf.int64)
-            self._tag_table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(tf.constant(tags), values), -1
-            )
-            self._num_tags = len(tags)
-
-    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns the signatures by name, batch size free."""
-        strings = tf.TensorSpec((None,), tf.string, "images")
-        features = tf.TensorSpec((None, self._annotator.feature_size), tf.float32, "features")
-        made = {
-            "serving_default": tf.function(self.serve).get_concrete_function(strings),
-            "serve_features": tf.function(self.serve_features).get_concrete_function(features),
-        }
-        if self._tag_table is not None:
-            tags = tf.TensorSpec((None,), tf.string, "user_tags")
-            made["serving_with_tags"] = tf.function(self.serve_with_tags).get_concrete_function(
-                strings, tags
-            )
-        return made
-
-    def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
-        return self._annotate({"image": self._decode(images)}, tf.shape(images)[0])
-
-    def serve_features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Annotates from the encoder's features, (batch, d) float32."""
-        return self._annotate({"features": features}, tf.shape(features)[0])
-
-    def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Annotates encoded pictures, each with a string of comma-separated user tags.
-
-        A tag is looked up as it stands, else in lower case; what is unknown then is counted.
-        """
-        tags = tf.strings.strip(tf.strings.split(user_tags, ",").to_tensor(""))
-        ids = self._tag_table.lookup(tags)
-        ids = tf.where(ids < 0, self._tag_table.lookup(tf.strings.lower(tags, "utf-8")), ids)
-        unknown = tf.reduce_sum(tf.cast((ids < 0) & (tags != ""), tf.int32), axis=1)
-        hot = tf.reduce_max(tf.one_hot(ids, self._num_tags), axis=1)
-        inputs = {"image": self._decode(images), "user_tags": hot}
-        return {**self._annotate(inputs, tf.shape(images)[0]), "unknown_user_tags": unknown}
-
-    def _decode(self, images: tf.Tensor) -> tf.Tensor:
-        return tf.map_fn(
-            lambda encoded: image_ops.decode_for_evaluation(
-                encoded, self._size, self._config.image.resize_ratio, self._spec.preprocessing
-            ),
-            images,
-            fn_output_signature=tf.TensorSpec((self._size, self._size, 3), tf.float32),
-        )
-
-    def _annotate(self, inputs: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        if self._tag_table is not None and "user_tags" not in inputs:
-            inputs = {**inputs, "user_tags": tf.zeros((rows, self._num_tags))}
-        outputs = self._annotator.encode(inputs)
-        probabilities = outputs["concept_probabilities"]
-        answer = {
-            "concept_probabilities": probabilities,
-            "concept_names": tf.identity(self._concept_names),
-        }
-        decoding = self._config.decoding
-        if self._annotator.decoder is None:
-            ids = top_k_labels(probabilities, decoding.top_k)
-            labels = tf.gather(self._words, ids)
-            answer["annotations"] = tf.strings.reduce_join(labels, 1, True, separator=", ")
-            answer["scores"] = tf.reduce_sum(
-                tf.math.log(tf.gather(probabilities, ids, batch_dims=1)), 1, True
-            )
-            return answer
-        step, state, context = self._annotator.search_start(
-            outputs, bfloat16_output=decoding.bfloat16_output
-        )
-        found = search(
-            step,
-            state,
-            context,
-            decoding,
-            start_id=self._output.start_id,
-            end_id=self._output.end_id,
-            num_results=self._num_results,
-        )
-        separator = _SEPARATORS[self._config.data.task]
-        words = tf.gather(self._words, tf.maximum(found.token_ids, 0))
-        # Padding has no word and no separator before it.
-        first = tf.range(tf.shape(words)[-1]) == 0
-        pieces = tf.where(first, words, tf.strings.join([separator, words]))
-        pieces = tf.where(found.token_ids >= 0, pieces, "")
-        answer["annotations"] = tf.strings.reduce_join(pieces, axis=-1)
-        answer["scores"] = found.scores
-        return answer
+FORMAT_VERSION = 2
 
 
 def export(
@@ -149,21 +32,31 @@ def export(
     annotator: Annotator,
     path: str | Path,
     num_results: int | None = None,
+    *,
+    weights_dtype: str = "float32",
+    provenance: Provenance | None = None,
 ) -> Path:
     """Writes a SavedModel that TensorFlow alone can run, atomically.
 
+    Beside the graph and the weights, `assets.extra/` holds the vocabularies, the config, the run's
+    results and what `semreg_tf.load` reads, and `MODEL.md` is the model's card.
+
     Args:
       config: the experiment.
-      vocabularies: its names, also written to `assets.extra/`.
+      vocabularies: its names.
       annotator: its models, weights set.
       path: a folder that is not there yet or holds an earlier export.
       num_results: sequences in an answer; None: the beam width.
+      weights_dtype: of the matrices on disk: "float32", or "bfloat16" or "float16", which halve
+        the size; arithmetic is in float32 all the same.
+      provenance: how the model was trained, for the card and the assets.
 
     Returns:
       The folder.
 
     Raises:
-      ValueError: the path is taken by something else, or the annotator reads no pictures.
+      ValueError: the path is taken by something else, the annotator reads no pictures, or the
+        weights do not fit the dtype.
     """
     if annotator.encoder is None:
         raise ValueError(
@@ -171,25 +64,89 @@ def export(
             f"Received: an annotator of features of width {annotator.feature_size}"
         )
     final = Path(path)
-    if final.exists() and not (final / "assets.extra" / INFO_FILE).exists():
+    if final.exists() and not (final / ASSETS / INFO_FILE).exists():
         raise ValueError(
             "`path` must be new or hold an earlier export: something else is there. "
             f"Received: path={str(path)!r}"
         )
+    provenance = provenance or Provenance()
+    config = _without_folders(config)
+    served = ServedAnnotator(config, vocabularies, annotator, num_results, weights_dtype)
     partial = final.with_name(final.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    served = ServedAnnotator(config, vocabularies, annotator, num_results)
     tf.saved_model.save(served, str(partial), signatures=served.signatures())
-    extra = partial / "assets.extra"
-    extra.mkdir()
-    vocabularies.save(extra)
-    info = {
+    info = _describe(config, annotator, served, weights_dtype, provenance)
+    _write_assets(partial / ASSETS, config, vocabularies, provenance, info)
+    write_card(partial, config, vocabularies, provenance, info)
+    _replace(final, partial)
+    return final
+
+
+def _without_folders(config: Config) -> Config:
+    """Returns the config with the name alone of a file of first weights."""
+    weights = config.encoder.weights
+    encoder = dataclasses.replace(config.encoder, weights=weights and Path(weights).name)
+    return dataclasses.replace(config, encoder=encoder)
+
+
+def _describe(
+    config: Config,
+    annotator: Annotator,
+    served: ServedAnnotator,
+    weights_dtype: str,
+    provenance: Provenance,
+) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for variable in served.weights.stored:
+        digest.update(variable.numpy().tobytes())
+    sizes = [
+        v.value.shape.num_elements()
+        for v in annotator.all_variables().values()
+        if tf.as_dtype(v.dtype).is_floating
+    ]
+    return {
+        "format_version": FORMAT_VERSION,
         "config": config_io.to_dict(config),
         "task": config.data.task,
         "side_information": config.data.num_user_tags > 0,
         "image_size": config.image.size or encoder_spec(config.encoder.name).default_size,
+        "weights_dtype": weights_dtype,
+        "weights_sha256": digest.hexdigest(),
+        "num_parameters": sum(sizes),
+        "commit": provenance.commit,
+        "stage": provenance.stage,
+        "step": provenance.step,
+        "exported_with": {
+            "semreg_tf": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
     }
-    (extra / INFO_FILE).write_text(json.dumps(info, indent=2), encoding="utf-8")
+
+
+def _write_assets(
+    folder: Path,
+    config: Config,
+    vocabularies: Vocabularies,
+    provenance: Provenance,
+    info: dict[str, Any],
+) -> None:
+    folder.mkdir()
+    vocabularies.save(folder)
+    config_io.save(
+        config,
+        str(folder / "config.json"),
+        stage=provenance.stage,
+        commit=provenance.commit,
+        versions=dict(provenance.versions),
+    )
+    if provenance.results:
+        results = json.dumps(provenance.portable_results(), indent=2)
+        (folder / "results.json").write_text(results + "\n", encoding="utf-8")
+    (folder / INFO_FILE).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+
+
+def _replace(final: Path, partial: Path) -> None:
     # A folder cannot be renamed over another: the earlier export is moved aside, then removed.
     earlier = final.with_name(final.name + ".earlier")
     shutil.rmtree(earlier, ignore_errors=True)
@@ -197,4 +154,3 @@ def export(
         os.replace(final, earlier)
     os.replace(partial, final)
     shutil.rmtree(earlier, ignore_errors=True)
-    return final

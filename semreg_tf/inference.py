@@ -8,21 +8,32 @@ Example:
 """
 
 import io
+import itertools
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
+FORMAT_VERSION = 2
 # More pixels than any camera's: a file that unpacks to more is refused, not unpacked.
 MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+# Two calls at once: one decodes its pictures while the other is in the network.
+_CONCURRENT_CALLS = 2
+# Batches whose files are read ahead of the answers handed out.
+_BATCHES_AHEAD = 3
+_ORIENTATION = 0x0112
+
+Picture = str | os.PathLike[str] | bytes | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -34,12 +45,14 @@ class ImageAnnotation:
       n_best: (text, score) pairs, best first; scores are log probabilities.
       concepts: (name, probability) pairs, most probable first.
       error: why the picture could not be read, or None.
+      unknown_user_tags: how many of its user tags the model does not know; None without tags.
     """
 
     text: str | None
     n_best: tuple[tuple[str, float], ...] = ()
     concepts: tuple[tuple[str, float], ...] = ()
     error: str | None = None
+    unknown_user_tags: int | None = None
 
 
 class ExportedModel:
@@ -49,7 +62,7 @@ class ExportedModel:
       path: folder of the SavedModel.
 
     Raises:
-      ValueError: the folder holds no export of this project.
+      ValueError: the folder holds no export of this project, or one of another version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -60,6 +73,12 @@ class ExportedModel:
                 f"Received: path={str(path)!r}"
             )
         self.info = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
+        version = self.info.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
+                f"again. Received: format_version={version!r} in {str(path)!r}"
+            )
         self._module = tf.saved_model.load(str(folder))
         self.signatures = self._module.signatures
 
@@ -70,7 +89,7 @@ class ExportedModel:
 
     def annotate(
         self,
-        images: Iterable[str | os.PathLike[str] | bytes | np.ndarray],
+        images: Iterable[Picture],
         user_tags: Sequence[str] | None = None,
         batch_size: int = 32,
     ) -> list[ImageAnnotation]:
@@ -92,76 +111,120 @@ class ExportedModel:
         _check_arguments(images, user_tags, batch_size)
         images = list(images)
         if user_tags is not None:
-            self._check_tags(user_tags, len(images))
-        found: list[ImageAnnotation | None] = [None] * len(images)
-        for start in range(0, len(images), batch_size):
-            rows, encoded = [], []
-            for row in range(start, min(start + batch_size, len(images))):
-                try:
-                    encoded.append(read_image(images[row]))
-                    rows.append(row)
-                except (ValueError, OSError) as error:
-                    found[row] = ImageAnnotation(None, error=str(error))
-            tags = None if user_tags is None else [user_tags[r] for r in rows]
-            names = [_name(images[r]) for r in rows]
-            for row, annotation in zip(
-                rows, self._annotate_each(encoded, tags, names), strict=True
-            ):
-                found[row] = annotation
-        return [a for a in found if a is not None]
+            self._check_has_tags(user_tags)
+            if len(user_tags) != len(images):
+                raise ValueError(
+                    f"`user_tags` must hold one string an image, {len(images)}. "
+                    f"Received: {len(user_tags)}"
+                )
+        return list(self.annotate_stream(images, user_tags, batch_size))
 
-    def _check_tags(self, user_tags: Sequence[str], num_images: int) -> None:
+    def annotate_stream(
+        self,
+        images: Iterable[Picture],
+        user_tags: Iterable[str] | None = None,
+        batch_size: int = 32,
+    ) -> Iterator[ImageAnnotation]:
+        """Annotates pictures as they come, for collections that no list should hold.
+
+        Files are read and checked in threads and batches are in the network two at a time, so
+        that neither waits for the other; no more than a few batches are in memory.
+
+        Args:
+          images: as for `annotate`.
+          user_tags: as for `annotate`; the shorter of the two ends the answers.
+          batch_size: pictures at once.
+
+        Yields:
+          One annotation an image, in order.
+
+        Raises:
+          ValueError: user tags for a model that has none.
+        """
+        if user_tags is not None:
+            self._check_has_tags(user_tags)
+        tags = itertools.repeat(None) if user_tags is None else user_tags
+        pairs = zip(images, tags, strict=False)
+        readers = ThreadPoolExecutor(2 * (os.cpu_count() or 1))
+        callers = ThreadPoolExecutor(_CONCURRENT_CALLS)
+        pending: deque[Future] = deque()
+        try:
+            while batch := list(itertools.islice(pairs, batch_size)):
+                reads = [readers.submit(read_image, image) for image, _ in batch]
+                pending.append(callers.submit(self._annotate_batch, batch, reads))
+                if len(pending) > _BATCHES_AHEAD:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        finally:
+            # Also where the caller stops listening: what has not begun is let go.
+            callers.shutdown(cancel_futures=True)
+            readers.shutdown(cancel_futures=True)
+
+    def _check_has_tags(self, user_tags: Iterable[str]) -> None:
         if "serving_with_tags" not in self.signatures:
+            shown = list(user_tags)[:3] if isinstance(user_tags, Sequence) else user_tags
             raise ValueError(
                 "`user_tags` may be given only to a model with side information. "
-                f"Received: user_tags={list(user_tags)[:3]}"
-            )
-        if len(user_tags) != num_images:
-            raise ValueError(
-                f"`user_tags` must hold one string an image, {num_images}. "
-                f"Received: {len(user_tags)}"
+                f"Received: user_tags={shown}"
             )
 
-    def _annotate_each(
-        self, encoded: list[bytes], tags: list[str] | None, names: list[str]
+    def _annotate_batch(
+        self, batch: list[tuple[Picture, str | None]], reads: list[Future]
     ) -> list[ImageAnnotation]:
-        """Annotates a batch; where the model's decoder refuses it, its pictures one by one."""
-        try:
-            return self._annotate_encoded(encoded, tags)
-        except tf.errors.InvalidArgumentError:
-            if len(encoded) == 1:
-                return [ImageAnnotation(None, error=_not_whole("TensorFlow refuses it", names[0]))]
-        return [
-            self._annotate_each([one], tags and [tags[i]], [names[i]])[0]
-            for i, one in enumerate(encoded)
-        ]
+        """Annotates a batch whose pictures are being read; those that cannot be fail alone."""
+        found: list[ImageAnnotation | None] = [None] * len(batch)
+        encoded = {}
+        for row, read in enumerate(reads):
+            try:
+                encoded[row] = read.result()
+            except (ValueError, OSError) as error:
+                found[row] = ImageAnnotation(None, error=str(error))
+        tags = [batch[row][1] for row in encoded]
+        names = [_name(batch[row][0]) for row in encoded]
+        made = self._annotate_encoded(list(encoded.values()), tags, names)
+        for row, annotation in zip(encoded, made, strict=True):
+            found[row] = annotation
+        return [annotation for annotation in found if annotation is not None]
 
     def _annotate_encoded(
-        self, encoded: list[bytes], tags: list[str] | None
+        self, encoded: list[bytes], tags: list[str | None], names: list[str]
     ) -> list[ImageAnnotation]:
         if not encoded:
             return []
         images = tf.constant(encoded)
-        if tags is None:
+        if tags[0] is None:
             answer = self.signatures["serving_default"](images=images)
         else:
             answer = self.signatures["serving_with_tags"](
                 images=images, user_tags=tf.constant(tags)
             )
-        names = [n.decode() for n in answer["concept_names"].numpy()]
-        probabilities = answer["concept_probabilities"].numpy()
-        texts, scores = answer["annotations"].numpy(), answer["scores"].numpy()
-        made = []
-        for row in range(len(encoded)):
-            order = np.argsort(-probabilities[row], kind="stable")
-            n_best = tuple(
-                (text.decode(), float(score))
-                for text, score in zip(texts[row], scores[row], strict=True)
-                if np.isfinite(score)
-            )
-            concepts = tuple((names[i], float(probabilities[row, i])) for i in order)
-            made.append(ImageAnnotation(texts[row][0].decode(), n_best, concepts))
-        return made
+        answer = {name: value.numpy() for name, value in answer.items()}
+        concepts = [name.decode() for name in answer["concept_names"][0]]
+        return [
+            _row_of(answer, row, concepts)
+            if answer["valid"][row]
+            # Pillow takes a few files that TensorFlow's decoders refuse.
+            else ImageAnnotation(None, error=_not_whole("TensorFlow refuses it", name))
+            for row, name in enumerate(names)
+        ]
+
+
+def _row_of(answer: dict[str, np.ndarray], row: int, names: list[str]) -> ImageAnnotation:
+    texts, probabilities = answer["annotations"][row], answer["concept_probabilities"][row]
+    n_best = tuple(
+        (text.decode(), float(score))
+        for text, score in zip(texts, answer["scores"][row], strict=True)
+        if np.isfinite(score)
+    )
+    order = np.argsort(-probabilities, kind="stable")
+    unknown = answer.get("unknown_user_tags")
+    return ImageAnnotation(
+        texts[0].decode(),
+        n_best,
+        tuple((names[i], float(probabilities[i])) for i in order),
+        unknown_user_tags=None if unknown is None else int(unknown[row]),
+    )
 
 
 def load(path: str | os.PathLike[str]) -> ExportedModel:
@@ -169,11 +232,12 @@ def load(path: str | os.PathLike[str]) -> ExportedModel:
     return ExportedModel(path)
 
 
-def read_image(image: str | os.PathLike[str] | bytes | np.ndarray) -> bytes:
+def read_image(image: Picture) -> bytes:
     """Returns a picture as bytes that the model's decoder takes.
 
-    The decoder inside the graph raises for a whole batch, so every picture is read through once
-    here first. What it reads otherwise than Pillow is converted to PNG, transparency dropped.
+    Every picture is read through once, so that a bad one is refused with a reason before it costs
+    a place in a batch. What TensorFlow reads otherwise than Pillow is converted to PNG:
+    transparency is dropped, and a picture that says it lies on its side is turned upright.
 
     Raises:
       ValueError: not a JPEG, PNG, GIF or BMP, truncated, or too large.
@@ -200,7 +264,11 @@ def read_image(image: str | os.PathLike[str] | bytes | np.ndarray) -> bytes:
             picture.load()
             # Pillow would clip sixteen bits, not scale them.
             plain = picture.mode in ("RGB", "L", "I;16") and picture.format != "GIF"
-            return data if plain else _as_png(data)
+            upright = picture.getexif().get(_ORIENTATION, 1) == 1
+            return data if plain and upright else _as_png(data)
+    except UnidentifiedImageError as error:
+        # Pillow's message tells where its buffer lies in memory.
+        raise ValueError(_not_whole("no such picture", name)) from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(_not_whole(error, name)) from error
 
@@ -221,7 +289,7 @@ def _check_arguments(images: Any, user_tags: Any, batch_size: int) -> None:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
 
 
-def _name(image: str | os.PathLike[str] | bytes | np.ndarray) -> str:
+def _name(image: Picture) -> str:
     return type(image).__name__ if isinstance(image, bytes | np.ndarray) else str(image)
 
 
@@ -232,5 +300,5 @@ def _not_whole(why: object, name: str) -> str:
 def _as_png(data: bytes) -> bytes:
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         out = io.BytesIO()
-        picture.convert("RGB").save(out, "PNG", compress_level=1)
+        ImageOps.exif_transpose(picture).convert("RGB").save(out, "PNG", compress_level=1)
         return out.getvalue()

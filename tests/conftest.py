@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+from typing import NamedTuple
 
 import pytest
 
@@ -107,3 +108,46 @@ def tag_run(demo_data, tmp_path_factory):
     """Work directory of a joint tag run of toy size."""
     folder = tmp_path_factory.mktemp("tag_run")
     return _train_joint("demo_tags/s_cnn_rnn", (0,), demo_data, folder)[0]
+
+
+class ToyExport(NamedTuple):
+    path: object
+    vocabularies: object
+    model: object
+
+
+@pytest.fixture(scope="session")
+def toy_export(demo_data, tmp_path_factory):
+    """Exports an experiment at toy size with random weights, once: `toy_export(name)`."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = _export_random(name, demo_data, tmp_path_factory.mktemp("export"))
+        return made[name]
+
+    return get
+
+
+def _export_random(name, data_dir, folder):
+    import keras
+    import numpy as np
+
+    from semreg_tf import experiments
+    from semreg_tf.data.records import find_builder
+    from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.export import export
+    from semreg_tf.inference import load
+    from semreg_tf.models.annotator import Annotator
+
+    keras.utils.set_random_seed(0)
+    config = _toy(experiments.get(name))
+    vocabularies = Vocabularies.from_dataset(find_builder(data_dir, "demo").data_dir, config.data)
+    annotator = Annotator(config, len(vocabularies.concepts), vocabularies.output.size)
+    generator = np.random.default_rng(0)
+    for variable in annotator.head.trainable_variables:
+        # So large that pictures differ: the features of a new CNN hardly do.
+        if "image_logits" in variable.path:
+            variable.assign(5 * generator.normal(size=variable.shape))
+    path = export(config, vocabularies, annotator, folder / "model")
+    return ToyExport(path, vocabularies, load(path))

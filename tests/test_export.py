@@ -23,7 +23,8 @@ from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
 from semreg_tf.decoding.search import search
-from semreg_tf.export import ServedAnnotator, export
+from semreg_tf.export import export
+from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.models.annotator import Annotator
 
 NAMES = (
@@ -134,7 +135,7 @@ def test_answers_equal_the_python_path_to_the_token(exported, name):
     assert texts(answer) == [[separator.join(tokens) for tokens in row] for row in sequences]
     np.testing.assert_allclose(answer["concept_probabilities"], probabilities, atol=1e-5)
     np.testing.assert_allclose(answer["scores"], scores, rtol=1e-4, atol=1e-4)
-    names = [x.decode() for x in answer["concept_names"].numpy()]
+    names = [x.decode() for x in answer["concept_names"].numpy()[0]]
     assert names == list(model.vocabularies.concepts.names)
     # The comparison would say little were all answers one, or all as long as they may be.
     assert len({row[0] for row in texts(answer)}) >= 4

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import re
 import struct
@@ -10,60 +11,22 @@ import sys
 import warnings
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
-import keras
 import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
 
 import semreg_tf
-from semreg_tf import experiments
-from semreg_tf.data.records import find_builder
-from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.export import export
-from semreg_tf.inference import MAX_PIXELS, ExportedModel, ImageAnnotation, load, read_image
-from semreg_tf.models.annotator import Annotator
+from semreg_tf.inference import MAX_PIXELS, ImageAnnotation, load, read_image
 
 ROOT = Path(__file__).parents[1]
-_MADE = {}
-
-
-class Made(NamedTuple):
-    path: Path
-    vocabularies: Vocabularies
-    model: ExportedModel
 
 
 @pytest.fixture
-def made(toy, demo_data, tmp_path_factory):
-    """Returns an experiment's export with random weights, made once."""
-
-    def get(name):
-        if name not in _MADE:
-            keras.utils.set_random_seed(0)
-            config = toy(experiments.get(name))
-            folder = find_builder(demo_data, "demo").data_dir
-            vocabularies = Vocabularies.from_dataset(folder, config.data)
-            annotator = Annotator(config, len(vocabularies.concepts), vocabularies.output.size)
-            generator = np.random.default_rng(0)
-            for variable in annotator.head.trainable_variables:
-                # So large that pictures differ: the features of a new CNN hardly do.
-                if "image_logits" in variable.path:
-                    variable.assign(5 * generator.normal(size=variable.shape))
-            path = tmp_path_factory.mktemp("export") / "model"
-            path = export(config, vocabularies, annotator, path)
-            _MADE[name] = Made(path, vocabularies, load(path))
-        return _MADE[name]
-
-    return get
-
-
-@pytest.fixture
-def model(made):
+def model(toy_export):
     """A model of side information that says the three best labels."""
-    return made("demo_tags/cnn_logistic_tag1k").model
+    return toy_export("demo_tags/cnn_logistic_tag1k").model
 
 
 def array(seed=0, height=40, width=52):
@@ -105,8 +68,8 @@ def test_paths_bytes_and_arrays_give_the_same(model, tmp_path):
     assert model.annotate(np.stack([pixels, pixels]))[1].text == found[0].text
 
 
-def test_an_annotation_holds_texts_and_concepts_best_first(model, made):
-    vocabularies = made("demo_tags/cnn_logistic_tag1k").vocabularies
+def test_an_annotation_holds_texts_and_concepts_best_first(model, toy_export):
+    vocabularies = toy_export("demo_tags/cnn_logistic_tag1k").vocabularies
     (found,) = model.annotate([array()])
     assert [name for name, _ in found.concepts[:3]] == found.text.split(", ")
     values = [p for _, p in found.concepts]
@@ -252,18 +215,19 @@ def test_no_cut_or_changed_file_stops_the_others(model):
 
 def test_a_score_that_is_not_finite_leaves_the_text(model, monkeypatch):
     answer = {
-        "concept_names": tf.constant(["sea", "sky"]),
+        "concept_names": tf.constant([["sea", "sky"]]),
         "concept_probabilities": tf.constant([[0.0, 1.0]]),
         "annotations": tf.constant([["sky, sea"]]),
         "scores": tf.constant([[-np.inf]]),
+        "valid": tf.constant([True]),
     }
     monkeypatch.setattr(model, "signatures", {"serving_default": lambda images: answer})
     (found,) = model.annotate([array()])
     assert (found.text, found.n_best) == ("sky, sea", ())
 
 
-def test_user_tags_go_with_their_pictures(model, made, tmp_path):
-    names = made("demo_tags/cnn_logistic_tag1k").vocabularies.user_tags.names
+def test_user_tags_go_with_their_pictures(model, toy_export, tmp_path):
+    names = toy_export("demo_tags/cnn_logistic_tag1k").vocabularies.user_tags.names
     pictures, tags = [array(seed) for seed in range(4)], [names[0], "", names[1], names[0]]
     with_tags, without = model.annotate(pictures, tags), model.annotate(pictures)
     np.testing.assert_allclose(probabilities(with_tags[1]), probabilities(without[1]), atol=1e-6)
@@ -309,8 +273,25 @@ def test_arguments_that_cannot_be_meant_are_refused(model, arguments, error, mes
         model.annotate(*arguments)
 
 
-def test_user_tags_need_a_model_of_side_information(made):
-    plain = made("demo_tags/cnn_logistic").model
+def test_unknown_user_tags_are_counted(model, toy_export):
+    names = toy_export("demo_tags/cnn_logistic_tag1k").vocabularies.user_tags.names
+    tags = [f"{names[0]}, nosuchtag", names[1], "x,y", ""]
+    found = model.annotate([array(seed) for seed in range(4)], tags)
+    assert [a.unknown_user_tags for a in found] == [1, 0, 2, 0]
+    assert model.annotate([array()])[0].unknown_user_tags is None
+
+
+def test_an_export_of_another_version_is_refused(model, toy_export, tmp_path):
+    folder = tmp_path / "old" / "assets.extra"
+    folder.mkdir(parents=True)
+    (folder / "semreg_tf.json").write_text(json.dumps({"task": "tags"}), encoding="utf-8")
+    message = "must hold an export of format version 2: export the run again. Received: format_ver"
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "old")
+
+
+def test_user_tags_need_a_model_of_side_information(toy_export):
+    plain = toy_export("demo_tags/cnn_logistic").model
     message = (
         "`user_tags` may be given only to a model with side information. Received: user_tags=['sea"
     )
@@ -338,11 +319,17 @@ print("tensorflow_datasets" in sys.modules, "pydantic" in sys.modules, "nltk" in
 """
 
 
-def test_annotating_imports_no_model_building_and_no_training(model, made, tmp_path):
+def test_annotating_imports_no_model_building_and_no_training(model, toy_export, tmp_path):
     path = tmp_path / "beach.png"
     path.write_bytes(encoded(array()))
     done = subprocess.run(
-        [sys.executable, "-c", ANNOTATE, str(made("demo_tags/cnn_logistic_tag1k").path), str(path)],
+        [
+            sys.executable,
+            "-c",
+            ANNOTATE,
+            str(toy_export("demo_tags/cnn_logistic_tag1k").path),
+            str(path),
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

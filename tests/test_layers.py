@@ -38,7 +38,9 @@ ALLOWED = {
     "reranking": SERVING,
     "training": CONFIG
     | {"_version", "data", "models", "losses", "decoding", "metrics", "retrieval", "reranking"},
-    "export": SERVING,
+    "exporting": SERVING,
+    "export": SERVING | {"_version", "exporting"},
+    "export_run": CONFIG | {"data", "training", "export", "exporting", "inference"},
     # Nothing of ours, so that annotating loads TensorFlow and Pillow alone.
     "inference": set(),
     "serving": {"inference"},

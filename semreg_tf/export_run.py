@@ -1,0 +1,171 @@
+"""From a run's folder to an export with its card, and the scores of the two side by side."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from semreg_tf.config import Config
+from semreg_tf.data.input_pipeline import Split
+from semreg_tf.data.record_reader import RecordReader
+from semreg_tf.export import ASSETS, INFO_FILE, export
+from semreg_tf.exporting.model_card import write_card
+from semreg_tf.exporting.provenance import Provenance, ScoreComparison
+from semreg_tf.inference import ExportedModel, ImageAnnotation
+from semreg_tf.training import checkpoints, evaluation, workdir
+from semreg_tf.training.predictions import Predictions
+from semreg_tf.training.run_evaluator import RunEvaluator
+
+_CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
+_TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
+
+
+def export_run(
+    run: str | Path,
+    out: str | Path,
+    num_results: int | None = None,
+    *,
+    weights_dtype: str = "float32",
+    compare_on: str | None = None,
+    data_dir: str | Path | None = None,
+) -> tuple[Path, ScoreComparison | None]:
+    """Exports a run's best checkpoint with all that its folder says of it.
+
+    Args:
+      run: the work directory.
+      out: the folder to write.
+      num_results: sequences in an answer; None: the beam width.
+      weights_dtype: of the weights on disk.
+      compare_on: a split on which the export is scored beside the run, for the card; None: none.
+      data_dir: the folder of prepared data sets, needed to compare.
+
+    Returns:
+      The folder, and the comparison if one was asked for.
+
+    Raises:
+      ValueError: a folder, split or dtype that does not fit.
+    """
+    if compare_on is not None and data_dir is None:
+        raise ValueError(
+            "`data_dir` must be given to compare scores. "
+            f"Received: data_dir=None, compare_on={compare_on!r}"
+        )
+    config, vocabularies, annotator = workdir.load_annotator(run)
+    provenance = read_provenance(run)
+    evaluator = split = None
+    if compare_on is not None:
+        # Before the export is written, so that a split that is not there is told at once.
+        evaluator = RunEvaluator(run, data_dir)
+        evaluator.check_task(config.data.task)
+        split = evaluator.split(compare_on)
+    path = export(
+        config,
+        vocabularies,
+        annotator,
+        out,
+        num_results,
+        weights_dtype=weights_dtype,
+        provenance=provenance,
+    )
+    if evaluator is None:
+        return path, None
+    comparison = compare(evaluator, split, ExportedModel(path))
+    info = json.loads((path / ASSETS / INFO_FILE).read_text(encoding="utf-8"))
+    write_card(path, config, vocabularies, provenance, info, comparison)
+    return path, comparison
+
+
+def read_provenance(run: str | Path) -> Provenance:
+    """Returns what a work directory says of its training; what is not there is unknown."""
+    folder = Path(run)
+    about = json.loads((folder / workdir.CONFIG_FILE).read_text(encoding="utf-8"))
+    results = folder / "results.json"
+    return Provenance(
+        commit=about.get("commit"),
+        stage=about.get("stage"),
+        step=checkpoints.read_state(checkpoints.best_or_last(folder))["step"],
+        versions=about.get("versions", {}),
+        results=json.loads(results.read_text(encoding="utf-8")) if results.exists() else {},
+    )
+
+
+def compare(run: RunEvaluator, split: Split, model: ExportedModel) -> ScoreComparison:
+    """Scores a run in Python and its export, which reads the stored pictures, on a split.
+
+    Args:
+      run: the run; its models compute in float32.
+      split: with ground truth.
+      model: its export.
+
+    Returns:
+      The scores beside each other. METEOR, which needs Java, is left out.
+    """
+    ours = run.predict(split)
+    theirs = _predict_exported(model, split)
+    if not ours.sequences:
+        # A CNN alone: its export says the top k, so that is what is compared.
+        ours = _with_top_labels(ours, run.config, split)
+    scored = [_scores(run.config, x, split) for x in (ours, theirs)]
+    same = [a[0] == b[0] for a, b in zip(ours.sequences, theirs.sequences, strict=True)]
+    return ScoreComparison(
+        split.name,
+        split.num_images,
+        {name: (value, scored[1][name]) for name, value in scored[0].items()},
+        float(np.mean(same)),
+    )
+
+
+def _with_top_labels(predictions: Predictions, config: Config, split: Split) -> Predictions:
+    names = split.vocabularies.concepts.names
+    k = config.decoding.top_k
+    ranked = np.argsort(-predictions.concept_probabilities, axis=1, kind="stable")[:, :k]
+    sequences = [[[names[i] for i in row]] for row in ranked]
+    return Predictions(
+        predictions.image_ids, sequences, predictions.scores, predictions.concept_probabilities
+    )
+
+
+def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
+    tags = None
+    if split.vocabularies.user_tags is not None:
+        tags = (",".join(a.user_tags) for a in split.annotations)
+    found = model.annotate_stream(_pictures(split), tags)
+    names = {name: i for i, name in enumerate(split.vocabularies.concepts.names)}
+    separator = " " if model.task == "captions" else ", "
+    sequences, scores = [], []
+    probabilities = np.zeros((split.num_images, len(names)), np.float32)
+    annotations: Iterator[ImageAnnotation] = tqdm(
+        found, total=split.num_images, desc=f"the export on {split.name}"
+    )
+    for row, annotation in enumerate(annotations):
+        if annotation.error:
+            raise ValueError(f"`split` holds a picture that the export refuses: {annotation.error}")
+        for name, probability in annotation.concepts:
+            probabilities[row, names[name]] = probability
+        sequences.append([text.split(separator) if text else [] for text, _ in annotation.n_best])
+        scores.append([score for _, score in annotation.n_best])
+    return Predictions([a.image_id for a in split.annotations], sequences, scores, probabilities)
+
+
+def _pictures(split: Split) -> Iterator[bytes]:
+    reader = RecordReader(split.shards, split.shard_lengths)
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    for row in range(split.num_images):
+        (record,) = reader.read(np.array([row]))
+        yield tf.io.parse_single_example(record, feature)["image"].numpy()
+
+
+def _scores(config: Config, predictions: Predictions, split: Split) -> dict[str, float]:
+    probabilities = predictions.concept_probabilities
+    if config.data.task == "tags":
+        labels = evaluation.sequence_labels(predictions, split)
+        scores: dict[str, Any] = evaluation.tag_scores(split, labels, probabilities)
+        return {name: scores[name] for name in (*_TAG_METRICS, "mAP") if scores[name] is not None}
+    captions = evaluation.caption_scores(predictions, split, meteor=False).scores
+    nothing = np.zeros(probabilities.shape, np.uint8)
+    made = {name: captions[name] for name in _CAPTION_METRICS}
+    return made | {"concept mAP": evaluation.tag_scores(split, nothing, probabilities)["mAP"]}

@@ -1,0 +1,101 @@
+"""Batch normalisation taken into the layer before it, for a graph that is only ever run forward."""
+
+from collections import Counter
+
+import keras
+import numpy as np
+
+# Layers whose output is linear in their last kernel. Subclasses keep the kernel's layout.
+_LINEAR = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Dense,
+)
+
+
+def fold_batch_norm(model: keras.Model) -> keras.Model:
+    """Returns a copy of a functional model that folds batch normalisation where it can.
+
+    BN(W x + b) = (s W) x + (s (b - mean) + beta) with s = gamma / sqrt(variance + epsilon), so the
+    layer is dropped where a convolution or a dense layer without activation feeds it alone. The
+    factors are computed in float64. Elsewhere (after a concatenation or an addition, as in
+    DenseNet and ResNet v2) it stays.
+
+    Args:
+      model: a functional model; it is left as it is.
+
+    Returns:
+      A model of the same inputs and outputs, equal but for rounding.
+
+    Example:
+      >>> folded = fold_batch_norm(build_encoder(EncoderConfig(weights=None)))
+    """
+    pairs = foldable(model)
+    folded = {layer.name: norm for norm, layer in pairs}
+    dropped = {norm.name for norm, _ in pairs}
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if layer.name in folded:
+            config["use_bias"] = True
+        return type(layer).from_config(config)
+
+    def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
+        return args[0] if layer.name in dropped else layer(*args, **kwargs)
+
+    copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    for layer in copy.layers:
+        own = model.get_layer(layer.name)
+        weights = own.get_weights()
+        if layer.name in folded:
+            weights = _folded_weights(own, folded[layer.name])
+        layer.set_weights(weights)
+    copy.trainable = False
+    return copy
+
+
+def foldable(
+    model: keras.Model,
+) -> list[tuple[keras.layers.BatchNormalization, keras.layers.Layer]]:
+    """Returns each batch normalisation that can be folded, with the layer that takes it in."""
+    readers = Counter(id(x) for x in keras.tree.flatten(model.output))
+    for layer in model.layers:
+        readers.update({id(x) for x in keras.tree.flatten(layer.input)})
+    producers = {id(layer.output): layer for layer in model.layers if _is_linear(layer)}
+    pairs = []
+    for norm in model.layers:
+        if not isinstance(norm, keras.layers.BatchNormalization):
+            continue
+        layer = producers.get(id(norm.input))
+        axis = norm.axis if isinstance(norm.axis, int) else norm.axis[0]
+        last = axis in (-1, len(norm.input.shape) - 1)
+        if layer is not None and last and readers[id(norm.input)] == 1:
+            pairs.append((norm, layer))
+    return pairs
+
+
+def _is_linear(layer: keras.layers.Layer) -> bool:
+    return (
+        isinstance(layer, _LINEAR)
+        and layer.activation is keras.activations.linear
+        and getattr(layer, "data_format", "channels_last") == "channels_last"
+        # A layer called twice is scaled by one of its normalisations alone, so it is left.
+        and len(layer._inbound_nodes) == 1
+    )
+
+
+def _folded_weights(
+    layer: keras.layers.Layer, norm: keras.layers.BatchNormalization
+) -> list[np.ndarray]:
+    mean, variance = (np.asarray(x, np.float64) for x in (norm.moving_mean, norm.moving_variance))
+    gamma = np.asarray(norm.gamma, np.float64) if norm.scale else 1.0
+    beta = np.asarray(norm.beta, np.float64) if norm.center else 0.0
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    *before, kernel = layer.get_weights()[:-1] if layer.use_bias else layer.get_weights()
+    bias = layer.get_weights()[-1] if layer.use_bias else 0.0
+    # A depthwise kernel is (h, w, channels, multiplier), its outputs the last two flattened.
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    factors = scale.reshape(kernel.shape[-2:]) if depthwise else scale
+    made = [*before, kernel * factors, (bias - mean) * scale + beta]
+    return [np.asarray(x, np.float32) for x in made]

@@ -1,0 +1,191 @@
+"""`MODEL.md`: what an exported model is, what it was made from, and what it is not for."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semreg_tf.config import Config
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.exporting.provenance import Provenance, ScoreComparison
+
+CARD_FILE = "MODEL.md"
+_FLICKR = "the photographs are Flickr users' and were collected for research and education"
+# Data set -> (what it is, its terms).
+_DATA = {
+    "demo": ("scenes drawn by this project", "drawn here, Apache-2.0"),
+    "flickr8k": ("Flickr8k (Hodosh, Young and Hockenmaier, JAIR 2013)", _FLICKR),
+    "flickr30k": ("Flickr30k (Young et al., TACL 2014)", _FLICKR),
+    "coco_captions": (
+        "Microsoft COCO captions (Chen et al., 2015)",
+        "annotations CC BY 4.0; the photographs keep their Flickr licences",
+    ),
+    "coco_tags": (
+        "Microsoft COCO's 80 categories (Lin et al., ECCV 2014)",
+        "annotations CC BY 4.0; the photographs keep their Flickr licences",
+    ),
+    "nus_wide": ("NUS-WIDE (Chua et al., CIVR 2009)", _FLICKR),
+    "iapr_tc12": (
+        "IAPR TC-12 (Grubinger et al., 2006)",
+        "free of charge and without copyright restrictions, by its publishers",
+    ),
+}
+_UNKNOWN = ("pictures of its owner", "ask who prepared it; their terms hold for the model too")
+_SHOWN = (
+    *("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", "perplexity"),
+    *("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "mAP", "I-F1"),
+)
+
+
+def write_card(
+    folder: Path,
+    config: Config,
+    vocabularies: Vocabularies,
+    provenance: Provenance,
+    facts: Mapping[str, Any],
+    comparison: ScoreComparison | None = None,
+) -> Path:
+    """Writes the card into an export's folder, atomically.
+
+    Args:
+      folder: the export, complete but for the card.
+      config: the experiment.
+      vocabularies: its names.
+      provenance: how it was trained.
+      facts: `num_parameters`, `weights_dtype`, `image_size`.
+      comparison: with the run's own scores, or None.
+
+    Returns:
+      The file.
+    """
+    sections = [
+        _what(config, vocabularies),
+        _use(config, vocabularies, facts),
+        _data(config),
+        _scores(provenance),
+        *([_difference(comparison, facts)] if comparison else []),
+        _made(config, provenance),
+        _size(folder, facts),
+        _licence(config),
+    ]
+    path = folder / CARD_FILE
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def _what(config: Config, vocabularies: Vocabularies) -> str:
+    says = "writes a caption" if config.data.task == "captions" else "lists the labels"
+    row = f" Its row in the paper: {config.table_row}." if config.table_row else ""
+    decoder = config.decoder
+    parts = f"{config.encoder.name}, {len(vocabularies.concepts):,} concepts" + (
+        f", an LSTM of {decoder.cells} cells over {vocabularies.output.size:,} words or labels"
+        if decoder
+        else ""
+    )
+    return (
+        f"# {config.name}\n\nA model that {says} for a picture, after *Semantic Regularisation for "
+        f"Recurrent Image Annotation* (Liu et al., CVPR 2017).{row} It consists of {parts}."
+    )
+
+
+def _use(config: Config, vocabularies: Vocabularies, facts: Mapping[str, Any]) -> str:
+    words = "caption" if config.data.task == "captions" else "label"
+    return (
+        "## Use and limits\n\n"
+        f"For research on image annotation, and to {words} pictures like those it was trained on, "
+        "where a person looks at the result. Not for decisions about people, and not where a wrong "
+        "description does harm (safety, medicine, surveillance, descriptions for blind users "
+        "without a check).\n\n"
+        f"- It can say {len(vocabularies.output.names):,} {words} words at most, and says them of "
+        "pictures that show something else too: it has no way to say that it does not know.\n"
+        "- Who or what people in a picture are is guessed from what was usual in the training "
+        "data, prejudice included.\n"
+        "- Scores and probabilities rank its answers; they are no calibrated certainty.\n"
+        f"- A picture is squeezed to a square of {facts['image_size']} pixels: small things and "
+        "text are lost. Numbers of things and left and right are often wrong."
+    )
+
+
+def _data(config: Config) -> str:
+    what, terms = _DATA.get(config.data.dataset, _UNKNOWN)
+    side = (
+        f"\nBeside the picture it may read up to {config.data.num_user_tags:,} different user tags."
+        if config.data.num_user_tags
+        else ""
+    )
+    return (
+        f"## Data\n\n`{config.data.dataset}`: {what}. Trained on the split "
+        f"`{config.data.train_split}`, chosen on `{config.data.validation_split}`. "
+        f"Terms of the data: {terms}.{side}"
+    )
+
+
+def _scores(provenance: Provenance) -> str:
+    results = provenance.results
+    if not results:
+        return "## Scores\n\nThe run was not evaluated before it was exported."
+    systems = dict(results.get("systems", {}))
+    if results.get("captions"):
+        systems["captions"] = results["captions"]
+    lines = ["| system | metric | score | 95 % |", "|---|---|---|---|"]
+    for system, scores in systems.items():
+        for name in _SHOWN:
+            if isinstance(scores.get(name), int | float):
+                low_high = results.get("intervals", {}).get(system, {}).get(name)
+                span = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
+                lines.append(f"| {system} | {name} | {scores[name]:.3f} | {span} |")
+    title = f"On `{results.get('split')}`, {results.get('num_images'):,} images, in float32:"
+    return "\n".join(["## Scores", "", title, "", *lines])
+
+
+def _difference(comparison: ScoreComparison, facts: Mapping[str, Any]) -> str:
+    lines = [
+        f"| metric | run, float32 | export, {facts['weights_dtype']} weights | difference |",
+        "|---|---|---|---|",
+    ]
+    for name, (run, export) in comparison.scores.items():
+        lines.append(f"| {name} | {run:.4f} | {export:.4f} | {export - run:+.4f} |")
+    return "\n".join(
+        [
+            "## This export beside the run it was made from",
+            "",
+            f"On `{comparison.split}`, {comparison.num_images:,} images; the best text is the same "
+            f"for {comparison.same_text:.1%} of them.",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _made(config: Config, provenance: Provenance) -> str:
+    weights = config.encoder.weights
+    start = "random weights" if weights is None else f"the weights `{Path(weights).name}`"
+    moves = "trained along" if config.encoder.trainable else "kept as it was"
+    step = "" if provenance.step is None else f", after {provenance.step:,} updates"
+    versions = ", ".join(f"{name} {v}" for name, v in provenance.versions.items())
+    return (
+        f"## How it was made\n\nThe CNN started from {start} and was {moves}. "
+        f"Stage: {provenance.stage or 'unknown'}{step}; seed {config.seed}. "
+        f"Commit of the training code: {provenance.commit or 'unknown'}. "
+        f"Trained with {versions or 'versions that were not noted'}. The whole configuration is in "
+        "`assets.extra/config.json`, words and concepts are in the text files beside it."
+    )
+
+
+def _size(folder: Path, facts: Mapping[str, Any]) -> str:
+    total = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    return (
+        f"## Size\n\n{facts['num_parameters']:,} parameters, {total / 1e6:.1f} MB on disk with "
+        f"weights in {facts['weights_dtype']}; arithmetic is in float32."
+    )
+
+
+def _licence(config: Config) -> str:
+    weights = config.encoder.weights
+    more = "" if weights is None else ", and those of the encoder's first weights,"
+    return (
+        "## Licence\n\nThe code and this export are under Apache-2.0. The terms of the training "
+        f"data above{more} may restrict what the weights can be used for."
+    )

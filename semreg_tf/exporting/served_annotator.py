@@ -1,0 +1,174 @@
+"""The signatures of an export: picture bytes in, strings out, everything inside the graph."""
+
+import copy
+
+import tensorflow as tf
+
+from semreg_tf.config import Config
+from semreg_tf.data import image_ops
+from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
+from semreg_tf.decoding.search import search
+from semreg_tf.decoding.top_k import top_k_labels
+from semreg_tf.exporting.batch_norm_folding import fold_batch_norm
+from semreg_tf.exporting.picture_decoding import decode_each
+from semreg_tf.exporting.stored_weights import StoredWeights
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.encoder import encoder_spec
+
+_SEPARATORS = {"captions": " ", "tags": ", "}
+
+
+class ServedAnnotator(tf.Module):
+    """Signatures over an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
+
+    Every output has the batch first, as TensorFlow Serving's row format demands, and no text
+    output's name ends in `_bytes`, which would be sent back in base64:
+
+    - `annotations`, (batch, results) strings: captions, or labels joined by commas, best first;
+      "" where the search found fewer.
+    - `scores`, (batch, results) float32: their log probabilities, -inf where there is none.
+    - `concept_probabilities`, (batch, num_concepts) float32, and `concept_names`, the same shape.
+    - `valid`, (batch,) bool: False where a picture could not be decoded; its texts are then "",
+      its numbers 0.
+    - `unknown_user_tags`, (batch,) int32, of `serving_with_tags` alone.
+
+    Args:
+      config: the experiment.
+      vocabularies: its names.
+      annotator: its models, weights set; its encoder is copied with batch normalisation folded.
+      num_results: sequences in an answer; None: the beam width.
+      weights_dtype: of the weights on disk: "float32", "bfloat16" or "float16".
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        vocabularies: Vocabularies,
+        annotator: Annotator,
+        num_results: int | None = None,
+        weights_dtype: str = "float32",
+    ) -> None:
+        super().__init__()
+        self._config, self._output = config, vocabularies.output
+        self._num_results = num_results
+        self._annotator = copy.copy(annotator)
+        self._annotator.encoder = fold_batch_norm(annotator.encoder)
+        self.weights = StoredWeights(self._annotator.all_variables(), weights_dtype)
+        self._spec = encoder_spec(config.encoder.name)
+        self._size = config.image.size or self._spec.default_size
+        self._concept_names = tf.constant(vocabularies.concepts.names)
+        names = list(vocabularies.output.names)
+        # The rows behind the names, UNK and END, have no text of their own in an answer.
+        names += [UNKNOWN] * (vocabularies.output.size - len(names))
+        self._words = tf.constant(names)
+        self._tag_table = None
+        if vocabularies.user_tags is not None:
+            tags = vocabularies.user_tags.names
+            values = tf.range(len(tags), dtype=tf.int64)
+            self._tag_table = tf.lookup.StaticHashTable(
+                tf.lookup.KeyValueTensorInitializer(tf.constant(tags), values), -1
+            )
+            self._num_tags = len(tags)
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Returns the signatures by name, batch size free."""
+        strings = tf.TensorSpec((None,), tf.string, "images")
+        features = tf.TensorSpec((None, self._annotator.feature_size), tf.float32, "features")
+        made = {
+            "serving_default": tf.function(self.serve).get_concrete_function(strings),
+            "serve_features": tf.function(self.serve_features).get_concrete_function(features),
+        }
+        if self._tag_table is not None:
+            tags = tf.TensorSpec((None,), tf.string, "user_tags")
+            made["serving_with_tags"] = tf.function(self.serve_with_tags).get_concrete_function(
+                strings, tags
+            )
+        return made
+
+    def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
+        return self._serve_pictures(images, {})
+
+    def serve_features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Annotates from the encoder's features, (batch, d) float32."""
+        return self._annotate({"features": features}, tf.shape(features)[0])
+
+    def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Annotates encoded pictures, each with a string of comma-separated user tags.
+
+        A tag is looked up as it stands, else in lower case; what is unknown then is counted.
+        """
+        tags = tf.strings.strip(tf.strings.split(user_tags, ",").to_tensor(""))
+        ids = self._tag_table.lookup(tags)
+        ids = tf.where(ids < 0, self._tag_table.lookup(tf.strings.lower(tags, "utf-8")), ids)
+        unknown = tf.reduce_sum(tf.cast((ids < 0) & (tags != ""), tf.int32), axis=1)
+        hot = tf.reduce_max(tf.one_hot(ids, self._num_tags), axis=1)
+        return {
+            **self._serve_pictures(images, {"user_tags": hot}),
+            "unknown_user_tags": unknown,
+        }
+
+    def _serve_pictures(
+        self, images: tf.Tensor, more: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        def decode(encoded: tf.Tensor) -> tf.Tensor:
+            return image_ops.decode_for_evaluation(
+                encoded, self._size, self._config.image.resize_ratio, self._spec.preprocessing
+            )
+
+        pixels, valid = decode_each(images, decode, (self._size, self._size, 3))
+        answer = self._annotate({"image": pixels, **more}, tf.shape(images)[0])
+        kept = valid[:, None]
+        return {
+            "annotations": tf.where(kept, answer["annotations"], ""),
+            "scores": tf.where(kept, answer["scores"], 0.0),
+            "concept_probabilities": tf.where(kept, answer["concept_probabilities"], 0.0),
+            "concept_names": answer["concept_names"],
+            "valid": valid,
+        }
+
+    def _annotate(self, inputs: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self._tag_table is not None and "user_tags" not in inputs:
+            inputs = {**inputs, "user_tags": tf.zeros((rows, self._num_tags))}
+        with self.weights.in_use():
+            outputs = self._annotator.encode(inputs)
+            probabilities = outputs["concept_probabilities"]
+            texts, scores = self._decode(outputs)
+        return {
+            "annotations": texts,
+            "scores": scores,
+            "concept_probabilities": probabilities,
+            "concept_names": tf.tile(self._concept_names[None], (rows, 1)),
+            "valid": tf.ones((rows,), tf.bool),
+        }
+
+    def _decode(self, outputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        decoding = self._config.decoding
+        if self._annotator.decoder is None:
+            probabilities = outputs["concept_probabilities"]
+            ids = top_k_labels(probabilities, decoding.top_k)
+            labels = tf.gather(self._words, ids)
+            scores = tf.math.log(tf.gather(probabilities, ids, batch_dims=1))
+            return (
+                tf.strings.reduce_join(labels, 1, True, separator=", "),
+                tf.reduce_sum(scores, 1, True),
+            )
+        step, state, context = self._annotator.search_start(
+            outputs, bfloat16_output=decoding.bfloat16_output
+        )
+        found = search(
+            step,
+            state,
+            context,
+            decoding,
+            start_id=self._output.start_id,
+            end_id=self._output.end_id,
+            num_results=self._num_results,
+        )
+        separator = _SEPARATORS[self._config.data.task]
+        words = tf.gather(self._words, tf.maximum(found.token_ids, 0))
+        # Padding has no word and no separator before it.
+        first = tf.range(tf.shape(words)[-1]) == 0
+        pieces = tf.where(first, words, tf.strings.join([separator, words]))
+        pieces = tf.where(found.token_ids >= 0, pieces, "")
+        return tf.strings.reduce_join(pieces, axis=-1), found.scores

@@ -1,0 +1,98 @@
+"""The card says what the model is, what it is made of, what it scored and what it is not for."""
+
+import dataclasses
+import re
+
+import pytest
+
+from semreg_tf import experiments
+from semreg_tf.config import DataConfig
+from semreg_tf.data.name_list import NameList
+from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.exporting.model_card import write_card
+from semreg_tf.exporting.provenance import Provenance, ScoreComparison
+
+FACTS = {"num_parameters": 1_234_567, "weights_dtype": "float16", "image_size": 227}
+RESULTS = {
+    "split": "test",
+    "num_images": 1000,
+    "evaluated": ["/home/me/run"],
+    "captions": {"CIDEr": 0.41234, "BLEU-4": 0.2, "perplexity": None, "num_tokens": 9},
+    "intervals": {"captions": {"CIDEr": [0.39, 0.43]}},
+}
+
+
+@pytest.fixture
+def config():
+    config = experiments.get("flickr8k_captions/s_cnn_rnn")
+    encoder = dataclasses.replace(config.encoder, weights="weights/squeezenet.h5")
+    return dataclasses.replace(config, encoder=encoder)
+
+
+@pytest.fixture
+def vocabularies(demo_data):
+    from semreg_tf.data.records import find_builder
+
+    folder = find_builder(demo_data, "demo").data_dir
+    return Vocabularies.from_dataset(folder, DataConfig(num_concepts=5, min_word_count=1))
+
+
+def sections(text):
+    return dict(re.findall(r"^## (.+?)\n\n(.*?)(?=\n\n## |\Z)", text, re.DOTALL | re.MULTILINE))
+
+
+def test_a_card_is_whole(config, vocabularies, tmp_path):
+    (tmp_path / "weights").write_bytes(b"x" * 2_000_000)
+    provenance = Provenance("abc123", "joint", 5000, {"tensorflow": "2.21.0"}, RESULTS)
+    comparison = ScoreComparison("validation", 8, {"CIDEr": (0.4, 0.39)}, 0.875)
+    path = write_card(tmp_path, config, vocabularies, provenance, FACTS, comparison)
+    assert path == tmp_path / "MODEL.md"
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# flickr8k_captions/s_cnn_rnn\n")
+    found = sections(text)
+    assert list(found) == [
+        "Use and limits",
+        "Data",
+        "Scores",
+        "This export beside the run it was made from",
+        "How it was made",
+        "Size",
+        "Licence",
+    ]
+    assert "Flickr8k (Hodosh" in found["Data"]
+    assert "| captions | CIDEr | 0.412 | 0.390 to 0.430 |" in found["Scores"]
+    assert "| captions | BLEU-4 | 0.200 |  |" in found["Scores"]
+    assert "perplexity" not in found["Scores"]
+    beside = found["This export beside the run it was made from"]
+    assert "| CIDEr | 0.4000 | 0.3900 | -0.0100 |" in beside
+    assert "the same for 87.5% of them" in beside
+    assert "abc123" in found["How it was made"]
+    assert "`squeezenet.h5`" in found["How it was made"]
+    assert "1,234,567 parameters, 2.0 MB on disk with weights in float16" in found["Size"]
+    assert "/home/me" not in text
+    assert not (tmp_path / "MODEL.partial").exists()
+
+
+def test_what_is_not_known_is_said_to_be_unknown(config, vocabularies, tmp_path):
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, dataset="mine"))
+    text = write_card(tmp_path, config, vocabularies, Provenance(), FACTS).read_text()
+    found = sections(text)
+    assert "not evaluated" in found["Scores"]
+    assert "ask who prepared it" in found["Data"]
+    assert "Commit of the training code: unknown" in found["How it was made"]
+    assert "This export beside" not in text
+
+
+def test_tag_systems_have_a_row_each(vocabularies, tmp_path):
+    config = experiments.get("demo_tags/s_cnn_rnn_tag1k")
+    labels = Vocabulary(NameList(("sea", "sky"), (3, 2)), "labels")
+    results = {
+        "split": "test",
+        "num_images": 8,
+        "systems": {"ours": {"O-F1": 0.5, "I-F1": 0.25}, "CNN top 3": {"O-F1": 0.4}},
+    }
+    own = dataclasses.replace(vocabularies, output=labels)
+    text = write_card(tmp_path, config, own, Provenance(results=results), FACTS).read_text()
+    for line in ("| ours | O-F1 | 0.500 |", "| ours | I-F1 | 0.250 |", "| CNN top 3 | O-F1 | 0.4"):
+        assert line in text
+    assert "user tags" in sections(text)["Data"]

@@ -1,0 +1,100 @@
+"""A run's export carries what its folder says, and its scores are set beside the run's."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from semreg_tf.data.input_pipeline import load_split
+from semreg_tf.data.records import find_builder
+from semreg_tf.export_run import export_run, read_provenance
+from semreg_tf.inference import load
+from semreg_tf.metrics.captions import caption_metrics
+from semreg_tf.training import evaluate_run, workdir
+
+
+@pytest.fixture(scope="module")
+def evaluated(caption_runs, demo_data):
+    evaluate_run.evaluate_captions(caption_runs[0], demo_data, meteor=False, num_pictures=0)
+    return caption_runs[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_scores_are_compared_on_real_files(evaluated, demo_data, tmp_path, dtype):
+    path, comparison = export_run(
+        evaluated,
+        tmp_path / "model",
+        weights_dtype=dtype,
+        compare_on="train",
+        data_dir=demo_data,
+    )
+    assert (comparison.split, comparison.num_images) == ("train", 40)
+    for run, export in comparison.scores.values():
+        assert export == pytest.approx(run, abs=1e-6 if dtype == "float32" else 0.2)
+    if dtype == "float32":
+        assert comparison.same_text == 1.0
+    # The export's own column, counted again from what it says of the pictures.
+    config, vocabularies, _ = workdir.load_run(evaluated)
+    split = load_split(find_builder(demo_data, "demo"), "train", vocabularies, config.data)
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    records = tf.data.TFRecordDataset(list(split.shards))
+    pictures = [tf.io.parse_single_example(r, feature)["image"].numpy() for r in records]
+    found = load(path).annotate(pictures)
+    hypotheses = {a.image_id: f.text for a, f in zip(split.annotations, found, strict=True)}
+    references = {a.image_id: list(a.captions) for a in split.annotations}
+    scores = caption_metrics(references, hypotheses, meteor=False).scores
+    assert comparison.scores["CIDEr"][1] == pytest.approx(scores["CIDEr"], abs=1e-6)
+    card = (path / "MODEL.md").read_text(encoding="utf-8")
+    assert f"| run, float32 | export, {dtype} weights |" in card
+    assert (
+        f"On `train`, 40 images; the best text is the same for {comparison.same_text:.1%}" in card
+    )
+
+
+def test_tags_are_compared_too(tag_run, demo_data, tmp_path):
+    _, comparison = export_run(tag_run, tmp_path / "m", compare_on="validation", data_dir=demo_data)
+    assert {"O-F1", "C-F1", "mAP"} <= set(comparison.scores)
+    assert all(a == pytest.approx(b, abs=1e-6) for a, b in comparison.scores.values())
+    assert comparison.same_text == 1.0
+
+
+def test_assets_say_where_the_model_comes_from(evaluated, tmp_path):
+    path, comparison = export_run(evaluated, tmp_path / "model", num_results=2)
+    assert comparison is None
+    about = json.loads((evaluated / "config.json").read_text(encoding="utf-8"))
+    extra = path / "assets.extra"
+    info = json.loads((extra / "semreg_tf.json").read_text(encoding="utf-8"))
+    config = json.loads((extra / "config.json").read_text(encoding="utf-8"))
+    assert (info["commit"], info["stage"]) == (about["commit"], "joint")
+    assert (info["step"], info["weights_dtype"]) == (60, "float32")
+    assert (config["config"], config["commit"]) == (about["config"], about["commit"])
+    results = json.loads((extra / "results.json").read_text(encoding="utf-8"))
+    own = json.loads((evaluated / "results.json").read_text(encoding="utf-8"))
+    assert results["captions"] == own["captions"]
+    assert str(evaluated.parent) not in json.dumps(results)
+    assert {p.name for p in extra.glob("*.txt")} == {"vocabulary.txt", "concepts.txt"}
+    for name in ("vocabulary.txt", "concepts.txt"):
+        assert (extra / name).read_bytes() == (evaluated / name).read_bytes()
+    card = (path / "MODEL.md").read_text(encoding="utf-8")
+    assert about["commit"] in card
+    assert f"| captions | CIDEr | {own['captions']['CIDEr']:.3f} |" in card
+    assert f"{info['num_parameters']:,} parameters" in card
+
+
+def test_a_run_that_was_not_evaluated_says_so(caption_runs, tmp_path):
+    assert read_provenance(caption_runs[1]).results == {}
+    path, _ = export_run(caption_runs[1], tmp_path / "model")
+    assert "was not evaluated" in (path / "MODEL.md").read_text(encoding="utf-8")
+    assert not (path / "assets.extra" / "results.json").exists()
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_written(
+    caption_runs, demo_data, tmp_path
+):
+    out = tmp_path / "model"
+    with pytest.raises(ValueError, match="`data_dir` must be given to compare scores"):
+        export_run(caption_runs[0], out, compare_on="test")
+    with pytest.raises(ValueError, match="nosuch"):
+        export_run(caption_runs[0], out, compare_on="nosuch", data_dir=demo_data)
+    assert not out.exists()
+    assert not list(tmp_path.iterdir())
