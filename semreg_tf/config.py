@@ -225,6 +225,24 @@ class DecodingConfig(Checked):
 
 
 @dataclass(frozen=True)
+class RerankingConfig(Checked):
+    """Consensus reranking of captions (Mao et al. 2015), where an evaluation asks for it."""
+
+    # "cider", or "bleu": the mean F1 of n-grams up to four.
+    similarity: Literal["cider", "bleu"] = "cider"
+    # Their released procedure: ten hypotheses of the beam, 60 nearest training images.
+    hypotheses: int = number(10, 1)
+    neighbours: int = number(60, 1)
+    # The highest similarities that count; None: theirs, 125 for CIDEr and 175 for BLEU.
+    best: int | None = number(None, 1)
+
+    @property
+    def num_best(self) -> int:
+        """`best`, or the published number for the similarity."""
+        return self.best or {"cider": 125, "bleu": 175}[self.similarity]
+
+
+@dataclass(frozen=True)
 class StageConfig(Checked):
     """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
 
@@ -303,6 +321,7 @@ class Config(Checked):
     conditionings: tuple[ConditioningConfig, ...] = (ConditioningConfig(),)
     decoder: DecoderConfig | None = DecoderConfig()
     decoding: DecodingConfig = DecodingConfig()
+    reranking: RerankingConfig = RerankingConfig()
     stages: tuple[Literal["unary", "relational", "joint"], ...] = ("unary", "relational", "joint")
     unary: UnaryConfig = UnaryConfig()
     relational: StageConfig = StageConfig()

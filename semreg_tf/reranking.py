@@ -1,0 +1,95 @@
+"""Consensus reranking (Mao et al. 2015): the hypothesis most like what people said of like images.
+
+The nearest training images of an image are found by their features; a hypothesis scores the mean
+of its best similarities to their captions.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from semreg_tf.config import RerankingConfig
+from semreg_tf.metrics.ngram_similarity import NgramSimilarity
+
+_QUERIES_AT_ONCE = 256
+
+
+def nearest_images(features: np.ndarray, training_features: np.ndarray, k: int) -> np.ndarray:
+    """Finds the nearest training images by Euclidean distance, exactly, by one product a block.
+
+    Args:
+      features: (images, d) float.
+      training_features: (training images, d) float.
+      k: how many.
+
+    Returns:
+      Rows of `training_features`, nearest first, ties to the lower row, (images, k) int64.
+
+    Raises:
+      ValueError: widths differ, or there are fewer than k training images.
+    """
+    if features.shape[1:] != training_features.shape[1:] or training_features.ndim != 2:
+        raise ValueError(
+            "`features` and `training_features` must be (images, d) of one width. Received: "
+            f"{features.shape} and {training_features.shape}"
+        )
+    if not 1 <= k <= len(training_features):
+        raise ValueError(
+            f"`k` must be between 1 and the {len(training_features)} training images. "
+            f"Received: k={k}"
+        )
+    squares = np.square(training_features, dtype=np.float64).sum(1)
+    found = []
+    for start in range(0, len(features), _QUERIES_AT_ONCE):
+        own = features[start : start + _QUERIES_AT_ONCE]
+        # |q|^2 is the same for all candidates of a query.
+        distances = squares - 2.0 * (own @ training_features.T)
+        found.append(np.argsort(distances, axis=1, kind="stable")[:, :k])
+    return np.concatenate(found) if found else np.zeros((0, k), np.int64)
+
+
+def consensus(similarities: np.ndarray, best: int) -> np.ndarray:
+    """Returns the mean of each hypothesis's highest similarities, (hypotheses,).
+
+    Args:
+      similarities: to the captions of the nearest images, (hypotheses, captions).
+      best: how many of them count; all where there are fewer.
+    """
+    count = min(best, similarities.shape[1])
+    if not count:
+        return np.zeros(len(similarities))
+    return np.partition(similarities, -count, axis=1)[:, -count:].mean(axis=1)
+
+
+def rerank(
+    hypotheses: Sequence[Sequence[Sequence[str]]],
+    neighbours: np.ndarray,
+    similarity: NgramSimilarity,
+    config: RerankingConfig,
+) -> list[list[int]]:
+    """Orders each image's hypotheses by their consensus with the neighbours' captions.
+
+    Args:
+      hypotheses: of each image, best first, the words of each.
+      neighbours: of `nearest_images`, (images, at least `config.neighbours`), or fewer where
+        there are fewer training images.
+      similarity: of the training images' captions.
+      config: k, m, n and the similarity.
+
+    Returns:
+      Of each image the places of its first `config.hypotheses`, the highest consensus first; ties
+      stay in the search's order.
+
+    Example:
+      >>> similarity = NgramSimilarity([[["a", "dog", "runs"]], [["a", "cat"]]])
+      >>> config = RerankingConfig(neighbours=1)
+      >>> rerank([[["a", "cat"], ["a", "dog"]]], np.array([[0]]), similarity, config)
+      [[1, 0]]
+    """
+    orders = []
+    for own, near in zip(hypotheses, neighbours, strict=True):
+        kept = own[: config.hypotheses]
+        similarities = similarity.compare(kept, near[: config.neighbours], config.similarity)
+        scores = consensus(similarities, config.num_best)
+        orders.append(np.argsort(-scores, kind="stable").tolist())
+    return orders
