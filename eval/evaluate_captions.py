@@ -3,6 +3,7 @@
   python -m eval.evaluate_captions --workdir=runs/joint --data_dir=data
   python -m eval.evaluate_captions --workdir=runs/joint --data_dir=data --out=runs/beam5 \
       --config.decoding.beam_width=5
+  python -m eval.evaluate_captions --workdir=runs/joint --data_dir=data --rerank
 
 Prints a table with 95 % intervals (bootstrap over images) and the paper's figures; writes
 results.json, predictions.jsonl, pictures for the report and the file that the COCO server takes
@@ -30,7 +31,7 @@ _METEOR = flags.DEFINE_enum(
     "meteor", "auto", ["auto", "yes", "no"], "METEOR needs Java; auto: where it is found."
 )
 _OVERRIDES = flags.DEFINE_multi_string(
-    "config", [], "Another decoding, as --config.decoding.field=value; repeatable."
+    "config", [], "Another decoding or reranking, as --config.decoding.field=value; repeatable."
 )
 _OUT = flags.DEFINE_string("out", None, "Folder of the results; the (first) --workdir if none.")
 _TRUE_CONCEPTS = flags.DEFINE_bool(
@@ -38,6 +39,12 @@ _TRUE_CONCEPTS = flags.DEFINE_bool(
 )
 _PICTURES = flags.DEFINE_integer(
     "num_pictures", NUM_PICTURES, "Pictures kept besides the best and the worst; 0: none.", 0
+)
+_RERANK = flags.DEFINE_bool(
+    "rerank",
+    False,
+    "Also rerank by consensus with the captions of like training images (m-RNN), as "
+    "--config.reranking.field=value says.",
 )
 
 
@@ -53,6 +60,7 @@ def main(_: list[str]) -> None:
             out=_OUT.value,
             true_concepts=_TRUE_CONCEPTS.value,
             submission_split=_SUBMISSION.value,
+            rerank=_RERANK.value,
             meteor={"auto": "auto", "yes": True, "no": False}[_METEOR.value],
         )
     print(f"{results['experiment']} on {results['num_images']} images of {results['split']}")

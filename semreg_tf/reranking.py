@@ -4,7 +4,8 @@ The nearest training images of an image are found by their features; a hypothesi
 of its best similarities to their captions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,35 +62,59 @@ def consensus(similarities: np.ndarray, best: int) -> np.ndarray:
     return np.partition(similarities, -count, axis=1)[:, -count:].mean(axis=1)
 
 
-def rerank(
+class Compared(NamedTuple):
+    """An image's hypotheses beside the captions of its neighbours, the nearest first.
+
+    Attributes:
+      similarities: (hypotheses, captions) float64.
+      num_captions: captions of the first neighbour, of the first two, and so on, (neighbours,).
+    """
+
+    similarities: np.ndarray
+    num_captions: np.ndarray
+
+
+def compare_with_neighbours(
     hypotheses: Sequence[Sequence[Sequence[str]]],
     neighbours: np.ndarray,
     similarity: NgramSimilarity,
-    config: RerankingConfig,
-) -> list[list[int]]:
-    """Orders each image's hypotheses by their consensus with the neighbours' captions.
+    kind: str,
+) -> Iterator[Compared]:
+    """Compares each image's hypotheses with its neighbours' captions.
 
     Args:
       hypotheses: of each image, best first, the words of each.
-      neighbours: of `nearest_images`, (images, at least `config.neighbours`), or fewer where
-        there are fewer training images.
+      neighbours: of `nearest_images`, (images, k).
       similarity: of the training images' captions.
-      config: k, m, n and the similarity.
+      kind: "cider" or "bleu".
+    """
+    for own, near in zip(hypotheses, neighbours, strict=True):
+        captions = np.cumsum(similarity.num_captions[near])
+        yield Compared(similarity.compare(own, near, kind), captions)
+
+
+def rerank(compared: Iterable[Compared], config: RerankingConfig) -> list[list[int]]:
+    """Orders each image's hypotheses by their consensus with the neighbours' captions.
+
+    Args:
+      compared: of `compare_with_neighbours`, by the config's similarity; of its hypotheses and
+        neighbours the first `config.hypotheses` and `config.neighbours` are used.
+      config: k, m and n.
 
     Returns:
-      Of each image the places of its first `config.hypotheses`, the highest consensus first; ties
-      stay in the search's order.
+      Of each image the places of its hypotheses, the highest consensus first; ties stay in the
+      search's order.
 
     Example:
       >>> similarity = NgramSimilarity([[["a", "dog", "runs"]], [["a", "cat"]]])
-      >>> config = RerankingConfig(neighbours=1)
-      >>> rerank([[["a", "cat"], ["a", "dog"]]], np.array([[0]]), similarity, config)
+      >>> hypotheses, neighbours = [[["a", "cat"], ["a", "dog"]]], np.array([[0]])
+      >>> compared = compare_with_neighbours(hypotheses, neighbours, similarity, "cider")
+      >>> rerank(compared, RerankingConfig())
       [[1, 0]]
     """
     orders = []
-    for own, near in zip(hypotheses, neighbours, strict=True):
-        kept = own[: config.hypotheses]
-        similarities = similarity.compare(kept, near[: config.neighbours], config.similarity)
-        scores = consensus(similarities, config.num_best)
-        orders.append(np.argsort(-scores, kind="stable").tolist())
+    for similarities, num_captions in compared:
+        near = num_captions[: config.neighbours]
+        used = similarities[: config.hypotheses, : near[-1] if len(near) else 0]
+        orders.append(np.argsort(-consensus(used, config.num_best), kind="stable").tolist())
     return orders

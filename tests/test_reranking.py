@@ -5,7 +5,7 @@ import pytest
 
 from semreg_tf.config import RerankingConfig
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
-from semreg_tf.reranking import consensus, nearest_images, rerank
+from semreg_tf.reranking import compare_with_neighbours, consensus, nearest_images, rerank
 
 WORDS = ["a", "the", "dog", "cat", "runs", "sits", "on", "red", "big", "mat"]
 
@@ -33,19 +33,19 @@ def test_equal_distances_go_to_the_lower_row():
 @pytest.mark.parametrize(("neighbours", "best", "kept"), [(4, 3, 5), (2, 50, 3), (6, 1, 1)])
 def test_orders_are_those_of_a_loop_over_all_pairs(similarity, neighbours, best, kept):
     rng = np.random.default_rng(1)
-    references = [sentences(rng, 3) for _ in range(15)]
+    references = [sentences(rng, 1 + i % 3) for i in range(15)]
     hypotheses = [sentences(rng, 5) for _ in range(8)]
     near = np.stack([rng.permutation(15)[:6] for _ in hypotheses])
     compared = NgramSimilarity(references)
     config = RerankingConfig(similarity, kept, neighbours, best)
-    got = rerank(hypotheses, near, compared, config)
+    got = rerank(compare_with_neighbours(hypotheses, near, compared, similarity), config)
     for own, rows, order in zip(hypotheses, near, got, strict=True):
         scores = []
         for hypothesis in own[:kept]:
             values = [
                 compared.compare([hypothesis], np.array([row]), similarity)[0, j]
                 for row in rows[:neighbours]
-                for j in range(3)
+                for j in range(len(references[row]))
             ]
             scores.append(np.mean(sorted(values)[-best:]))
         assert order == sorted(range(kept), key=lambda i: -scores[i])
@@ -54,7 +54,8 @@ def test_orders_are_those_of_a_loop_over_all_pairs(similarity, neighbours, best,
 def test_equal_hypotheses_stay_in_the_searchs_order():
     compared = NgramSimilarity([[["a", "dog"]], [["a", "cat"]]])
     own = [["red"], ["a", "dog"], ["a", "dog"], ["mat"]]
-    assert rerank([own], np.array([[0, 1]]), compared, RerankingConfig()) == [[1, 2, 0, 3]]
+    beside = compare_with_neighbours([own], np.array([[0, 1]]), compared, "cider")
+    assert rerank(beside, RerankingConfig()) == [[1, 2, 0, 3]]
 
 
 def test_consensus_takes_the_best_or_all():

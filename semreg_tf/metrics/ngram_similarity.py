@@ -49,6 +49,11 @@ class NgramSimilarity:
         self._sizes = np.array([len(ngram) for ngram in self._index], np.int64)
         self._norms = _norms(self._captions, self._sizes, self._idf)
 
+    @property
+    def num_captions(self) -> np.ndarray:
+        """Captions of each image, (images,) int64."""
+        return np.diff(self._caption_splits)
+
     def compare(
         self, hypotheses: Sequence[Sequence[str]], images: np.ndarray, similarity: str
     ) -> np.ndarray:

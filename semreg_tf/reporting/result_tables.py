@@ -36,7 +36,7 @@ def tag_table(results: dict[str, Any]) -> Table:
 
 
 def caption_table(results: dict[str, Any]) -> Table:
-    """Lays out the scores of captions, a metric a row: ours, its interval, the paper's.
+    """Lays out the scores of captions, a metric a row: ours, reranked, the paper's.
 
     Args:
       results: of `results.json`.
@@ -45,6 +45,9 @@ def caption_table(results: dict[str, Any]) -> Table:
       The header and the rows.
     """
     header, figures = ["metric", "value", "95 % interval"], {}
+    reranked = results.get("reranked") or {}
+    if reranked.get("captions"):
+        header += ["reranked", "95 % interval"]
     found = reported.lookup(results.get("table_row"))
     if found is not None:
         table, system = found
@@ -53,6 +56,9 @@ def caption_table(results: dict[str, Any]) -> Table:
     rows = []
     for name, value in results["captions"].items():
         row = [name, _figure(value), _interval(results.get("intervals", {}).get(name), 1, 4)]
+        if reranked.get("captions"):
+            row.append(_figure(reranked["captions"].get(name)))
+            row.append(_interval(reranked.get("intervals", {}).get(name), 1, 4))
         if found is not None:
             # As in the table: perplexities, alone, have two decimals.
             decimals = 2 if name == "perplexity" else table.decimals

@@ -112,6 +112,11 @@ class RunFiles:
             scores = systems.get(OURS) or next(iter(systems.values()), {})
         return {k: v for k, v in scores.items() if is_number(v)}
 
+    def reranked_scores(self) -> dict[str, float]:
+        """Returns the figures of the reranked captions, or {}."""
+        scores = _section(_section(self.results, "reranked"), "captions")
+        return {k: v for k, v in scores.items() if is_number(v)}
+
 
 def is_number(value: Any) -> bool:
     """Tells whether a value read from JSON is a finite number."""

@@ -53,7 +53,11 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
     Returns:
       One table or two.
     """
-    rows = [(label, run.main_scores()) for run, label in zip(runs, labels, strict=True)]
+    rows: _Rows = []
+    for run, label in zip(runs, labels, strict=True):
+        rows.append((label, run.main_scores()))
+        if run.reranked_scores():
+            rows.append((f"{label}, reranked", run.reranked_scores()))
     captions = (
         "Captions, against all references of a picture",
         "Perplexity: comparable at one vocabulary only",
@@ -61,10 +65,12 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
     tables = []
     for columns, caption in zip(CAPTION_COLUMNS, captions, strict=True):
         columns = tuple(c for c in columns if any(c in scores for _, scores in rows))
+        # Reranking changes no perplexity.
+        own = [(label, s) for label, s in rows if any(c in s for c in columns)] or rows
         if columns:
-            text, best = _texts(rows, columns, 1.0, 3), _best(rows, columns, 3)
+            text, best = _texts(own, columns, 1.0, 3), _best(own, columns, 3)
             spread = _spread_rows(runs, labels, columns, 1.0, 3)
-            tables.append(_table(columns, rows, text, best, spread, caption))
+            tables.append(_table(columns, own, text, best, spread, caption))
     return tables
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from semreg_tf import config_io
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.metrics.bootstrap import Interval, caption_intervals, multilabel_intervals
 from semreg_tf.metrics.captions import CaptionMetrics
 from semreg_tf.metrics.multilabel import ImageScores, best_threshold, per_image_scores
-from semreg_tf.training import evaluation, result_files
+from semreg_tf.training import consensus, evaluation, result_files
 from semreg_tf.training.likelihood import caption_perplexity
 from semreg_tf.training.predictions import Predictions
 from semreg_tf.training.run_evaluator import RunEvaluator
@@ -145,6 +146,7 @@ def evaluate_captions(
     out: str | Path | None = None,
     true_concepts: bool = False,
     submission_split: str | None = None,
+    rerank: bool = False,
     **metric_options: Any,
 ) -> dict[str, Any]:
     """Scores a captioner by the COCO evaluation and its perplexity; writes `results.json`.
@@ -162,11 +164,14 @@ def evaluate_captions(
       out: folder of the results; None: the (first) work directory.
       true_concepts: the decoder is fed the ground truth, the ceiling of its interface; needs `out`.
       submission_split: the split's name in the submission file's, as the server calls it.
+      rerank: whether the captions are also reranked by consensus with those of like training
+        images, as `config.reranking` says; the submission then holds the reranked.
       **metric_options: passed to `caption_metrics`.
 
     Returns:
       What `results.json` holds: `captions` with the scores, and under the same names `intervals`,
-      [low, high] of 95 % by the bootstrap over images.
+      [low, high] of 95 % by the bootstrap over images; with `rerank` also `reranked`, see
+      `add_reranked`.
 
     Raises:
       ValueError: a folder, split or override does not fit.
@@ -179,8 +184,6 @@ def evaluate_captions(
     folder = result_files.open_folder(run, out)
     predictions = run.predict(split, num_results or run.config.decoding.beam_width)
     rows = result_files.prediction_rows(run, split, predictions)
-    best = {row["image_id"]: row["n_best"][0][0] for row in rows}
-    result_files.write_submission(folder / submission, best)
     metrics, scores, warnings = _score_captions(run, split, predictions, metric_options)
     _add_caption_scores(rows, {} if metrics is None else metrics.per_image)
     nothing = np.zeros(predictions.concept_probabilities.shape, np.uint8)
@@ -193,8 +196,38 @@ def evaluate_captions(
         "concept_mAP": concepts["mAP"],
         "submission": submission,
     }
+    if rerank:
+        add_reranked(run, split, folder, rows, results, metric_options)
+    best = {row["image_id"]: row.get("reranked") or row["n_best"][0][0] for row in rows}
+    result_files.write_submission(folder / submission, best)
     pictured = result_files.pictured_rows([r["scores"].get("CIDEr") for r in rows], num_pictures)
     return _finish(folder, split, rows, results, pictured, started)
+
+
+def add_reranked(
+    run: RunEvaluator,
+    split: Split,
+    folder: Path,
+    rows: list[dict[str, Any]],
+    results: dict[str, Any],
+    metric_options: Mapping[str, Any],
+) -> None:
+    """Reranks the captions by consensus; adds `reranked` to each row and to the results.
+
+    The results' `reranked` holds the `settings`, the scores under `captions`, their `intervals`,
+    and under `first_hypotheses` the scores of the same search without reranking.
+    """
+    searched, ordered = consensus.reranked(run, split, folder / "features")
+    for row, words in zip(rows, ordered.sequences, strict=True):
+        row["reranked"] = " ".join(words[0])
+    made: dict[str, Any] = {"settings": config_io.to_dict(run.config)["reranking"]}
+    if any(a.captions for a in split.annotations):
+        metrics = evaluation.caption_scores(ordered, split, **metric_options)
+        made["captions"] = metrics.scores
+        made["intervals"] = _plain(caption_intervals(metrics))
+        first = evaluation.caption_scores(searched, split, **metric_options)
+        made["first_hypotheses"] = first.scores
+    results["reranked"] = made
 
 
 def _add_caption_scores(

@@ -1,5 +1,6 @@
 """A trained run, or several as an ensemble, and the data they are judged on."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from semreg_tf.training import workdir
 from semreg_tf.training.features import frozen_features, image_size
 from semreg_tf.training.predictions import Predictions, predict_together
 
-_DECODING = "decoding."
+_AFTER_TRAINING = ("decoding.", "reranking.")
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class RunEvaluator:
     Args:
       path: work directory, or several.
       data_dir: the folder of prepared data sets.
-      overrides: such as "decoding.beam_width=5"; decoding alone can be changed after training.
+      overrides: such as "decoding.beam_width=5"; decoding and reranking alone can be changed
+        after training.
       true_concepts: the decoder is fed the ground truth in place of the image's concepts: the
         ceiling of the interface.
 
     Raises:
       ValueError: no folder, folders that do not fit together, data that is not there, or an
-        override of anything but the decoding.
+        override of anything else.
     """
 
     def __init__(
@@ -110,13 +112,24 @@ class RunEvaluator:
             )
         return made
 
-    def predict(self, split: Split, num_results: int = 1) -> Predictions:
-        """Annotates a split, with a progress bar; without sequences after the unary stage alone."""
+    def predict(
+        self, split: Split, num_results: int = 1, beam_width: int | None = None
+    ) -> Predictions:
+        """Annotates a split, with a progress bar; without sequences after the unary stage alone.
+
+        Args:
+          split: the split.
+          num_results: sequences kept of each image.
+          beam_width: in place of the config's, by beam search; None: as the config decodes.
+        """
+        decoding = self.config.decoding
+        if beam_width is not None:
+            decoding = dataclasses.replace(decoding, method="beam", beam_width=beam_width)
         return predict_together(
             self.ensemble,
             self.inputs(split),
             self.vocabularies,
-            self.config.decoding,
+            decoding,
             num_results=num_results,
             # The decoder has not been trained there: its words mean nothing.
             with_sequences=self.stage != "unary",
@@ -205,10 +218,10 @@ def override_decoding(config: Config, overrides: Sequence[str]) -> Config:
       ValueError: an override of another section, or one that the config refuses.
     """
     for override in overrides:
-        if not override.startswith(_DECODING):
+        if not override.startswith(_AFTER_TRAINING):
             raise ValueError(
-                "`--config` may change decoding.* alone at evaluation: the rest is as the run was "
-                f"trained. Received: --config.{override}"
+                "`--config` may change decoding.* and reranking.* alone at evaluation: the rest is "
+                f"as the run was trained. Received: --config.{override}"
             )
     return config_io.apply_overrides(config, overrides)
 

@@ -28,6 +28,7 @@ _FREE_FIELDS = (
     "checkpoint_every_steps",
     "validation_images",
     "decoding",
+    "reranking",
     "jit_compile",
     "name",
     "table_row",

@@ -68,7 +68,8 @@ def test_decoding_is_overridden_and_no_results_are_padding(alone, caption_runs, 
 
 @pytest.mark.parametrize("override", ["decoder.cells=9", "seed=1", "decoding=3", "decodingx.a=1"])
 def test_only_the_decoding_may_be_overridden(override):
-    with pytest.raises(ValueError, match=r"decoding\.\* alone.*Received: --config\." + override):
+    message = r"decoding\.\* and reranking\.\* alone.*Received: --config\."
+    with pytest.raises(ValueError, match=message + override):
         override_decoding(Config(), ["decoding.beam_width=2", override])
 
 

@@ -1,0 +1,69 @@
+"""Chooses k, m, n and the similarity of consensus reranking on the validation split (m-RNN).
+
+  python -m eval.choose_reranking --workdir=runs/joint --data_dir=data
+
+Prints every combination by falling score, and the flags that evaluate_captions takes for the
+first. Choose on a split that is not the one reported: a number chosen there flatters itself.
+"""
+
+from pathlib import Path
+
+from absl import app, flags
+
+from semreg_tf import console
+from semreg_tf.training.consensus import grid, try_settings
+from semreg_tf.training.run_evaluator import RunEvaluator
+
+_WORKDIRS = flags.DEFINE_multi_string(
+    "workdir", None, "Work directory of the run; several are an ensemble.", required=True
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_SPLIT = flags.DEFINE_string("split", None, "The split; the config's validation split if none.")
+_METRIC = flags.DEFINE_enum(
+    "metric", "CIDEr", ["BLEU-1", "BLEU-4", "CIDEr", "ROUGE-L"], "By which to choose."
+)
+_SIMILARITIES = flags.DEFINE_list("similarities", ["cider", "bleu"], "Similarities to try.")
+_HYPOTHESES = flags.DEFINE_list("hypotheses", ["5", "10"], "Numbers n of hypotheses.")
+_NEIGHBOURS = flags.DEFINE_list("neighbours", ["30", "60", "120"], "Numbers k of images.")
+_BEST = flags.DEFINE_list("best", ["50", "125", "175"], "Numbers m of similarities that count.")
+
+
+def numbers(name: str, values: list[str]) -> list[int]:
+    """Returns a list flag's whole numbers.
+
+    Raises:
+      ValueError: one is none.
+    """
+    if not values or not all(value.strip().isdecimal() for value in values):
+        raise ValueError(f"`{name}` must be whole numbers, as 5,10. Received: {name}={values}")
+    return [int(value) for value in values]
+
+
+def main(_: list[str]) -> None:
+    """Tries every combination and prints them."""
+    with console.plain_errors():
+        settings = grid(
+            _SIMILARITIES.value,
+            numbers("hypotheses", _HYPOTHESES.value),
+            numbers("neighbours", _NEIGHBOURS.value),
+            numbers("best", _BEST.value),
+        )
+        run = RunEvaluator(_WORKDIRS.value, _DATA_DIR.value)
+        run.check_task("captions")
+        split = run.split(_SPLIT.value or run.config.data.validation_split)
+        folder = Path(run.path) / "features"
+        found = try_settings(run, split, settings, folder, _METRIC.value)
+    header = ["similarity", "n hypotheses", "k neighbours", "m best", _METRIC.value]
+    rows = [
+        [s.similarity, str(s.hypotheses), str(s.neighbours), str(s.best), f"{score:.4f}"]
+        for s, score in found
+    ]
+    print(f"{run.config.name} on {split.num_images:,} images of {split.name}")
+    print(console.table(header, rows))
+    (first, _) = found[0]
+    fields = ("similarity", "hypotheses", "neighbours", "best")
+    print(" ".join(f"--config.reranking.{name}={getattr(first, name)}" for name in fields))
+
+
+if __name__ == "__main__":
+    app.run(main)
