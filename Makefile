@@ -7,7 +7,10 @@ OUT ?= demo_out
 # pytest-xdist workers; TensorFlow imports cost seconds, so two at most.
 WORKERS ?= 2
 
-.PHONY: help demo test test-large lint format flickr8k clean
+# No job of a study is started after that many minutes; those left are for the next start.
+LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
+
+.PHONY: help demo test test-large lint format flickr8k study-demo study-flickr8k clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -42,6 +45,23 @@ format: $(VENV)/installed
 flickr8k: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || { echo "usage: make flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
 	bash train/flickr8k.sh $(BIN)/python "$(DATA)" "$(WEIGHTS)" $(OUT)
+
+## make study-demo [OUT=dir] [MINUTES=n]  three seeds of each system on drawn scenes, results/demo/
+study-demo: $(VENV)/installed
+	$(RUN) data_prep.prepare_demo --data_dir=$(OUT)/data
+	$(RUN) train.run_study --study=demo --data_dir=$(OUT)/data --out=$(OUT)/demo_study $(LIMIT)
+	$(RUN) eval.study_tables --study=demo --out=results/demo/tables.md
+
+## make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]  the study, results/flickr8k/
+study-flickr8k: $(VENV)/installed
+	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
+	  { echo "usage: make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]"; exit 2; }
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	for study in flickr8k_tags flickr8k; do \
+	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/$$study \
+	    --weights="$(WEIGHTS)" $(LIMIT) && \
+	  $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
+	done
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
