@@ -203,6 +203,14 @@ def test_work_directory_of_another_run_is_refused(toy, demo_data, tmp_path):
         Trainer(other, "unary", demo_data, tmp_path / "run")
 
 
+def test_a_relational_run_serves_a_model_with_user_tags(toy, demo_data, tmp_path):
+    plain = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    Trainer(plain, "relational", demo_data, tmp_path / "relational").train()
+    tags = toy(experiments.get("demo_tags/s_cnn_rnn_tag1k"))
+    joint = Trainer(tags, "joint", demo_data, tmp_path / "joint", None, tmp_path / "relational")
+    assert joint.sources["decoder"].startswith(str(tmp_path / "relational"))
+
+
 def test_warm_start_refuses_what_does_not_fit(toy, demo_data, tmp_path):
     tags = toy(experiments.get("demo_tags/s_cnn_rnn"))
     Trainer(tags, "unary", demo_data, tmp_path / "unary").train()
