@@ -16,13 +16,14 @@ _NEWEST = 0.2
 
 @dataclass(frozen=True)
 class BatchRules:
-    """When a batch starts.
+    """When a batch starts, and for whom it is too late.
 
     Attributes:
       max_images: it starts when so many wait,
       max_wait_ms: or when the first has waited so long,
       max_pixels: or when the next would take its pictures over so many pixels, which bounds the
         memory that unpacking takes.
+      max_queue_secs: rows older than this when their batch starts are refused in place of run.
 
     Raises:
       ValueError: a rule out of range.
@@ -31,9 +32,15 @@ class BatchRules:
     max_images: int = 16
     max_wait_ms: float = 10.0
     max_pixels: int = 32_000_000
+    max_queue_secs: float = 10.0
 
     def __post_init__(self) -> None:
-        for name, least in (("max_images", 1), ("max_wait_ms", 0), ("max_pixels", 1)):
+        for name, least in (
+            ("max_images", 1),
+            ("max_wait_ms", 0),
+            ("max_pixels", 1),
+            ("max_queue_secs", 0),
+        ):
             value = getattr(self, name)
             if value < least:
                 raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}")
@@ -47,7 +54,7 @@ class Row:
       key: rows of one key may share a batch.
       value: what the model is given.
       pixels: of the picture.
-      since: when it came, in seconds of the monotonic clock.
+      since: when its request came, in seconds of the monotonic clock.
       future: gets the answer, or the exception.
     """
 
@@ -150,8 +157,21 @@ class Batcher:
     def _loop(self) -> None:
         while taken := self._next_batch():
             # A future that runs can no longer be cancelled; one that was is left out.
-            if batch := [row for row in taken if row.future.set_running_or_notify_cancel()]:
+            batch = [row for row in taken if row.future.set_running_or_notify_cancel()]
+            oldest = time.monotonic() - self._rules.max_queue_secs
+            for row in batch:
+                if row.since < oldest:
+                    row.future.set_exception(self._too_late())
+            if batch := [row for row in batch if not row.future.done()]:
                 self._answer(batch)
+
+    def _too_late(self) -> Refusal:
+        return Refusal(
+            429,
+            f"The server is busy: the model was not free within {self._rules.max_queue_secs:g} "
+            "seconds. Try again later.",
+            self._rules.max_queue_secs / 2,
+        )
 
     def _answer(self, batch: list[Row]) -> None:
         started = time.monotonic()

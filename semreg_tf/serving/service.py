@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ from semreg_tf.serving.served_model import PICTURES, ServedModel
 
 # Whatever still runs when the server closes has nobody left to answer.
 _END_SECS = 5.0
+_BAD_PICTURE = 422
 
 
 class Service:
@@ -70,21 +72,23 @@ class Service:
         Raises:
           Refusal: what was wrong with it, or with the time it came at.
         """
-        loop = asyncio.get_running_loop()
-        request, rows = await loop.run_in_executor(self._readers, self._read, model, body)
+        loop, since = asyncio.get_running_loop(), time.monotonic()
+        request, rows = await loop.run_in_executor(self._readers, self._read, model, body, since)
         good = [row for row in rows if isinstance(row, Row)]
         futures = map(asyncio.wrap_future, self.batcher.submit(good))
         found = iter(await asyncio.gather(*futures, return_exceptions=True))
         answers = [next(found) if isinstance(row, Row) else row for row in rows]
         for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
+            # A refused picture has its place in the answer; a busy server or a failure has not.
+            refused = isinstance(answer, Refusal) and answer.status == _BAD_PICTURE
+            if isinstance(answer, BaseException) and not refused:
                 raise answer
-        refused = sum(isinstance(answer, Refusal) for answer in answers)
-        self.metrics.count_images(len(answers) - refused, refused)
+        num_refused = sum(isinstance(answer, Refusal) for answer in answers)
+        self.metrics.count_images(len(answers) - num_refused, num_refused)
         return render(request, answers, model.signatures[request.signature].outputs)
 
     def _read(
-        self, model: ServedModel, body: bytes | bytearray
+        self, model: ServedModel, body: bytes | bytearray, since: float
     ) -> tuple[PredictRequest, list[Row | Refusal]]:
         request = parse(body, model.signatures, self.limits.max_images)
         rows: list[Row | Refusal] = []
@@ -94,7 +98,7 @@ class Service:
                 if PICTURES in value:
                     data, pixels = check_picture(value[PICTURES], self.limits.max_image_pixels)
                     value = {**value, PICTURES: data}
-                rows.append(Row((model.name, request.signature), value, pixels))
+                rows.append(Row((model.name, request.signature), value, pixels, since))
             except Refusal as refusal:
                 rows.append(refusal)
         return request, rows

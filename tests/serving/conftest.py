@@ -164,7 +164,7 @@ class FakeModel:
             "serving_with_tags": Signature("serving_with_tags", pictures | tags, outputs),
             "serve_features": Signature("serve_features", {"features": 2}, outputs),
         }
-        self.batches = []
+        self.batches, self.tags = [], []
         self.entered, self.gate = threading.Semaphore(0), threading.Event()
         self.gate.set()
 
@@ -172,6 +172,7 @@ class FakeModel:
         self.entered.release()
         assert self.gate.wait(_SECS)
         self.batches.append((signature, len(rows)))
+        self.tags += [row.get("user_tags", "") for row in rows]
         return [self._answer(row) for row in rows]
 
     def _answer(self, row):

@@ -167,6 +167,13 @@ def test_a_full_queue_says_when_to_come_back(serve, picture):
     assert found == [200, 200]
 
 
+def test_a_request_that_waited_too_long_is_busy_as_a_whole(serve, picture):
+    client, _, model = serve(rules=BatchRules(max_wait_ms=0, max_queue_secs=0))
+    answer = ask(client, b"no picture", picture())
+    assert answer.status_code == 429 and "not free within 0 seconds" in answer.json()["error"]
+    assert not model.batches
+
+
 def test_pictures_of_many_requests_share_batches(serve, picture):
     rules = BatchRules(max_images=4, max_wait_ms=1e6)
     client, _, model = serve(rules=rules)

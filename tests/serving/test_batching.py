@@ -1,6 +1,7 @@
 """Batches start when they should, a full queue refuses, and one bad picture fails alone."""
 
 import threading
+import time
 
 import pytest
 
@@ -149,6 +150,17 @@ def test_who_left_is_not_waited_for(start):
     assert model.batches == [("a", [1]), ("a", [3])]
 
 
+def test_what_waited_too_long_is_refused_and_the_rest_is_run(start):
+    model = Model()
+    batcher = start(model, max_images=3, max_wait_ms=1e6, max_queue_secs=60)
+    old = Row("a", 1, since=time.monotonic() - 61)
+    futures = batcher.submit([old, *rows(2, 3)])
+    with pytest.raises(Refusal, match="not free within 60 seconds") as refusal:
+        futures[0].result(SECS)
+    assert refusal.value.status == 429 and "Retry-After" in refusal.value.headers
+    assert results(futures[1:]) == [4, 6] and model.batches == [("a", [2, 3])]
+
+
 def test_stopping_answers_what_waits_and_refuses_more(start):
     model = Model()
     batcher = start(model, max_images=1, max_wait_ms=0)
@@ -176,7 +188,10 @@ def test_sizes_and_seconds_are_told():
     assert told == [(3, True)]
 
 
-@pytest.mark.parametrize("name, least", [("max_images", 1), ("max_wait_ms", 0), ("max_pixels", 1)])
+@pytest.mark.parametrize(
+    "name, least",
+    [("max_images", 1), ("max_wait_ms", 0), ("max_pixels", 1), ("max_queue_secs", 0)],
+)
 def test_rules_out_of_range_are_refused(name, least):
     with pytest.raises(ValueError, match=f"`{name}` must be at least {least}"):
         BatchRules(**{name: least - 1})

@@ -1,0 +1,101 @@
+"""What the load test sends, good and bad, and which answers are right."""
+
+import base64
+import io
+import json
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+BUSY = 429
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request.
+
+    Attributes:
+      name: of the kind.
+      share: of all requests, in relation to the other kinds.
+      body: of the request.
+      code: the only right answer beside 429, which asks to come back.
+      is_right: whether an answer's JSON is right.
+      path: what follows the model's name.
+    """
+
+    name: str
+    share: int
+    body: bytes
+    code: int
+    is_right: Callable[[Any], bool] = lambda answer: bool(answer["error"])
+    path: str = ":predict"
+
+
+def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
+    """Returns the kinds of requests: about three quarters good, the rest wrong in every way.
+
+    Args:
+      max_body_bytes: the server's limit, which one kind exceeds.
+      seed: of the pictures.
+    """
+    generator = np.random.default_rng(seed)
+    photos = [_photo(generator, "JPEG") for _ in range(4)]
+    png, cut = _photo(generator, "PNG"), photos[0][: len(photos[0]) // 2]
+
+    def rows(*pictures: bytes) -> bytes:
+        instances = [{"b64": base64.b64encode(data).decode()} for data in pictures]
+        return json.dumps({"instances": instances}).encode()
+
+    def all_good(answer: Any) -> bool:
+        return all("error" not in row and row["annotations"] for row in answer["predictions"])
+
+    def third_is_bad(answer: Any) -> bool:
+        return ["error" in row for row in answer["predictions"]] == [False, False, True, False]
+
+    return [
+        Kind("a photograph", 60, rows(photos[0]), 200, all_good),
+        Kind("a PNG", 10, rows(png), 200, all_good),
+        Kind(
+            "four, one damaged", 10, rows(photos[1], photos[2], cut, photos[3]), 200, third_is_bad
+        ),
+        Kind("damaged", 5, rows(cut), 422),
+        Kind("no picture", 3, rows(b"no picture at all"), 422),
+        Kind("a bomb", 5, rows(png_bomb(20_000)), 422),
+        Kind("not JSON", 3, b'{"instances": [', 400),
+        Kind("too large", 2, b" " * (max_body_bytes + 1), 413),
+        Kind("no such model", 2, rows(png), 404, path="-none:predict"),
+    ]
+
+
+def draw(made: list[Kind], num_requests: int, seed: int = 0) -> list[Kind]:
+    """Returns kinds in random order, each about as often as its share and once at least."""
+    more = random.Random(seed).choices(made, [kind.share for kind in made], k=num_requests)
+    drawn = (made + more)[: max(num_requests, len(made))]
+    random.Random(seed).shuffle(drawn)
+    return drawn
+
+
+def _photo(generator: np.random.Generator, image_format: str) -> bytes:
+    coarse = generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC).save(buffer, image_format)
+    return buffer.getvalue()
+
+
+def png_bomb(side: int) -> bytes:
+    """Returns a PNG of `side` x `side` pixels in a thousandth of the bytes they unpack to."""
+    packer = zlib.compressobj(9)
+    row = bytes(1 + (side + 7) // 8)
+    packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    made = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")):
+        check = struct.pack(">I", zlib.crc32(name + data))
+        made += struct.pack(">I", len(data)) + name + data + check
+    return made
