@@ -1,120 +1,174 @@
 """Times the image input at 299 pixels against the bare decode of the same pictures.
 
-The pictures are drawn here, 640 x 480 photographs' size with their detail, or taken from a
-prepared data set; they are stored with the shorter side at 346 as preparation can do. The bare
-decode is PIL's, in as many threads as there are cores. Rounds alternate; medians are quoted.
+The pipelines are those of training and evaluation, from the shards to batches of 32; the bare
+decode is PIL's, of files in memory, in as many threads as there are cores, and in one thread,
+where no time goes into taking turns. The pictures are a prepared data set's, best stored with
+`--shorter_side=346`, or are drawn here: 461 x 346, with the falling spectrum of photographs and
+about their bytes. Rounds alternate between the ways. Medians are quoted of each round's ratio: by
+the clock to the decode in all threads, by CPU time to that in one.
 
     python -m eval.benchmark_input
+    python -m eval.benchmark --part=input --data_dir=data --dataset=coco_tags/coco128 --split=train
 """
 
+import collections
 import io
 import os
-import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from semreg_tf.data import image_ops
+from semreg_tf.config import DataConfig, ImageConfig
+from semreg_tf.data import batch
+from semreg_tf.data.annotations import Annotation
+from semreg_tf.data.input_pipeline import (
+    Inputs,
+    Split,
+    evaluation_batches,
+    load_split,
+    training_batches,
+)
+from semreg_tf.data.name_list import NameList
+from semreg_tf.data.records import find_builder
+from semreg_tf.data.targets import encode_annotations
+from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 
-SIZE, RATIO, SIDE = 299, 346 / 299, 346
-NUM_PICTURES = 128
-
-
-def drawn_pictures(number: int = NUM_PICTURES, seed: int = 0) -> list[bytes]:
-    """Returns JPEG files of smoothed noise, 461 x 346, about as large as photographs."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(number):
-        pixels = rng.integers(0, 256, (SIDE, 461, 3), np.uint8)
-        picture = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.5))
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=90)
-        made.append(out.getvalue())
-    return made
-
-
-def _bare(pictures: list[bytes]) -> None:
-    def decode(encoded: bytes) -> tuple[int, ...]:
-        return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB")).shape
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(decode, pictures))
+SIZE, RATIO, BATCH_SIZE = 299, 346 / 299, 32
+NUM_DRAWN, NUM_TIMED = 64, 1024
+BARE, BARE_ALONE = "bare decode, all threads", "bare decode, one thread"
 
 
-def _pipeline(pictures: list[bytes], decode: Callable) -> Callable[[], None]:
-    dataset = tf.data.Dataset.from_tensor_slices(pictures).enumerate()
-    dataset = dataset.map(decode, os.cpu_count(), deterministic=True).batch(32).prefetch(2)
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    dataset = dataset.with_options(options)
-    return lambda: [None for _ in dataset]
+def drawn_picture(rng: np.random.Generator, height: int = 346, width: int = 461) -> bytes:
+    """Returns a JPEG file of noise whose spectrum falls as photographs' does."""
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    amplitude = np.maximum(frequency, 1 / width) ** -1.4
+    noise = rng.normal(size=(2, 3, *frequency.shape))
+    planes = np.fft.irfft2((noise[0] + 1j * noise[1]) * amplitude, (height, width))
+    light, *colours = (plane / plane.std() for plane in planes)
+    channels = [light + 0.3 * colours[0], light, light + 0.3 * colours[1]]
+    pixels = np.clip(128 + 55 * np.stack(channels, -1), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    return file.getvalue()
 
 
-def run(pictures: list[bytes] | None = None, rounds: int = 5) -> list[dict[str, float | str]]:
+def drawn_split(folder: str, number: int = NUM_DRAWN) -> Split:
+    """Returns a split of drawn pictures, written to one shard in `folder`."""
+    rng, path = np.random.default_rng(0), str(Path(folder) / "drawn.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for _ in range(number):
+            image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[drawn_picture(rng)]))
+            record = tf.train.Example(features=tf.train.Features(feature={"image": image}))
+            writer.write(record.SerializeToString())
+    labels = NameList(("a",), (number,))
+    names = Vocabularies(Vocabulary(labels, "labels"), labels)
+    annotations = [Annotation(str(i), "", labels=("a",)) for i in range(number)]
+    encoded = encode_annotations(annotations, names, DataConfig(task="tags"))
+    return Split("drawn", annotations, encoded, names, (path,), (number,))
+
+
+def prepared_split(data_dir: str, dataset: str, name: str) -> Split:
+    """Returns a split of a prepared data set."""
+    builder, config = find_builder(data_dir, dataset), DataConfig(task="tags", min_word_count=1)
+    return load_split(builder, name, Vocabularies.from_dataset(builder.data_dir, config), config)
+
+
+def _files(split: Split) -> list[bytes]:
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    records = split.record_reader().read(np.arange(split.num_images))
+    return list(tf.io.parse_example(records, feature)["image"].numpy())
+
+
+def _bare(files: list[bytes], workers: int) -> None:
+    def decode(worker: int) -> None:
+        for encoded in files[worker::workers]:
+            np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(decode, range(workers)))
+
+
+def _ways(split: Split, passes: int) -> dict[str, Callable[[], None]]:
+    """Returns what reads every image of the split `passes` times, by name."""
+
+    def inputs(**augmentation: bool) -> Inputs:
+        chosen = {"random_crop": False, "random_flip": False, "color_jitter": False, **augmentation}
+        image = ImageConfig(resize_ratio=RATIO, **chosen)
+        return Inputs(split, (batch.IMAGE,), image, SIZE, "inception")
+
+    def training(**augmentation: bool) -> Callable[[], None]:
+        size = min(BATCH_SIZE, split.num_images)
+        steps = passes * split.num_images // size
+        dataset = training_batches(inputs(**augmentation), size, seed=0).take(steps)
+        return lambda: collections.deque(dataset, maxlen=0)
+
+    def evaluation() -> Callable[[], None]:
+        dataset = evaluation_batches(inputs(), BATCH_SIZE).repeat(passes)
+        return lambda: collections.deque(dataset, maxlen=0)
+
+    files = _files(split) * passes
+    return {
+        BARE: lambda: _bare(files, os.cpu_count() or 1),
+        BARE_ALONE: lambda: _bare(files, 1),
+        "evaluation": evaluation(),
+        "training, no augmentation": training(),
+        "training, random crop": training(random_crop=True),
+        "training, flip": training(random_flip=True),
+        "training, colour jitter": training(color_jitter=True),
+        "training, all three": training(random_crop=True, random_flip=True, color_jitter=True),
+    }
+
+
+def run(split: Split, rounds: int = 5, num_timed: int = NUM_TIMED) -> list[dict[str, float | str]]:
     """Times the ways in turns.
 
     Args:
-      pictures: JPEG files; None: drawn ones.
+      split: whose pictures.
       rounds: timed rounds of each way, after one that is not counted.
+      num_timed: pictures a round, at least; the split is read as often as that takes.
 
     Returns:
-      A row a way: name, median images a second, share of the bare decode's.
+      A row a way: name, medians of images a second and of milliseconds of CPU an image, and of
+      the rounds' shares of the bare decode's speed, by the clock and by CPU time.
     """
-    pictures = drawn_pictures() if pictures is None else pictures
-
-    def training(**chosen: bool) -> Callable:
-        switches = {"random_crop": False, "random_flip": False, "color_jitter": False, **chosen}
-
-        def decode(i: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
-            seed = tf.stack([tf.constant(0), tf.cast(i, tf.int32)])
-            return image_ops.decode_for_training(
-                encoded, SIZE, RATIO, "inception", seed=seed, **switches
-            )
-
-        return decode
-
-    ways = {
-        "bare decode (PIL)": lambda: _bare(pictures),
-        "evaluation": _pipeline(
-            pictures,
-            lambda i, x: image_ops.decode_for_evaluation(x, SIZE, RATIO, "inception"),
-        ),
-        "training, no augmentation": _pipeline(pictures, training()),
-        "training, + random crop": _pipeline(pictures, training(random_crop=True)),
-        "training, + flip": _pipeline(pictures, training(random_crop=True, random_flip=True)),
-        "training, + colour jitter": _pipeline(
-            pictures, training(random_crop=True, random_flip=True, color_jitter=True)
-        ),
-    }
-    secs: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
+    passes = -(-num_timed // split.num_images)
+    number, ways = passes * split.num_images, _ways(split, passes)
+    secs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for done in range(rounds + 1):
         for name, way in ways.items():
-            before = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             way()
-            if number:
-                secs[name].append(time.perf_counter() - before)
-    bare = statistics.median(secs["bare decode (PIL)"])
+            if done:
+                secs[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    times = {name: np.transpose(values) for name, values in secs.items()}
     return [
         {
             "way": name,
-            "images_per_sec": len(pictures) / statistics.median(values),
-            "share": bare / statistics.median(values),
+            "images_per_sec": float(number / np.median(wall)),
+            "cpu_ms": float(1e3 * np.median(cpu) / number),
+            "share": float(np.median(times[BARE][0] / wall)),
+            "cpu_share": float(np.median(times[BARE_ALONE][1] / cpu)),
         }
-        for name, values in secs.items()
+        for name, (wall, cpu) in times.items()
     ]
 
 
-def main() -> None:
-    """Prints the table."""
-    for row in run():
-        print(
-            f"input  {row['way']:<28s} {row['images_per_sec']:8.0f} images/s "
-            f"{row['share']:6.2f} of the bare decode"
-        )
+def main(data_dir: str | None = None, dataset: str | None = None, split: str = "train") -> None:
+    """Prints the table, of a prepared data set where one is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = prepared_split(data_dir, dataset, split) if dataset else drawn_split(folder)
+        for row in run(chosen):
+            print(
+                f"input  {row['way']:<28s} {row['images_per_sec']:8.0f} images/s "
+                f"{row['cpu_ms']:6.2f} ms of CPU  {row['share']:5.2f} of the bare decode, "
+                f"{row['cpu_share']:5.2f} by CPU time"
+            )
 
 
 if __name__ == "__main__":

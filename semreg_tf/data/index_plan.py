@@ -1,0 +1,60 @@
+"""Which examples each step of training reads: a function of (seed, step) alone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+# Batches sorted by length together, so that little of a batch is padding.
+BATCHES_PER_BUCKETING = 64
+
+
+def batches_per_epoch(num_examples: int, batch_size: int) -> int:
+    """Returns the number of full batches in an epoch, at least 1."""
+    return max(1, num_examples // batch_size)
+
+
+def index_plan(
+    num_examples: int,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    lengths: np.ndarray | None = None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the steps from `start_step` on with their examples; every epoch is a permutation.
+
+    Args:
+      num_examples: of the split; fewer than a batch are one batch.
+      batch_size: examples a step.
+      seed: with the epoch, decides the permutation.
+      start_step: steps already done.
+      lengths: of the examples, (num_examples,), where a batch shall hold like lengths.
+
+    Yields:
+      The step, and its examples' rows, (batch,) int64.
+    """
+    per_epoch = batches_per_epoch(num_examples, batch_size)
+    step = start_step
+    while True:
+        epoch, first = divmod(step, per_epoch)
+        generator = np.random.default_rng([seed, epoch])
+        order = generator.permutation(num_examples)[: per_epoch * batch_size]
+        if lengths is None:
+            batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+        else:
+            batches = _bucketed(order, lengths, batch_size, generator)
+        for indices in batches[first:]:
+            yield step, indices
+            step += 1
+
+
+def _bucketed(
+    order: np.ndarray, lengths: np.ndarray, batch_size: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Returns batches of like lengths: `order` sorted in chunks, the batches shuffled."""
+    chunk = batch_size * BATCHES_PER_BUCKETING
+    batches = []
+    for start in range(0, len(order), chunk):
+        part = order[start : start + chunk]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
