@@ -1,69 +1,143 @@
 """Annotates pictures with an exported model.
 
-python -m eval.annotate_images --model=runs/export photo.jpg folder/
+python -m eval.annotate_images --model=runs/export photo.jpg folder/ "trip/**/*.jpg"
+find . -name "*.jpg" | python -m eval.annotate_images --model=runs/export --format=jsonl -
+
+With --out or --answers, the same command goes on where an earlier start stopped. The exit status
+is 0 if every picture was annotated, 1 if some could not be read (they are listed), 2 if none could
+or an argument is refused.
 """
 
+import contextlib
+import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags
+from tqdm import tqdm
 
 import semreg_tf
 from semreg_tf import console
+from semreg_tf.annotating.collection import Job, annotate_collection
+from semreg_tf.annotating.picture_list import STANDARD_INPUT, Picture, list_pictures
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an exported model.", required=True)
 _FORMAT = flags.DEFINE_enum("format", "table", ["table", "jsonl"], "How answers are printed.")
 _TAGS = flags.DEFINE_multi_string(
-    "user_tags", None, "Comma-separated user tags, once for each file, in order."
+    "user_tags",
+    None,
+    "Comma-separated user tags, once for each file, in order. On standard input they follow the "
+    "path and a tab.",
 )
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pictures at once.", lower_bound=1)
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
-
-
-def find_files(arguments: list[str]) -> list[Path]:
-    """Returns the files named, and the pictures right inside the folders named."""
-    found: list[Path] = []
-    for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)
-        else:
-            found.append(path)
-    return found
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder of copies with the caption under the picture, and of annotations.jsonl."
+)
+_ANSWERS = flags.DEFINE_string(
+    "answers", None, "File of the answers, JSON Lines; with --runner, the beginning of its name."
+)
+_FONT = flags.DEFINE_string(
+    "font", None, "TrueType file for the copies. [Pillow's own, which has Latin letters alone]"
+)
+_RUNNER = flags.DEFINE_string(
+    "runner", None, "Apache Beam's, such as DirectRunner, FlinkRunner. [this machine, no Beam]"
+)
+_OPTIONS = flags.DEFINE_list(
+    "beam_pipeline_options", [], "Of the runner, comma-separated, such as parallelism=8."
+)
 
 
 def main(argv: list[str]) -> None:
     """Annotates and prints; pictures that cannot be read are listed at the end."""
     with console.plain_errors():
-        files = find_files(argv[1:])
-        if not files:
-            raise ValueError("Give at least one picture or folder of pictures. Received: none")
-        model = semreg_tf.load(_MODEL.value)
-        found = model.annotate(files, _TAGS.value, _BATCH.value)
-    rows, bad = [], []
-    for path, annotation in zip(files, found, strict=True):
-        if annotation.error:
-            bad.append(annotation.error)
-        elif _FORMAT.value == "jsonl":
-            answer = {
-                "file": str(path),
-                "text": annotation.text,
-                "n_best": annotation.n_best,
-                "concepts": annotation.concepts[:10],
-            }
-            print(json.dumps(answer, ensure_ascii=False))
-        else:
-            concepts = ", ".join(f"{name} {p:.2f}" for name, p in annotation.concepts[:5])
-            rows.append([path.name, annotation.text or "(no label)", concepts])
-    if rows:
-        width = max(len(row[0]) for row in rows)
-        for name, text, concepts in rows:
-            print(f"{name.ljust(width)}  {text}\n{' ' * width}  [{concepts}]")
+        lines = sys.stdin if STANDARD_INPUT in argv[1:] else ()
+        if _RUNNER.value:
+            sys.exit(_on_beam(argv[1:], lines))
+        pictures = _with_tags(list_pictures(argv[1:], lines))
+        job = Job(
+            semreg_tf.load(_MODEL.value),
+            pictures,
+            answers=Path(_ANSWERS.value) if _ANSWERS.value else None,
+            copies=Path(_OUT.value) if _OUT.value else None,
+            font=_FONT.value,
+            batch_size=_BATCH.value,
+        )
+        bad = []
+        try:
+            for row in annotate_collection(job, _bar):
+                bad += [row["error"]] if "error" in row else []
+                _show(row, max(len(Path(p.path).name) for p in pictures[:1000]))
+        except KeyboardInterrupt:
+            kept = job.answers or job.copies
+            print("stopped" + ("; the same command goes on" if kept else ""), file=sys.stderr)
+            sys.exit(130)
     for error in bad:
         print(f"skipped: {error}", file=sys.stderr)
-    if bad and len(bad) == len(files):
-        raise SystemExit(2)
+    if bad:
+        print(f"{len(bad)} of {len(pictures)} could not be read", file=sys.stderr)
+    sys.exit(0 if not bad else 2 if len(bad) == len(pictures) else 1)
+
+
+def _with_tags(pictures: list[Picture]) -> list[Picture]:
+    if _TAGS.value is None:
+        return pictures
+    if len(_TAGS.value) != len(pictures):
+        raise ValueError(
+            f"`user_tags` must be given once for each of the {len(pictures)} pictures. "
+            f"Received: {len(_TAGS.value)}"
+        )
+    pairs = zip(pictures, _TAGS.value, strict=True)
+    return [dataclasses.replace(picture, user_tags=tags) for picture, tags in pairs]
+
+
+def _bar(rows: Iterator[Any], total: int, earlier: int) -> Iterator[Any]:
+    return tqdm(rows, "annotating", total, initial=earlier, unit=" pictures")
+
+
+def _show(row: dict[str, Any], width: int) -> None:
+    """Prints an answer beside the bar; a reader that has gone away is no error."""
+    if _FORMAT.value == "jsonl":
+        text = json.dumps(row, ensure_ascii=False)
+    elif "error" in row:
+        return
+    else:
+        concepts = ", ".join(f"{name} {p:.2f}" for name, p in row["concepts"][:5])
+        name = Path(row["file"]).name.ljust(width)
+        text = f"{name}  {row['text'] or '(no label)'}\n{' ' * width}  [{concepts}]"
+    with contextlib.suppress(BrokenPipeError):
+        tqdm.write(text, file=sys.stdout)
+
+
+def _on_beam(arguments: list[str], lines: Any) -> int:
+    try:
+        from semreg_tf.annotating.beam_pipeline import annotate_on_beam
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "`runner` needs Apache Beam: pip install -e '.[beam]'. "
+            f"Received: runner={_RUNNER.value!r}"
+        ) from error
+    if not _ANSWERS.value:
+        raise ValueError("`answers` must be given with `runner`. Received: answers=None")
+    semreg_tf.load(_MODEL.value)
+    # Patterns are matched by Beam's file systems: buckets have them too.
+    here = [a for a in arguments if Path(a).is_dir() or a == STANDARD_INPUT]
+    pictures = [Picture(a) for a in arguments if a not in here]
+    pictures += list_pictures(here, lines) if here or not pictures else []
+    counts = annotate_on_beam(
+        _MODEL.value,
+        _with_tags(pictures),
+        _ANSWERS.value,
+        [f"--runner={_RUNNER.value}", *(f"--{x.lstrip('-')}" for x in _OPTIONS.value)],
+        copies=_OUT.value,
+        font=_FONT.value,
+        batch_size=_BATCH.value,
+    )
+    annotated, unreadable = counts.get("annotated", 0), counts.get("unreadable", 0)
+    print(f"{annotated} annotated, {unreadable} could not be read: see {_ANSWERS.value}-*.jsonl")
+    return 0 if not unreadable else 1 if annotated else 2
 
 
 if __name__ == "__main__":

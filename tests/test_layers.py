@@ -43,6 +43,7 @@ ALLOWED = {
     "export_run": CONFIG | {"data", "training", "export", "exporting", "inference"},
     # Nothing of ours, so that annotating loads TensorFlow and Pillow alone.
     "inference": set(),
+    "annotating": {"inference"},
     "serving": {"inference"},
     "reporting": CONFIG | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},

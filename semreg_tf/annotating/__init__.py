@@ -1,0 +1,1 @@
+"""Annotating collections of pictures with an exported model."""

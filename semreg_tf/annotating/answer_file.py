@@ -1,0 +1,103 @@
+"""A file of answers, one JSON object a line, that a job stopped at any moment goes on with."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from semreg_tf.annotating.picture_list import Picture
+from semreg_tf.inference import ImageAnnotation
+
+TOP_CONCEPTS = 10
+
+
+def answer_row(
+    picture: Picture, annotation: ImageAnnotation, model_id: str, copy: str | None = None
+) -> dict[str, Any]:
+    """Returns a picture's answer as JSON values.
+
+    Args:
+      picture: the file.
+      annotation: what the model says of it.
+      model_id: of the weights that said it.
+      copy: the file with the caption under the picture, if there is one.
+
+    Returns:
+      `file`, `model`, and `error`; or `text`, `n_best`, the most probable `concepts`, with user
+      tags `unknown_user_tags`, and `copy` if there is one.
+    """
+    row: dict[str, Any] = {"file": picture.path, "model": model_id}
+    if annotation.error is not None:
+        return row | {"error": annotation.error}
+    row |= {
+        "text": annotation.text,
+        "n_best": [list(pair) for pair in annotation.n_best],
+        "concepts": [list(pair) for pair in annotation.concepts[:TOP_CONCEPTS]],
+    }
+    if annotation.unknown_user_tags is not None:
+        row["unknown_user_tags"] = annotation.unknown_user_tags
+    return row if copy is None else row | {"copy": copy}
+
+
+class AnswerFile:
+    """Answers on disk. Lines are whole: what a kill tore at the end is cut off at the next start.
+
+    Attributes:
+      rows: what earlier starts answered, by file.
+
+    Args:
+      path: the file, there or not.
+      model_id: answers of another model are refused.
+
+    Raises:
+      ValueError: the file holds something else, or another model's answers.
+    """
+
+    def __init__(self, path: str | Path, model_id: str) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows: dict[str, dict[str, Any]] = {}
+        if self.path.exists():
+            self._mend()
+            for row in self._read():
+                if row["model"] != model_id:
+                    raise ValueError(
+                        "`answers` must be new or hold this model's answers: another's are there. "
+                        f"Received: {str(self.path)!r}, of model {row['model']}, not {model_id}"
+                    )
+                self.rows[row["file"]] = row
+        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Writes an answer; it is in the system's hands when this returns."""
+        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def _mend(self) -> None:
+        with open(self.path, "rb+") as file:
+            content = file.read()
+            whole = content.rfind(b"\n") + 1
+            # A file without one whole line may be anybody's: it is cut only if it begins as ours.
+            if whole or content.startswith(b'{"file"'):
+                file.truncate(whole)
+            os.fsync(file.fileno())
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        with open(self.path, encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    row = json.loads(line)
+                    known = {"file", "model"} <= set(row) and ("text" in row or "error" in row)
+                except (ValueError, TypeError):
+                    known = False
+                if not known:
+                    raise ValueError(
+                        "`answers` must be new or hold answers of an earlier start. "
+                        f"Received: {str(self.path)!r}, whose line {number} is none"
+                    )
+                yield row

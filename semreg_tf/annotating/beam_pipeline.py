@@ -1,0 +1,115 @@
+"""The same over Apache Beam, for collections beyond one machine. Needs the extra `beam`."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.utils.shared import Shared
+
+from semreg_tf.annotating.answer_file import answer_row
+from semreg_tf.annotating.captioned_copy import captioned_jpeg, unique_copy_name
+from semreg_tf.annotating.collection import model_id
+from semreg_tf.annotating.picture_list import Picture
+from semreg_tf.inference import ExportedModel, load
+
+_COUNTS = "semreg_tf"
+
+
+def annotate_on_beam(
+    model_path: str,
+    pictures: Sequence[Picture],
+    answers: str,
+    options: Sequence[str],
+    copies: str | None = None,
+    font: str | None = None,
+    batch_size: int = 32,
+) -> dict[str, int]:
+    """Annotates pictures with a Beam runner and waits for it.
+
+    Args:
+      model_path: the export; every worker must reach it there.
+      pictures: files, or patterns that Beam's file systems match, such as `gs://bucket/*.jpg`.
+      answers: beginning of the answers' names; each worker writes `ANSWERS-00000-of-00008.jsonl`.
+      options: of Beam, such as `--runner=FlinkRunner`.
+      copies: folder of copies with captions, or None.
+      font: file of their font on every worker; None: Pillow's own.
+      batch_size: pictures at once, at most.
+
+    Returns:
+      How many pictures were `annotated` and how many are `unreadable`, whose answers hold an
+      `error`; empty where the runner keeps no counts.
+    """
+    pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
+    (
+        pipeline
+        | beam.Create([(p.path, p.user_tags) for p in pictures])
+        | "Match" >> beam.FlatMap(_match)
+        # Otherwise a runner may fuse all of one pattern onto one worker.
+        | beam.Reshuffle()
+        | beam.BatchElements(min_batch_size=1, max_batch_size=batch_size)
+        | "Annotate" >> beam.ParDo(_Annotate(model_path, copies, font))
+        | beam.Map(json.dumps, ensure_ascii=False)
+        | beam.io.WriteToText(answers, file_name_suffix=".jsonl")
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    counts = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(_COUNTS))
+    return {x.key.metric.name: x.committed for x in counts["counters"]}
+
+
+def _match(element: tuple[str, str | None]) -> Iterator[tuple[str, str | None]]:
+    pattern, tags = element
+    found = FileSystems.match([pattern])[0].metadata_list
+    # What is not there is told when it cannot be opened.
+    yield from ((x.path, tags) for x in found) if found else [element]
+
+
+class _Annotate(beam.DoFn):
+    """Batches of (path, user tags) to answers. A process holds the model once."""
+
+    def __init__(self, model_path: str, copies: str | None, font: str | None) -> None:
+        super().__init__()
+        self._path, self._copies, self._font = model_path, copies, font
+        self._shared = Shared()
+        self._annotated = beam.metrics.Metrics.counter(_COUNTS, "annotated")
+        self._unreadable = beam.metrics.Metrics.counter(_COUNTS, "unreadable")
+
+    def setup(self) -> None:
+        self._model: ExportedModel = self._shared.acquire(lambda: load(self._path), self._path)
+
+    def process(self, batch: list[tuple[str, str | None]]) -> Iterable[dict[str, Any]]:
+        pictures, files = [Picture(*element) for element in batch], []
+        for picture in pictures:
+            try:
+                with FileSystems.open(picture.path) as file:
+                    files.append(file.read())
+            except (OSError, BeamIOError) as error:
+                files.append(str(error))
+        readable = [i for i, file in enumerate(files) if isinstance(file, bytes)]
+        tags = [pictures[i].user_tags for i in readable]
+        given = [x or "" for x in tags] if any(x is not None for x in tags) else None
+        found = self._model.annotate([files[i] for i in readable], given, len(batch))
+        answers = dict(zip(readable, found, strict=True))
+        for i, (picture, file) in enumerate(zip(pictures, files, strict=True)):
+            yield self._row(picture, file, answers.get(i))
+
+    def _row(self, picture: Picture, file: Any, annotation: Any) -> dict[str, Any]:
+        own = model_id(self._model)
+        error = file if annotation is None else annotation.error
+        if error is not None:
+            self._unreadable.inc()
+            # The model was given bytes and does not know their name.
+            told = error.removesuffix("bytes")
+            told = told + picture.path if told != error else error
+            return {"file": picture.path, "model": own, "error": told}
+        self._annotated.inc()
+        copy = None
+        if self._copies is not None:
+            copy = FileSystems.join(self._copies, unique_copy_name(picture.path))
+            with FileSystems.create(copy, mime_type="image/jpeg") as target:
+                target.write(captioned_jpeg(file, annotation.text, self._font))
+        return answer_row(picture, annotation, own, copy)

@@ -1,0 +1,69 @@
+"""Which pictures arguments mean."""
+
+import re
+
+import pytest
+
+from semreg_tf.annotating.picture_list import Picture, list_pictures
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.JPG", "a.png", "notes.txt", "sub/c.jpeg", "sub/deep/d.gif", "[odd] e.bmp"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    (tmp_path / "folder.jpg").mkdir()
+    return tmp_path
+
+
+def names(folder, *arguments, lines=()):
+    found = list_pictures([str(folder / a) if a != "-" else a for a in arguments], lines)
+    return [p.path.removeprefix(f"{folder}/") for p in found]
+
+
+def test_files_are_taken_as_they_are_there_or_not(folder):
+    assert names(folder, "notes.txt", "missing.jpg", "[odd] e.bmp") == [
+        "notes.txt",
+        "missing.jpg",
+        "[odd] e.bmp",
+    ]
+
+
+def test_folders_give_the_pictures_right_inside_them(folder):
+    assert names(folder, ".") == ["[odd] e.bmp", "a.png", "b.JPG"]
+
+
+def test_patterns_reach_deeper(folder):
+    assert names(folder, "**/*") == [
+        "[odd] e.bmp",
+        "a.png",
+        "b.JPG",
+        "sub/c.jpeg",
+        "sub/deep/d.gif",
+    ]
+    assert names(folder, "sub/*.jp*g") == ["sub/c.jpeg"]
+
+
+def test_each_comes_once_in_the_order_of_the_arguments(folder):
+    assert names(folder, "b.JPG", ".", "*.png") == ["b.JPG", "[odd] e.bmp", "a.png"]
+
+
+def test_lines_hold_paths_and_perhaps_tags():
+    lines = ["one.jpg\n", "\n", "two words.jpg\tsea, sun\r\n", "three.jpg\t\n"]
+    assert list_pictures(["-"], lines) == [
+        Picture("one.jpg"),
+        Picture("two words.jpg", "sea, sun"),
+        Picture("three.jpg", ""),
+    ]
+
+
+def test_what_holds_no_picture_is_refused(folder):
+    (folder / "empty").mkdir()
+    for argument in ("empty", "*.tiff"):
+        message = f"A folder or pattern must hold pictures (.jpg, .jpeg, .png, .gif, .bmp). Received: {str(folder / argument)!r}"  # noqa: E501
+        with pytest.raises(ValueError, match=re.escape(message)):
+            list_pictures([str(folder / argument)])
+    for arguments in ([], ["-"]):
+        with pytest.raises(ValueError, match="Give at least one picture, folder or pattern"):
+            list_pictures(arguments)

@@ -1,0 +1,123 @@
+"""The command: what it prints, what it leaves, its exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(toy_export):
+    return toy_export("demo_tags/cnn_logistic_tag1k")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(3):
+        pixels = np.random.default_rng(seed).integers(0, 255, 3) * np.ones((30, 40, 3))
+        PIL.Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{seed}.png")
+    return folder
+
+
+def command(model, *arguments):
+    return [sys.executable, "-m", "eval.annotate_images", f"--model={model.path}", *arguments]
+
+
+def run(model, *arguments, lines=""):
+    return subprocess.run(
+        command(model, *map(str, arguments)),
+        cwd=ROOT,
+        input=lines,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    known = model.vocabularies.user_tags.names[0]
+    lines = f"{photos / '2.png'}\t{known}, nosuch\n{tmp_path / 'bad.jpg'}\n"
+    done = run(
+        model, "--format=jsonl", f"--out={tmp_path / 'out'}", photos / "0.png", "-", lines=lines
+    )
+    assert done.returncode == 1, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(row["file"]).name for row in rows] == ["0.png", "2.png", "bad.jpg"]
+    assert [row.get("unknown_user_tags") for row in rows] == [0, 1, None]
+    assert "skipped: `images` must be whole JPEG" in done.stderr
+    assert "1 of 3 could not be read" in done.stderr
+    assert "annotating" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "0.jpg",
+        "2.jpg",
+        "annotations.jsonl",
+    ]
+    # The second time nothing is left to do, and the same is printed.
+    again = run(
+        model, "--format=jsonl", f"--out={tmp_path / 'out'}", photos / "0.png", "-", lines=lines
+    )
+    assert (again.stdout, again.returncode) == (done.stdout, 1)
+
+
+def test_a_table_shows_texts_and_concepts(model, photos):
+    done = run(model, photos)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6
+    found = model.model.annotate([photos / f"{i}.png" for i in range(3)])
+    for i, annotation in enumerate(found):
+        assert lines[2 * i] == f"{i}.png  {annotation.text}"
+        name, probability = annotation.concepts[0]
+        assert lines[2 * i + 1].startswith(f"       [{name} {probability:.2f}, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "error: Give at least one picture, folder or pattern"),
+        (("missing.jpg",), "1 of 1 could not be read"),
+        (("--user_tags=a", "--user_tags=b", "x.jpg"), "error: `user_tags` must be given once for"),
+        (("--runner=DirectRunner", "x.jpg"), "error: `"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line_with_status_2(model, arguments, message):
+    done = run(model, *arguments)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith(message)], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.large
+def test_a_killed_job_goes_on(model, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for seed in range(400):
+        pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f"{seed:03}.png")
+    answers = tmp_path / "answers.jsonl"
+    arguments = command(model, "--batch_size=2", f"--answers={answers}", str(folder))
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not (answers.exists() and answers.read_bytes().count(b"\n") > 20):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = answers.read_bytes().count(b"\n")
+    assert kept < 400
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert [Path(row["file"]).name for row in rows] == [f"{i:03}.png" for i in range(400)]
