@@ -1,5 +1,6 @@
 """Perplexity of a split's captions under teacher forcing."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,9 +32,10 @@ def caption_perplexity(
       progress: text of a progress bar, or None.
 
     Returns:
-      `perplexity` (END counts as a word), `perplexity_without_unknown` (targets that are UNK left
-      out of sum and count), `vocabulary_size`, `unknown_rate` and `num_tokens`: perplexities
-      compare at one vocabulary only, so what decides that stands beside them.
+      `perplexity` (END counts as a word), its `log2_perplexity`, `perplexity_without_unknown`
+      (targets that are UNK left out of sum and count), `vocabulary_size`, `unknown_rate` and
+      `num_tokens`: perplexities compare at one vocabulary only, so what decides that stands
+      beside them.
     """
     unknown_id = vocabularies.output.unknown_id
     dataset = tf.data.Dataset.zip(tuple(evaluation_batches(own, batch_size) for own in inputs))
@@ -61,8 +63,10 @@ def caption_perplexity(
             tuple({k: own[k] for k in names} for names, own in zip(spec, tensors, strict=True))
         )
     loss, known_loss, tokens, known_tokens = sums.numpy().tolist()
+    perplexity = corpus_perplexity(-loss, int(tokens))
     return {
-        "perplexity": corpus_perplexity(-loss, int(tokens)),
+        "perplexity": perplexity,
+        "log2_perplexity": math.log2(perplexity),
         "perplexity_without_unknown": corpus_perplexity(-known_loss, int(known_tokens)),
         "vocabulary_size": vocabularies.output.size,
         "unknown_rate": 1 - known_tokens / tokens,

@@ -26,12 +26,14 @@ from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, evaluation, transfer, workdir
 from semreg_tf.training.features import (
     frozen_features,
     image_size,
     set_feature_statistics,
 )
+from semreg_tf.training.likelihood import caption_perplexity
 from semreg_tf.training.monitor import Monitor, history_line
 from semreg_tf.training.optimizers import ParameterGroup, build_groups
 from semreg_tf.training.predictions import predict
@@ -234,12 +236,20 @@ class Trainer:
                 for image_id, ranked in zip(made.image_ids[:8], made.sequences[:8], strict=False)
             ]
             monitor.text(step, "predictions", lines)
-            monitor.scalars(step, {f"validation/{name}": value})
+            monitor.scalars(step, {f"validation/{name}": value, **self._perplexity(phase)})
             monitor.say(f"step {step}: validation {name} {value:.4f}")
         row = history_line(step, state["elapsed_secs"], {name: value, "loss": logs["loss"]})
         with open(self.path / HISTORY_FILE, "a", encoding="utf-8") as f:
             f.write(json.dumps(row) + "\n")
         return name, value
+
+    def _perplexity(self, phase: Phase) -> dict[str, float]:
+        """Returns a caption model's validation perplexity and its log2 by TensorBoard's names."""
+        if self.config.data.task != "captions" or batch.INPUT_IDS not in phase.keys:
+            return {}
+        inputs = self._inputs(self.validation_split, phase.keys, 1)
+        made = caption_perplexity(Ensemble([self.annotator]), [inputs], self.vocabularies)
+        return {f"validation/{k}": made[k] for k in ("perplexity", "log2_perplexity")}
 
     def _save(
         self,

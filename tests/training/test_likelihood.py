@@ -47,6 +47,7 @@ def test_perplexity_is_that_of_the_words_one_by_one(number, both):
     known = np.array([word != both.vocabularies.output.unknown_id for word, _ in pairs])
     assert made["num_tokens"] == len(pairs)
     assert made["perplexity"] == pytest.approx(2 ** -logs.mean(), rel=1e-4)
+    assert made["log2_perplexity"] == pytest.approx(-logs.mean(), rel=1e-4)
     assert made["perplexity_without_unknown"] == pytest.approx(2 ** -logs[known].mean(), rel=1e-4)
     assert made["unknown_rate"] == pytest.approx(1 - known.mean())
     assert made["vocabulary_size"] == both.vocabularies.output.size

@@ -13,7 +13,9 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import config_io, experiments
+from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, workdir
+from semreg_tf.training.likelihood import caption_perplexity
 from semreg_tf.training.stages import STAGES
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
 
@@ -209,6 +211,23 @@ def test_a_relational_run_serves_a_model_with_user_tags(toy, demo_data, tmp_path
     tags = toy(experiments.get("demo_tags/s_cnn_rnn_tag1k"))
     joint = Trainer(tags, "joint", demo_data, tmp_path / "joint", None, tmp_path / "relational")
     assert joint.sources["decoder"].startswith(str(tmp_path / "relational"))
+
+
+def test_validation_perplexity_of_captions_goes_to_tensorboard(toy, demo_data, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer = Trainer(toy(experiments.get("demo_captions/mrnn")), "joint", demo_data, tmp_path)
+    trainer.train()
+    events = EventAccumulator(str(tmp_path / "logs"))
+    events.Reload()
+    told = {
+        name: float(tf.make_ndarray(events.Tensors(f"validation/{name}")[0].tensor_proto))
+        for name in ("perplexity", "log2_perplexity")
+    }
+    inputs = trainer._inputs(trainer.validation_split, trainer.phases[0].keys, 1)
+    made = caption_perplexity(Ensemble([trainer.annotator]), [inputs], trainer.vocabularies)
+    assert told == pytest.approx({name: made[name] for name in told}, rel=1e-5)
+    assert told["log2_perplexity"] == pytest.approx(np.log2(told["perplexity"]), rel=1e-5)
 
 
 def test_warm_start_refuses_what_does_not_fit(toy, demo_data, tmp_path):
