@@ -50,6 +50,7 @@ def create_app(service: Service, examples: Mapping[str, Path] | None = None) -> 
                 for path, endpoint, method in (
                     (":predict", handlers.predict, "POST"),
                     ("/metadata", handlers.metadata, "GET"),
+                    ("/card", handlers.card, "GET"),
                     ("", handlers.status, "GET"),
                 )
             ),
@@ -100,6 +101,12 @@ class _Handlers:
 
     async def metadata(self, request: Request) -> Response:
         return JSONResponse(self._model(request).metadata())
+
+    async def card(self, request: Request) -> Response:
+        path = self._model(request).card()
+        if path is None:
+            raise HTTPException(404, "The model has no card.")
+        return FileResponse(path, media_type="text/plain; charset=utf-8")
 
     async def predict(self, request: Request) -> Response:
         intake, chunks = self._service.intake, request.stream()

@@ -43,8 +43,8 @@ def describe(model: ServedModel) -> dict[str, Any]:
     """Returns what the page says of a model.
 
     Returns:
-      name, version, task, data set, numbers of words and concepts, and, where it takes user
-      tags, how many it knows and the most frequent of them.
+      name, version, task, data set, numbers of words and concepts, whether it has a card, and,
+      where it takes user tags, how many it knows and the most frequent of them.
     """
     tags, num_tags = model.names("user_tags.txt", _SHOWN_TAGS)
     return {
@@ -54,6 +54,7 @@ def describe(model: ServedModel) -> dict[str, Any]:
         "dataset": model.info.get("config", {}).get("data", {}).get("dataset", ""),
         "numWords": model.names("vocabulary.txt", 0)[1],
         "numConcepts": model.names("concepts.txt", 0)[1],
+        "hasCard": model.card() is not None,
         "takesTags": "serving_with_tags" in model.signatures,
         "tags": tags,
         "numTags": num_tags,

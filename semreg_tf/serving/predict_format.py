@@ -69,7 +69,7 @@ def parse(body: bytes, signatures: Mapping[str, Signature], max_images: int) -> 
     return PredictRequest(name, values, by_columns)
 
 
-def render(request: PredictRequest, answers: Sequence[Any], outputs: Mapping[str, bool]) -> Any:
+def render(request: PredictRequest, answers: Sequence[Any]) -> dict[str, Any]:
     """Returns the answer as a JSON value.
 
     A refused picture among good ones keeps its place: its texts are empty, its numbers 0, `valid`
@@ -79,7 +79,6 @@ def render(request: PredictRequest, answers: Sequence[Any], outputs: Mapping[str
     Args:
       request: what was asked.
       answers: outputs by name, or a `Refusal`, for each row.
-      outputs: names -> whether it has a row for every row of the input.
 
     Raises:
       Refusal: see above; names the row where there are several.
@@ -95,14 +94,10 @@ def render(request: PredictRequest, answers: Sequence[Any], outputs: Mapping[str
             blank if error else {**answer, VALID: True}
             for answer, error in zip(answers, errors, strict=True)
         ]
-        outputs = {**outputs, VALID: True}
     if not request.by_columns:
         pairs = zip(answers, errors, strict=True)
         return {"predictions": [{**a, "error": error} if error else a for a, error in pairs]}
-    columns = {
-        key: [answer[key] for answer in answers] if per_row else good[key]
-        for key, per_row in outputs.items()
-    }
+    columns = {key: [answer[key] for answer in answers] for key in answers[0]}
     return {"outputs": columns, **({"errors": errors} if any(errors) else {})}
 
 

@@ -28,12 +28,10 @@ class Signature:
     Attributes:
       name: as in `signature_name`.
       inputs: names -> None for a string, or the width of a row of floats.
-      outputs: names -> whether it has a row for every row of the input.
     """
 
     name: str
     inputs: Mapping[str, int | None]
-    outputs: Mapping[str, bool]
 
 
 class ServedModel:
@@ -74,10 +72,6 @@ class ServedModel:
                     key: None if spec.dtype == tf.string else spec.shape[-1]
                     for key, spec in signature.structured_input_signature[1].items()
                 },
-                {
-                    key: bool(spec.shape.rank) and spec.shape[0] is None
-                    for key, spec in signature.structured_outputs.items()
-                },
             )
             for name, signature in self.exported.signatures.items()
         }
@@ -94,23 +88,20 @@ class ServedModel:
           decode its picture.
         """
         inputs = {key: tf.constant([row[key] for row in rows]) for key in rows[0]}
-        try:
-            found = self.exported.signatures[signature](**inputs)
-        except tf.errors.InvalidArgumentError:
-            # One picture fails the whole call; halving finds it in few calls.
-            if len(rows) == 1:
-                return [Refusal(422, _DAMAGED)]
-            half = len(rows) // 2
-            return self.predict(signature, rows[:half]) + self.predict(signature, rows[half:])
-        per_row = self.signatures[signature].outputs
+        found = self.exported.signatures[signature](**inputs)
         columns = {key: json_values(value.numpy()) for key, value in found.items()}
         decoded = columns.get(VALID, [True] * len(rows))
         return [
-            {key: column[i] if per_row[key] else column for key, column in columns.items()}
+            {key: column[i] for key, column in columns.items()}
             if decoded[i]
             else Refusal(422, _DAMAGED)
             for i in range(len(rows))
         ]
+
+    def card(self) -> Path | None:
+        """Returns the file that says what the model is and is not for, if the export has one."""
+        path = self.path / "MODEL.md"
+        return path if path.is_file() else None
 
     def metadata(self) -> dict[str, Any]:
         """Returns what TensorFlow Serving's `/metadata` says of the model."""

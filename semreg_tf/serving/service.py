@@ -85,7 +85,7 @@ class Service:
                 raise answer
         num_refused = sum(isinstance(answer, Refusal) for answer in answers)
         self.metrics.count_images(len(answers) - num_refused, num_refused)
-        return render(request, answers, model.signatures[request.signature].outputs)
+        return render(request, answers)
 
     def _read(
         self, model: ServedModel, body: bytes | bytearray, since: float

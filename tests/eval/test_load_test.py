@@ -19,7 +19,7 @@ from semreg_tf.serving.served_model import Signature
 from semreg_tf.training.workdir import load_annotator
 
 ROOT = Path(__file__).parents[2]
-SIGNATURES = {"serving_default": Signature("serving_default", {"images": None}, {})}
+SIGNATURES = {"serving_default": Signature("serving_default", {"images": None})}
 
 
 def outcome_of(body):

@@ -156,13 +156,11 @@ class FakeModel:
 
     def __init__(self, name="fake", path=Path("none")):
         self.name, self.path = name, path
-        per_row = ("annotations", "scores", "concept_probabilities", "concept_names", "valid")
-        outputs = dict.fromkeys(per_row, True)
         pictures, tags = {"images": None}, {"user_tags": None}
         self.signatures = {
-            "serving_default": Signature("serving_default", pictures, outputs),
-            "serving_with_tags": Signature("serving_with_tags", pictures | tags, outputs),
-            "serve_features": Signature("serve_features", {"features": 2}, outputs),
+            "serving_default": Signature("serving_default", pictures),
+            "serving_with_tags": Signature("serving_with_tags", pictures | tags),
+            "serve_features": Signature("serve_features", {"features": 2}),
         }
         self.batches, self.tags = [], []
         self.entered, self.gate = threading.Semaphore(0), threading.Event()
@@ -192,6 +190,9 @@ class FakeModel:
             "concept_names": ["sea", "sun"],
             "valid": True,
         }
+
+    def card(self):
+        return None
 
     def metadata(self):
         return {"model_spec": {"name": self.name}}

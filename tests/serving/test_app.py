@@ -83,6 +83,7 @@ def test_columns_tags_and_features(serve, picture):
         ("GET", f"{FAKE}:predict", 404),
         ("PUT", "/healthz", 405),
         ("GET", "/v1/models/other", 404),
+        ("GET", f"{FAKE}/card", 404),
         ("GET", "/examples/x.png", 404),
         ("GET", "/examples/..%2F..%2Fsetup.cfg", 404),
         ("GET", "/nothing", 404),
@@ -103,6 +104,15 @@ def test_status_and_metadata_are_tensorflow_servings(serve):
     assert client.get("/v1/models/other/metadata").json() == {"model_spec": {"name": "other"}}
     said = client.get("/v1/models/x").json()["error"]
     assert said == "No such model or version. Here is: fake, version 1; other, version 1."
+
+
+def test_the_models_card_is_shown_as_text(serve, tmp_path):
+    client, _, model = serve()
+    card = tmp_path / "MODEL.md"
+    card.write_text("# A card")
+    model.card = lambda: card
+    answer = client.get(f"{FAKE}/card")
+    assert answer.text == "# A card" and answer.headers["content-type"].startswith("text/plain")
 
 
 def test_one_bad_picture_fails_alone_wherever_it_is_found_out(serve, picture):

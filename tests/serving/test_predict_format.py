@@ -11,7 +11,6 @@ from semreg_tf.serving.predict_format import PredictRequest, parse, render
 
 B64 = {"b64": base64.b64encode(b"picture").decode()}
 GOOD = {"annotations": ["a", "b"], "scores": [-1.0, None], "concept_names": ["sea"], "n": 3}
-OUTPUTS = dict.fromkeys(GOOD, True)
 
 
 @pytest.fixture
@@ -116,12 +115,12 @@ def test_too_many_pictures_are_too_large_a_request(signatures):
 def test_answers_come_in_the_form_of_the_question():
     rows, columns = (PredictRequest("s", ({}, {}), by_columns) for by_columns in (False, True))
     other = {**GOOD, "n": 4}
-    assert render(rows, [GOOD, other], OUTPUTS) == {"predictions": [GOOD, other]}
-    assert render(columns, [GOOD, other], {**OUTPUTS, "concept_names": False}) == {
+    assert render(rows, [GOOD, other]) == {"predictions": [GOOD, other]}
+    assert render(columns, [GOOD, other]) == {
         "outputs": {
             "annotations": [["a", "b"]] * 2,
             "scores": [[-1.0, None]] * 2,
-            "concept_names": ["sea"],
+            "concept_names": [["sea"]] * 2,
             "n": [3, 4],
         }
     }
@@ -131,10 +130,10 @@ def test_a_bad_picture_keeps_its_place_and_fails_alone():
     rows, columns = (PredictRequest("s", ({}, {}), by_columns) for by_columns in (False, True))
     answers = [Refusal(422, "bad"), GOOD]
     blank = {"annotations": ["", ""], "scores": [0, 0], "concept_names": ["sea"], "n": 0}
-    assert render(rows, answers, OUTPUTS) == {
+    assert render(rows, answers) == {
         "predictions": [{**blank, "valid": False, "error": "bad"}, {**GOOD, "valid": True}]
     }
-    found = render(columns, answers, OUTPUTS)
+    found = render(columns, answers)
     assert found["errors"] == ["bad", None] and found["outputs"]["valid"] == [False, True]
     assert found["outputs"]["annotations"] == [["", ""], ["a", "b"]]
 
@@ -142,7 +141,7 @@ def test_a_bad_picture_keeps_its_place_and_fails_alone():
 def test_where_no_picture_is_good_the_request_is_refused():
     for by_columns in (False, True):
         with pytest.raises(Refusal, match=r"^bad$") as refusal:
-            render(PredictRequest("s", ({},), by_columns), [Refusal(422, "bad")], OUTPUTS)
+            render(PredictRequest("s", ({},), by_columns), [Refusal(422, "bad")])
         assert refusal.value.status == 422
         with pytest.raises(Refusal, match=r"bad \(row 0 of 2\)"):
-            render(PredictRequest("s", ({},), by_columns), [Refusal(422, "bad")] * 2, OUTPUTS)
+            render(PredictRequest("s", ({},), by_columns), [Refusal(422, "bad")] * 2)

@@ -69,7 +69,8 @@ def test_a_picture_that_tensorflow_cannot_decode_fails_alone(model, pictures):
 
 def test_signatures_and_metadata_say_what_can_be_asked(model):
     assert model.signatures["serving_with_tags"].inputs == {"images": None, "user_tags": None}
-    assert model.signatures["serving_default"].outputs["annotations"]
+    assert model.signatures["serving_default"].inputs == {"images": None}
+    assert model.card().read_text().startswith("# demo_tags/")
     found = model.metadata()
     assert found["model_spec"] == {"name": "tagger", "signature_name": "", "version": "1"}
     signature = found["metadata"]["signature_def"]["signature_def"]["serving_default"]
