@@ -9,6 +9,18 @@ from typing import Any
 
 CONFIG_FILE = "config.json"
 OURS = "ours"
+# What is retrieved, as retrieval.json and as the tables call it.
+_RETRIEVED = {
+    "image by sentence": "image retrieval",
+    "sentence by image": "sentence retrieval",
+}
+_RETRIEVAL_FIGURES = {
+    "R@1": "R@1",
+    "R@5": "R@5",
+    "R@10": "R@10",
+    "median_rank": "median rank",
+    "num_candidates": "candidates",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +35,7 @@ class RunFiles:
       history: the rows of history.jsonl.
       concept_counts: concept -> how often it occurs in the training split.
       notes: what is missing or unreadable, a sentence each.
+      retrieval: retrieval.json, or {}.
     """
 
     path: Path
@@ -32,6 +45,7 @@ class RunFiles:
     history: tuple[dict[str, Any], ...]
     concept_counts: dict[str, int]
     notes: tuple[str, ...]
+    retrieval: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -106,11 +120,21 @@ class RunFiles:
     def main_scores(self) -> dict[str, float]:
         """Returns the run's own figures: its sequences', or of a CNN alone its top labels'."""
         if self.task == "captions":
-            scores = _section(self.results, "captions")
+            scores = {**_section(self.results, "captions"), **self._retrieval_scores()}
         else:
             systems = self.tag_systems()
             scores = systems.get(OURS) or next(iter(systems.values()), {})
         return {k: v for k, v in scores.items() if is_number(v)}
+
+    def _retrieval_scores(self) -> dict[str, Any]:
+        """Returns the figures of retrieval on the split of the other results."""
+        if not self.retrieval or self.retrieval.get("split") != self.results.get("split"):
+            return {}
+        return {
+            f"{shown} {name}": _section(_section(self.retrieval, "retrieval"), key).get(figure)
+            for key, shown in _RETRIEVED.items()
+            for figure, name in _RETRIEVAL_FIGURES.items()
+        }
 
     def reranked_scores(self) -> dict[str, float]:
         """Returns the figures of the reranked captions, or {}."""
@@ -158,6 +182,8 @@ def read_run(path: str | Path) -> RunFiles:
         ),
         concept_counts=_read_counts(folder / "concepts.txt"),
         notes=tuple(notes),
+        # Few runs have one.
+        retrieval=_read_json(folder / "retrieval.json", []),
     )
 
 

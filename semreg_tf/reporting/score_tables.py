@@ -11,9 +11,24 @@ TAG_COLUMNS = ("C-R", "C-P", "C-F1", "O-R", "O-P", "O-F1", "micro-F1", "mAP")
 CAPTION_COLUMNS = (
     ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr"),
     ("perplexity", "perplexity_without_unknown", "unknown_rate", "vocabulary_size", "num_tokens"),
+    *(
+        tuple(f"{way} {name}" for name in ("R@1", "R@5", "R@10", "median rank", "candidates"))
+        for way in ("image retrieval", "sentence retrieval")
+    ),
 )
-_LOW_IS_GOOD = ("perplexity", "perplexity_without_unknown")
-_NO_CONTEST = ("unknown_rate", "vocabulary_size", "num_tokens")
+_LOW_IS_GOOD = (
+    "perplexity",
+    "perplexity_without_unknown",
+    "image retrieval median rank",
+    "sentence retrieval median rank",
+)
+_NO_CONTEST = (
+    "unknown_rate",
+    "vocabulary_size",
+    "num_tokens",
+    "image retrieval candidates",
+    "sentence retrieval candidates",
+)
 _Rows = list[tuple[str, dict[str, float]]]
 
 
@@ -44,14 +59,14 @@ def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
 
 
 def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
-    """Builds the table of the COCO evaluation's metrics and that of perplexity.
+    """Builds the tables of the COCO evaluation's metrics, of perplexity and of retrieval.
 
     Args:
       runs: of one data set and split.
       labels: their names.
 
     Returns:
-      One table or two.
+      Those that have figures.
     """
     rows: _Rows = []
     for run, label in zip(runs, labels, strict=True):
@@ -61,6 +76,8 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
     captions = (
         "Captions, against all references of a picture",
         "Perplexity: comparable at one vocabulary only",
+        "Images ranked for a sentence: share with the right one among the first K",
+        "Sentences ranked for an image: share with a right one among the first K",
     )
     tables = []
     for columns, caption in zip(CAPTION_COLUMNS, captions, strict=True):

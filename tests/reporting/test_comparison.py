@@ -1,5 +1,6 @@
 """Runs beside printed rows: who stands where, and when a difference is taken."""
 
+import dataclasses
 from pathlib import Path
 
 from semreg_tf.reporting.comparison import DIFFERENCE, PRINTED, RUN, compare, to_markdown
@@ -52,3 +53,14 @@ def test_markdown_shows_figures_as_printed():
     assert "| MSRCap | 0.715 (20) |" in text
     assert "| m-RNN (AlexNet) | 24.39 | 0.565 |" in text
     assert "In percent. Printed figures: on 59,347 test images" in text
+
+
+def test_retrieval_stands_beside_mrnns_unless_a_part_of_the_split_was_ranked():
+    figures = {"sentence by image": {"R@1": 0.25}, "image by sentence": {"R@1": 0.125}}
+    found = {"split": "test", "whole_split": True, "retrieval": figures}
+    run = make("m-RNN on IAPR TC-12: m-RNN", "iapr_tc12", captions={"CIDEr": 0.5})
+    ours, difference = rows(dataclasses.replace(run, retrieval=found), "m-RNN on IAPR TC-12")
+    assert ours.figures == (25.0, 12.5)
+    assert difference.figures == (25.0 - 20.9, 12.5 - 13.2)
+    part = dataclasses.replace(run, retrieval={**found, "whole_split": False})
+    assert rows(part, "m-RNN on IAPR TC-12")[0].figures == (None, None)

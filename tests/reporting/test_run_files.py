@@ -42,6 +42,27 @@ def test_an_untrained_decoder_has_no_scores():
     assert list(make(stage="unary", systems=systems).tag_systems()) == ["CNN top 3"]
 
 
+def retrieval(split="test", whole=True):
+    figures = {"R@1": 0.2, "R@5": 0.5, "R@10": 0.75, "median_rank": 5.5, "num_candidates": 1000}
+    ways = {"image by sentence": figures, "sentence by image": {**figures, "R@1": 0.25}}
+    return {"split": split, "whole_split": whole, "retrieval": ways}
+
+
+def test_retrieval_on_the_same_split_is_among_the_scores(tmp_path):
+    config = {"name": "x/y", "data": {"task": "captions"}}
+    (tmp_path / "config.json").write_text(json.dumps({"config": config, "stage": "joint"}))
+    results = {"task": "captions", "split": "test", "captions": {"CIDEr": 0.5}}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    assert read_run(tmp_path).main_scores() == {"CIDEr": 0.5}
+    (tmp_path / "retrieval.json").write_text(json.dumps(retrieval()))
+    scores = read_run(tmp_path).main_scores()
+    assert (scores["image retrieval R@1"], scores["sentence retrieval R@1"]) == (0.2, 0.25)
+    assert scores["sentence retrieval median rank"] == 5.5
+    (tmp_path / "retrieval.json").write_text(json.dumps(retrieval("validation")))
+    assert read_run(tmp_path).main_scores() == {"CIDEr": 0.5}
+    assert not any("retrieval" in note for note in read_run(tmp_path).notes)
+
+
 @pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), []])
 def test_what_is_no_number(value):
     assert not is_number(value)

@@ -59,3 +59,13 @@ def test_low_perplexity_is_best_and_sizes_do_not_compete():
     first, second = (cells(box) for box in caption_tables(runs, ["a", "b"]))
     assert first == {"a": ["<b>0.900</b>"], "b": ["<b>0.900</b>"]}
     assert second == {"a": ["12.35", "2,921"], "b": ["<b>9.000</b>", "2,921"]}
+
+
+def test_retrieval_has_a_table_each_way_with_the_number_of_candidates():
+    captions = {"image retrieval R@1": 0.2, "image retrieval median rank": 30.0}
+    captions["image retrieval candidates"] = 1000
+    other = {**captions, "image retrieval median rank": 8.5}
+    runs = [make(task="captions", captions=own) for own in (captions, other)]
+    (table,) = caption_tables(runs, ["a", "b"])
+    assert cells(table)["a"] == ["<b>0.200</b>", "30.00", "1,000"]
+    assert cells(table)["b"] == ["<b>0.200</b>", "<b>8.500</b>", "1,000"]
