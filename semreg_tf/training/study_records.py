@@ -60,7 +60,13 @@ def stage_record(path: str | Path) -> dict[str, Any]:
 def scores_of(path: str | Path) -> dict[str, Any]:
     """Returns what is kept of an evaluation's `results.json` in a folder."""
     results = _read(Path(path) / _RESULTS)
-    return {name: results[name] for name in _KEPT if name in results}
+    kept = {name: results[name] for name in _KEPT if name in results}
+    if "systems" in kept:
+        kept["systems"] = {
+            system: {name: value for name, value in scores.items() if name != "per_class"}
+            for system, scores in kept["systems"].items()
+        }
+    return kept
 
 
 def provenance(path: str | Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from semreg_tf.training import study_records
-from semreg_tf.training.evaluate_run import evaluate_captions
+from semreg_tf.training.evaluate_run import evaluate_captions, evaluate_tags
 
 
 def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):
@@ -22,6 +22,12 @@ def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):
     assert study_records.headline(record)["CIDEr"] == results["captions"]["CIDEr"]
     study_records.write(tmp_path / "records" / "a.json", record)
     assert study_records.read_all(tmp_path / "records") == [record]
+
+
+def test_scores_of_classes_are_left_out(tag_run, demo_data, tmp_path):
+    evaluate_tags(tag_run, demo_data, out=tmp_path, num_pictures=0)
+    kept = study_records.scores_of(tmp_path)["systems"]["ours"]
+    assert "O-F1" in kept and "per_class" not in kept
 
 
 def test_a_run_that_did_not_end_is_not_finished(caption_runs, tmp_path):
