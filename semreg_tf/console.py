@@ -5,6 +5,8 @@ import logging
 import sys
 from collections.abc import Iterator
 
+from absl import logging as absl_logging
+
 
 @contextlib.contextmanager
 def plain_errors(*more: type[Exception]) -> Iterator[None]:
@@ -24,7 +26,8 @@ def plain_errors(*more: type[Exception]) -> Iterator[None]:
 @contextlib.contextmanager
 def _own_log() -> Iterator[None]:
     """Shows this library's messages plainly on stderr, and of others the warnings alone."""
-    logging.getLogger("absl").setLevel(logging.WARNING)
+    # The level alone would be undone: absl sets it anew when its handler is asked for again.
+    absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     own, handler = logging.getLogger("semreg_tf"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))

@@ -155,6 +155,39 @@ def test_any_batch_size_gives_the_same_answers(exported, name):
         assert [row for part in parts for row in part] == whole
 
 
+def test_outputs_are_as_tensorflow_serving_needs_them(exported):
+    """Its row form takes outputs of one batch; text whose name ends so comes back in base64."""
+    model = exported("demo_tags/s_cnn_rnn_tag1k")
+    pictures = tf.constant(model.pictures[:3])
+    inputs = {
+        "serving_default": {"images": pictures},
+        "serving_with_tags": {"images": pictures, "user_tags": tf.constant([""] * 3)},
+        "serve_features": {"features": tf.zeros((3, model.annotator.feature_size))},
+    }
+    for name, signature in model.signatures.items():
+        answer = signature(**inputs[name])
+        assert all(value.shape[0] == 3 for value in answer.values()), name
+        assert not [n for n in answer if n.endswith("_bytes")]
+        assert answer["concept_names"].shape == answer["concept_probabilities"].shape
+        assert all(spec.shape[0] is None for spec in signature.structured_outputs.values())
+
+
+def test_a_bad_picture_fails_alone_in_the_graph(exported):
+    model = exported("demo_captions/s_cnn_rnn")
+    good = model.pictures[:4]
+    answer, expected = model.ask([good[0], b"bad", *good[1:], good[0][:200]]), model.ask(good)
+    assert answer["valid"].numpy().tolist() == [True, False, True, True, True, False]
+    rows = [0, 2, 3, 4]
+    assert [texts(answer)[i] for i in rows] == texts(expected)
+    np.testing.assert_allclose(
+        answer["scores"].numpy()[rows], expected["scores"], rtol=1e-4, atol=1e-4
+    )
+    for i in (1, 5):
+        assert texts(answer)[i] == [""] * 3
+        assert not answer["scores"].numpy()[i].any()
+        assert not answer["concept_probabilities"].numpy()[i].any()
+
+
 def test_features_in_place_of_pictures(exported):
     model = exported("demo_captions/s_cnn_rnn")
     inputs = Inputs(model.split, (batch.IMAGE,), model.config.image, model.config.image.size)

@@ -91,15 +91,16 @@ def _what(config: Config, vocabularies: Vocabularies) -> str:
 
 
 def _use(config: Config, vocabularies: Vocabularies, facts: Mapping[str, Any]) -> str:
-    words = "caption" if config.data.task == "captions" else "label"
+    captions = config.data.task == "captions"
+    verb, names = ("caption", "words") if captions else ("label", "labels")
     return (
         "## Use and limits\n\n"
-        f"For research on image annotation, and to {words} pictures like those it was trained on, "
+        f"For research on image annotation, and to {verb} pictures like those it was trained on, "
         "where a person looks at the result. Not for decisions about people, and not where a wrong "
         "description does harm (safety, medicine, surveillance, descriptions for blind users "
         "without a check).\n\n"
-        f"- It can say {len(vocabularies.output.names):,} {words} words at most, and says them of "
-        "pictures that show something else too: it has no way to say that it does not know.\n"
+        f"- It knows {len(vocabularies.output.names):,} {names}, and says them of pictures that "
+        "show something else too: it has no way to say that it does not know.\n"
         "- Who or what people in a picture are is guessed from what was usual in the training "
         "data, prejudice included.\n"
         "- Scores and probabilities rank its answers; they are no calibrated certainty.\n"
