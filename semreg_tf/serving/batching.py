@@ -161,11 +161,12 @@ class Batcher:
             oldest = time.monotonic() - self._rules.max_queue_secs
             for row in batch:
                 if row.since < oldest:
-                    row.future.set_exception(self._too_late())
+                    row.future.set_exception(self.too_late())
             if batch := [row for row in batch if not row.future.done()]:
                 self._answer(batch)
 
-    def _too_late(self) -> Refusal:
+    def too_late(self) -> Refusal:
+        """Returns what a row that waited too long is told."""
         return Refusal(
             429,
             f"The server is busy: the model was not free within {self._rules.max_queue_secs:g} "

@@ -18,6 +18,8 @@ from semreg_tf.serving.served_model import PICTURES, ServedModel
 # Whatever still runs when the server closes has nobody left to answer.
 _END_SECS = 5.0
 _BAD_PICTURE = 422
+# Of the time that a picture may wait, the part in which its reading must begin.
+_READING_SHARE = 0.5
 
 
 class Service:
@@ -93,6 +95,9 @@ class Service:
         request = parse(body, model.signatures, self.limits.max_images)
         rows: list[Row | Refusal] = []
         for value in request.rows:
+            # Else an overloaded server would read pictures only to refuse them afterwards.
+            if time.monotonic() - since > _READING_SHARE * self.rules.max_queue_secs:
+                raise self.batcher.too_late()
             try:
                 pixels = 0
                 if PICTURES in value:

@@ -184,6 +184,16 @@ def test_a_request_that_waited_too_long_is_busy_as_a_whole(serve, picture):
     assert not model.batches
 
 
+def test_a_picture_that_is_late_already_is_not_read(serve, picture, monkeypatch):
+    client, _, _ = serve(rules=BatchRules(max_wait_ms=0, max_queue_secs=0))
+
+    def never(*arguments):
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr("semreg_tf.serving.service.check_picture", never)
+    assert ask(client, picture()).status_code == 429
+
+
 def test_pictures_of_many_requests_share_batches(serve, picture):
     rules = BatchRules(max_images=4, max_wait_ms=1e6)
     client, _, model = serve(rules=rules)
