@@ -45,8 +45,11 @@ def nearest_images(features: np.ndarray, training_features: np.ndarray, k: int) 
         own = features[start : start + _QUERIES_AT_ONCE]
         # |q|^2 is the same for all candidates of a query.
         distances = squares - 2.0 * (own @ training_features.T)
-        found.append(np.argsort(distances, axis=1, kind="stable")[:, :k])
-    return np.concatenate(found) if found else np.zeros((0, k), np.int64)
+        furthest = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        for row, limit in zip(distances, furthest, strict=True):
+            near = np.flatnonzero(row <= limit)
+            found.append(near[np.argsort(row[near], kind="stable")[:k]])
+    return np.stack(found) if found else np.zeros((0, k), np.int64)
 
 
 def consensus(similarities: np.ndarray, best: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from semreg_tf.config import RerankingConfig
 from semreg_tf.data import batch, features_cache
@@ -51,7 +52,8 @@ class Consensus:
 
     def compare(self, hypotheses: Sequence[Sequence[Sequence[str]]], kind: str) -> list[Compared]:
         """Compares every image's hypotheses, lists of words, with its neighbours' captions."""
-        return list(compare_with_neighbours(hypotheses, self._neighbours, self._similarity, kind))
+        made = compare_with_neighbours(hypotheses, self._neighbours, self._similarity, kind)
+        return list(tqdm(made, total=len(hypotheses), desc=f"consensus by {kind}", unit="image"))
 
 
 def hypotheses_of(run: RunEvaluator, split: Split, number: int) -> Predictions:
@@ -109,11 +111,10 @@ def try_settings(
     hypotheses = hypotheses_of(run, split, max(s.hypotheses for s in settings))
     consensus = Consensus(run, split, max(s.neighbours for s in settings), folder)
     made = []
-    for kind, own in itertools.groupby(
-        sorted(settings, key=lambda s: s.similarity), lambda s: s.similarity
-    ):
+    for kind in sorted({s.similarity for s in settings}):
         compared = consensus.compare(hypotheses.sequences, kind)
-        for one in own:
+        own = [s for s in settings if s.similarity == kind]
+        for one in tqdm(own, desc=f"settings of {kind}"):
             ranked = reordered(hypotheses, rerank(compared, one))
             scores = evaluation.caption_scores(ranked, split, meteor=False).scores
             made.append((one, scores[metric]))
