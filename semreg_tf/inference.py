@@ -150,7 +150,7 @@ class ExportedModel:
         pending: deque[Future] = deque()
         try:
             while batch := list(itertools.islice(pairs, batch_size)):
-                reads = [readers.submit(read_image, image) for image, _ in batch]
+                reads = [readers.submit(read_image, image, False) for image, _ in batch]
                 pending.append(callers.submit(self._annotate_batch, batch, reads))
                 if len(pending) > _BATCHES_AHEAD:
                     yield from pending.popleft().result()
@@ -180,19 +180,18 @@ class ExportedModel:
                 encoded[row] = read.result()
             except (ValueError, OSError) as error:
                 found[row] = ImageAnnotation(None, error=str(error))
-        tags = [batch[row][1] for row in encoded]
-        names = [_name(batch[row][0]) for row in encoded]
-        made = self._annotate_encoded(list(encoded.values()), tags, names)
+        given = [batch[row] for row in encoded]
+        made = self._annotate_encoded(list(encoded.values()), given)
         for row, annotation in zip(encoded, made, strict=True):
             found[row] = annotation
         return [annotation for annotation in found if annotation is not None]
 
     def _annotate_encoded(
-        self, encoded: list[bytes], tags: list[str | None], names: list[str]
+        self, encoded: list[bytes], given: list[tuple[Picture, str | None]]
     ) -> list[ImageAnnotation]:
         if not encoded:
             return []
-        images = tf.constant(encoded)
+        images, tags = tf.constant(encoded), [tags for _, tags in given]
         if tags[0] is None:
             answer = self.signatures["serving_default"](images=images)
         else:
@@ -204,9 +203,8 @@ class ExportedModel:
         return [
             _row_of(answer, row, concepts)
             if answer["valid"][row]
-            # Pillow takes a few files that TensorFlow's decoders refuse.
-            else ImageAnnotation(None, error=_not_whole("TensorFlow refuses it", name))
-            for row, name in enumerate(names)
+            else ImageAnnotation(None, error=_why_refused(image))
+            for row, (image, _) in enumerate(given)
         ]
 
 
@@ -227,17 +225,31 @@ def _row_of(answer: dict[str, np.ndarray], row: int, names: list[str]) -> ImageA
     )
 
 
+def _why_refused(image: Picture) -> str:
+    """Returns Pillow's reason not to read a picture that TensorFlow's decoders refuse."""
+    try:
+        read_image(image)
+    except (ValueError, OSError) as error:
+        return str(error)
+    # It takes a few that they refuse.
+    return _not_whole("TensorFlow refuses it", _name(image))
+
+
 def load(path: str | os.PathLike[str]) -> ExportedModel:
     """Loads an exported model; see `ExportedModel`."""
     return ExportedModel(path)
 
 
-def read_image(image: Picture) -> bytes:
+def read_image(image: Picture, read_through: bool = True) -> bytes:
     """Returns a picture as bytes that the model's decoder takes.
 
-    Every picture is read through once, so that a bad one is refused with a reason before it costs
-    a place in a batch. What TensorFlow reads otherwise than Pillow is converted to PNG:
-    transparency is dropped, and a picture that says it lies on its side is turned upright.
+    What TensorFlow reads otherwise than Pillow is converted to PNG: transparency is dropped, and a
+    picture that says it lies on its side is turned upright.
+
+    Args:
+      image: a path, encoded bytes, or a uint8 array (height, width, 3).
+      read_through: whether a damaged picture is found here, before it costs a place in a batch;
+        False: its header alone is read where that is enough, and the model's decoder finds it.
 
     Raises:
       ValueError: not a JPEG, PNG, GIF or BMP, truncated, or too large.
@@ -260,8 +272,9 @@ def read_image(image: Picture) -> bytes:
                     f"`images` must have at most {MAX_PIXELS:,} pixels. "
                     f"Received: {width} x {height} in {name}"
                 )
-            picture.draft("RGB", (64, 64))
-            picture.load()
+            if read_through:
+                picture.draft("RGB", (64, 64))
+                picture.load()
             # Pillow would clip sixteen bits, not scale them.
             plain = picture.mode in ("RGB", "L", "I;16") and picture.format != "GIF"
             upright = picture.getexif().get(_ORIENTATION, 1) == 1
