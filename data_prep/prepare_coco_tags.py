@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from data_prep.beam_flags import define_beam_flag
-from data_prep.coco_tags.coco_tags_dataset_builder import PUBLISHED, Builder
+from data_prep.coco_tags.coco_tags_dataset_builder import (
+    PUBLISHED,
+    Builder,
+    describe_raw_counts,
+)
 from data_prep.command_line import plain_errors
 from data_prep.preparation import prepare
 
@@ -45,6 +49,7 @@ def main(argv: Sequence[str]) -> None:
             shorter_side=_SHORTER_SIDE.value,
         )
         prepare(builder, _RAW_DIR.value, _BEAM.value)
+        print(describe_raw_counts(builder.info.metadata.get("raw_counts", {})))
         if _VARIANT.value == "2014":
             print(PUBLISHED)
 

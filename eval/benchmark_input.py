@@ -90,6 +90,9 @@ def _bare(files: list[bytes], workers: int) -> None:
         for encoded in files[worker::workers]:
             np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
 
+    if workers == 1:
+        decode(0)
+        return
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(decode, range(workers)))
 

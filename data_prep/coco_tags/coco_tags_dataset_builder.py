@@ -8,7 +8,7 @@ The variants `2017` and `coco128` read the same of 2017, `coco128` train2017 alo
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
@@ -107,6 +107,14 @@ class Builder(AnnotationBuilder):
         }
         check_distinct_images((f"instances_{part}.json", coco) for part, coco in files.items())
         self.info.metadata["label_names"] = _label_names(files)
+        self.info.metadata["raw_counts"] = {
+            f"instances_{part}.json": {
+                "images": len(coco.imgs),
+                "objects": len(coco.dataset["annotations"]),
+                "images without objects": sum(not coco.imgToAnns.get(i) for i in coco.imgs),
+            }
+            for part, coco in files.items()
+        }
         for part, coco in files.items():
             for name in unlisted_images(coco):
                 self.note("annotation of an image not listed", f"instances_{part}.json: {name}")
@@ -143,6 +151,14 @@ class Builder(AnnotationBuilder):
         if entry.problem is not None:
             self.note(f"no user tags, {entry.problem}", image["file_name"])
         return entry.tags
+
+
+def describe_raw_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Returns a line for each annotation file: images, objects, images without any."""
+    return "\n".join(
+        f"in {name}: " + ", ".join(f"{number:,} {kind}" for kind, number in own.items())
+        for name, own in counts.items()
+    )
 
 
 def _label_names(files: dict[str, COCO]) -> list[str]:

@@ -17,6 +17,7 @@ def test_the_counts_are_printed_and_the_published_ones(tmp_path, run_command):
     lines = done.stdout.splitlines()
     assert next(line for line in lines if line.startswith("train ")).split()[1] == "3"
     assert any(line.startswith("image without objects, kept: 2 (COCO_") for line in lines)
+    assert lines[-3] == "in instances_train2014.json: 3 images, 4 objects, 1 images without objects"
     assert lines[-1].startswith("published for 2014: 82,783 / 40,504 images")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.coco_files import read_coco
-from data_prep.coco_tags.coco_tags_dataset_builder import Builder
+from data_prep.coco_tags.coco_tags_dataset_builder import Builder, describe_raw_counts
 from data_prep.coco_tags.user_tags_file import PhotoTags
 from data_prep.preparation import prepare
 from semreg_tf.config import DataConfig
@@ -81,6 +81,16 @@ def test_images_without_objects_are_left_out_and_counted(raw_dir, tmp_path, caps
     assert counts["notes"] == {"image without objects, left out": names}
     assert not {*names} & {*splits["train"], *splits["validation"]}
     assert "image without objects, left out: 2 (COCO_train" in capsys.readouterr().out
+
+
+def test_objects_are_counted_as_the_files_hold_them(raw_dir, tmp_path):
+    builder = Builder(data_dir=tmp_path / "data")
+    prepare(builder, raw_dir)
+    lines = describe_raw_counts(builder.info.metadata["raw_counts"]).splitlines()
+    assert lines == [
+        "in instances_train2014.json: 3 images, 4 objects, 1 images without objects",
+        "in instances_val2014.json: 2 images, 1 objects, 1 images without objects",
+    ]
 
 
 def test_images_without_objects_can_be_kept(raw_dir, tmp_path):
