@@ -1,29 +1,28 @@
 """Times the image input at 299 pixels against the bare decode of the same pictures.
 
 The pipelines are those of training and evaluation, from the shards to batches of 32; the bare
-decode is PIL's, of files in memory, in as many threads as there are cores, and in one thread,
-where no time goes into taking turns. The pictures are a prepared data set's, best stored with
-`--shorter_side=346`, or are drawn here: 461 x 346, with the falling spectrum of photographs and
-about their bytes. Rounds alternate between the ways. Medians are quoted of each round's ratio: by
-the clock to the decode in all threads, by CPU time to that in one.
+decode is PIL's, of files in memory, in as many processes as there are cores. The pictures are a
+prepared data set's, best stored with `--shorter_side=346`, or are drawn here: 461 x 346, with the
+falling spectrum of photographs and about their bytes. Rounds alternate between the ways. Medians
+are quoted of each round's ratio to the bare decode, by the clock and by CPU time.
 
     python -m eval.benchmark_input
     python -m eval.benchmark --part=input --data_dir=data --dataset=coco_tags/coco128 --split=train
 """
 
 import collections
+import functools
 import io
-import os
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from eval.bare_decode import BareDecode
 from semreg_tf.config import DataConfig, ImageConfig
 from semreg_tf.data import batch
 from semreg_tf.data.annotations import Annotation
@@ -41,7 +40,7 @@ from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 
 SIZE, RATIO, BATCH_SIZE = 299, 346 / 299, 32
 NUM_DRAWN, NUM_TIMED = 64, 1024
-BARE, BARE_ALONE = "bare decode, all threads", "bare decode, one thread"
+BARE = "bare decode (PIL)"
 
 
 def drawn_picture(rng: np.random.Generator, height: int = 346, width: int = 461) -> bytes:
@@ -85,19 +84,14 @@ def _files(split: Split) -> list[bytes]:
     return list(tf.io.parse_example(records, feature)["image"].numpy())
 
 
-def _bare(files: list[bytes], workers: int) -> None:
-    def decode(worker: int) -> None:
-        for encoded in files[worker::workers]:
-            np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
-
-    if workers == 1:
-        decode(0)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(decode, range(workers)))
+def _drain(dataset: tf.data.Dataset) -> float:
+    """Reads all batches and returns this process's CPU time in seconds."""
+    before = time.process_time()
+    collections.deque(dataset, maxlen=0)
+    return time.process_time() - before
 
 
-def _ways(split: Split, passes: int) -> dict[str, Callable[[], None]]:
+def _pipelines(split: Split, passes: int) -> dict[str, Callable[[], float]]:
     """Returns what reads every image of the split `passes` times, by name."""
 
     def inputs(**augmentation: bool) -> Inputs:
@@ -105,20 +99,17 @@ def _ways(split: Split, passes: int) -> dict[str, Callable[[], None]]:
         image = ImageConfig(resize_ratio=RATIO, **chosen)
         return Inputs(split, (batch.IMAGE,), image, SIZE, "inception")
 
-    def training(**augmentation: bool) -> Callable[[], None]:
+    def training(**augmentation: bool) -> Callable[[], float]:
         size = min(BATCH_SIZE, split.num_images)
         steps = passes * split.num_images // size
         dataset = training_batches(inputs(**augmentation), size, seed=0).take(steps)
-        return lambda: collections.deque(dataset, maxlen=0)
+        return functools.partial(_drain, dataset)
 
-    def evaluation() -> Callable[[], None]:
+    def evaluation() -> Callable[[], float]:
         dataset = evaluation_batches(inputs(), BATCH_SIZE).repeat(passes)
-        return lambda: collections.deque(dataset, maxlen=0)
+        return functools.partial(_drain, dataset)
 
-    files = _files(split) * passes
     return {
-        BARE: lambda: _bare(files, os.cpu_count() or 1),
-        BARE_ALONE: lambda: _bare(files, 1),
         "evaluation": evaluation(),
         "training, no augmentation": training(),
         "training, random crop": training(random_crop=True),
@@ -141,14 +132,16 @@ def run(split: Split, rounds: int = 5, num_timed: int = NUM_TIMED) -> list[dict[
       the rounds' shares of the bare decode's speed, by the clock and by CPU time.
     """
     passes = -(-num_timed // split.num_images)
-    number, ways = passes * split.num_images, _ways(split, passes)
-    secs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    number, secs = passes * split.num_images, collections.defaultdict(list)
+    bare = BareDecode(_files(split), passes)
+    ways = {BARE: bare, **_pipelines(split, passes)}
     for done in range(rounds + 1):
         for name, way in ways.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            way()
+            before = time.perf_counter()
+            cpu = way()
             if done:
-                secs[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+                secs[name].append((time.perf_counter() - before, cpu))
+    bare.close()
     times = {name: np.transpose(values) for name, values in secs.items()}
     return [
         {
@@ -156,7 +149,7 @@ def run(split: Split, rounds: int = 5, num_timed: int = NUM_TIMED) -> list[dict[
             "images_per_sec": float(number / np.median(wall)),
             "cpu_ms": float(1e3 * np.median(cpu) / number),
             "share": float(np.median(times[BARE][0] / wall)),
-            "cpu_share": float(np.median(times[BARE_ALONE][1] / cpu)),
+            "cpu_share": float(np.median(times[BARE][1] / cpu)),
         }
         for name, (wall, cpu) in times.items()
     ]
