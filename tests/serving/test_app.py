@@ -153,6 +153,20 @@ def test_large_pictures_bodies_and_requests_are_refused(serve, picture):
     assert ask(client, picture(10, 10)).status_code == 200
 
 
+@pytest.mark.parametrize("path, code", [("/v1/models/other", 404), (FAKE, 413)])
+def test_the_rest_of_a_refused_body_is_read_away(serve, monkeypatch, path, code):
+    client, service, _ = serve(max_body_bytes=10)
+    discard, left = service.intake.discard, []
+
+    async def counted(chunks):
+        await discard(chunks)
+        left.append([chunk async for chunk in chunks])
+
+    monkeypatch.setattr(service.intake, "discard", counted)
+    assert client.post(f"{path}:predict", content=b" " * 30).status_code == code
+    assert left == [[]]
+
+
 def test_a_full_queue_says_when_to_come_back(serve, picture):
     rules = BatchRules(max_images=1, max_wait_ms=0)
     client, service, model = serve(rules=rules, max_images=1, max_queue_images=1)

@@ -65,16 +65,33 @@ def held_request(ask, address, model):
     return thread, found
 
 
+def counted_ticks(server):
+    """Returns a semaphore that each of the server's looks at whether to stop releases."""
+    ticks, look = threading.Semaphore(0), server.on_tick
+
+    async def counted(counter):
+        try:
+            return await look(counter)
+        finally:
+            ticks.release()
+
+    server.on_tick = counted
+    return ticks
+
+
 def test_a_signal_lets_what_was_taken_end_and_refuses_what_is_new(running, ask):
     server, model, address, thread = running(grace_secs=0.0, drain_secs=SECS)
     assert ask(address).status_code == 200
     model.entered.acquire()
     waiting, found = held_request(ask, address, model)
     server.handle_exit(signal.SIGTERM, None)
+    ticks = counted_ticks(server)
     answer = ask(address)
     assert answer.status_code == 503 and answer.headers["Connection"] == "close"
     assert requests.get(f"{address}/healthz", timeout=SECS).status_code == 503
-    assert thread.is_alive() and not found
+    for _ in range(2):
+        assert ticks.acquire(timeout=SECS)
+    assert not server.should_exit and thread.is_alive() and not found
     model.gate.set()
     waiting.join(SECS)
     thread.join(SECS)
