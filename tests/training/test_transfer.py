@@ -71,3 +71,21 @@ def test_another_encoder_is_refused(source, toy, demo_data, tmp_path):
     with pytest.raises(ValueError, match=r"`init_from` must have .*'squeezenet_v1_1'"):
         Trainer(config, "joint", demo_data, tmp_path / "run", init_from=path)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_layers_between_the_words_are_taken_whole(toy, demo_data, tmp_path):
+    config = toy(experiments.get("demo_captions/mrnn"))
+    other = Trainer(config, "joint", demo_data, tmp_path / "source")
+    other.train()
+    config = config_io.apply_overrides(config, ["data.max_vocab_size=20", "seed=5"])
+    trainer = Trainer(config, "joint", demo_data, tmp_path / "run")
+    init_from(trainer.annotator, trainer.vocabularies, tmp_path / "source")
+    ours, theirs = trainer.annotator.decoder, other.annotator.decoder
+    layers = [
+        (ours.second_embedding, theirs.second_embedding),
+        (ours.cell, theirs.cell),
+        (ours.conditionings[0], theirs.conditionings[0]),
+    ]
+    for mine, its in layers:
+        for variable, value in zip(mine.variables, its.variables, strict=True):
+            np.testing.assert_array_equal(np.array(variable), np.array(value))
