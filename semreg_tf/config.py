@@ -327,9 +327,12 @@ class Config(Checked):
     relational: StageConfig = StageConfig()
     joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
     seed: int = number(0, 0)
+    # Of training; float16 with dynamic loss scaling. Weights, and every evaluation, are float32.
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    # XLA for the training step: compiling costs seconds, so off on a CPU (ours, measured).
+    # XLA for losses and gradients: compiling costs seconds a shape, so off on a CPU (ours).
     jit_compile: bool = False
+    # TensorFlow's deterministic operations: the same seed on the same machine, the same weights.
+    deterministic: bool = True
 
     def check(self) -> None:
         """Refuses combinations of fields that cannot mean anything."""

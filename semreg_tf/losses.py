@@ -124,6 +124,24 @@ def packed_sequence_loss(
     return loss, tf.reduce_sum(losses)
 
 
+def padded_sequence_loss(
+    logits: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Lr as `packed_sequence_loss`, from the logits of every position, padding included.
+
+    Args:
+      logits: (batch, captions, time, vocab_size).
+      target_ids: (batch, captions, time) int32.
+      padding_mask: (batch, captions, time) bool.
+
+    Returns:
+      Lr an image, (batch,) float32, and the sum over all real tokens, a float32 scalar.
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(target_ids, tf.cast(logits, tf.float32))
+    sums = tf.reduce_sum(tf.where(padding_mask, losses, 0.0), axis=-1)
+    return tf.reduce_sum(sums * sequence_weights(padding_mask), axis=-1), tf.reduce_sum(sums)
+
+
 def joint_loss(
     unary: tf.Tensor,
     relational: tf.Tensor,

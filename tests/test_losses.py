@@ -98,6 +98,13 @@ def test_sequence_loss_sums_over_time_and_means_over_present_captions():
     )
     np.testing.assert_allclose(got, want, rtol=1e-5)
     np.testing.assert_allclose(total, nll.sum(), rtol=1e-5)
+    # Logits of padding may be anything.
+    spoilt = np.where(mask[..., None], logits, np.float32(1e6))
+    got, total = losses.padded_sequence_loss(
+        tf.constant(spoilt), tf.constant(targets), tf.constant(mask)
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+    np.testing.assert_allclose(total, nll.sum(), rtol=1e-5)
 
 
 def test_padding_adds_no_loss():

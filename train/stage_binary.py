@@ -7,7 +7,8 @@ import sys
 from absl import app, flags
 
 from semreg_tf import config_io, console, experiments
-from semreg_tf.training.trainer import NonFiniteLossError, Trainer
+from semreg_tf.training.trainer import Trainer
+from train import run_flags
 
 _EXPERIMENT = flags.DEFINE_string(
     "experiment",
@@ -46,6 +47,7 @@ def run(stage: str, usage: str) -> None:
     flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
 
     def main(_: list[str]) -> None:
+        where = run_flags.trainer_arguments()
         config = config_io.apply_overrides(experiments.get(_EXPERIMENT.value), _OVERRIDES.value)
         if _SEED.value is not None:
             config = dataclasses.replace(config, seed=_SEED.value)
@@ -57,11 +59,12 @@ def run(stage: str, usage: str) -> None:
             None if unary is None else unary.value,
             None if relational is None else relational.value,
             _INIT_FROM.value,
+            **where,
         )
         print(json.dumps(trainer.train(), indent=2))
 
     def guarded(argv: list[str]) -> None:
-        with console.plain_errors(NonFiniteLossError):
+        with console.plain_errors(*run_flags.PLAIN_ERRORS):
             main(argv)
 
     sys.modules["__main__"].__doc__ = usage

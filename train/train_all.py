@@ -16,7 +16,8 @@ import keras
 from absl import app, flags
 
 from semreg_tf import config_io, console, experiments
-from semreg_tf.training.trainer import NonFiniteLossError, Trainer
+from semreg_tf.training.trainer import Trainer
+from train import run_flags
 
 _EXPERIMENT = flags.DEFINE_string("experiment", None, "Name of the experiment.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
@@ -28,7 +29,8 @@ _SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
 
 def main(_: list[str]) -> None:
     """Trains the stages in order, the joint one from the others."""
-    with console.plain_errors(NonFiniteLossError):
+    with console.plain_errors(*run_flags.PLAIN_ERRORS):
+        where = run_flags.trainer_arguments()
         config = config_io.apply_overrides(experiments.get(_EXPERIMENT.value), _OVERRIDES.value)
         if _SEED.value is not None:
             config = dataclasses.replace(config, seed=_SEED.value)
@@ -39,7 +41,13 @@ def main(_: list[str]) -> None:
             if stage == "joint" or (stage == "relational" and config.pretrains_on_features):
                 earlier = dict(finished)
             results = Trainer(
-                config, stage, _DATA_DIR.value, path, **earlier, init_from=_INIT_FROM.value
+                config,
+                stage,
+                _DATA_DIR.value,
+                path,
+                **earlier,
+                init_from=_INIT_FROM.value,
+                **where,
             ).train()
             print(json.dumps(results))
             finished[stage] = path

@@ -65,6 +65,7 @@ def save(
         _sync(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
+        _sync_folder(folder)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OSError(
@@ -92,6 +93,12 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
             f"format_version={state.get('format_version')!r} in {str(checkpoint)!r}"
         )
     return state
+
+
+def stored_names(checkpoint: Path) -> list[str]:
+    """Returns the names of a checkpoint's tensors, sorted."""
+    shapes = tf.train.load_checkpoint(str(checkpoint / "tensors")).get_variable_to_shape_map()
+    return sorted(shapes)
 
 
 def restore(
@@ -142,6 +149,20 @@ def mark_best(workdir: str | Path, checkpoint: Path, metric: str, value: float) 
     os.replace(partial, path)
 
 
+def repair_best(workdir: str | Path, checkpoint: Path) -> None:
+    """Notes a checkpoint as the best if it was saved as such and a kill came in between."""
+    state = read_state(checkpoint)
+    if state.get("is_best"):
+        mark_best(workdir, checkpoint, *state["metric"])
+
+
+def all_finite(variables: dict[str, keras.Variable]) -> bool:
+    """Returns whether every value of every floating variable is finite."""
+    values = [tf.convert_to_tensor(v) for v in variables.values()]
+    checked = [tf.reduce_all(tf.math.is_finite(x)) for x in values if x.dtype.is_floating]
+    return not checked or bool(tf.reduce_all(checked))
+
+
 def read_best(workdir: str | Path) -> dict[str, Any] | None:
     """Returns what `mark_best` noted, or None."""
     path = Path(workdir) / "checkpoints" / "best.json"
@@ -181,3 +202,12 @@ def _sync(folder: Path) -> None:
     for path in folder.iterdir():
         with open(path, "rb") as f:
             os.fsync(f.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -7,45 +7,7 @@ import tensorflow as tf
 
 from semreg_tf.config import StageConfig
 from semreg_tf.models.annotator import Annotator
-
-
-@keras.saving.register_keras_serializable("semreg_tf")
-class FusedRMSprop(keras.optimizers.RMSprop):
-    """RMSProp in one kernel a variable where it is plain: dense, not centred, float32.
-
-    v = rho v + (1 - rho) g^2; m = momentum m + rate g / sqrt(v + epsilon); w = w - m: Keras's own
-    formula, in one pass over memory in place of several.
-    """
-
-    def update_step(
-        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
-    ) -> None:
-        """Updates one variable; sparse gradients never come here (`dense`)."""
-        index = self._get_variable_index(variable)
-        velocity = self._velocities[index].value
-        # Without momentum its slot is written but never read: the velocity's shape serves.
-        momentum = self._momentums[index].value if self.momentum > 0 else self._unused(index)
-        tf.raw_ops.ResourceApplyRMSProp(
-            var=variable.handle,
-            ms=velocity.handle,
-            mom=momentum.handle,
-            lr=tf.cast(learning_rate, variable.dtype),
-            rho=tf.cast(self.rho, variable.dtype),
-            momentum=tf.cast(self.momentum, variable.dtype),
-            epsilon=tf.cast(self.epsilon, variable.dtype),
-            grad=tf.cast(gradient, variable.dtype),
-            use_locking=False,
-        )
-
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Creates the slots, and scratch ones for the kernel where there is no momentum."""
-        super().build(variables)
-        self._scratch = []
-        if self.momentum == 0:
-            self._scratch = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in variables]
-
-    def _unused(self, index: int) -> tf.Variable:
-        return self._scratch[index]
+from semreg_tf.training.fused_optimizers import FusedAdam, FusedRMSprop, FusedSGD
 
 
 @dataclass
@@ -98,8 +60,8 @@ def build_optimizer(stage: StageConfig, learning_rate: float) -> keras.optimizer
     if stage.optimizer == "rmsprop":
         return FusedRMSprop(rate, rho=stage.rho, momentum=stage.momentum, epsilon=stage.epsilon)
     if stage.optimizer == "adam":
-        return keras.optimizers.Adam(rate, epsilon=stage.epsilon)
-    return keras.optimizers.SGD(rate, momentum=stage.momentum)
+        return FusedAdam(rate, epsilon=stage.epsilon)
+    return FusedSGD(rate, momentum=stage.momentum)
 
 
 def dense(gradient: tf.Tensor | tf.IndexedSlices, variable: keras.Variable) -> tf.Tensor:
@@ -115,29 +77,26 @@ def dense(gradient: tf.Tensor | tf.IndexedSlices, variable: keras.Variable) -> t
     return gradient
 
 
-def apply_gradients(
+def clip_gradients(
     groups: list[ParameterGroup],
     gradients: list[list[tf.Tensor]],
     clip_norm: float | None,
     encoder_clip_norm: float | None,
-) -> dict[str, tf.Tensor]:
-    """Clips by global norm, the CNN apart from the rest, and updates.
+) -> tuple[list[list[tf.Tensor]], dict[str, tf.Tensor]]:
+    """Clips by global norm, the CNN apart from the rest.
 
     Args:
       groups: what is trained.
-      gradients: of each group's variables, summed losses' scale.
+      gradients: of each group's variables, dense, summed losses' scale, summed over replicas.
       clip_norm: threshold of head, tags and decoder together; None: no clipping.
       encoder_clip_norm: threshold of the CNN; None: no clipping.
 
     Returns:
-      `gradient_norm` and, where the CNN trains, `encoder_gradient_norm`, before clipping, and
-      `clipped` and `encoder_clipped`, 0 or 1: float32 scalars.
+      The gradients, and `gradient_norm` and, where the CNN trains, `encoder_gradient_norm`, before
+      clipping, and `clipped` and `encoder_clipped`, 0 or 1: float32 scalars.
     """
     logs: dict[str, tf.Tensor] = {}
-    made = [
-        [dense(g, v) for g, v in zip(own, group.variables, strict=True)]
-        for own, group in zip(gradients, groups, strict=True)
-    ]
+    made = list(gradients)
     for prefix, threshold, is_encoder in (
         ("encoder_", encoder_clip_norm, True),
         ("", clip_norm, False),
@@ -152,11 +111,29 @@ def apply_gradients(
             for i in chosen:
                 made[i] = [g * tf.cast(scale, g.dtype) for g in made[i]]
             logs[f"{prefix}clipped"] = tf.cast(norm > threshold, tf.float32)
-    for group, own in zip(groups, made, strict=True):
-        if group.weight_decay:
-            own = [
-                g + group.weight_decay * v.value if len(v.shape) > 1 else g
-                for g, v in zip(own, group.variables, strict=True)
-            ]
-        group.optimizer.apply_gradients(zip(own, group.variables, strict=True))
-    return logs
+    return made, logs
+
+
+def update_variables(groups: list[ParameterGroup], gradients: list[list[tf.Tensor]]) -> None:
+    """Adds the weight decay and moves every variable, on each replica its own copy.
+
+    Args:
+      groups: what is trained.
+      gradients: of each group's variables, dense, the same on every replica.
+    """
+    for group, own in zip(groups, gradients, strict=True):
+        optimizer = group.optimizer
+        rate = tf.convert_to_tensor(optimizer.learning_rate)
+        for gradient, variable in zip(own, group.variables, strict=True):
+            if group.weight_decay and len(variable.shape) > 1:
+                gradient += group.weight_decay * variable.value
+            optimizer.update_step(gradient, variable, rate)
+        step = optimizer.iterations.value
+        tf.raw_ops.AssignAddVariableOp(resource=step.handle, value=tf.ones((), step.dtype))
+
+
+def learning_rates(groups: list[ParameterGroup]) -> dict[str, tf.Tensor]:
+    """Returns the rate of each group's next update, as `learning_rate/<group>`."""
+    return {
+        f"learning_rate/{g.name}": tf.convert_to_tensor(g.optimizer.learning_rate) for g in groups
+    }

@@ -109,6 +109,7 @@ def stage_losses(
     phase: Phase,
     section: StageConfig,
     seed: tf.Tensor,
+    packed: bool = True,
 ) -> dict[str, tf.Tensor]:
     """Computes a phase's losses on one batch.
 
@@ -118,6 +119,7 @@ def stage_losses(
       phase: what is trained.
       section: the stage's config.
       seed: int32 (2,), for sampled losses.
+      packed: True: real targets alone are scored; False: padding too, every shape static.
 
     Returns:
       `loss` (scalar, what is minimised), and of those that apply `unary_loss` (Lu),
@@ -134,12 +136,13 @@ def stage_losses(
         made["unary_loss"] = tf.reduce_mean(unary)
     if batch.INPUT_IDS in phase.keys:
         mask = tensors[batch.PADDING_MASK]
-        logits, rows = annotator.decoder.packed_logits(
-            outputs, tensors[batch.INPUT_IDS], mask, training=True
-        )
-        relational, total = losses.packed_sequence_loss(
-            logits, rows, tensors[batch.TARGET_IDS], mask
-        )
+        ids, targets = tensors[batch.INPUT_IDS], tensors[batch.TARGET_IDS]
+        if packed:
+            logits, rows = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
+            relational, total = losses.packed_sequence_loss(logits, rows, targets, mask)
+        else:
+            logits = annotator.decoder(outputs, ids, training=True)
+            relational, total = losses.padded_sequence_loss(logits, targets, mask)
         words = tf.reduce_sum(tf.cast(mask, tf.float32))
         made["relational_loss"] = tf.reduce_mean(relational)
         made["loss_per_word"] = tf.math.divide_no_nan(total, words)

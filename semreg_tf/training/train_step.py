@@ -1,15 +1,27 @@
-"""One update: losses, gradients by group, clipping, optimisers."""
+"""One update: losses, gradients summed over replicas, clipping by group, optimisers."""
 
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from semreg_tf.config import StageConfig
+from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.training.optimizers import ParameterGroup, apply_gradients
+from semreg_tf.training.distribution import Distribution, replica_index, sum_over_replicas
+from semreg_tf.training.loss_scale import LossScale
+from semreg_tf.training.optimizers import (
+    ParameterGroup,
+    clip_gradients,
+    dense,
+    learning_rates,
+    update_variables,
+)
 from semreg_tf.training.stages import Phase, stage_losses
 
 TrainStep = Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]
+# XLA compiles once a shape: lengths are rounded up to a multiple of this.
+TIME_MULTIPLE = 8
 
 
 def build_train_step(
@@ -18,31 +30,134 @@ def build_train_step(
     section: StageConfig,
     groups: list[ParameterGroup],
     jit_compile: bool = False,
+    distribution: Distribution | None = None,
+    loss_scale: LossScale | None = None,
 ) -> TrainStep:
     """Compiles the update of a phase.
+
+    The loss is the mean over the global batch: each replica's sum over its examples, divided by
+    the examples of all. Gradients are summed over replicas and then clipped. Dropout's masks and
+    sampled losses are drawn from (seed, step, replica), batch normalisation reads its replica's
+    statistics, and its moving averages are the mean of the replicas'.
 
     Args:
       annotator: the models.
       phase: what is trained, on which keys.
       section: the stage's config.
       groups: variables and their optimisers.
-      jit_compile: whether XLA compiles it.
+      jit_compile: whether XLA compiles losses and gradients, once for every shape: give it
+        batches from `pad_time`. Every position is scored then.
+      distribution: the replicas; None: one.
+      loss_scale: for float16; None: no scaling.
 
     Returns:
       A function of a batch and a seed, int32 (2,), to float32 scalars: the losses of
-      `stage_losses` and the norms of `apply_gradients`.
+      `stage_losses`, the norms of `clip_gradients`, the learning rates and what `LossScale.update`
+      returns.
     """
-    variables = [v.value for group in groups for v in group.variables]
+    distribution = distribution or Distribution()
+    gradients_of = _Gradients(annotator, phase, section, groups, not jit_compile)
+    compute = tf.function(gradients_of, jit_compile=True) if jit_compile else gradients_of
 
-    @tf.function(jit_compile=jit_compile, reduce_retracing=True)
+    def replica_step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.cast(tf.shape(next(iter(tensors.values())))[0], tf.float32)
+        share = rows / sum_over_replicas([rows])[0]
+        if distribution.num_replicas > 1:
+            seed = tf.random.experimental.stateless_fold_in(seed, replica_index())
+        scale = tf.ones(()) if loss_scale is None else loss_scale.scale
+        made, flat, statistics = compute(tensors, seed, share * scale)
+        flat = sum_over_replicas(flat)
+        if loss_scale is not None:
+            flat = loss_scale.unscale(flat)
+        own = iter(flat)
+        by_group = [[next(own) for _ in group.variables] for group in groups]
+        by_group, logs = clip_gradients(
+            groups, by_group, section.clip_norm, section.encoder_clip_norm
+        )
+        logs |= learning_rates(groups)
+        moving = sum_over_replicas([share * x for x in statistics])
+
+        def update() -> None:
+            update_variables(groups, by_group)
+            for variable, value in zip(gradients_of.statistics, moving, strict=True):
+                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+
+        if loss_scale is None:
+            update()
+        else:
+            norms = [norm for name, norm in logs.items() if name.endswith("gradient_norm")]
+            logs |= loss_scale.update(tf.reduce_all(tf.math.is_finite(tf.stack(norms))), update)
+        return {**_over_replicas(made, share), **logs}
+
+    @tf.function(reduce_retracing=True)
     def step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            made = stage_losses(annotator, tensors, phase, section, seed)
-        gradients = iter(tape.gradient(made["loss"], variables))
-        by_group = [[next(gradients) for _ in group.variables] for group in groups]
-
-        logs = apply_gradients(groups, by_group, section.clip_norm, section.encoder_clip_norm)
-        return {**made, **logs}
+        return distribution.run(replica_step, tensors, seed)
 
     return step
+
+
+class _Gradients:
+    """Losses, dense gradients and new moving statistics of one replica, as a pure function.
+
+    Keras's dropout and batch normalisation write to variables; here the draws come from the seed
+    and the statistics are returned, so that it can be compiled, repeated and shared out.
+    """
+
+    def __init__(
+        self,
+        annotator: Annotator,
+        phase: Phase,
+        section: StageConfig,
+        groups: list[ParameterGroup],
+        packed: bool,
+    ) -> None:
+        self._arguments = (annotator, phase, section, packed)
+        self._trained = [v for group in groups for v in group.variables]
+        everything = annotator.all_variables().values()
+        self._seeds = [v for v in everything if v.name == "seed_generator_state"]
+        moves = section.update_batch_norm and "encoder" in phase.groups
+        names = ("moving_mean", "moving_variance")
+        self.statistics = [v for v in everything if moves and v.name in names]
+
+    def __call__(
+        self, tensors: dict[str, tf.Tensor], seed: tf.Tensor, scale: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+        annotator, phase, section, packed = self._arguments
+        fold_in = tf.random.experimental.stateless_fold_in
+        drawn = [(v, tf.cast(fold_in(seed, i), v.dtype)) for i, v in enumerate(self._seeds)]
+        variables = [v.value for v in self._trained]
+        with keras.StatelessScope(state_mapping=drawn) as scope:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                made = stage_losses(annotator, tensors, phase, section, seed, packed)
+                loss = made["loss"] * scale
+            found = tape.gradient(loss, variables)
+        gradients = [dense(g, v) for g, v in zip(found, self._trained, strict=True)]
+        moving = [scope.get_current_value(v) for v in self.statistics]
+        kept = [
+            tf.convert_to_tensor(v.value) if value is None else value
+            for v, value in zip(self.statistics, moving, strict=True)
+        ]
+        return made, gradients, kept
+
+
+def _over_replicas(made: dict[str, tf.Tensor], share: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the scalars of the global batch from those of this replica's share of it."""
+    words = made.get("num_words", tf.zeros(()))
+    weights = {"num_words": 1.0, "loss_per_word": words}
+    names = sorted(made)
+    scaled = [tf.cast(made[n], tf.float32) * weights.get(n, share) for n in names]
+    *sums, words = tf.unstack(sum_over_replicas([tf.stack([*scaled, words])])[0])
+    summed = dict(zip(names, sums, strict=True))
+    if "loss_per_word" in summed:
+        summed["loss_per_word"] = tf.math.divide_no_nan(summed["loss_per_word"], words)
+    return summed
+
+
+def pad_time(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns a batch whose sequences are padded to a multiple of `TIME_MULTIPLE`, for XLA."""
+
+    def pad(value: tf.Tensor) -> tf.Tensor:
+        return tf.pad(value, [[0, 0], [0, 0], [0, -tf.shape(value)[2] % TIME_MULTIPLE]])
+
+    return {k: pad(v) if k in batch.SEQUENCE_KEYS else v for k, v in tensors.items()}

@@ -1,10 +1,9 @@
 """The loop behind the three binaries: resumable at any step, atomic, watched."""
 
-import dataclasses
-import json
 import logging
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,25 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import (
-    Inputs,
-    Split,
-    evaluation_batches,
-    load_split,
-    training_batches,
-)
+from semreg_tf.data.input_pipeline import Inputs, evaluation_batches, training_batches
 from semreg_tf.data.records import find_builder
-from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.encoder import encoder_spec
-from semreg_tf.models.ensemble import Ensemble
-from semreg_tf.training import checkpoints, evaluation, transfer, workdir
-from semreg_tf.training.features import (
-    frozen_features,
-    image_size,
-    set_feature_statistics,
-)
-from semreg_tf.training.likelihood import caption_perplexity
-from semreg_tf.training.monitor import Monitor, history_line
+from semreg_tf.training import checkpoints, history, transfer, workdir
+from semreg_tf.training.distribution import Distribution
+from semreg_tf.training.features import set_feature_statistics
+from semreg_tf.training.loss_scale import LossScale
+from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.optimizers import ParameterGroup, build_groups
-from semreg_tf.training.predictions import predict
+from semreg_tf.training.precision import made_in
+from semreg_tf.training.stage_data import StageData, with_user_tags_there
 from semreg_tf.training.stages import Phase, phases, stage_config
-from semreg_tf.training.train_step import build_train_step
+from semreg_tf.training.step_profiler import StepProfiler
+from semreg_tf.training.train_step import TrainStep, build_train_step, pad_time
+from semreg_tf.training.validator import Validator
 from semreg_tf.training.warm_start import warm_start
 
 logger = logging.getLogger(__name__)
-HISTORY_FILE = "history.jsonl"
 # Batches whose features give mean and deviation where the CNN trains.
 STATISTICS_BATCHES = 50
 
@@ -63,6 +52,8 @@ class Trainer:
         use for one only where it reads the features of that CNN.
       relational: work directory of the relational stage to start from, or None.
       init_from: work directory of any run whose encoder and matching names are taken first.
+      distribution: the devices and workers that share a step; None: this process's first device.
+      profile: steps (first, last) of which TensorBoard gets a trace, or None.
 
     Raises:
       ValueError: data, work directory or warm start do not fit the experiment.
@@ -80,9 +71,13 @@ class Trainer:
         unary: str | Path | None = None,
         relational: str | Path | None = None,
         init_from: str | Path | None = None,
+        distribution: Distribution | None = None,
+        profile: tuple[int, int] | None = None,
     ) -> None:
+        self.distribution = distribution or Distribution()
         keras.utils.set_random_seed(config.seed)
-        keras.config.set_dtype_policy(config.precision)
+        if config.deterministic:
+            tf.config.experimental.enable_op_determinism()
         builder = find_builder(data_dir, config.data.dataset)
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data)
         if stage == "relational" and unary is not None and not config.pretrains_on_features:
@@ -90,27 +85,29 @@ class Trainer:
                 "`unary` must be None for a relational stage that is fed the true concepts: no "
                 f"CNN takes part. Received: unary={str(unary)!r}"
             )
-        config = _with_user_tags_there(config, vocabularies)
+        config = with_user_tags_there(config, vocabularies)
         self.config, self.stage = config, stage
         self.section = stage_config(config, stage)
-        self.train_split = load_split(builder, config.data.train_split, vocabularies, config.data)
-        self.validation_split = _head(
-            load_split(builder, config.data.validation_split, vocabularies, config.data),
-            self.section.validation_images,
-            config,
-        )
+        self.data = StageData(config, stage, builder, vocabularies)
         self.vocabularies = vocabularies
-        self.annotator = Annotator(config, len(vocabularies.concepts), vocabularies.output.size)
         taken = {}
-        if init_from is not None:
-            taken = transfer.init_from(self.annotator, vocabularies, init_from)
-        sources = warm_start(self.annotator, vocabularies, unary, relational)
+        with self.distribution.scope():
+            with made_in(config.precision):
+                sizes = len(vocabularies.concepts), vocabularies.output.size
+                self.annotator = Annotator(config, *sizes)
+            half = config.precision == "mixed_float16"
+            self.loss_scale = LossScale() if half else None
+            if init_from is not None:
+                taken = transfer.init_from(self.annotator, vocabularies, init_from)
+            sources = warm_start(self.annotator, vocabularies, unary, relational)
         self.sources = {**sources, **{f"init_from: {k}": v for k, v in taken.items()}}
-        self.path = workdir.open_workdir(path, config, vocabularies, stage)
+        self.path = Path(path)
+        self._profiler = StepProfiler(profile, self.path / "logs")
+        if self.distribution.is_chief:
+            workdir.open_workdir(path, config, vocabularies, stage)
         self.phases = phases(config, stage)
         self._brings_statistics = unary is not None or transfer.STANDARDISE in taken
-        self._features_folder = Path(str(builder.data_dir)) / "features"
-        self._stopping = False
+        self._stopping = self._in_loop = False
 
     @property
     def last_step(self) -> int:
@@ -121,18 +118,20 @@ class Trainer:
         """Runs or resumes the stage.
 
         Returns:
-          What `results.json` holds: the stage, its steps, the best metric.
+          What `train_results.json` holds: the stage, its steps, the best metric.
 
         Raises:
           NonFiniteLossError: the loss is not finite; the last good checkpoint stays.
+          LostWorkerError: another worker is gone.
           OSError: the work directory cannot be written.
         """
-        step, state = self._resume()
         earlier = signal.signal(signal.SIGTERM, self._stop)
         try:
-            for phase in self.phases:
-                if step < phase.last_step and not self._stopping:
-                    step, state = self._run_phase(phase, step, state)
+            with self.distribution.one_line_errors():
+                step, state = self._resume()
+                for phase in self.phases:
+                    if step < phase.last_step and not self._stopping:
+                        step, state = self._run_phase(phase, step, state)
         finally:
             signal.signal(signal.SIGTERM, earlier)
         if self._stopping:
@@ -140,24 +139,33 @@ class Trainer:
             raise SystemExit(143)
         best = checkpoints.read_best(self.path) or {}
         results = {"stage": self.stage, "steps": step, "best": best, "weights_from": self.sources}
-        workdir.write_json(self.path / "train_results.json", results)
+        if self.distribution.is_chief:
+            workdir.write_json(self.path / "train_results.json", results)
         return results
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
-
-    def _phase_of(self, step: int) -> Phase:
-        return next((p for p in self.phases if step < p.last_step), self.phases[-1])
+        if not self._in_loop:
+            # Nothing but caches is being written, and those go on where they stopped.
+            raise SystemExit(143)
 
     def _resume(self) -> tuple[int, dict[str, Any]]:
         found = checkpoints.list_checkpoints(self.path)
+        state = checkpoints.read_state(found[-1]) if found else {"step": 0}
+        step = int(self.distribution.from_chief(state["step"]))
+        if step != state["step"]:
+            raise ValueError(
+                f"`workdir` must be one folder that all workers see: the chief resumes at step "
+                f"{step}, this worker at {state['step']}. Received: workdir={str(self.path)!r}"
+            )
         if not found:
             self._standardise()
             return 0, {"elapsed_secs": 0.0, "best_value": None, "without_rise": 0}
-        state = checkpoints.read_state(found[-1])
-        step = state["step"]
         logger.info("Resuming at step %d from %s", step, found[-1])
-        checkpoints.restore(found[-1], self.annotator.all_variables())
+        checkpoints.restore(found[-1], self._variables([]))
+        if self.distribution.is_chief:
+            history.rewind(self.path, step)
+            checkpoints.repair_best(self.path, found[-1])
         return step, {k: state[k] for k in ("elapsed_secs", "best_value", "without_rise")}
 
     def _standardise(self) -> None:
@@ -166,46 +174,58 @@ class Trainer:
         if not self.config.encoder.standardise or self._brings_statistics or reads_none:
             return
         if self.config.encoder.trainable and not self.config.pretrains_on_features:
-            inputs = self._inputs(self.train_split, (batch.IMAGE,), 1)
+            inputs = self.data.inputs(self.annotator, self.data.train, (batch.IMAGE,))
             images = evaluation_batches(inputs, self.section.batch_size).take(STATISTICS_BATCHES)
             encoder = self.annotator.encoder
-            made = (encoder(x, training=False)["features"] for x in images)
+            made: Iterable = (encoder(x, training=False)["features"] for x in images)
         else:
-            made = [self._inputs(self.train_split, (batch.FEATURES,), 1).features[:, 0]]
+            made = [self._cached_inputs(self.data.train, (batch.FEATURES,)).features[:, 0]]
         set_feature_statistics(self.annotator, made)
 
+    def _cached_inputs(self, *arguments: Any) -> Inputs:
+        """Returns `StageData.inputs`, features computed by the chief and read by the others."""
+        with self.distribution.chief_first():
+            return self.data.inputs(self.annotator, *arguments)
+
     def _run_phase(self, phase: Phase, step: int, state: dict[str, Any]) -> tuple[int, dict]:
-        groups = build_groups(self.annotator, phase.groups, self.section)
+        with self.distribution.scope():
+            groups = build_groups(self.annotator, phase.groups, self.section)
         logger.info("Phase %r trains %s", phase.name, _describe(groups))
         if step > phase.first_step:
-            slots = self._optimizer_variables(groups)
+            slots = _optimizer_variables(groups)
             checkpoints.restore(checkpoints.list_checkpoints(self.path)[-1], slots)
         train_step = build_train_step(
-            self.annotator, phase, self.section, groups, self.config.jit_compile
+            self.annotator,
+            phase,
+            self.section,
+            groups,
+            self.config.jit_compile,
+            self.distribution,
+            self.loss_scale,
         )
-        inputs = self._inputs(self.train_split, phase.keys, self.config.image.cached_views)
-        size = self.section.batch_size
-        batches = iter(training_batches(inputs, size, self.config.seed, step))
+        inputs = self._cached_inputs(self.data.train, phase.keys, self.config.image.cached_views)
+        batches = self._batches(inputs, step)
         name = phase.name if phase.name == self.stage else f"{self.stage}, {phase.name}"
-        monitor = Monitor(self.path, name, step, phase.last_step, size)
+        unit = "pairs" if inputs.pairs else "images"
+        chief = self.distribution.is_chief
+        size = self.section.batch_size
+        monitor = Monitor(self.path if chief else None, name, step, phase.last_step, size, unit)
+        validator = None
+        if chief:
+            validator = Validator(self.config, self.stage, self.annotator, self.data, self.path)
         started = time.perf_counter() - state["elapsed_secs"]
+        self._in_loop = True
         try:
             while step < phase.last_step and not self._stopping:
-                before = time.perf_counter()
-                tensors = next(batches)
-                waited = time.perf_counter() - before
-                seed = tf.constant([self.config.seed, step], tf.int32)
-                image_ids = tensors.pop(batch.IMAGE_ID)
-                logs = {k: float(v) for k, v in train_step(tensors, seed).items()}
-                if not np.isfinite(logs["loss"]):
-                    self._non_finite(step, logs["loss"], image_ids)
+                logs = self._take_step(train_step, batches, step, monitor)
                 step += 1
-                monitor.step(step, logs, waited)
+                self._stopping = self.distribution.any_worker(self._stopping)
                 state["elapsed_secs"] = time.perf_counter() - started
-                finished = step == phase.last_step
                 every = self.section.validate_every_steps
-                due = finished or (every and step % every == 0)
-                metric = self._validate(phase, step, state, monitor, logs) if due else None
+                due = step == phase.last_step or (every and step % every == 0)
+                metric = (
+                    self._validate(validator, phase, step, state, logs, monitor) if due else None
+                )
                 if due or step % self.section.checkpoint_every_steps == 0 or self._stopping:
                     self._save(step, state, groups, metric)
                     monitor.restart_clock()
@@ -214,42 +234,79 @@ class Trainer:
                     monitor.say(f"No rise in {self.section.patience} validations: done.")
                     return self.last_step, state
         finally:
-            monitor.flush(step)
-            monitor.close()
+            self._in_loop = False
+            self._profiler.stop()
+            monitor.close(step)
         return step, state
 
-    def _validate(
-        self, phase: Phase, step: int, state: dict, monitor: Monitor, logs: dict[str, float]
-    ) -> tuple[str, float]:
-        keys = tuple(k for k in phase.keys if k not in batch.SEQUENCE_KEYS)
-        if phase.part == "tags":
-            # The tag model alone says nothing free-running that could be compared later.
-            name, value = "loss", -logs["loss"]
-        else:
-            inputs = self._inputs(self.validation_split, keys, 1)
-            made = predict(self.annotator, inputs, self.vocabularies, self.config.decoding)
-            name, value = evaluation.validation_metric(
-                self.config, self.stage, made, self.validation_split
-            )
-            lines = [
-                f"{image_id}: {' '.join(ranked[0])}"
-                for image_id, ranked in zip(made.image_ids[:8], made.sequences[:8], strict=False)
-            ]
-            monitor.text(step, "predictions", lines)
-            monitor.scalars(step, {f"validation/{name}": value, **self._perplexity(phase)})
-            monitor.say(f"step {step}: validation {name} {value:.4f}")
-        row = history_line(step, state["elapsed_secs"], {name: value, "loss": logs["loss"]})
-        with open(self.path / HISTORY_FILE, "a", encoding="utf-8") as f:
-            f.write(json.dumps(row) + "\n")
-        return name, value
+    def _batches(self, inputs: Inputs, step: int) -> Iterator[dict[str, tf.Tensor]]:
+        size = self.section.batch_size
+        examples = inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
+        self.distribution.check_batch(min(size, examples))
 
-    def _perplexity(self, phase: Phase) -> dict[str, float]:
-        """Returns a caption model's validation perplexity and its log2 by TensorBoard's names."""
-        if self.config.data.task != "captions" or batch.INPUT_IDS not in phase.keys:
-            return {}
-        inputs = self._inputs(self.validation_split, phase.keys, 1)
-        made = caption_perplexity(Ensemble([self.annotator]), [inputs], self.vocabularies)
-        return {f"validation/{k}": made[k] for k in ("perplexity", "log2_perplexity")}
+        def share(num_shards: int, index: int) -> tf.data.Dataset:
+            seed = self.config.seed
+            made = training_batches(inputs, size, seed, step, num_shards, index)
+            return made.map(pad_time) if self.config.jit_compile else made
+
+        return self.distribution.batches(share)
+
+    def _take_step(
+        self,
+        train_step: TrainStep,
+        batches: Iterator[dict[str, tf.Tensor]],
+        step: int,
+        monitor: Monitor,
+    ) -> dict[str, float]:
+        self._profiler.before_step(step)
+        before = time.perf_counter()
+        tensors = dict(next(batches))
+        waited = time.perf_counter() - before
+        image_ids = tensors.pop(batch.IMAGE_ID)
+        with tf.profiler.experimental.Trace("train", step_num=step, _r=1):
+            made = train_step(tensors, tf.constant([self.config.seed, step], tf.int32))
+            logs = {k: float(v) for k, v in made.items()}
+        self._check_finite(step, logs, image_ids)
+        monitor.step(step + 1, logs, waited)
+        return logs
+
+    def _check_finite(self, step: int, logs: dict[str, float], image_ids: Any) -> None:
+        norms = [name for name in logs if name.endswith("gradient_norm")]
+        wrong = [] if np.isfinite(logs["loss"]) else ["loss"]
+        if logs.get("skipped") and logs["loss_scale"] > 1:
+            # The gradients overflowed under their scale, which is halved: no sign of a blow-up.
+            for name in norms:
+                logs.pop(name)
+        else:
+            wrong += [name for name in norms if not np.isfinite(logs[name])]
+        if wrong:
+            ids = self.distribution.local(image_ids).numpy()[:8]
+            self._non_finite(
+                f"The {wrong[0].replace('_', ' ')} is {logs[wrong[0]]} at step {step} "
+                f"(images {', '.join(x.decode() for x in ids)}, ...)"
+            )
+
+    def _non_finite(self, what: str) -> None:
+        raise NonFiniteLossError(
+            f"{what}: lower `learning_rate` or set `clip_norm`. The last good checkpoint is in "
+            f"{str(self.path / 'checkpoints')!r}."
+        )
+
+    def _validate(
+        self,
+        validator: Validator | None,
+        phase: Phase,
+        step: int,
+        state: dict[str, Any],
+        logs: dict[str, float],
+        monitor: Monitor,
+    ) -> tuple[str, float]:
+        name, value = "", 0.0
+        if validator is not None:
+            name, value = validator.validate(
+                phase, step, state["elapsed_secs"], logs["loss"], monitor
+            )
+        return name, self.distribution.from_chief(value)
 
     def _save(
         self,
@@ -264,40 +321,27 @@ class Trainer:
         if metric is not None:
             state["without_rise"] = 0 if rose else state["without_rise"] + 1
             state["best_value"] = metric[1] if rose else state["best_value"]
-        variables = {**self.annotator.all_variables(), **self._optimizer_variables(groups)}
-        saved = checkpoints.save(self.path, step, variables, {"stage": self.stage, **state})
+        variables = self._variables(groups)
+        if not checkpoints.all_finite(variables):
+            self._non_finite(f"Some weights are not finite after step {step - 1}")
+        if not self.distribution.is_chief:
+            return
+        meta = {"stage": self.stage, "metric": metric, "is_best": rose, **state}
+        saved = checkpoints.save(self.path, step, variables, meta)
         if rose:
             checkpoints.mark_best(self.path, saved, *metric)
         checkpoints.prune(self.path)
 
-    def _optimizer_variables(self, groups: list[ParameterGroup]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for group in groups:
-            found.update(checkpoints.optimizer_variables(group.name, group.optimizer))
-        return found
+    def _variables(self, groups: list[ParameterGroup]) -> dict[str, Any]:
+        scale = {} if self.loss_scale is None else self.loss_scale.variables()
+        return {**self.annotator.all_variables(), **scale, **_optimizer_variables(groups)}
 
-    def _inputs(self, split: Split, keys: tuple[str, ...], views: int) -> Inputs:
-        features = None
-        if batch.FEATURES in keys:
-            features = frozen_features(
-                self.config, self.annotator, split, self._features_folder, views
-            )
-        return Inputs(
-            split,
-            keys,
-            self.config.image,
-            image_size(self.config),
-            encoder_spec(self.config.encoder.name).preprocessing,
-            features,
-            1 if self.stage == "relational" else self.config.data.captions_per_image,
-        )
 
-    def _non_finite(self, step: int, loss: float, image_ids: tf.Tensor) -> None:
-        names = ", ".join(x.decode() for x in image_ids.numpy()[:8])
-        raise NonFiniteLossError(
-            f"The loss is {loss} at step {step} (images {names}, ...): lower `learning_rate` or "
-            f"set `clip_norm`. The last good checkpoint is in {str(self.path / 'checkpoints')!r}."
-        )
+def _optimizer_variables(groups: list[ParameterGroup]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for group in groups:
+        found.update(checkpoints.optimizer_variables(group.name, group.optimizer))
+    return found
 
 
 def _describe(groups: list[ParameterGroup]) -> str:
@@ -305,22 +349,3 @@ def _describe(groups: list[ParameterGroup]) -> str:
         f"{g.name} ({sum(int(np.prod(v.shape)) for v in g.variables):,} parameters)" for g in groups
     ]
     return ", ".join(parts) or "nothing"
-
-
-def _with_user_tags_there(config: Config, vocabularies: Vocabularies) -> Config:
-    """Returns the config with as many user tags as the data set has, where it has fewer."""
-    there = len(vocabularies.user_tags or ())
-    if there == config.data.num_user_tags:
-        return config
-    logger.info("User tags: %d, all that the data set has", there)
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, num_user_tags=there))
-
-
-def _head(split: Split, num_images: int | None, config: Config) -> Split:
-    """Returns the split's first images alone, for quicker validations."""
-    if num_images is None or num_images >= split.num_images:
-        return split
-    annotations = split.annotations[:num_images]
-    encoded = encode_annotations(annotations, split.vocabularies, config.data)
-    name = f"{split.name}[:{num_images}]"
-    return dataclasses.replace(split, name=name, annotations=annotations, encoded=encoded)

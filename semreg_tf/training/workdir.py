@@ -18,6 +18,7 @@ from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
+from semreg_tf.training.precision import made_in
 
 CONFIG_FILE = "config.json"
 # Fields that may change between two starts of one run.
@@ -30,6 +31,7 @@ _FREE_FIELDS = (
     "decoding",
     "reranking",
     "jit_compile",
+    "deterministic",
     "name",
     "table_row",
 )
@@ -49,6 +51,7 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
 
     Raises:
       ValueError: the folder holds another experiment, stage or vocabulary.
+      OSError: it cannot be written.
     """
     folder = Path(path)
     if (folder / CONFIG_FILE).exists():
@@ -70,9 +73,15 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
     elif folder.is_file():
         raise ValueError(f"`workdir` must be a folder. Received: workdir={str(path)!r}")
     else:
-        folder.mkdir(parents=True, exist_ok=True)
-        vocabularies.save(folder)
-        _write_config(folder, config, stage)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            vocabularies.save(folder)
+            _write_config(folder, config, stage)
+        except (OSError, tf.errors.OpError) as error:
+            raise OSError(
+                f"`workdir` must be a folder that can be written ({str(error).splitlines()[0]}). "
+                f"Received: workdir={str(path)!r}"
+            ) from error
     return folder
 
 
@@ -98,7 +107,7 @@ def load_run(path: str | Path) -> tuple[Config, Vocabularies, str]:
 
 
 def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
-    """Builds a run's models and restores its best checkpoint, or its last.
+    """Builds a run's models in float32 and restores its best checkpoint, or its last.
 
     Raises:
       ValueError: the folder is no work directory or has no checkpoint.
@@ -106,7 +115,8 @@ def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
     config, vocabularies, _ = load_run(path)
     checkpoint = checkpoints.best_or_last(path)
     bare = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, weights=None))
-    annotator = Annotator(bare, len(vocabularies.concepts), vocabularies.output.size)
+    with made_in("float32"):
+        annotator = Annotator(bare, len(vocabularies.concepts), vocabularies.output.size)
     checkpoints.restore(checkpoint, annotator.all_variables())
     return config, vocabularies, annotator
 

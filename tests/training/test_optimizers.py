@@ -6,12 +6,13 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import StageConfig
+from semreg_tf.training.fused_optimizers import FusedAdam, FusedRMSprop, FusedSGD
 from semreg_tf.training.optimizers import (
-    FusedRMSprop,
     ParameterGroup,
-    apply_gradients,
     build_optimizer,
+    clip_gradients,
     dense,
+    update_variables,
 )
 
 
@@ -22,6 +23,16 @@ def group(name, values, optimizer=None, weight_decay=0.0):
     return ParameterGroup(name, [variable], optimizer, weight_decay)
 
 
+def apply_gradients(groups, gradients, clip_norm=None, encoder_clip_norm=None):
+    made = [
+        [dense(g, v) for g, v in zip(own, group.variables, strict=True)]
+        for own, group in zip(gradients, groups, strict=True)
+    ]
+    made, logs = clip_gradients(groups, made, clip_norm, encoder_clip_norm)
+    update_variables(groups, made)
+    return logs
+
+
 def test_repeated_word_takes_one_step_of_rmsprop():
     """v = 0.1 g^2 with g the sum of the duplicates, so the first step is -rate / sqrt(0.1)."""
     table = group("decoder", [[0.0], [0.0]])
@@ -30,22 +41,32 @@ def test_repeated_word_takes_one_step_of_rmsprop():
     np.testing.assert_allclose(np.asarray(table.variables[0]), [[0], [-1 / np.sqrt(0.1)]], 1e-5)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_fused_rmsprop_equals_keras(momentum):
+@pytest.mark.parametrize(
+    ("fused", "plain", "options"),
+    [
+        (FusedRMSprop, keras.optimizers.RMSprop, {"rho": 0.9, "momentum": 0.0}),
+        (FusedRMSprop, keras.optimizers.RMSprop, {"rho": 0.8, "momentum": 0.9}),
+        (FusedAdam, keras.optimizers.Adam, {"beta_1": 0.8}),
+        (FusedSGD, keras.optimizers.SGD, {"momentum": 0.0}),
+        (FusedSGD, keras.optimizers.SGD, {"momentum": 0.9}),
+    ],
+)
+def test_fused_equals_keras(fused, plain, options):
     rng = np.random.default_rng(0)
     start = rng.normal(size=(3, 4)).astype("f")
-    options = {"rho": 0.9, "momentum": momentum, "epsilon": 1e-7}
-    ours, theirs = keras.Variable(start), keras.Variable(start)
-    fused, plain = FusedRMSprop(0.01, **options), keras.optimizers.RMSprop(0.01, **options)
+    schedule = keras.optimizers.schedules.CosineDecay(0.01, 10)
+    ours = group("decoder", start, fused(schedule, **options))
+    theirs, optimizer = keras.Variable(start), plain(schedule, **options)
     for _ in range(5):
         gradient = tf.constant(rng.normal(size=(3, 4)).astype("f"))
-        fused.apply_gradients([(gradient, ours)])
-        plain.apply_gradients([(gradient, theirs)])
-    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-4, atol=1e-6)
+        apply_gradients([ours], [[gradient]])
+        optimizer.apply_gradients([(gradient, theirs)])
+    np.testing.assert_allclose(np.asarray(ours.variables[0]), np.asarray(theirs), 1e-4, 1e-6)
+    assert int(ours.optimizer.iterations) == 5
 
 
 def test_cnn_is_clipped_apart_from_the_rest():
-    sgd = [keras.optimizers.SGD(1.0) for _ in range(3)]
+    sgd = [FusedSGD(1.0) for _ in range(3)]
     groups = [
         group("encoder", [0.0], sgd[0]),
         group("image_head", [0.0], sgd[1]),
@@ -61,15 +82,15 @@ def test_cnn_is_clipped_apart_from_the_rest():
 
 
 def test_without_a_threshold_nothing_is_clipped():
-    only = group("decoder", [0.0], keras.optimizers.SGD(1.0))
+    only = group("decoder", [0.0], FusedSGD(1.0))
     logs = apply_gradients([only], [[tf.constant([300.0])]], None, None)
     assert float(np.asarray(only.variables[0])[0]) == -300.0
     assert "clipped" not in logs
 
 
 def test_weight_decay_is_of_kernels_alone():
-    kernel = group("image_head", [[2.0]], keras.optimizers.SGD(1.0), weight_decay=0.5)
-    bias = group("image_head", [2.0], keras.optimizers.SGD(1.0), weight_decay=0.5)
+    kernel = group("image_head", [[2.0]], FusedSGD(1.0), weight_decay=0.5)
+    bias = group("image_head", [2.0], FusedSGD(1.0), weight_decay=0.5)
     apply_gradients([kernel, bias], [[tf.constant([[0.0]])], [tf.constant([0.0])]], None, None)
     assert float(np.asarray(kernel.variables[0])[0, 0]) == 1.0
     assert float(np.asarray(bias.variables[0])[0]) == 2.0
@@ -81,7 +102,7 @@ def test_missing_gradient_is_zero():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("rmsprop", FusedRMSprop), ("sgd", keras.optimizers.SGD)]
+    ("name", "kind"), [("rmsprop", FusedRMSprop), ("sgd", FusedSGD), ("adam", FusedAdam)]
 )
 def test_stage_names_its_optimiser(name, kind):
     made = build_optimizer(StageConfig(optimizer=name, learning_rate=0.5), 0.25)

@@ -11,9 +11,10 @@ from semreg_tf import experiments
 from semreg_tf.data import batch
 from semreg_tf.data.targets import multi_hot, shift
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.optimizers import build_groups
 from semreg_tf.training.stages import phases, stage_losses
-from semreg_tf.training.train_step import build_train_step
+from semreg_tf.training.train_step import build_train_step, pad_time
 
 CONCEPTS, VOCAB, CELLS, WORDS, BATCH = 12, 40, 16, 8, 8
 
@@ -40,7 +41,7 @@ def make_batches(number):
         }
 
 
-def our_losses(config, number):
+def our_losses(config, number, batches=None):
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(config.precision)
     annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=4)
@@ -48,8 +49,12 @@ def our_losses(config, number):
     first = [np.array(v) for v in annotator.decoder.trainable_variables]
     (phase,) = phases(config, "relational")
     groups = build_groups(annotator, phase.groups, config.relational)
-    step = build_train_step(annotator, phase, config.relational, groups)
-    losses = [float(step(b, tf.constant([0, 0]))["loss"]) for b in make_batches(number)]
+    scale = LossScale(2.0**10) if config.precision == "mixed_float16" else None
+    step = build_train_step(
+        annotator, phase, config.relational, groups, config.jit_compile, loss_scale=scale
+    )
+    batches = batches or make_batches(number)
+    losses = [float(step(b, tf.constant([0, 0]))["loss"]) for b in batches]
     return losses, first, annotator
 
 
@@ -97,10 +102,39 @@ def test_fifty_steps_equal_plain_keras(toy):
     assert ours[-1] < ours[0]
 
 
-def test_bfloat16_follows_float32(toy):
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_follows_float32(precision, toy):
     full, _, _ = our_losses(make_config(toy), 60)
-    half, _, _ = our_losses(make_config(toy, "mixed_bfloat16"), 60)
+    half, _, _ = our_losses(make_config(toy, precision), 60)
     np.testing.assert_allclose(half, full, rtol=0.02)
+    assert half != full
+
+
+def test_xla_gives_the_same_losses(toy):
+    """Compiled, padded and every position scored; see `config.jit_compile`."""
+    config = make_config(toy)
+    plain, _, _ = our_losses(config, 5)
+    compiled = dataclasses.replace(config, jit_compile=True)
+    padded = [pad_time(tensors) for tensors in make_batches(5)]
+    assert {t[batch.INPUT_IDS].shape[2] for t in padded} <= {8, 16}
+    found, _, _ = our_losses(compiled, 5, padded)
+    np.testing.assert_allclose(found, plain, rtol=1e-5)
+
+
+def test_dropout_is_drawn_from_seed_and_step_alone(toy):
+    config = make_config(toy)
+    decoder = dataclasses.replace(config.decoder, input_dropout=0.5)
+    annotator = Annotator(dataclasses.replace(config, decoder=decoder), CONCEPTS, VOCAB, 4)
+    section = dataclasses.replace(config.relational, learning_rate=0.0)
+    (phase,) = phases(config, "relational")
+    groups = build_groups(annotator, phase.groups, section)
+    step = build_train_step(annotator, phase, section, groups)
+    (tensors,) = make_batches(1)
+    losses = [
+        float(step(tensors, tf.constant(s))["loss"]) for s in ([0, 0], [0, 1], [1, 0], [0, 0])
+    ]
+    assert losses[0] == losses[3]
+    assert len(set(losses)) == 3
 
 
 def test_padding_has_no_gradient(toy):

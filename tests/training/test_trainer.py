@@ -224,7 +224,7 @@ def test_validation_perplexity_of_captions_goes_to_tensorboard(toy, demo_data, t
         name: float(tf.make_ndarray(events.Tensors(f"validation/{name}")[0].tensor_proto))
         for name in ("perplexity", "log2_perplexity")
     }
-    inputs = trainer._inputs(trainer.validation_split, trainer.phases[0].keys, 1)
+    inputs = trainer.data.inputs(trainer.annotator, trainer.data.validation, trainer.phases[0].keys)
     made = caption_perplexity(Ensemble([trainer.annotator]), [inputs], trainer.vocabularies)
     assert told == pytest.approx({name: made[name] for name in told}, rel=1e-5)
     assert told["log2_perplexity"] == pytest.approx(np.log2(told["perplexity"]), rel=1e-5)

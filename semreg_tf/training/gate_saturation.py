@@ -1,0 +1,65 @@
+"""How far an LSTM's gates are open or shut: a gate that hardly moves no longer learns."""
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.data import batch
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.cells import LSTM, PeepholeLSTM
+
+SHUT, OPEN = 0.1, 0.9
+
+
+def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """Runs the decoder over each image's first caption with teacher forcing.
+
+    Args:
+      annotator: the models.
+      tensors: a batch with the sequence keys and what the encoder reads; `concepts` alone feed
+        the ground truth.
+
+    Returns:
+      For "input", "forget" and "output" the gate's values at real words, (words, units) float32;
+      nothing where there is no decoder or its cell has no such gates.
+    """
+    decoder = annotator.decoder
+    if decoder is None or not isinstance(decoder.cell, LSTM):
+        return {}
+    if batch.IMAGE in tensors or batch.FEATURES in tensors:
+        outputs = annotator.encode(tensors)
+    else:
+        outputs = {"concept_probabilities": tensors[batch.CONCEPTS]}
+    context = decoder.prepare(outputs)
+    ids, mask = tensors[batch.INPUT_IDS][:, 0], tensors[batch.PADDING_MASK][:, 0].numpy()
+    state = decoder.initial_state(context, tf.shape(ids)[0])
+    found: dict[str, list[np.ndarray]] = {"input": [], "forget": [], "output": []}
+    for t in range(ids.shape[1]):
+        inputs = tf.gather(tf.cast(decoder.embedding, decoder.compute_dtype), ids[:, t])
+        for conditioning, own in zip(decoder.conditionings, context, strict=True):
+            inputs = conditioning.step_input(own, inputs, state)
+        projected = decoder.cell.project_input(inputs)
+        i, f, _, o = tf.split(_before_activation(decoder.cell, projected, state), 4, axis=-1)
+        for name, gate in (("input", i), ("forget", f), ("output", o)):
+            found[name].append(tf.cast(tf.sigmoid(gate), tf.float32).numpy()[mask[:, t]])
+        _, state = decoder.cell.step(projected, state)
+    return {name: np.concatenate(values) for name, values in found.items()}
+
+
+def saturation(gates: dict[str, np.ndarray]) -> dict[str, float]:
+    """Returns each gate's share of values below 0.1 and above 0.9, by the scalar's name."""
+    shares: dict[str, float] = {}
+    for name, values in gates.items():
+        shares[f"gates/{name}_below_{SHUT}"] = float(np.mean(values < SHUT))
+        shares[f"gates/{name}_above_{OPEN}"] = float(np.mean(values > OPEN))
+    return shares
+
+
+def _before_activation(
+    cell: LSTM, projected: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor]
+) -> tf.Tensor:
+    """Returns the gates of eq. (2) before their activation, order i, f, g, o."""
+    hidden, memory = state
+    made = projected + hidden @ tf.cast(cell.cell.recurrent_kernel, hidden.dtype)
+    if isinstance(cell, PeepholeLSTM):
+        made += memory @ tf.cast(cell.memory_kernel, memory.dtype)
+    return made

@@ -1,0 +1,91 @@
+"""The splits of a stage, and what its training and validation read of them."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from semreg_tf.config import Config
+from semreg_tf.data import batch
+from semreg_tf.data.input_pipeline import Inputs, Split, load_split
+from semreg_tf.data.targets import encode_annotations
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.training.features import frozen_features, image_size
+from semreg_tf.training.stages import stage_config
+
+logger = logging.getLogger(__name__)
+
+
+class StageData:
+    """Reads the training split and the validation split of a stage.
+
+    Attributes:
+      train: the training split.
+      validation: the images that validations read.
+
+    Args:
+      config: the experiment.
+      stage: "unary", "relational" or "joint".
+      builder: the prepared data set.
+      vocabularies: the experiment's names.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        stage: str,
+        builder: tfds.core.DatasetBuilder,
+        vocabularies: Vocabularies,
+    ) -> None:
+        self._config, self._stage = config, stage
+        self._features_folder = Path(str(builder.data_dir)) / "features"
+        data = config.data
+        self.train = load_split(builder, data.train_split, vocabularies, data)
+        validation = load_split(builder, data.validation_split, vocabularies, data)
+        self.validation = _head(validation, stage_config(config, stage).validation_images, config)
+
+    def inputs(
+        self, annotator: Annotator, split: Split, keys: tuple[str, ...], views: int = 1
+    ) -> Inputs:
+        """Returns what is read of a split; a frozen encoder's features are computed once.
+
+        Args:
+          annotator: its encoder computes features that are not cached yet.
+          split: `train` or `validation`.
+          keys: of the contract.
+          views: of each image, where features are read.
+        """
+        features = None
+        if batch.FEATURES in keys:
+            features = frozen_features(self._config, annotator, split, self._features_folder, views)
+        return Inputs(
+            split,
+            keys,
+            self._config.image,
+            image_size(self._config),
+            encoder_spec(self._config.encoder.name).preprocessing,
+            features,
+            1 if self._stage == "relational" else self._config.data.captions_per_image,
+        )
+
+
+def with_user_tags_there(config: Config, vocabularies: Vocabularies) -> Config:
+    """Returns the config with as many user tags as the data set has, where it has fewer."""
+    there = len(vocabularies.user_tags or ())
+    if there == config.data.num_user_tags:
+        return config
+    logger.info("User tags: %d, all that the data set has", there)
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, num_user_tags=there))
+
+
+def _head(split: Split, num_images: int | None, config: Config) -> Split:
+    """Returns the split's first images alone, for quicker validations."""
+    if num_images is None or num_images >= split.num_images:
+        return split
+    annotations = split.annotations[:num_images]
+    encoded = encode_annotations(annotations, split.vocabularies, config.data)
+    name = f"{split.name}[:{num_images}]"
+    return dataclasses.replace(split, name=name, annotations=annotations, encoded=encoded)

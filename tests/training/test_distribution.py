@@ -1,0 +1,195 @@
+"""Two replicas give what one gives with the same global batch: two processes, or two devices."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from semreg_tf import config_io, experiments
+from semreg_tf.training import checkpoints
+from semreg_tf.training.distribution import Distribution
+from semreg_tf.training.trainer import Trainer
+
+ROOT = Path(__file__).parents[2]
+# Trains; argv: data_dir, workdir, stage, strategy, logical CPU devices, overrides.
+PROGRAM = """
+import sys
+import tensorflow as tf
+data_dir, path, stage, strategy, devices, *overrides = sys.argv[1:]
+cpus = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(
+    cpus[0], [tf.config.LogicalDeviceConfiguration()] * int(devices))
+tf.config.threading.set_intra_op_parallelism_threads(1)
+from semreg_tf.training.distribution import Distribution
+distribution = Distribution(strategy)
+from tests.training import test_distribution
+test_distribution.train(data_dir, path, stage, overrides, distribution)
+"""
+TINY = [
+    "image.size=32",
+    "image.random_flip=false",
+    "data.num_concepts=12",
+    "data.min_word_count=1",
+    "data.captions_per_image=null",
+    "decoder.cells=16",
+    "decoder.word_embedding=8",
+    "decoder.input_dropout=0",
+    "decoder.output_dropout=0",
+    *(
+        f"{stage}.{field}"
+        for stage in ("relational", "joint")
+        for field in (
+            "steps=3",
+            "batch_size=8",
+            "validate_every_steps=2",
+            "validation_images=4",
+            "clip_norm=0.5",
+            "checkpoint_every_steps=2",
+        )
+    ),
+    "joint.encoder_clip_norm=0.05",
+    "joint.update_batch_norm=false",
+    "decoding.max_steps=4",
+]
+
+
+def train(data_dir, path, stage, overrides, distribution=None):
+    """Trains, and prints and returns the logs of every step."""
+    config = config_io.apply_overrides(experiments.get("demo_captions/s_cnn_rnn"), overrides)
+    trainer = Trainer(config, stage, data_dir, path, distribution=distribution)
+    rows, check = [], trainer._check_finite
+
+    def record(step, logs, image_ids):
+        rows.append({**logs, "replicas": trainer.distribution.num_replicas})
+        check(step, logs, image_ids)
+
+    trainer._check_finite = record
+    trainer.train()
+    print("ROWS", json.dumps(rows))
+    return rows
+
+
+def start(data_dir, path, stage, strategy="none", devices=1, tf_config=None, overrides=()):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if tf_config is not None:
+        environment["TF_CONFIG"] = json.dumps(tf_config)
+    arguments = [data_dir, path, stage, strategy, devices, *TINY, *overrides]
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def rows_of(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-2000:]
+    (line,) = [x for x in out.splitlines() if x.startswith("ROWS ")]
+    return json.loads(line.removeprefix("ROWS "))
+
+
+def free_ports(number):
+    sockets = [socket.socket() for _ in range(number)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def two_workers(data_dir, path, stage, overrides=()):
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    made = [
+        start(
+            data_dir,
+            path,
+            stage,
+            "multi_worker_mirrored",
+            tf_config={
+                "cluster": {"worker": workers},
+                "task": {"type": "worker", "index": index},
+            },
+            overrides=overrides,
+        )
+        for index in range(2)
+    ]
+    return [rows_of(process) for process in made]
+
+
+def assert_same_run(one, other, first, second):
+    assert [r["replicas"] for r in first] == [1] * len(first)
+    assert [r["replicas"] for r in second] == [2] * len(second)
+    clipped = [r["clipped"] for r in first]
+    assert all(clipped), "the test means nothing where no gradient is clipped"
+    for a, b in zip(first, second, strict=True):
+        for name in a.keys() - {"replicas"}:
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-5, err_msg=name)
+    a, b = (checkpoints.list_checkpoints(path)[-1] / "tensors" for path in (one, other))
+    a, b = (tf.train.load_checkpoint(str(path)) for path in (a, b))
+    assert a.get_variable_to_shape_map() == b.get_variable_to_shape_map()
+    for name in a.get_variable_to_shape_map():
+        if name.startswith(("decoder", "head", "encoder")):
+            np.testing.assert_allclose(
+                b.get_tensor(name), a.get_tensor(name), rtol=1e-4, atol=1e-5, err_msg=name
+            )
+
+
+@pytest.fixture(scope="module")
+def one_replica(demo_data, tmp_path_factory):
+    """The joint stage on one replica: its work directory and the logs of its steps."""
+    path = tmp_path_factory.mktemp("one") / "run"
+    return path, train(demo_data, path, "joint", TINY)
+
+
+def test_two_processes_give_the_curve_of_one(one_replica, demo_data, tmp_path):
+    first, second = two_workers(demo_data, tmp_path / "two", "joint")
+    assert first == second
+    assert_same_run(one_replica[0], tmp_path / "two", one_replica[1], first)
+    assert checkpoints.read_best(tmp_path / "two")
+    assert len((tmp_path / "two" / "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_two_devices_of_one_process_give_the_curve_of_one(one_replica, demo_data, tmp_path):
+    two = rows_of(start(demo_data, tmp_path / "two", "joint", "mirrored", devices=2))
+    assert_same_run(one_replica[0], tmp_path / "two", one_replica[1], two)
+
+
+@pytest.mark.large
+def test_every_worker_resumes_and_the_curve_stays_that_of_one(demo_data, tmp_path):
+    one = train(demo_data, tmp_path / "one", "relational", TINY)
+    first, second = two_workers(demo_data, tmp_path / "two", "relational", ["relational.steps=2"])
+    third, fourth = two_workers(demo_data, tmp_path / "two", "relational")
+    assert (len(first), len(third)) == (2, 1)
+    assert first + third == second + fourth
+    assert_same_run(tmp_path / "one", tmp_path / "two", one, first + third)
+
+
+def test_unknown_strategy_lists_the_known():
+    with pytest.raises(ValueError, match=r"'mirrored'.*'tpu'.*strategy='ring'"):
+        Distribution("ring")
+
+
+def test_tpu_where_there_is_none_is_one_line():
+    with pytest.raises(ValueError, match=r"`strategy` must fit this machine.*strategy='tpu'"):
+        Distribution("tpu")
+
+
+def test_one_replica_takes_any_batch():
+    Distribution().check_batch(7)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    distribution = Distribution()
+    distribution.num_replicas = 4
+    with pytest.raises(ValueError, match=r"`batch_size` .*multiple of the 4 replicas.*=6"):
+        distribution.check_batch(6)
