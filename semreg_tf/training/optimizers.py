@@ -107,11 +107,21 @@ def clip_gradients(
         norm = tf.linalg.global_norm([g for i in chosen for g in made[i]])
         logs[f"{prefix}gradient_norm"] = norm
         if threshold is not None:
-            scale = tf.minimum(1.0, threshold / tf.maximum(norm, 1e-12))
+            flat = iter(_clipped([g for i in chosen for g in made[i]], norm, threshold))
             for i in chosen:
-                made[i] = [g * tf.cast(scale, g.dtype) for g in made[i]]
+                made[i] = [next(flat) for _ in made[i]]
             logs[f"{prefix}clipped"] = tf.cast(norm > threshold, tf.float32)
     return made, logs
+
+
+def _clipped(gradients: list[tf.Tensor], norm: tf.Tensor, threshold: float) -> list[tf.Tensor]:
+    """Returns gradients of the norm `threshold` at most; where they are, memory is left alone."""
+
+    def scaled() -> list[tf.Tensor]:
+        return [g * tf.cast(threshold / norm, g.dtype) for g in gradients]
+
+    made = tf.cond(norm > threshold, scaled, lambda: [tf.identity(g) for g in gradients])
+    return list(made) if isinstance(made, list | tuple) else [made]
 
 
 def update_variables(groups: list[ParameterGroup], gradients: list[list[tf.Tensor]]) -> None:
