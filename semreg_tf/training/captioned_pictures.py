@@ -9,7 +9,6 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from semreg_tf.data.input_pipeline import Split
-from semreg_tf.data.record_reader import RecordReader
 
 WIDTH, PICTURE_HEIGHT, TEXT_HEIGHT = 320, 240, 72
 _FONT_SIZE, _CHARACTERS_A_LINE = 15, 40
@@ -25,7 +24,7 @@ def captioned_pictures(split: Split, texts: Sequence[str]) -> np.ndarray:
     Returns:
       uint8, (pictures, 312, 320, 3).
     """
-    reader = RecordReader(split.shards, split.shard_lengths)
+    reader = split.record_reader()
     feature = {"image": tf.io.FixedLenFeature((), tf.string)}
     records = reader.read(np.arange(len(texts)))
     made = []
