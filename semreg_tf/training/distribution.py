@@ -67,6 +67,18 @@ class Distribution:
         """Returns the scope in which variables are made."""
         return self.strategy.scope()
 
+    def check_xla(self, jit_compile: bool) -> None:
+        """Refuses XLA where several replicas share a step, which never ended when we tried it.
+
+        Raises:
+          ValueError: as said.
+        """
+        if jit_compile and self.num_replicas > 1:
+            raise ValueError(
+                "`jit_compile` must be False where several replicas share a step. "
+                f"Received: jit_compile=True, strategy={self.name!r} of {self.num_replicas} replicas"
+            )
+
     def check_batch(self, batch_size: int) -> None:
         """Refuses a global batch that its replicas cannot share evenly.
 

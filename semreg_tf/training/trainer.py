@@ -75,6 +75,7 @@ class Trainer:
         profile: tuple[int, int] | None = None,
     ) -> None:
         self.distribution = distribution or Distribution()
+        self.distribution.check_xla(config.jit_compile)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()

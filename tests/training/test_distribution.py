@@ -193,3 +193,12 @@ def test_a_batch_that_cannot_be_shared_is_refused():
     distribution.num_replicas = 4
     with pytest.raises(ValueError, match=r"`batch_size` .*multiple of the 4 replicas.*=6"):
         distribution.check_batch(6)
+
+
+def test_xla_is_refused_among_several_replicas():
+    distribution = Distribution()
+    distribution.check_xla(True)
+    distribution.num_replicas = 2
+    distribution.check_xla(False)
+    with pytest.raises(ValueError, match=r"`jit_compile` must be False .*'none' of 2 replicas"):
+        distribution.check_xla(True)
