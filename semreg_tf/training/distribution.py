@@ -68,15 +68,15 @@ class Distribution:
         return self.strategy.scope()
 
     def check_xla(self, jit_compile: bool) -> None:
-        """Refuses XLA where several replicas share a step, which never ended when we tried it.
+        """Refuses XLA where several replicas share a step, which has not been shown to work.
 
         Raises:
           ValueError: as said.
         """
         if jit_compile and self.num_replicas > 1:
             raise ValueError(
-                "`jit_compile` must be False where several replicas share a step. "
-                f"Received: jit_compile=True, strategy={self.name!r} of {self.num_replicas} replicas"
+                f"`jit_compile` must be False where replicas share a step, {self.num_replicas} "
+                f"here. Received: jit_compile=True, strategy={self.name!r}"
             )
 
     def check_batch(self, batch_size: int) -> None:
