@@ -11,9 +11,11 @@ from semreg_tf.models.encoder import build_encoder
 
 
 def randomise(model, seed=0):
-    """Statistics and factors far from 0 and 1, so that a forgotten one shows."""
+    """Statistics, factors and biases far from 0 and 1, so that a forgotten one shows."""
     generator = np.random.default_rng(seed)
     for layer in model.layers:
+        if getattr(layer, "use_bias", False):
+            layer.bias.assign(generator.uniform(-1.0, 1.0, layer.bias.shape))
         if isinstance(layer, keras.layers.BatchNormalization):
             for variable in layer.weights:
                 low = 0.5 if variable.path.endswith(("variance", "gamma")) else -1.0
