@@ -128,13 +128,15 @@ def _scores(provenance: Provenance) -> str:
     if not results:
         return "## Scores\n\nThe run was not evaluated before it was exported."
     systems = dict(results.get("systems", {}))
+    intervals = dict(results.get("intervals", {}))
     if results.get("captions"):
-        systems["captions"] = results["captions"]
+        # A captioner's results name no systems.
+        systems, intervals = {"captions": results["captions"]}, {"captions": intervals}
     lines = ["| system | metric | score | 95 % |", "|---|---|---|---|"]
     for system, scores in systems.items():
         for name in _SHOWN:
             if isinstance(scores.get(name), int | float):
-                low_high = results.get("intervals", {}).get(system, {}).get(name)
+                low_high = intervals.get(system, {}).get(name)
                 span = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
                 lines.append(f"| {system} | {name} | {scores[name]:.3f} | {span} |")
     title = f"On `{results.get('split')}`, {results.get('num_images'):,} images, in float32:"

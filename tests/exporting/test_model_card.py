@@ -18,7 +18,7 @@ RESULTS = {
     "num_images": 1000,
     "evaluated": ["/home/me/run"],
     "captions": {"CIDEr": 0.41234, "BLEU-4": 0.2, "perplexity": None, "num_tokens": 9},
-    "intervals": {"captions": {"CIDEr": [0.39, 0.43]}},
+    "intervals": {"CIDEr": [0.39, 0.43]},
 }
 
 
