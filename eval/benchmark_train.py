@@ -5,7 +5,7 @@ mixed_bfloat16, on batches bucketed by length. The plain way is the same model f
 keras.layers.RNN(LSTMCell), Dense and keras.optimizers.RMSprop in a compiled step with the same
 options, on batches as a shuffle gives them, padded to their longest. Both see the same captions,
 of COCO's lengths (mean 10.5 words, deviation 2.4, at least 5). Rounds alternate between the ways;
-medians are quoted.
+medians are quoted, and the processor time beside them: on a busy machine it is the steadier one.
 
     python -m eval.benchmark_train
 """
@@ -149,8 +149,9 @@ def run(rounds: int = 5, steps: int = 12) -> list[dict[str, float | str]]:
       steps: steps a round.
 
     Returns:
-      A row a way: name, median milliseconds a step, times the plain way, GFLOP/s of the products
-      that no way can avoid, and their share of the measured matrix-product rate.
+      A row a way: name, median milliseconds a step, times the plain way, the same of processor
+      time, GFLOP/s of the products that no way can avoid, and their share of the measured
+      matrix-product rate.
     """
     config = experiments.get(EXPERIMENT)
     size = config.relational.batch_size
@@ -163,22 +164,27 @@ def run(rounds: int = 5, steps: int = 12) -> list[dict[str, float | str]]:
         "ours, mixed_bfloat16": (our_step(half), bucketed),
     }
     secs: dict[str, list[float]] = {name: [] for name in ways}
+    cpu_secs: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, (step, made) in ways.items():
             chosen = [made[(number * steps + i) % len(made)] for i in range(steps)]
-            before = time.perf_counter()
+            before, cpu_before = time.perf_counter(), time.process_time()
             for tensors in chosen:
                 step(tensors)
             if number:
                 secs[name].append((time.perf_counter() - before) / steps)
+                cpu_secs[name].append((time.process_time() - cpu_before) / steps)
     operations = floating_operations(config, words, size)
     rates = {False: matrix_rate(tf.float32), True: matrix_rate(tf.bfloat16)}
     plain = statistics.median(secs["plain Keras"])
+    cpu = {name: statistics.median(values) for name, values in cpu_secs.items()}
     return [
         {
             "way": name,
             "ms": 1e3 * statistics.median(values),
             "times_plain": plain / statistics.median(values),
+            "cpu_ms": 1e3 * cpu[name],
+            "times_plain_cpu": cpu["plain Keras"] / cpu[name],
             "gflops": operations / statistics.median(values) / 1e9,
             "share": operations / statistics.median(values) / rates["bfloat16" in name],
         }
@@ -191,6 +197,7 @@ def main() -> None:
     for row in run():
         print(
             f"train  {row['way']:<22s} {row['ms']:8.1f} ms a step {row['times_plain']:6.2f} x "
+            f"{row['cpu_ms']:8.1f} ms of processors {row['times_plain_cpu']:6.2f} x "
             f"{row['gflops']:8.1f} GFLOP/s {row['share']:6.1%} of the matrix-product rate"
         )
 

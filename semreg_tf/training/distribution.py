@@ -160,7 +160,7 @@ class Distribution:
                 raise
             raise LostWorkerError(
                 "Another worker is gone. Start the same command on every worker again: all go on "
-                f"from the last checkpoint. ({str(error).splitlines()[0][:200]})"
+                f"from the last checkpoint. ({type(error).__name__})"
             ) from error
 
     def _total(self, value: float) -> float:

@@ -166,9 +166,12 @@ def test_two_devices_of_one_process_give_the_curve_of_one(one_replica, demo_data
 
 @pytest.mark.large
 def test_every_worker_resumes_and_the_curve_stays_that_of_one(demo_data, tmp_path):
-    one = train(demo_data, tmp_path / "one", "relational", TINY)
-    first, second = two_workers(demo_data, tmp_path / "two", "relational", ["relational.steps=2"])
-    third, fourth = two_workers(demo_data, tmp_path / "two", "relational")
+    # A schedule that ends at `steps` would make the shorter run another one.
+    steady = ["relational.schedule=constant"]
+    one = train(demo_data, tmp_path / "one", "relational", [*TINY, *steady])
+    halfway = [*steady, "relational.steps=2"]
+    first, second = two_workers(demo_data, tmp_path / "two", "relational", halfway)
+    third, fourth = two_workers(demo_data, tmp_path / "two", "relational", steady)
     assert (len(first), len(third)) == (2, 1)
     assert first + third == second + fourth
     assert_same_run(tmp_path / "one", tmp_path / "two", one, first + third)
