@@ -5,11 +5,12 @@ python -m eval.export_model --workdir=runs/joint --out=runs/half --weights_dtype
   --compare_on=validation --data_dir=data
 """
 
+import sys
 from pathlib import Path
 
 from absl import app, flags
 
-from semreg_tf import console
+from semreg_tf import config_io, console
 from semreg_tf.export_run import export_run
 from semreg_tf.exporting.stored_weights import WEIGHTS_DTYPES
 
@@ -21,6 +22,9 @@ _DTYPE = flags.DEFINE_enum(
 )
 _COMPARE = flags.DEFINE_string(
     "compare_on", None, "Split on which the export is scored beside the run, for its MODEL.md."
+)
+_OVERRIDES = flags.DEFINE_multi_string(
+    "config", [], "Another decoding, as --config.decoding.field=value; repeatable."
 )
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets, for --compare_on.")
 
@@ -35,6 +39,7 @@ def main(_: list[str]) -> None:
             weights_dtype=_DTYPE.value,
             compare_on=_COMPARE.value,
             data_dir=_DATA.value,
+            overrides=_OVERRIDES.value,
         )
     if comparison is not None:
         rows = [
@@ -48,4 +53,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, argv=config_io.override_flags(sys.argv))

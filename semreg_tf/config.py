@@ -217,6 +217,8 @@ class DecodingConfig(Checked):
     length_normalisation: float = number(0.0, 0.0)
     # The paper just takes the maximum; True masks a label once it is out.
     block_repeats: bool = False
+    # True: a caption never says <unk>; off, as in im2txt and in the papers' scores.
+    block_unknown: bool = False
     # The output layer's product in bfloat16: 1.2 to 1.5 times the captions a second on a CPU that
     # has it, but about a third of the captions change, so off (ours, measured).
     bfloat16_output: bool = False

@@ -1,7 +1,7 @@
 """From a run's folder to an export with its card, and the scores of the two side by side."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.training import checkpoints, evaluation, workdir
 from semreg_tf.training.predictions import Predictions
-from semreg_tf.training.run_evaluator import RunEvaluator
+from semreg_tf.training.run_evaluator import RunEvaluator, override_decoding
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
@@ -32,6 +32,7 @@ def export_run(
     weights_dtype: str = "float32",
     compare_on: str | None = None,
     data_dir: str | Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> tuple[Path, ScoreComparison | None]:
     """Exports a run's best checkpoint with all that its folder says of it.
 
@@ -42,6 +43,7 @@ def export_run(
       weights_dtype: of the weights on disk.
       compare_on: a split on which the export is scored beside the run, for the card; None: none.
       data_dir: the folder of prepared data sets, needed to compare.
+      overrides: of the decoding, such as "decoding.block_unknown=true".
 
     Returns:
       The folder, and the comparison if one was asked for.
@@ -55,11 +57,12 @@ def export_run(
             f"Received: data_dir=None, compare_on={compare_on!r}"
         )
     config, vocabularies, annotator = workdir.load_annotator(run)
+    config = override_decoding(config, overrides)
     provenance = read_provenance(run)
     evaluator = split = None
     if compare_on is not None:
         # Before the export is written, so that a split that is not there is told at once.
-        evaluator = RunEvaluator(run, data_dir)
+        evaluator = RunEvaluator(run, data_dir, overrides)
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
     path = export(

@@ -51,6 +51,12 @@ def test_scores_are_compared_on_real_files(evaluated, demo_data, tmp_path, dtype
     )
 
 
+def test_the_decoding_may_be_another_than_the_runs(evaluated, tmp_path):
+    path, _ = export_run(evaluated, tmp_path / "m", overrides=["decoding.max_steps=2"])
+    picture = tf.io.encode_jpeg(tf.zeros((32, 32, 3), tf.uint8)).numpy()
+    assert len(load(path).annotate([picture])[0].text.split()) <= 2
+
+
 def test_tags_are_compared_too(tag_run, demo_data, tmp_path):
     _, comparison = export_run(tag_run, tmp_path / "m", compare_on="validation", data_dir=demo_data)
     assert {"O-F1", "C-F1", "mAP"} <= set(comparison.scores)

@@ -19,6 +19,7 @@ def search(
     *,
     start_id: int,
     end_id: int,
+    unknown_id: int | None = None,
     num_results: int | None = None,
     drop_finished: bool = False,
 ) -> BeamResults:
@@ -31,12 +32,15 @@ def search(
       config: the method and its settings.
       start_id: fed at the first step.
       end_id: ends a sequence.
+      unknown_id: stands for all words outside the vocabulary; read with `config.block_unknown`.
       num_results: sequences an image; None: the beam width. Greedy search gives one.
       drop_finished: see `beam_search`.
 
     Returns:
       A `BeamResults`; of greedy search, with one result an image.
     """
+    if config.block_unknown and unknown_id is not None:
+        step_fn = _without(step_fn, unknown_id)
     if config.method == "beam":
         return beam_search(
             step_fn,
@@ -61,3 +65,16 @@ def search(
     )
     one = {name: tf.expand_dims(value, 1) for name, value in found._asdict().items()}
     return BeamResults(scores=one["log_probabilities"], **one)
+
+
+def _without(step_fn: StepFunction, token_id: int) -> StepFunction:
+    """Returns a step that never gives `token_id`; the others share its probability."""
+
+    def step(token_ids: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any]:
+        logits, state = step_fn(token_ids, state, context)
+        ruled_out = tf.one_hot(
+            token_id, tf.shape(logits)[-1], float("-inf"), 0.0, dtype=logits.dtype
+        )
+        return logits + ruled_out, state
+
+    return step

@@ -163,6 +163,7 @@ class ServedAnnotator(tf.Module):
             decoding,
             start_id=self._output.start_id,
             end_id=self._output.end_id,
+            unknown_id=self._output.unknown_id,
             num_results=self._num_results,
         )
         separator = _SEPARATORS[self._config.data.task]

@@ -91,6 +91,7 @@ def predict_together(
             decoding,
             start_id=output.start_id,
             end_id=output.end_id,
+            unknown_id=output.unknown_id,
             num_results=num_results,
         )
         return probabilities, found.token_ids, found.scores

@@ -10,6 +10,7 @@ from semreg_tf.decoding.greedy import greedy_search
 from semreg_tf.decoding.search import search
 
 VOCAB, END, START = 5, 4, 5
+UNKNOWN = 2
 
 
 def step(token_ids, state, context):
@@ -50,3 +51,14 @@ def test_repeats_are_blocked_where_asked():
     for ids in found.token_ids.numpy()[:, 0]:
         emitted = ids[ids >= 0]
         assert len(set(emitted)) == len(emitted)
+
+
+@pytest.mark.parametrize("fields", [{"method": "greedy"}, {"method": "beam", "beam_width": 3}])
+def test_the_unknown_word_is_blocked_where_asked(fields):
+    said = []
+    for block in (False, True):
+        config = DecodingConfig(max_steps=8, block_unknown=block, **fields)
+        found = search(*arguments(), config, start_id=START, end_id=END, unknown_id=UNKNOWN)
+        assert np.isfinite(found.scores[:, 0]).all()
+        said.append(UNKNOWN in found.token_ids.numpy())
+    assert said == [True, False]
