@@ -1,6 +1,7 @@
 """A run's export carries what its folder says, and its scores are set beside the run's."""
 
 import json
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -14,9 +15,12 @@ from semreg_tf.training import evaluate_run, workdir
 
 
 @pytest.fixture(scope="module")
-def evaluated(caption_runs, demo_data):
-    evaluate_run.evaluate_captions(caption_runs[0], demo_data, meteor=False, num_pictures=0)
-    return caption_runs[0]
+def evaluated(caption_runs, demo_data, tmp_path_factory):
+    """A copy, for the results go into the folder and other tests share the run."""
+    run = tmp_path_factory.mktemp("evaluated") / "run"
+    shutil.copytree(caption_runs[0], run)
+    evaluate_run.evaluate_captions(run, demo_data, meteor=False, num_pictures=0)
+    return run
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -49,9 +49,8 @@ def test_own_captions_scores_add_up_to_the_perplexity(evaluated, caption_runs, d
     chosen = choose(split, 3, None)
     scores, _ = matrices(out)
     own = scores[chosen.owners, np.arange(len(chosen.owners))].astype("float64")
-    from semreg_tf.training.trainer import _head
 
-    first = _head(split, 3, run.config)
+    first = run.split("test[:3]")
     inputs = run.inputs(first, *batch.SEQUENCE_KEYS)
     told = caption_perplexity(run.ensemble, inputs, run.vocabularies)
     assert np.exp(-own.sum() / told["num_tokens"]) == pytest.approx(told["perplexity"], rel=1e-4)
