@@ -53,6 +53,8 @@ def _toy(config: Config, steps: int = 2) -> Config:
             num_concepts=12 if config.data.task == "captions" else None,
             num_user_tags=10 if side else 0,
             min_word_count=1,
+            train_split="train",
+            validation_split="validation",
             test_split="test",
         ),
         image=ImageConfig(size=32, resize_ratio=1.0, random_crop=False),
