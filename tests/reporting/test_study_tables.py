@@ -1,10 +1,8 @@
-"""A study's records as tables and curves."""
+"""A study's records as tables."""
 
 import copy
 
-import pytest
-
-from semreg_tf.reporting import study_curves, study_tables
+from semreg_tf.reporting import study_tables
 
 RECORD = {
     "system": "ours",
@@ -77,17 +75,3 @@ def test_tags_are_per_cent_with_the_cuts_of_their_cnn():
     rows = rows_of(study_tables.study_markdown([record]))
     assert ["ours", "1", "85.12"] in rows
     assert ["ours: CNN cut at its best threshold", "1", "80.00"] in rows
-
-
-def test_curves_add_the_earlier_stages_in_front():
-    (line,) = study_curves.validation_lines([RECORD], "CIDEr")
-    assert line.steps == [20, 30]
-    assert line.minutes == pytest.approx([1.5, 2.0])
-    assert line.values == [0.4, 0.5]
-    assert study_curves.validation_lines([RECORD], "O-F1") == []
-
-
-def test_curves_are_written_as_svg(tmp_path):
-    (path,) = study_curves.write_curves([RECORD, second()], tmp_path)
-    assert path.name == "curves_CIDEr.svg"
-    assert path.read_text(encoding="utf-8").lstrip().startswith("<?xml")
