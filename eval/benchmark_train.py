@@ -69,7 +69,7 @@ def our_step(config: Config) -> Callable[[dict], float]:
     annotator = Annotator(config, NUM_CONCEPTS, VOCAB_SIZE, feature_size=8)
     keras.config.set_dtype_policy("float32")
     (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, config.relational)
+    groups = build_groups(annotator, phase.groups, config.relational, config.relational.steps)
     step = build_train_step(annotator, phase, config.relational, groups, config.jit_compile)
     return lambda tensors: float(step(tensors, tf.constant([0, 0]))["loss"])
 

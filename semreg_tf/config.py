@@ -141,6 +141,9 @@ class ConceptConfig(Checked):
     loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid"
     # False: Lu is off (NIC-F, RIA, CNN-RNN).
     supervised: bool = True
+    # Where the prediction layer's biases begin: "log_odds" of the training frequencies spares the
+    # steps in which a thousand rare concepts learn that they are rare (ours; the paper is silent).
+    initial_bias: Literal["zeros", "log_odds"] = "zeros"
     # Sec. 4.1: a single hidden layer of 256 ReLU units on the user tags.
     tag_hidden_units: int = number(256, 1)
     # Summed probabilities can exceed 1, so logits are summed and squashed (ours); the paper's
@@ -261,7 +264,7 @@ class StageConfig(Checked):
     momentum: float = number(0.0, 0.0, 1.0)
     epsilon: float = number(1e-7, 0.0)
     weight_decay: float = number(0.0, 0.0)
-    # "cosine" falls to zero at `steps`; the paper names no schedule.
+    # "cosine" falls to zero at the end of each phase; the paper names no schedule.
     schedule: Literal["constant", "cosine"] = "constant"
     # By global norm, the CNN apart from the rest, on the scale of the summed losses (ours);
     # None: no clipping.

@@ -188,6 +188,7 @@ def flickr8k() -> Config:
             test_split="validation",
         ),
         image=ImageConfig(resize_ratio=1.0, random_crop=False),
+        concepts=replace(base.concepts, initial_bias="log_odds"),
         # An image has up to about sixty of the 1,000 concepts.
         decoding=replace(base.decoding, max_steps=80),
         unary=replace(

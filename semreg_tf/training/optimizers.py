@@ -28,7 +28,7 @@ class ParameterGroup:
 
 
 def build_groups(
-    annotator: Annotator, names: tuple[str, ...], stage: StageConfig
+    annotator: Annotator, names: tuple[str, ...], stage: StageConfig, steps: int
 ) -> list[ParameterGroup]:
     """Builds one optimiser for each group that has variables.
 
@@ -36,6 +36,7 @@ def build_groups(
       annotator: whose variables are trained.
       names: groups of `annotator.GROUPS` that this phase trains.
       stage: rates, optimiser, schedule.
+      steps: of this phase, the schedule's length.
 
     Returns:
       The groups, their optimisers built.
@@ -46,17 +47,19 @@ def build_groups(
         variables = annotator.variables(name)
         if not variables:
             continue
-        optimizer = build_optimizer(stage, stage.learning_rate * rates.get(name, 1.0))
+        optimizer = build_optimizer(stage, stage.learning_rate * rates.get(name, 1.0), steps)
         optimizer.build(variables)
         groups.append(ParameterGroup(name, variables, optimizer, stage.weight_decay))
     return groups
 
 
-def build_optimizer(stage: StageConfig, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Returns the optimiser a stage names, its schedule in steps."""
+def build_optimizer(
+    stage: StageConfig, learning_rate: float, steps: int
+) -> keras.optimizers.Optimizer:
+    """Returns the optimiser a stage names, its schedule `steps` long."""
     rate = learning_rate
     if stage.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(stage.steps, 1))
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(steps, 1))
     if stage.optimizer == "rmsprop":
         return FusedRMSprop(rate, rho=stage.rho, momentum=stage.momentum, epsilon=stage.epsilon)
     if stage.optimizer == "adam":

@@ -20,6 +20,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints, history, transfer, workdir
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.features import set_feature_statistics
+from semreg_tf.training.initial_bias import set_log_odds
 from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.optimizers import ParameterGroup, build_groups
@@ -108,6 +109,7 @@ class Trainer:
             workdir.open_workdir(path, config, vocabularies, stage)
         self.phases = phases(config, stage)
         self._brings_statistics = unary is not None or transfer.STANDARDISE in taken
+        self._brings_head = unary is not None or init_from is not None
         self._stopping = self._in_loop = False
 
     @property
@@ -161,6 +163,8 @@ class Trainer:
             )
         if not found:
             self._standardise()
+            if self.config.concepts.initial_bias == "log_odds" and not self._brings_head:
+                set_log_odds(self.annotator, self.data.train)
             return 0, {"elapsed_secs": 0.0, "best_value": None, "without_rise": 0}
         logger.info("Resuming at step %d from %s", step, found[-1])
         checkpoints.restore(found[-1], self._variables([]))
@@ -190,7 +194,8 @@ class Trainer:
 
     def _run_phase(self, phase: Phase, step: int, state: dict[str, Any]) -> tuple[int, dict]:
         with self.distribution.scope():
-            groups = build_groups(self.annotator, phase.groups, self.section)
+            steps = phase.last_step - phase.first_step
+            groups = build_groups(self.annotator, phase.groups, self.section, steps)
         logger.info("Phase %r trains %s", phase.name, _describe(groups))
         if step > phase.first_step:
             slots = _optimizer_variables(groups)

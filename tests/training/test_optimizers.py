@@ -105,12 +105,12 @@ def test_missing_gradient_is_zero():
     ("name", "kind"), [("rmsprop", FusedRMSprop), ("sgd", FusedSGD), ("adam", FusedAdam)]
 )
 def test_stage_names_its_optimiser(name, kind):
-    made = build_optimizer(StageConfig(optimizer=name, learning_rate=0.5), 0.25)
+    made = build_optimizer(StageConfig(optimizer=name, learning_rate=0.5), 0.25, 10)
     assert isinstance(made, kind)
     assert float(made.learning_rate) == 0.25
 
 
 def test_cosine_falls_to_zero_at_the_last_step():
-    made = build_optimizer(StageConfig(schedule="cosine", steps=10), 1.0)
+    made = build_optimizer(StageConfig(schedule="cosine"), 1.0, 10)
     assert float(made._learning_rate(0)) == 1.0
     assert float(made._learning_rate(10)) < 1e-6

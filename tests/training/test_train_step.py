@@ -48,7 +48,7 @@ def our_losses(config, number, batches=None):
     keras.config.set_dtype_policy("float32")
     first = [np.array(v) for v in annotator.decoder.trainable_variables]
     (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, config.relational)
+    groups = build_groups(annotator, phase.groups, config.relational, 100)
     scale = LossScale(2.0**10) if config.precision == "mixed_float16" else None
     step = build_train_step(
         annotator, phase, config.relational, groups, config.jit_compile, loss_scale=scale
@@ -127,7 +127,7 @@ def test_dropout_is_drawn_from_seed_and_step_alone(toy):
     annotator = Annotator(dataclasses.replace(config, decoder=decoder), CONCEPTS, VOCAB, 4)
     section = dataclasses.replace(config.relational, learning_rate=0.0)
     (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, section)
+    groups = build_groups(annotator, phase.groups, section, 100)
     step = build_train_step(annotator, phase, section, groups)
     (tensors,) = make_batches(1)
     losses = [

@@ -1,0 +1,33 @@
+"""Where the prediction layer's biases begin: at the concepts' frequencies in the training split."""
+
+import numpy as np
+
+from semreg_tf.data.input_pipeline import Split
+from semreg_tf.models.annotator import Annotator
+
+
+def log_odds(counts: np.ndarray, num_images: int) -> np.ndarray:
+    """Returns the logits of the shares of images that have a concept.
+
+    Half an image is added on both sides, so that a concept of no or of every image stays finite.
+
+    Args:
+      counts: images with each concept, (k,).
+      num_images: of all.
+
+    Returns:
+      (k,) float32.
+    """
+    counts = np.asarray(counts, np.float64)
+    return np.log((counts + 0.5) / (num_images - counts + 0.5)).astype(np.float32)
+
+
+def set_log_odds(annotator: Annotator, split: Split) -> None:
+    """Sets the biases of the image's prediction layer (`concepts.initial_bias`).
+
+    Args:
+      annotator: its head is untrained.
+      split: the training split; an image names each of its concepts once.
+    """
+    counts = np.bincount(split.encoded.concepts, minlength=annotator.num_concepts)
+    annotator.head.get_layer("image_logits").bias.assign(log_odds(counts, split.num_images))
