@@ -141,6 +141,9 @@ class ConceptConfig(Checked):
     loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid"
     # False: Lu is off (NIC-F, RIA, CNN-RNN).
     supervised: bool = True
+    # Sec. 3.2 has one layer on the features. Another of so many ReLU units before it helps on weak
+    # features (ours).
+    hidden_units: int = number(0, 0)
     # Where the prediction layer's biases begin: "log_odds" of the training frequencies spares the
     # steps in which a thousand rare concepts learn that they are rare (ours; the paper is silent).
     initial_bias: Literal["zeros", "log_odds"] = "zeros"

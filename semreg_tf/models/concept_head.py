@@ -7,7 +7,7 @@ import tensorflow as tf
 from semreg_tf.config import Config
 from semreg_tf.models.side_information import build_tag_model, fuse
 
-STANDARDISE = "standardise"
+STANDARDISE, HIDDEN, LOGITS = "standardise", "image_hidden", "image_logits"
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
@@ -54,7 +54,7 @@ def build_concept_head(
     scaled = Standardise(name=STANDARDISE)(features) if config.encoder.standardise else features
     dropped = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")(scaled)
     outputs["features"] = dropped
-    image_logits = keras.layers.Dense(num_concepts, dtype="float32", name="image_logits")(dropped)
+    image_logits = _image_logits(config, num_concepts, dropped)
     tag_model = None
     if config.data.num_user_tags:
         tag_model = build_tag_model(config.concepts, config.data.num_user_tags, num_concepts)
@@ -68,3 +68,10 @@ def build_concept_head(
         logits, probabilities = image_logits, keras.ops.sigmoid(image_logits)
     outputs |= {"concept_logits": logits, "concept_probabilities": probabilities}
     return keras.Model(inputs, outputs, name="concept_head"), tag_model
+
+
+def _image_logits(config: Config, num_concepts: int, x: keras.KerasTensor) -> keras.KerasTensor:
+    if config.concepts.hidden_units:
+        x = keras.layers.Dense(config.concepts.hidden_units, "relu", name=HIDDEN)(x)
+        x = keras.layers.Dropout(config.encoder.feature_dropout, name="hidden_dropout")(x)
+    return keras.layers.Dense(num_concepts, dtype="float32", name=LOGITS)(x)

@@ -4,6 +4,7 @@ import numpy as np
 
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.concept_head import LOGITS
 
 
 def log_odds(counts: np.ndarray, num_images: int) -> np.ndarray:
@@ -30,4 +31,4 @@ def set_log_odds(annotator: Annotator, split: Split) -> None:
       split: the training split; an image names each of its concepts once.
     """
     counts = np.bincount(split.encoded.concepts, minlength=annotator.num_concepts)
-    annotator.head.get_layer("image_logits").bias.assign(log_odds(counts, split.num_images))
+    annotator.head.get_layer(LOGITS).bias.assign(log_odds(counts, split.num_images))

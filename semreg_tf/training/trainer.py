@@ -99,6 +99,8 @@ class Trainer:
                 self.annotator = Annotator(config, *sizes)
             half = config.precision == "mixed_float16"
             self.loss_scale = LossScale() if half else None
+            if config.concepts.initial_bias == "log_odds":
+                set_log_odds(self.annotator, self.data.train)
             if init_from is not None:
                 taken = transfer.init_from(self.annotator, vocabularies, init_from)
             sources = warm_start(self.annotator, vocabularies, unary, relational)
@@ -109,7 +111,6 @@ class Trainer:
             workdir.open_workdir(path, config, vocabularies, stage)
         self.phases = phases(config, stage)
         self._brings_statistics = unary is not None or transfer.STANDARDISE in taken
-        self._brings_head = unary is not None or init_from is not None
         self._stopping = self._in_loop = False
 
     @property
@@ -163,8 +164,6 @@ class Trainer:
             )
         if not found:
             self._standardise()
-            if self.config.concepts.initial_bias == "log_odds" and not self._brings_head:
-                set_log_odds(self.annotator, self.data.train)
             return 0, {"elapsed_secs": 0.0, "best_value": None, "without_rise": 0}
         logger.info("Resuming at step %d from %s", step, found[-1])
         checkpoints.restore(found[-1], self._variables([]))

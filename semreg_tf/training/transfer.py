@@ -8,7 +8,7 @@ import numpy as np
 
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.concept_head import STANDARDISE
+from semreg_tf.models.concept_head import HIDDEN, LOGITS, STANDARDISE
 from semreg_tf.training import workdir
 
 logger = logging.getLogger(__name__)
@@ -41,9 +41,12 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path
     concepts = _matches(vocabularies.concepts.names, others.concepts.names)
     words = _word_matches(vocabularies.output, others.output)
     taken = {"encoder": _whole(annotator.encoder.variables, source.encoder.variables)}
-    if _transfer_head(annotator, source, concepts):
-        taken[STANDARDISE] = "whole"
-    taken["concepts"] = f"{len(concepts[0])} of {len(vocabularies.concepts)}"
+    if config.concepts.hidden_units != annotator.config.concepts.hidden_units:
+        taken["concepts"] = "nothing: another number of hidden units"
+    else:
+        if _transfer_head(annotator, source, concepts):
+            taken[STANDARDISE] = "whole"
+        taken["concepts"] = f"{len(concepts[0])} of {len(vocabularies.concepts)}"
     if annotator.decoder is not None and source.decoder is not None:
         taken["cell"] = _transfer_decoder(annotator, source, concepts, words)
         taken["words"] = f"{len(words[0])} of {vocabularies.output.input_size}"
@@ -93,7 +96,10 @@ def _rows(variable: keras.Variable, other: keras.Variable, matches: Matches, axi
 
 def _transfer_head(annotator: Annotator, source: Annotator, concepts: Matches) -> bool:
     """Returns whether the features' standardisation was taken too."""
-    ours, theirs = (a.head.get_layer("image_logits") for a in (annotator, source))
+    ours, theirs = (a.head.get_layer(LOGITS) for a in (annotator, source))
+    if annotator.config.concepts.hidden_units:
+        hidden = [a.head.get_layer(HIDDEN).variables for a in (annotator, source)]
+        _whole(*hidden)
     _rows(ours.kernel, theirs.kernel, concepts, -1)
     _rows(ours.bias, theirs.bias, concepts, -1)
     scaled = annotator.config.encoder.standardise and source.config.encoder.standardise

@@ -52,6 +52,16 @@ def test_probabilities_are_the_sigmoid_of_one_layer():
     np.testing.assert_allclose(made["concept_probabilities"], sigmoid(want), rtol=1e-4, atol=1e-5)
 
 
+def test_a_hidden_layer_stands_between_features_and_prediction():
+    head, _, inputs = build(hidden_units=6)
+    hidden = np.maximum(dense(head.get_layer("image_hidden"), inputs["features"]), 0)
+    assert hidden.shape == (BATCH, 6)
+    want = dense(head.get_layer("image_logits"), hidden)
+    made = head(inputs)
+    np.testing.assert_allclose(made["concept_logits"], want, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(made["features"], inputs["features"])
+
+
 def test_softmax_row_has_softmax_probabilities():
     head, _, inputs = build(loss="softmax")
     logits = dense(head.get_layer("image_logits"), inputs["features"])

@@ -21,20 +21,13 @@ def biases(trainer):
     return np.array(trainer.annotator.head.get_layer("image_logits").bias)
 
 
-def begun(config, stage, data_dir, path, *earlier, **more):
-    """Returns a trainer as it is before its first step."""
-    trainer = Trainer(config, stage, data_dir, path, *earlier, **more)
-    trainer._resume()
-    return trainer
-
-
 @pytest.mark.parametrize("stage", ["unary", "joint"])
 def test_biases_begin_where_the_config_says(stage, toy, demo_data, tmp_path):
     config = toy(experiments.get("demo_tags/s_cnn_rnn"))
-    assert not biases(begun(config, stage, demo_data, tmp_path / "zeros")).any()
+    assert not biases(Trainer(config, stage, demo_data, tmp_path / "zeros")).any()
     concepts = dataclasses.replace(config.concepts, initial_bias="log_odds")
     config = dataclasses.replace(config, concepts=concepts)
-    trainer = begun(config, stage, demo_data, tmp_path / "odds")
+    trainer = Trainer(config, stage, demo_data, tmp_path / "odds")
     split = trainer.data.train
     labels = [set(a.labels) for a in split.annotations]
     for name, bias in zip(trainer.vocabularies.concepts.names, biases(trainer), strict=True):
@@ -53,7 +46,7 @@ def test_a_head_that_was_brought_keeps_its_biases(toy, demo_data, tmp_path):
         if stage == "unary":
             learnt = biases(earlier)
     earlier = (tmp_path / "unary", tmp_path / "relational")
-    joint = begun(config, "joint", demo_data, tmp_path / "joint", *earlier)
+    joint = Trainer(config, "joint", demo_data, tmp_path / "joint", *earlier)
     np.testing.assert_array_equal(biases(joint), learnt)
-    other = begun(config, "unary", demo_data, tmp_path / "other", init_from=tmp_path / "unary")
+    other = Trainer(config, "unary", demo_data, tmp_path / "other", init_from=tmp_path / "unary")
     np.testing.assert_array_equal(biases(other), learnt)

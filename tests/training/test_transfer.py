@@ -60,6 +60,24 @@ def test_names_without_a_match_keep_their_first_value(source, toy, demo_data, tm
         assert np.array_equal(before[:, i], after[:, i]) is not is_known
 
 
+def test_a_hidden_layer_is_taken_whole_or_no_row_behind_it(source, toy, demo_data, tmp_path):
+    config = config_io.apply_overrides(
+        toy(experiments.get("demo_captions/s_cnn_rnn")), ["concepts.hidden_units=6", "seed=5"]
+    )
+    other = Trainer(config, "unary", demo_data, tmp_path / "hidden")
+    other.train()
+    made = Trainer(config, "unary", demo_data, tmp_path / "run", init_from=tmp_path / "hidden")
+    for name in ("image_hidden", "image_logits"):
+        layers = (t.annotator.head.get_layer(name).variables for t in (made, other))
+        for mine, theirs in zip(*layers, strict=True):
+            np.testing.assert_array_equal(np.array(mine), np.array(theirs))
+    before = np.array(made.annotator.head.get_layer("image_logits").bias)
+    taken = init_from(made.annotator, made.vocabularies, source[0])
+    assert taken["concepts"] == "nothing: another number of hidden units"
+    after = np.array(made.annotator.head.get_layer("image_logits").bias)
+    np.testing.assert_array_equal(before, after)
+
+
 def test_another_encoder_is_refused(source, toy, demo_data, tmp_path):
     path, _ = source
     config = toy(experiments.get("demo_captions/s_cnn_rnn"))
