@@ -42,8 +42,10 @@ def systems_of(results: dict[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-def cell(values: list[float], scale: float) -> str:
-    """Returns mean +- sample deviation; the deviation of one value is left out."""
+def cell(values: list[float | None], scale: float) -> str:
+    """Returns mean +- sample deviation, of one value without it; "-" where a run has none."""
+    if None in values:
+        return "-"
     mean = scale * statistics.fmean(values)
     if len(values) == 1:
         return f"{mean:.2f}"
@@ -62,7 +64,7 @@ def main(argv: list[str]) -> None:
             for system, scores in systems_of(result).items():
                 grouped.setdefault(system, []).append(scores)
         rows = [
-            [name, str(len(runs)), *(cell([r[c] for r in runs], scale) for c in columns)]
+            [name, str(len(runs)), *(cell([r.get(c) for r in runs], scale) for c in columns)]
             for name, runs in grouped.items()
         ]
         if rows:

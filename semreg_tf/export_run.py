@@ -163,12 +163,15 @@ def _pictures(split: Split) -> Iterator[bytes]:
 
 
 def _scores(config: Config, predictions: Predictions, split: Split) -> dict[str, float]:
-    probabilities = predictions.concept_probabilities
+    taught = config.concepts.supervised
+    probabilities = predictions.concept_probabilities if taught else None
     if config.data.task == "tags":
         labels = evaluation.sequence_labels(predictions, split)
         scores: dict[str, Any] = evaluation.tag_scores(split, labels, probabilities)
         return {name: scores[name] for name in (*_TAG_METRICS, "mAP") if scores[name] is not None}
     captions = evaluation.caption_scores(predictions, split, meteor=False).scores
-    nothing = np.zeros(probabilities.shape, np.uint8)
     made = {name: captions[name] for name in _CAPTION_METRICS}
+    if probabilities is None:
+        return made
+    nothing = np.zeros(probabilities.shape, np.uint8)
     return made | {"concept mAP": evaluation.tag_scores(split, nothing, probabilities)["mAP"]}

@@ -20,6 +20,10 @@ from semreg_tf.training.run_evaluator import RunEvaluator
 
 Paths = str | Path | Sequence[str | Path]
 NUM_PICTURES = 40
+_UNSUPERVISED = (
+    "Nothing taught this model concepts (concepts.supervised is false), so there are no labels of "
+    "the CNN alone and no mAP"
+)
 
 
 def evaluate_tags(
@@ -63,12 +67,16 @@ def evaluate_tags(
     probabilities = predictions.concept_probabilities
     if cnn is not run:
         probabilities = cnn.concept_probabilities(cnn.split(split.name))
-    cuts, warnings = _cuts(run, cnn, split, probabilities)
+    if cnn.config.concepts.supervised:
+        cuts, warnings = _cuts(run, cnn, split, probabilities)
+    else:
+        cuts, warnings = {}, [_UNSUPERVISED]
     targets = evaluation.concept_targets(split)
     labels = {"ours": evaluation.sequence_labels(predictions, split)} | cuts
     if not predictions.sequences:
         del labels["ours"]
-    ranking = dict.fromkeys(labels, probabilities) | {"ours": predictions.concept_probabilities}
+    own = predictions.concept_probabilities if run.config.concepts.supervised else None
+    ranking = dict.fromkeys(labels, probabilities) | {"ours": own}
     results = {
         **result_files.about(run, split),
         "cnn": str(cnn.path),
@@ -186,14 +194,13 @@ def evaluate_captions(
     rows = result_files.prediction_rows(run, split, predictions)
     metrics, scores, warnings = _score_captions(run, split, predictions, metric_options)
     _add_caption_scores(rows, {} if metrics is None else metrics.per_image)
-    nothing = np.zeros(predictions.concept_probabilities.shape, np.uint8)
-    concepts = evaluation.tag_scores(split, nothing, predictions.concept_probabilities)
+    supervised = run.config.concepts.supervised
     results = {
         **result_files.about(run, split),
         "captions": scores,
         "intervals": {} if metrics is None else _plain(caption_intervals(metrics)),
         "warnings": warnings,
-        "concept_mAP": concepts["mAP"],
+        "concept_mAP": _concept_map(split, predictions) if supervised else None,
         "submission": submission,
     }
     if rerank:
@@ -228,6 +235,12 @@ def add_reranked(
         first = evaluation.caption_scores(searched, split, **metric_options)
         made["first_hypotheses"] = first.scores
     results["reranked"] = made
+
+
+def _concept_map(split: Split, predictions: Predictions) -> float | None:
+    probabilities = predictions.concept_probabilities
+    nothing = np.zeros(probabilities.shape, np.uint8)
+    return evaluation.tag_scores(split, nothing, probabilities)["mAP"]
 
 
 def _add_caption_scores(

@@ -64,13 +64,15 @@ def cnn_cuts(
     }
 
 
-def tag_scores(split: Split, labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+def tag_scores(
+    split: Split, labels: np.ndarray, probabilities: np.ndarray | None
+) -> dict[str, Any]:
     """Scores label sets by the paper's metrics (Sec. 4.2).
 
     Args:
       split: the ground truth.
       labels: 0/1 (images, num_concepts).
-      probabilities: (images, num_concepts), for mAP alone.
+      probabilities: (images, num_concepts), for mAP alone; None: there is no mAP.
 
     Returns:
       `MultilabelMetrics.as_dict()`.

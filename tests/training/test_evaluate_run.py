@@ -177,6 +177,19 @@ def test_after_the_unary_stage_there_are_cuts_alone(tag_run, demo_data, tmp_path
     assert row["scores"]["F1"] == pytest.approx(image_score(row, "tags", has_decoder=False))
 
 
+@pytest.mark.parametrize("name", ["demo_tags/ria", "demo_captions/nic_f"])
+def test_a_head_that_nothing_taught_is_not_scored(name, toy, demo_data, tmp_path):
+    Trainer(toy(experiments.get(name)), "joint", demo_data, tmp_path / "run").train()
+    if "tags" in name:
+        results = evaluate_tags(tmp_path / "run", demo_data, num_pictures=0)
+        assert list(results["systems"]) == ["ours"]
+        assert results["systems"]["ours"]["mAP"] is None
+        assert any("Nothing taught" in line for line in results["warnings"])
+    else:
+        results = evaluate_captions(tmp_path / "run", demo_data, num_pictures=0, meteor=False)
+        assert results["concept_mAP"] is None
+
+
 def test_a_split_without_references_gets_captions_alone(
     caption_runs, demo_data, tmp_path, monkeypatch
 ):
