@@ -62,6 +62,7 @@ class JobRunner:
         started = time.perf_counter()
         for stage in self.config.stages:
             if not study_records.is_finished(self.folder(stage)):
+                self._check_own(stage)
                 self._train(stage)
         last = self.folder(self.config.stages[-1])
         self._evaluate(last)
@@ -86,6 +87,14 @@ class JobRunner:
             "results": study_records.scores_of(last),
             "evaluations": evaluations,
         }
+
+    def _check_own(self, stage: str) -> None:
+        owner = dict(self.job.system.takes).get(stage)
+        if owner is not None and self.study.after is not None:
+            raise ValueError(
+                f"`out` must hold the {stage} stage of {owner!r}, seed {self.job.seed}: run the "
+                f"study {self.study.after!r} into it first. Received: out={_OUT.value!r}"
+            )
 
     def _train(self, stage: str) -> None:
         flags_ = [f"--config.{x}" for x in self.job.system.overrides]
@@ -113,18 +122,26 @@ class JobRunner:
         )
 
     def _call(self, *command: str) -> None:
-        shown = shlex.join(["python", "-m", *command])
-        for value, name in (
-            (_WEIGHTS.value, "$WEIGHTS"),
-            (_OUT.value, "$OUT"),
-            (_DATA_DIR.value, "$DATA"),
-        ):
-            shown = shown.replace(value, name) if value else shown
+        shown = " ".join(["python", "-m", *map(_with_signs, command)])
         self.commands.append(shown)
         print(f"$ {shown}", flush=True)
         done = subprocess.run([sys.executable, "-m", *command], check=False)
         if done.returncode:
             raise RuntimeError(f"This command failed with exit status {done.returncode}: {shown}")
+
+
+def _with_signs(argument: str) -> str:
+    """Returns an argument as a shell takes it, folders that differ on every machine by a sign."""
+    name, _, value = argument.partition("=")
+    for place, sign in (
+        (_WEIGHTS.value, "$WEIGHTS"),
+        (_OUT.value, "$OUT"),
+        (_DATA_DIR.value, "$DATA"),
+    ):
+        if place and (value == place or value.startswith(f"{place}/")):
+            value = sign + value[len(place) :]
+            return f'"{name}={value}"' if " " in value else f"{name}={value}"
+    return shlex.quote(argument)
 
 
 def _folder(system: str, seed: int) -> Path:

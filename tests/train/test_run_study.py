@@ -1,0 +1,109 @@
+"""The runner of studies, its binaries replaced by one that leaves what they would leave."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from semreg_tf.experiments import studies
+from train import run_study
+
+OURS = studies.System("ours", "demo_captions/s_cnn_rnn")
+DETACHED = studies.System(
+    "detached",
+    "demo_captions/s_cnn_rnn_detached",
+    takes=(("unary", "ours"), ("relational", "ours")),
+    evaluations=(("beam 5", ("--config.decoding.beam_width=5",)),),
+)
+
+
+@pytest.fixture
+def ran(monkeypatch, tmp_path, caption_runs):
+    """Flags set for a study of two systems, and the list of the commands it runs."""
+    commands = []
+
+    def run(command, check):
+        binary, arguments = command[2], command[3:]
+        commands.append(" ".join([binary, *arguments]))
+        given = dict(a.removeprefix("--").split("=", 1) for a in arguments)
+        folder = tmp_path / (given.get("out") or given["workdir"])
+        if binary.startswith("train"):
+            shutil.copytree(caption_runs[0], folder)
+        else:
+            folder.mkdir(exist_ok=True)
+            scores = {"CIDEr": 0.5, "BLEU-4": 0.25, "perplexity": 2.0}
+            results = {"task": "captions", "captions": scores}
+            (folder / "results.json").write_text(json.dumps(results))
+        return subprocess.CompletedProcess(command, 0)
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+    monkeypatch.setattr(run_study.subprocess, "run", run)
+    jobs = tuple(studies.Job(system, seed) for seed in (0, 1) for system in (OURS, DETACHED))
+    monkeypatch.setitem(studies.STUDIES, "two", lambda: studies.Study("two", jobs, "Little."))
+    folders = {"out": str(tmp_path / "runs"), "results": str(tmp_path / "results")}
+    with flagsaver.flagsaver(study="two", data_dir="data", **folders):
+        yield commands, tmp_path / "results" / "two"
+
+
+def test_every_job_leaves_a_record_and_shares_what_it_takes(ran):
+    commands, records = ran
+    run_study.main([])
+    assert sorted(p.name for p in records.iterdir()) == [
+        f"{name}-seed{seed}.json" for name in ("detached", "ours") for seed in (0, 1)
+    ]
+    trained = [c for c in commands if c.startswith("train.")]
+    # Three stages of ours, the joint one alone of the control, from two seeds.
+    assert len(trained) == 8
+    joint = next(c for c in trained if "detached/seed1" in c)
+    assert joint.startswith("train.train_joint --experiment=demo_captions/s_cnn_rnn_detached")
+    assert "--seed=1" in joint
+    assert "/ours/seed1/unary" in joint and "/ours/seed1/relational" in joint
+    record = json.loads((records / "detached-seed1.json").read_text())
+    assert record["stages"]["unary"]["taken_from"] == "ours"
+    assert record["evaluations"]["beam 5"]["captions"]["CIDEr"] == 0.5
+    for command in record["commands"]:
+        assert " --data_dir=$DATA" in command and "=$OUT/" in command
+
+
+def test_jobs_with_a_record_are_done_and_finished_stages_are_not_trained_again(ran):
+    commands, records = ran
+    run_study.main([])
+    commands.clear()
+    run_study.main([])
+    assert commands == []
+    (records / "ours-seed0.json").unlink()
+    run_study.main([])
+    assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
+
+
+def test_only_and_seeds_choose_jobs_and_no_job_begins_after_the_time(ran):
+    commands, records = ran
+    with flagsaver.flagsaver(only=["ours"], seeds=[1]):
+        run_study.main([])
+    assert [p.name for p in records.iterdir()] == ["ours-seed1.json"]
+    commands.clear()
+    with flagsaver.flagsaver(max_minutes=0.0):
+        run_study.main([])
+    assert commands == []
+
+
+def test_a_command_that_fails_ends_the_study_in_one_line(ran, monkeypatch, capsys):
+    failed = subprocess.CompletedProcess([], 3)
+    monkeypatch.setattr(run_study.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(SystemExit):
+        run_study.main([])
+    assert "failed with exit status 3: python -m train.train_unary" in capsys.readouterr().err
+
+
+def test_a_study_that_takes_from_another_says_which_to_run_first(ran, monkeypatch, capsys):
+    jobs = (studies.Job(DETACHED, 0),)
+    later = studies.Study("later", jobs, "Little.", after="two")
+    monkeypatch.setitem(studies.STUDIES, "later", lambda: later)
+    with flagsaver.flagsaver(study="later"), pytest.raises(SystemExit):
+        run_study.main([])
+    said = capsys.readouterr().err
+    assert "`out` must hold the unary stage of 'ours', seed 0: run the study 'two'" in said
