@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large lint format flickr8k study-demo study-flickr8k clean
+.PHONY: help demo test test-large lint format flickr8k study-demo study-flickr8k study-coco128 clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -57,11 +57,21 @@ study-flickr8k: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]"; exit 2; }
 	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
-	for study in flickr8k_tags flickr8k; do \
-	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/$$study \
-	    --weights="$(WEIGHTS)" $(LIMIT) && \
-	  $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
+	for study in flickr8k flickr8k_search flickr8k_tags; do \
+	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/$${study%_search} \
+	    --weights="$(WEIGHTS)" $(LIMIT) || exit 1; \
+	  test ! -d results/$$study || \
+	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
 	done
+
+## make study-coco128 DATA=dir WEIGHTS=file.h5 [OUT=dir]  every tag system fits 126 pictures
+study-coco128: $(VENV)/installed
+	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
+	  { echo "usage: make study-coco128 DATA=dir WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
+	$(RUN) data_prep.prepare_coco_tags --variant=coco128 --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	$(RUN) train.run_study --study=coco128 --data_dir=$(OUT)/data --out=$(OUT)/coco128 \
+	  --weights="$(WEIGHTS)"
+	$(RUN) eval.study_tables --study=coco128 --out=results/coco128/tables.md
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

@@ -62,7 +62,6 @@ class JobRunner:
         started = time.perf_counter()
         for stage in self.config.stages:
             if not study_records.is_finished(self.folder(stage)):
-                self._check_own(stage)
                 self._train(stage)
         last = self.folder(self.config.stages[-1])
         self._evaluate(last)
@@ -88,13 +87,14 @@ class JobRunner:
             "evaluations": evaluations,
         }
 
-    def _check_own(self, stage: str) -> None:
-        owner = dict(self.job.system.takes).get(stage)
-        if owner is not None and self.study.after is not None:
-            raise ValueError(
-                f"`out` must hold the {stage} stage of {owner!r}, seed {self.job.seed}: run the "
-                f"study {self.study.after!r} into it first. Received: out={_OUT.value!r}"
-            )
+    def missing(self) -> str | None:
+        """Returns what another study must train before this job can begin, or None."""
+        for stage, owner in self.job.system.takes:
+            if self.study.after is not None and not study_records.is_finished(self.folder(stage)):
+                return (
+                    f"the {stage} stage of {owner!r}, which the study {self.study.after!r} trains"
+                )
+        return None
 
     def _train(self, stage: str) -> None:
         flags_ = [f"--config.{x}" for x in self.job.system.overrides]
@@ -183,8 +183,12 @@ def main(_: list[str]) -> None:
             if _MAX_MINUTES.value is not None and minutes > _MAX_MINUTES.value:
                 print(f"{title}: left for the next start, {minutes:.0f} minutes are over")
                 break
+            runner = JobRunner(study, job)
+            if runner.missing() is not None:
+                print(f"{title}: left, {_OUT.value!r} is without {runner.missing()}")
+                continue
             print(f"== {title}", flush=True)
-            record = JobRunner(study, job).run()
+            record = runner.run()
             study_records.write(path, record)
             print(f"== {json.dumps(study_records.headline(record))}", flush=True)
 
