@@ -1,6 +1,11 @@
 """The losses of Sec. 3.2 and of the baselines of Sec. 4.3. Tensors in, one number an image out."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
+
+# Of a word below this, float32 holds the probability with fewer digits, or none.
+SMALL_PROBABILITY = 1e-30
 
 
 def sigmoid_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
@@ -99,6 +104,42 @@ def sequence_weights(padding_mask: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(present, tf.reduce_sum(present, axis=-1, keepdims=True))
 
 
+@tf.custom_gradient
+def token_losses(logits: tf.Tensor, target_ids: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Negative log likelihood of each word, in float32 whatever the logits are.
+
+    On a CPU TensorFlow's softmax is several times as fast as its fused cross entropy, which does
+    the same in more passes. Where a word's probability underflows, the normaliser is read off the
+    likeliest word, whose probability is 1 / vocab_size at least.
+
+    Args:
+      logits: (tokens, vocab_size).
+      target_ids: (tokens,) int32.
+
+    Returns:
+      float32, (tokens,); its gradient has the logits' dtype.
+    """
+    scores = tf.cast(logits, tf.float32)
+    probabilities = tf.nn.softmax(scores)
+    at_target = tf.gather(probabilities, target_ids, batch_dims=1)
+
+    def from_the_likeliest() -> tf.Tensor:
+        likeliest = tf.math.log(tf.reduce_max(probabilities, axis=-1))
+        normaliser = tf.reduce_max(scores, axis=-1) - likeliest
+        return normaliser - tf.gather(scores, target_ids, batch_dims=1)
+
+    usual = tf.reduce_all(at_target > SMALL_PROBABILITY)
+    losses = tf.cond(usual, lambda: -tf.math.log(at_target), from_the_likeliest)
+
+    def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, None]:
+        slope = tf.cast(probabilities * d_losses[:, None], logits.dtype)
+        tokens = tf.range(tf.size(target_ids), dtype=target_ids.dtype)
+        own = tf.cast((at_target - 1) * d_losses, logits.dtype)
+        return tf.tensor_scatter_nd_update(slope, tf.stack([tokens, target_ids], 1), own), None
+
+    return losses, gradient
+
+
 def packed_sequence_loss(
     logits: tf.Tensor, rows: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -116,7 +157,7 @@ def packed_sequence_loss(
       a float32 scalar, for the per-word mean.
     """
     targets = tf.boolean_mask(target_ids, padding_mask)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, tf.cast(logits, tf.float32))
+    losses = token_losses(logits, targets)
     shape = tf.shape(padding_mask)
     sums = tf.math.unsorted_segment_sum(losses, rows, shape[0] * shape[1])
     sums = tf.reshape(sums, shape[:2])

@@ -107,6 +107,42 @@ def test_sequence_loss_sums_over_time_and_means_over_present_captions():
     np.testing.assert_allclose(total, nll.sum(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("spread", [1.0, 60.0], ids=["usual", "underflowing"])
+def test_token_losses_and_their_gradient(spread):
+    rng = np.random.default_rng(0)
+    logits = (rng.normal(size=(5, 7)) * spread).astype("f")
+    targets, weights = rng.integers(0, 7, 5).astype("i"), rng.normal(size=5).astype("f")
+    with tf.GradientTape() as tape:
+        given = tf.constant(logits)
+        tape.watch(given)
+        got = losses.token_losses(given, tf.constant(targets))
+        total = tf.reduce_sum(got * weights)
+    exact = logits.astype(np.float64)
+    normaliser = np.log(np.exp(exact - exact.max(1)[:, None]).sum(1)) + exact.max(1)
+    want = normaliser - exact[np.arange(5), targets]
+    assert (want.max() > 90) == (spread > 1), "the float32 probability must underflow, or not"
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    slope = np.exp(exact - normaliser[:, None]) - np.eye(7)[targets]
+    np.testing.assert_allclose(tape.gradient(total, given), slope * weights[:, None], 1e-5, 1e-6)
+
+
+def test_token_losses_are_float32_and_their_gradient_as_the_logits():
+    with tf.GradientTape() as tape:
+        logits = tf.constant([[0.5, 1.0, -2.0]], tf.bfloat16)
+        tape.watch(logits)
+        got = losses.token_losses(logits, tf.constant([2]))
+    want = tf.nn.sparse_softmax_cross_entropy_with_logits([2], tf.cast(logits, tf.float32))
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    assert got.dtype == tf.float32
+    assert tape.gradient(got, logits).dtype == tf.bfloat16
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_token_losses_of_what_is_not_finite_are_not_finite(value):
+    got = losses.token_losses(tf.constant([[0.0, value, 1.0]]), tf.constant([0]))
+    assert not np.isfinite(got).any()
+
+
 def test_padding_adds_no_loss():
     mask, targets, logits = sequences()
     wide = [(0, 0), (0, 1), (0, 2)]

@@ -5,6 +5,7 @@ gathered with the beams, indexed by row where steps are packed.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -13,6 +14,8 @@ from semreg_tf.config import ConditioningConfig
 from semreg_tf.models.cells import State, uniform_initializer
 
 Context = dict[str, tf.Tensor]
+# Makes E, (vocab_size + 1, e): called by what reads it, for it is a large copy.
+Table = Callable[[], tf.Tensor]
 EMBEDDING_KEYS = {"features": "features", "concepts": "concept_probabilities"}
 
 
@@ -65,7 +68,7 @@ class Conditioning(keras.layers.Layer):
         value = tf.cast(encoder_outputs[EMBEDDING_KEYS[self.config.embedding]], self.compute_dtype)
         return tf.stop_gradient(value) if self.config.stop_gradient else value
 
-    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: tf.Tensor) -> Context:
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Projects once an image. Returns tensors with the batch first."""
         return {}
 
@@ -126,7 +129,7 @@ class InitState(Conditioning):
         ]
         self.built = True
 
-    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: tf.Tensor) -> Context:
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Returns the mapped states, `state_<i>`, each (batch, units)."""
         embedding = self.embedding(encoder_outputs)
         return {f"state_{i}": layer(embedding) for i, layer in enumerate(self.maps)}
@@ -148,7 +151,7 @@ class StepZero(Conditioning):
         self.map = self._dense("image_embedding", self.word_embedding, size)
         self.built = True
 
-    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: tf.Tensor) -> Context:
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Returns `image_embedding`, (batch, e)."""
         return {"image_embedding": self.map(self.embedding(encoder_outputs))}
 
@@ -172,7 +175,7 @@ class OutputFusion(Conditioning):
         )
         self.built = True
 
-    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: tf.Tensor) -> Context:
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Returns `image_projection`, (batch, width)."""
         return {"image_projection": self.image_map(self.embedding(encoder_outputs))}
 
@@ -211,7 +214,7 @@ class MultimodalOutput(Conditioning):
             self.image_map = self._dense("image_projection", width, size, use_bias=False)
         self.built = True
 
-    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: tf.Tensor) -> Context:
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Returns `image_projection`, (batch, width); nothing where the image is not read."""
         if self.image_map is None:
             return {}

@@ -107,6 +107,11 @@ class Decoder(keras.layers.Layer):
         """False where no conditioning reads anything of the image."""
         return any(c.config.embedding != "none" for c in self.conditionings)
 
+    @property
+    def variables_read_by_row(self) -> list[keras.Variable]:
+        """Tables of which a step's loss reads only the rows of its words."""
+        return [] if self.config.tie_output else [self.embedding]
+
     def prepare(self, encoder_outputs: dict[str, tf.Tensor]) -> DecoderContext:
         """Projects what the image gives once, for every caption and step.
 
@@ -117,8 +122,7 @@ class Decoder(keras.layers.Layer):
         Returns:
           One dict of tensors a conditioning, the batch first.
         """
-        table = self._word_table()
-        return tuple(c.prepare(encoder_outputs, table) for c in self.conditionings)
+        return tuple(c.prepare(encoder_outputs, self._word_table) for c in self.conditionings)
 
     def initial_state(self, context: DecoderContext, rows: tf.Tensor | None = None) -> State:
         """Returns the cell's first state, each (rows, units): zeros where nothing sets it."""
@@ -265,7 +269,9 @@ class Decoder(keras.layers.Layer):
         if self.config.tie_output:
             table = tf.cast(self.embedding[: self.vocab_size], self.compute_dtype)
             return tf.linalg.matmul(hidden, table, transpose_b=True)
-        return self.output_layer(hidden)
+        # Not the layer's BiasAdd, whose gradient takes four times as long as this sum's on a CPU.
+        kernel, bias = self.output_weights(self.compute_dtype)
+        return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
 
     def packed_logits(
         self,
@@ -340,7 +346,8 @@ class Decoder(keras.layers.Layer):
 
     def words(self, token_ids: tf.Tensor) -> tf.Tensor:
         """Returns what the cell and the conditionings read of words, (..., input_width)."""
-        words = tf.gather(tf.cast(self.embedding, self.compute_dtype), token_ids)
+        # The rows of the variable itself, so that a table is neither copied nor cast for a few.
+        words = tf.cast(tf.gather(self.embedding.value, token_ids), self.compute_dtype)
         return words if self.second_embedding is None else self.second_embedding(words)
 
     def _word_table(self) -> tf.Tensor:

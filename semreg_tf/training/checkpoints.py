@@ -19,11 +19,39 @@ from semreg_tf.config import FORMAT_VERSION
 
 logger = logging.getLogger(__name__)
 _PARTIAL = ".partial-"
+_ROW_STEPS = "row_steps"
 
 
 def optimizer_variables(name: str, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     """Returns an optimiser's variables by a stable name."""
-    return {f"optimizer/{name}/{i:04d}": v for i, v in enumerate(optimizer.variables)}
+    found = {f"optimizer/{name}/{i:04d}": v for i, v in enumerate(optimizer.variables)}
+    rows = getattr(optimizer, "row_steps", [])
+    return found | {f"optimizer/{name}/{_ROW_STEPS}/{i:04d}": v for i, v in enumerate(rows)}
+
+
+def restore_optimizer(
+    checkpoint: Path, name: str, optimizer: keras.optimizers.Optimizer
+) -> list[str]:
+    """Restores an optimiser's variables, from before rows were followed one by one too.
+
+    Args:
+      checkpoint: the folder.
+      name: as given to `optimizer_variables`.
+      optimizer: built.
+
+    Returns:
+      The names restored.
+
+    Raises:
+      ValueError: as `restore`.
+    """
+    variables = optimizer_variables(name, optimizer)
+    stored = set(stored_names(checkpoint))
+    new = {n for n in variables if f"/{_ROW_STEPS}/" in n and n not in stored}
+    restored = restore(checkpoint, {n: v for n, v in variables.items() if n not in new})
+    if new:
+        optimizer.settle_rows()
+    return restored
 
 
 def save(

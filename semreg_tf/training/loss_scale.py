@@ -10,6 +10,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from semreg_tf.training.gradients import Gradient, values, with_values
+
 INITIAL_SCALE = 2.0**15
 GROWTH_STEPS = 2_000
 MAX_SCALE = 2.0**24
@@ -40,9 +42,9 @@ class LossScale:
         """Returns what a checkpoint holds, by name."""
         return {"loss_scale/scale": self._scale, "loss_scale/good_steps": self._good_steps}
 
-    def unscale(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    def unscale(self, gradients: list[Gradient]) -> list[Gradient]:
         """Returns the gradients of the loss itself from those of the scaled loss."""
-        return [g / tf.cast(self.scale, g.dtype) for g in gradients]
+        return [with_values(g, values(g) / tf.cast(self.scale, g.dtype)) for g in gradients]
 
     def update(self, finite: tf.Tensor, update: Callable[[], None]) -> dict[str, tf.Tensor]:
         """Updates where the gradients are finite, and moves the scale.

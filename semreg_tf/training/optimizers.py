@@ -1,4 +1,4 @@
-"""Optimisers by group: dense gradients, weight decay, clipping, one update each."""
+"""Optimisers by group: weight decay, clipping, one update each."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 from semreg_tf.config import StageConfig
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.fused_optimizers import FusedAdam, FusedRMSprop, FusedSGD
+from semreg_tf.training.gradients import Gradient, values, with_values
 
 
 @dataclass
@@ -25,6 +26,11 @@ class ParameterGroup:
     variables: list[keras.Variable]
     optimizer: keras.optimizers.Optimizer
     weight_decay: float
+
+    def takes_rows(self, variable: keras.Variable) -> bool:
+        """Returns whether the gradient of one of its variables may be some rows of it alone."""
+        rmsprop = isinstance(self.optimizer, FusedRMSprop)
+        return rmsprop and self.optimizer.follows_rows(variable)
 
 
 def build_groups(
@@ -49,6 +55,8 @@ def build_groups(
             continue
         optimizer = build_optimizer(stage, stage.learning_rate * rates.get(name, 1.0), steps)
         optimizer.build(variables)
+        if name == "decoder" and isinstance(optimizer, FusedRMSprop) and not stage.weight_decay:
+            optimizer.follow_rows(annotator.decoder.variables_read_by_row)
         groups.append(ParameterGroup(name, variables, optimizer, stage.weight_decay))
     return groups
 
@@ -67,30 +75,18 @@ def build_optimizer(
     return FusedSGD(rate, momentum=stage.momentum)
 
 
-def dense(gradient: tf.Tensor | tf.IndexedSlices, variable: keras.Variable) -> tf.Tensor:
-    """Returns the gradient as one tensor, repeated rows summed, zeros where there is none.
-
-    Keras 3.15's RMSprop and Adam accumulate the squares of a repeated row one by one, which is
-    wrong wherever a word repeats in a batch.
-    """
-    if gradient is None:
-        return tf.zeros(variable.shape, variable.dtype)
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])
-    return gradient
-
-
 def clip_gradients(
     groups: list[ParameterGroup],
-    gradients: list[list[tf.Tensor]],
+    gradients: list[list[Gradient]],
     clip_norm: float | None,
     encoder_clip_norm: float | None,
-) -> tuple[list[list[tf.Tensor]], dict[str, tf.Tensor]]:
+) -> tuple[list[list[Gradient]], dict[str, tf.Tensor]]:
     """Clips by global norm, the CNN apart from the rest.
 
     Args:
       groups: what is trained.
-      gradients: of each group's variables, dense, summed losses' scale, summed over replicas.
+      gradients: of each group's variables, no row twice, summed losses' scale, summed over
+        replicas.
       clip_norm: threshold of head, tags and decoder together; None: no clipping.
       encoder_clip_norm: threshold of the CNN; None: no clipping.
 
@@ -107,7 +103,7 @@ def clip_gradients(
         chosen = [i for i, g in enumerate(groups) if (g.name == "encoder") == is_encoder]
         if not chosen:
             continue
-        norm = tf.linalg.global_norm([g for i in chosen for g in made[i]])
+        norm = tf.linalg.global_norm([values(g) for i in chosen for g in made[i]])
         logs[f"{prefix}gradient_norm"] = norm
         if threshold is not None:
             flat = iter(_clipped([g for i in chosen for g in made[i]], norm, threshold))
@@ -117,27 +113,32 @@ def clip_gradients(
     return made, logs
 
 
-def _clipped(gradients: list[tf.Tensor], norm: tf.Tensor, threshold: float) -> list[tf.Tensor]:
+def _clipped(gradients: list[Gradient], norm: tf.Tensor, threshold: float) -> list[Gradient]:
     """Returns gradients of the norm `threshold` at most; where they are, memory is left alone."""
+    found = [values(g) for g in gradients]
 
     def scaled() -> list[tf.Tensor]:
-        return [g * tf.cast(threshold / norm, g.dtype) for g in gradients]
+        return [x * tf.cast(threshold / norm, x.dtype) for x in found]
 
-    made = tf.cond(norm > threshold, scaled, lambda: [tf.identity(g) for g in gradients])
-    return list(made) if isinstance(made, list | tuple) else [made]
+    made = tf.cond(norm > threshold, scaled, lambda: [tf.identity(x) for x in found])
+    made = made if isinstance(made, list | tuple) else [made]
+    return [with_values(g, x) for g, x in zip(gradients, made, strict=True)]
 
 
-def update_variables(groups: list[ParameterGroup], gradients: list[list[tf.Tensor]]) -> None:
+def update_variables(groups: list[ParameterGroup], gradients: list[list[Gradient]]) -> None:
     """Adds the weight decay and moves every variable, on each replica its own copy.
 
     Args:
       groups: what is trained.
-      gradients: of each group's variables, dense, the same on every replica.
+      gradients: of each group's variables, rows where it `takes_rows`, the same on every replica.
     """
     for group, own in zip(groups, gradients, strict=True):
         optimizer = group.optimizer
         rate = tf.convert_to_tensor(optimizer.learning_rate)
         for gradient, variable in zip(own, group.variables, strict=True):
+            if isinstance(gradient, tf.IndexedSlices):
+                optimizer.update_rows(gradient, variable, rate)
+                continue
             if group.weight_decay and len(variable.shape) > 1:
                 gradient += group.weight_decay * variable.value
             optimizer.update_step(gradient, variable, rate)

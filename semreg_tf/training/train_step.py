@@ -9,11 +9,11 @@ from semreg_tf.config import StageConfig
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.distribution import Distribution, replica_index, sum_over_replicas
+from semreg_tf.training.gradients import Gradient, dense, summed_rows
 from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.optimizers import (
     ParameterGroup,
     clip_gradients,
-    dense,
     learning_rates,
     update_variables,
 )
@@ -56,7 +56,9 @@ def build_train_step(
       returns.
     """
     distribution = distribution or Distribution()
-    gradients_of = _Gradients(annotator, phase, section, groups, not jit_compile)
+    # Rows are summed over replicas, and compiled, as whole tables.
+    rows = distribution.num_replicas == 1 and not jit_compile
+    gradients_of = _Gradients(annotator, phase, section, groups, not jit_compile, rows)
     compute = tf.function(gradients_of, jit_compile=True) if jit_compile else gradients_of
 
     def replica_step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -97,7 +99,9 @@ def build_train_step(
 
 
 class _Gradients:
-    """Losses, dense gradients and new moving statistics of one replica, as a pure function.
+    """Losses, gradients and new moving statistics of one replica, as a pure function.
+
+    Gradients are dense, or where `rows` is true and the optimiser takes them, the rows of a table.
 
     Keras's dropout and batch normalisation write to variables; here the draws come from the seed
     and the statistics are returned, so that it can be compiled, repeated and shared out.
@@ -110,9 +114,11 @@ class _Gradients:
         section: StageConfig,
         groups: list[ParameterGroup],
         packed: bool,
+        rows: bool,
     ) -> None:
         self._arguments = (annotator, phase, section, packed)
         self._trained = [v for group in groups for v in group.variables]
+        self._rows = [rows and group.takes_rows(v) for group in groups for v in group.variables]
         everything = annotator.all_variables().values()
         self._seeds = [v for v in everything if v.name == "seed_generator_state"]
         moves = section.update_batch_norm and "encoder" in phase.groups
@@ -121,7 +127,7 @@ class _Gradients:
 
     def __call__(
         self, tensors: dict[str, tf.Tensor], seed: tf.Tensor, scale: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+    ) -> tuple[dict[str, tf.Tensor], list[Gradient], list[tf.Tensor]]:
         annotator, phase, section, packed = self._arguments
         fold_in = tf.random.experimental.stateless_fold_in
         drawn = [(v, tf.cast(fold_in(seed, i), v.dtype)) for i, v in enumerate(self._seeds)]
@@ -132,7 +138,10 @@ class _Gradients:
                 made = stage_losses(annotator, tensors, phase, section, seed, packed)
                 loss = made["loss"] * scale
             found = tape.gradient(loss, variables)
-        gradients = [dense(g, v) for g, v in zip(found, self._trained, strict=True)]
+        gradients = [
+            summed_rows(g) if rows and isinstance(g, tf.IndexedSlices) else dense(g, v)
+            for g, v, rows in zip(found, self._trained, self._rows, strict=True)
+        ]
         moving = [scope.get_current_value(v) for v in self.statistics]
         kept = [
             tf.convert_to_tensor(v.value) if value is None else value

@@ -197,8 +197,9 @@ class Trainer:
             groups = build_groups(self.annotator, phase.groups, self.section, steps)
         logger.info("Phase %r trains %s", phase.name, _describe(groups))
         if step > phase.first_step:
-            slots = _optimizer_variables(groups)
-            checkpoints.restore(checkpoints.list_checkpoints(self.path)[-1], slots)
+            last = checkpoints.list_checkpoints(self.path)[-1]
+            for group in groups:
+                checkpoints.restore_optimizer(last, group.name, group.optimizer)
         train_step = build_train_step(
             self.annotator,
             phase,

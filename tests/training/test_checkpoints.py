@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from semreg_tf.training import checkpoints
+from semreg_tf.training.fused_optimizers import FusedRMSprop
 
 
 def variables(value=1.0, shape=(2, 3)):
@@ -35,6 +36,28 @@ def test_missing_variable_is_named_unless_partial(tmp_path):
     with pytest.raises(ValueError, match="`checkpoint` lacks 'head/000/w'"):
         checkpoints.restore(found, more)
     assert checkpoints.restore(found, more, partial=True) == ["decoder/000/w"]
+
+
+def test_an_optimizer_stored_before_rows_were_followed_goes_on(tmp_path):
+    def build():
+        table = keras.Variable(np.ones((3, 2), "f"))
+        optimizer = FusedRMSprop(0.1)
+        optimizer.build([table])
+        optimizer.follow_rows([table])
+        return optimizer
+
+    earlier, later = build(), build()
+    earlier.iterations.assign(5)
+    stored = checkpoints.optimizer_variables("decoder", earlier)
+    (name,) = [n for n in stored if "row_steps" in n]
+    stored.pop(name)
+    path = checkpoints.save(tmp_path, 5, stored, {})
+    assert checkpoints.restore_optimizer(path, "decoder", later) == list(stored)
+    np.testing.assert_array_equal(np.asarray(later.row_steps[0]), [5, 5, 5])
+    stored.pop("optimizer/decoder/0000")
+    path = checkpoints.save(tmp_path, 6, stored, {})
+    with pytest.raises(ValueError, match="`checkpoint` lacks 'optimizer/decoder/0000'"):
+        checkpoints.restore_optimizer(path, "decoder", later)
 
 
 def test_other_format_version_is_refused(tmp_path):

@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from semreg_tf.config import StageConfig
 from semreg_tf.training.fused_optimizers import FusedAdam, FusedRMSprop, FusedSGD
+from semreg_tf.training.gradients import dense, summed_rows
 from semreg_tf.training.optimizers import (
     ParameterGroup,
     build_optimizer,
     clip_gradients,
-    dense,
     update_variables,
 )
 
@@ -114,3 +114,78 @@ def test_cosine_falls_to_zero_at_the_last_step():
     made = build_optimizer(StageConfig(schedule="cosine"), 1.0, 10)
     assert float(made._learning_rate(0)) == 1.0
     assert float(made._learning_rate(10)) < 1e-6
+
+
+def row_gradients(steps, rows=6, width=2):
+    """Gradients of a few rows of a table, some of them twice; others wait for several steps."""
+    rng = np.random.default_rng(0)
+    for step in range(steps):
+        ids = rng.integers(0, 2 if step % 4 else rows, 3)
+        values = tf.constant(rng.normal(size=(3, width)).astype("f"))
+        yield tf.IndexedSlices(values, tf.constant(ids, tf.int32), (rows, width))
+
+
+def followed(start):
+    table = group("decoder", start, FusedRMSprop(0.01))
+    table.optimizer.follow_rows(table.variables)
+    return table
+
+
+def slots(table):
+    return np.asarray(table.optimizer._velocities[0])
+
+
+def test_rows_alone_move_as_the_whole_table_does():
+    start = np.random.default_rng(1).normal(size=(6, 2)).astype("f")
+    rows, whole = followed(start), group("decoder", start, FusedRMSprop(0.01))
+    for gradient in row_gradients(30):
+        update_variables([rows], [[summed_rows(gradient)]])
+        apply_gradients([whole], [[gradient]])
+        np.testing.assert_allclose(rows.variables[0], whole.variables[0], 1e-5, 1e-6)
+    assert (slots(rows) > 1.5 * slots(whole)).any(), "no row waited: the test means nothing"
+
+
+def test_a_dense_gradient_after_rows_finds_every_slot_shrunk():
+    start = np.random.default_rng(1).normal(size=(6, 2)).astype("f")
+    mixed, whole = followed(start), group("decoder", start, FusedRMSprop(0.01))
+    for step, gradient in enumerate(row_gradients(24)):
+        if step % 6 == 5:
+            apply_gradients([mixed], [[gradient]])
+        else:
+            update_variables([mixed], [[summed_rows(gradient)]])
+        apply_gradients([whole], [[gradient]])
+        if step % 6 == 5:
+            np.testing.assert_allclose(slots(mixed), slots(whole), 1e-5)
+    np.testing.assert_allclose(mixed.variables[0], whole.variables[0], 1e-5, 1e-6)
+
+
+def test_slots_of_a_dense_run_go_on_by_rows():
+    start = np.random.default_rng(1).normal(size=(6, 2)).astype("f")
+    rows, whole = followed(start), group("decoder", start, FusedRMSprop(0.01))
+    gradients = list(row_gradients(20))
+    for gradient in gradients[:10]:
+        apply_gradients([whole], [[gradient]])
+    pairs = zip(rows.optimizer.variables, whole.optimizer.variables, strict=True)
+    for own, theirs in [*pairs, (rows.variables[0], whole.variables[0])]:
+        own.assign(theirs)
+    rows.optimizer.settle_rows()
+    for gradient in gradients[10:]:
+        update_variables([rows], [[summed_rows(gradient)]])
+        apply_gradients([whole], [[gradient]])
+    np.testing.assert_allclose(rows.variables[0], whole.variables[0], 1e-5, 1e-6)
+
+
+def test_with_momentum_every_row_moves_so_none_is_followed():
+    table = group("decoder", [[0.0]], FusedRMSprop(0.01, momentum=0.9))
+    table.optimizer.follow_rows(table.variables)
+    assert not table.takes_rows(table.variables[0])
+    assert not table.optimizer.row_steps
+
+
+def test_rows_are_clipped_by_the_norm_of_their_sums():
+    table = group("decoder", [[0.0], [0.0]], FusedRMSprop(1.0))
+    slices = tf.IndexedSlices(tf.constant([[1.0], [2.0]]), tf.constant([1, 1]), (2, 1))
+    ((found,),), logs = clip_gradients([table], [[summed_rows(slices)]], 1.5, None)
+    assert float(logs["gradient_norm"]) == 3.0
+    np.testing.assert_allclose(found.values, [[1.5]])
+    np.testing.assert_array_equal(found.indices, [1])

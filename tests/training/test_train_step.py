@@ -137,6 +137,30 @@ def test_dropout_is_drawn_from_seed_and_step_alone(toy):
     assert len(set(losses)) == 3
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_only_the_rows_of_a_batch_are_updated(compiled, toy):
+    """Compiled gradients are whole tables, and so is the update."""
+    config = dataclasses.replace(make_config(toy), jit_compile=compiled)
+    annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=4)
+    (phase,) = phases(config, "relational")
+    groups = build_groups(annotator, phase.groups, config.relational)
+    step = build_train_step(annotator, phase, config.relational, groups, compiled)
+    (tensors,) = make_batches(1)
+    step(pad_time(tensors) if compiled else tensors, tf.constant([0, 0]))
+    (counts,) = groups[0].optimizer.row_steps
+    read = np.isin(np.arange(VOCAB + 1), tensors[batch.INPUT_IDS])
+    np.testing.assert_array_equal(np.asarray(counts), 1.0 if compiled else read)
+    assert not read.all()
+
+
+def test_a_tied_table_is_updated_whole(toy):
+    config = make_config(toy)
+    decoder = dataclasses.replace(config.decoder, tie_output=True, cells=WORDS)
+    annotator = Annotator(dataclasses.replace(config, decoder=decoder), CONCEPTS, VOCAB, 4)
+    (group,) = build_groups(annotator, ("decoder",), config.relational)
+    assert not group.optimizer.row_steps
+
+
 def test_padding_has_no_gradient(toy):
     config = make_config(toy)
     annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=4)
