@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +177,109 @@ def test_every_worker_resumes_and_the_curve_stays_that_of_one(demo_data, tmp_pat
     assert (len(first), len(third)) == (2, 1)
     assert first + third == second + fourth
     assert_same_run(tmp_path / "one", tmp_path / "two", one, first + third)
+
+
+def start_binaries(data_dir, path):
+    """Starts both workers of the relational stage as a user does, a checkpoint every step."""
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    fields = [*TINY, "relational.steps=80", "relational.checkpoint_every_steps=1"]
+    command = [
+        *(sys.executable, "-m", "train.train_relational", "--strategy=multi_worker_mirrored"),
+        *("--experiment=demo_captions/s_cnn_rnn", f"--data_dir={data_dir}", f"--workdir={path}"),
+        *(f"--config.{field}" for field in [*fields, "relational.validate_every_steps=0"]),
+    ]
+    made = []
+    for index in range(2):
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        made.append(
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_CONFIG": json.dumps(task)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return made
+
+
+def ends_of(processes):
+    """Returns exit status and stderr of each; one that does not end within two minutes fails."""
+    try:
+        ended = [process.communicate(timeout=120)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(process.returncode, err) for process, err in zip(processes, ended, strict=True)]
+
+
+def signal_when_saving(processes, index, number, path):
+    """Sends a worker a signal once the run has saved twice."""
+    while len(checkpoints.list_checkpoints(path)) < 2:
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+    processes[index].send_signal(number)
+
+
+def last_weights(path):
+    found = checkpoints.list_checkpoints(path)[-1]
+    reader = tf.train.load_checkpoint(str(found / "tensors"))
+    return {name: reader.get_tensor(name) for name in checkpoints.stored_names(found)}
+
+
+def last_step(path):
+    return checkpoints.read_state(checkpoints.list_checkpoints(path)[-1])["step"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(demo_data, tmp_path_factory):
+    """The last weights of two workers that nothing stopped."""
+    path = tmp_path_factory.mktemp("undisturbed") / "run"
+    assert [code for code, _ in ends_of(start_binaries(demo_data, path))] == [0, 0]
+    return last_weights(path)
+
+
+def assert_resumes(data_dir, path, undisturbed):
+    assert 2 <= last_step(path) < 80
+    assert [code for code, _ in ends_of(start_binaries(data_dir, path))] == [0, 0]
+    found = last_weights(path)
+    assert found.keys() == undisturbed.keys()
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, undisturbed[name], err_msg=name)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("index", [0, 1])
+def test_sigterm_to_one_of_two_workers_saves_and_stops_both(
+    index, demo_data, tmp_path, undisturbed
+):
+    path = tmp_path / "run"
+    processes = start_binaries(demo_data, path)
+    signal_when_saving(processes, index, signal.SIGTERM, path)
+    for code, err in ends_of(processes):
+        assert code == 143, err
+        assert f"Stopped at step {last_step(path)}; the same command goes on from there." in err
+        assert "Traceback" not in err
+    assert_resumes(demo_data, path, undisturbed)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("index", [0, 1])
+def test_loss_of_one_of_two_workers_ends_the_other_with_one_line(
+    index, demo_data, tmp_path, undisturbed
+):
+    path = tmp_path / "run"
+    processes = start_binaries(demo_data, path)
+    signal_when_saving(processes, index, signal.SIGKILL, path)
+    ended = ends_of(processes)
+    assert ended[index][0] == -signal.SIGKILL
+    code, err = ended[1 - index]
+    assert code == 2, err
+    (line,) = [x for x in err.splitlines() if x.startswith("error: ")]
+    assert "Another worker is gone. Start the same command on every worker again" in line
+    assert "Traceback" not in err
+    assert_resumes(demo_data, path, undisturbed)
 
 
 def test_unknown_strategy_lists_the_known():
