@@ -29,7 +29,15 @@ LONGEST_SIDE = 4096
 # Up to how many times longer sides than the resized ones pay to be cast before.
 CAST_RATIO = 2
 
-NORMALISATIONS = ("raw", "unit", "inception", "torch", "caffe")
+# The range of [0, 255] in each mode, before its mean and deviation.
+_RANGES = {
+    "raw": (0.0, 255.0),
+    "unit": (0.0, 1.0),
+    "inception": (-1.0, 1.0),
+    "torch": (0.0, 1.0),
+    "caffe": (0.0, 255.0),
+}
+NORMALISATIONS = tuple(_RANGES)
 
 
 def normalise(image: tf.Tensor, mode: str) -> tf.Tensor:
@@ -43,15 +51,27 @@ def normalise(image: tf.Tensor, mode: str) -> tf.Tensor:
     Raises:
       ValueError: an unknown mode.
     """
+    return _finish(_scaled(image, *_range(mode)), mode)
+
+
+def _range(mode: str) -> tuple[float, float]:
     if mode not in NORMALISATIONS:
         raise ValueError(
             f"`mode` must be one of {', '.join(map(repr, NORMALISATIONS))}. Received: mode={mode!r}"
         )
+    return _RANGES[mode]
+
+
+def _scaled(image: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Returns values in [0, 255] as float32 in [low, high]."""
+    image = tf.cast(image, tf.float32)
+    return image if (low, high) == (0.0, 255.0) else image * ((high - low) / 255) + low
+
+
+def _finish(image: tf.Tensor, mode: str) -> tf.Tensor:
+    """Returns a picture that has the range of its mode, less the mode's mean."""
     if mode == "caffe":
         return tf.reverse(image, [-1]) - CAFFE_MEAN_BGR
-    if mode == "inception":
-        return image * (1 / 127.5) - 1.0
-    image = image if mode == "raw" else image * (1 / 255)
     return (image - TORCH_MEAN) / TORCH_DEVIATION if mode == "torch" else image
 
 
@@ -79,8 +99,9 @@ def _window_table(resized: int, size: int) -> np.ndarray:
       size: the crop's side.
 
     Returns:
-      (LONGEST_SIDE + 1, resized - size + 1, 4) int32: first and past-the-last source pixel, then
-      the resized pixels they become.
+      (LONGEST_SIDE + 2, resized - size + 1, 4) int32: the first source pixel and how many there
+      are, the resized pixels they become, and how many of these are before the crop. The last row
+      stands for longer sides: -1 source pixels are all of them.
     """
     sides, ends = np.arange(LONGEST_SIDE + 1)[:, None], np.arange(resized + 1)
     edges = ends * sides / resized
@@ -89,14 +110,16 @@ def _window_table(resized: int, size: int) -> np.ndarray:
     first = np.maximum.accumulate(np.where(meet, ends, 0), 1)[:, : resized - size + 1]
     last = np.where(meet, ends, resized)[:, ::-1]
     last = np.minimum.accumulate(last, 1)[:, ::-1][:, size:]
-    windows = [pixels[sides, first], pixels[sides, last], first, last]
-    return np.stack(windows, -1).astype(np.int32)
+    start, offsets = pixels[sides, first], np.arange(resized - size + 1)
+    windows = np.stack([start, pixels[sides, last] - start, last - first, offsets - first], -1)
+    longer = [(0, -1, resized, offset) for offset in offsets]
+    return np.concatenate([windows, [longer]]).astype(np.int32)
 
 
 def _windows(
     shape: tf.Tensor, resized: int, size: int, offsets: tf.Tensor | None
 ) -> list[tf.Tensor]:
-    """Returns the source rows and columns a crop needs, and the resized ones they become.
+    """Returns the source rows and columns a crop needs, and what they become.
 
     Args:
       shape: height and width of the picture, (2,) int32. Of sides beyond `LONGEST_SIDE` all is
@@ -106,56 +129,78 @@ def _windows(
       offsets: the crop's first row and column in that square, (2,) int32; None: the centre.
 
     Returns:
-      First and past-the-last source pixels, then resized pixels, each (2,) int32.
+      The first source pixels, how many there are, the resized pixels they become, and how many of
+      these are before the crop: each (2,) int32.
     """
     table = _window_table(resized, size)
-    # The row of side 0, which no picture has, stands for those beyond the table.
-    listed = shape <= LONGEST_SIDE
-    sides = tf.where(listed, shape, 0)
+    sides = tf.minimum(shape, LONGEST_SIDE + 1)
     if offsets is None:
         windows = tf.gather(table[:, (resized - size) // 2], sides)
     else:
         windows = tf.gather_nd(table, tf.stack([sides, offsets], 1))
-    start, stop, first, last = tf.unstack(windows, axis=1)
-    return [start, tf.where(listed, stop, shape), first, last]
+    start, extent, resized_extent, before = tf.unstack(windows, axis=1)
+    return [start, tf.where(extent < 0, shape, extent), resized_extent, before]
 
 
 def _decode_crop(
-    encoded: tf.Tensor, resized: int, size: int, offsets: tf.Tensor | None = None
+    encoded: tf.Tensor,
+    resized: int,
+    size: int,
+    offsets: tf.Tensor | None,
+    scale: tuple[float, float],
 ) -> tf.Tensor:
-    """Returns a crop of the resized picture, (size, size, 3) float32 in [0, 255]."""
+    """Returns a crop of the resized picture, (size, size, 3) float32.
+
+    Args:
+      encoded: the file's bytes, a scalar string.
+      resized: the side of the square the picture is resized to.
+      size: the crop's side.
+      offsets: the crop's first row and column in that square, (2,) int32; None: the centre.
+      scale: what 0 and 255 become.
+    """
 
     def from_jpeg() -> tuple:
         shape = tf.image.extract_jpeg_shape(encoded)[:2]
-        start, stop, first, last = _windows(shape, resized, size, offsets)
-        window = tf.concat([start, stop - start], 0)
-        return tf.io.decode_and_crop_jpeg(encoded, window, channels=3), first, last
+        start, extent, *target = _windows(shape, resized, size, offsets)
+        window = tf.concat([start, extent], 0)
+        return tf.io.decode_and_crop_jpeg(encoded, window, channels=3), *target
 
     def from_other() -> tuple:
         picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
         picture = tf.ensure_shape(picture, (None, None, 3))
-        start, stop, first, last = _windows(tf.shape(picture)[:2], resized, size, offsets)
-        (top, left), (bottom, right) = tf.unstack(start), tf.unstack(stop)
-        return picture[top:bottom, left:right], first, last
+        start, extent, *target = _windows(tf.shape(picture)[:2], resized, size, offsets)
+        begin, length = tf.concat([start, [0]], 0), tf.concat([extent, [3]], 0)
+        return tf.slice(picture, begin, length), *target
 
-    pixels, first, last = tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_other)
-    offsets = (resized - size) // 2 if offsets is None else offsets
-    y, x = tf.unstack(offsets - first)
-    image = _resize(pixels, last - first, 3 * (CAST_RATIO * resized) ** 2)
-    return tf.ensure_shape(image[y : y + size, x : x + size], (size, size, 3))
+    pixels, shape, before = tf.cond(tf.io.is_jpeg(encoded), from_jpeg, from_other)
+    image = _resize(pixels, shape, 3 * (CAST_RATIO * resized) ** 2, scale)
+    image = tf.slice(image, tf.concat([[0], before, [0]], 0), (1, size, size, 3))
+    return tf.reshape(image, (size, size, 3))
 
 
-def _resize(pixels: tf.Tensor, shape: tf.Tensor, most_cast: int) -> tf.Tensor:
-    """Returns bilinear samples, float32; up to `most_cast` values are cast before.
+def _resize(
+    pixels: tf.Tensor, shape: tf.Tensor, most_cast: int, scale: tuple[float, float]
+) -> tf.Tensor:
+    """Returns bilinear samples between both values of `scale`, (1, height, width, 3) float32.
 
     TensorFlow samples floats twice as fast as bytes, but floats of a large picture take four times
-    its memory, and most of them are never looked at.
+    its memory, and most of them are never looked at: up to `most_cast` values are cast before.
+    Scaling commutes with sampling; `dequantize` casts and scales in one pass.
     """
-    return tf.cond(
-        tf.size(pixels) <= most_cast,
-        lambda: tf.image.resize(tf.cast(pixels, tf.float32), shape),
-        lambda: tf.image.resize(pixels, shape),
+    sample = functools.partial(
+        tf.raw_ops.ResizeBilinear, size=shape, align_corners=False, half_pixel_centers=True
     )
+
+    def cast_before() -> tf.Tensor:
+        quantised = tf.bitcast(pixels, tf.quint8)
+        return sample(
+            images=tf.quantization.dequantize(quantised, *scale, mode="MIN_COMBINED")[None]
+        )
+
+    def cast_while_sampling() -> tf.Tensor:
+        return _scaled(sample(images=pixels[None]), *scale)
+
+    return tf.cond(tf.size(pixels) <= most_cast, cast_before, cast_while_sampling)
 
 
 def decode_for_evaluation(
@@ -172,7 +217,8 @@ def decode_for_evaluation(
     Returns:
       (size, size, 3) float32, equal to resizing and cropping but for `EDGE_TOLERANCE`.
     """
-    return normalise(_decode_crop(encoded, resized_side(size, resize_ratio), size), mode)
+    resized = resized_side(size, resize_ratio)
+    return _finish(_decode_crop(encoded, resized, size, None, _range(mode)), mode)
 
 
 def decode_for_training(
@@ -206,16 +252,18 @@ def decode_for_training(
     offsets = None
     if random_crop:
         offsets = tf.random.stateless_uniform([2], crop_seed, 0, resized - size + 1, tf.int32)
-    image = _decode_crop(encoded, resized, size, offsets)
+    low, high = _range(mode)
+    scale = _RANGES["unit"] if color_jitter else (low, high)
+    image = _decode_crop(encoded, resized, size, offsets, scale)
     if random_flip:
         image = tf.image.stateless_random_flip_left_right(image, flip_seed)
     if color_jitter:
-        image = _jitter(image, color_seed)
-    return normalise(image, mode)
+        image = _jitter(image, color_seed) * (high - low) + low
+    return _finish(image, mode)
 
 
 def _jitter(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Returns im2txt's colour distortion of an image in [0, 255], in one of its two orders."""
+    """Returns im2txt's colour distortion of an image in [0, 1], in one of its two orders."""
     order_seed, *seeds = tf.unstack(tf.random.split(seed, 5))
 
     def brightness(x: tf.Tensor) -> tf.Tensor:
@@ -230,7 +278,7 @@ def _jitter(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     def contrast(x: tf.Tensor) -> tf.Tensor:
         return tf.image.stateless_random_contrast(x, *FACTORS, seeds[3])
 
-    image = brightness(image / 255.0)
+    image = brightness(image)
 
     def contrast_last() -> tf.Tensor:
         return contrast(hue(saturation(image)))
@@ -240,4 +288,4 @@ def _jitter(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
     coin = tf.random.stateless_uniform([], order_seed) < 0.5
     image = tf.cond(coin, contrast_last, contrast_first)
-    return tf.clip_by_value(image, 0.0, 1.0) * 255.0
+    return tf.clip_by_value(image, 0.0, 1.0)

@@ -66,8 +66,11 @@ def test_small_pictures_are_resized_whole(side):
 
 def windows(shape, offsets, resized=346, size=299):
     offsets = None if offsets is None else tf.constant(offsets, tf.int32)
+    """First and past-the-last source pixels, then the resized pixels they become."""
+    crop = np.array((resized - size) // 2 if offsets is None else offsets)
     made = image_ops._windows(tf.constant(shape, tf.int32), resized, size, offsets)
-    return [x.numpy() for x in made]
+    start, extent, resized_extent, before = (x.numpy() for x in made)
+    return [start, start + extent, crop - before, crop - before + resized_extent]
 
 
 def plain_window(side, offset, resized, size):
@@ -194,7 +197,9 @@ def test_jitter_equals_numpy(contrast_first, monkeypatch):
     # Kept inside (0, 1) so that only the formulas are compared.
     image = np.float32(picture(20, 30) * 0.5 + 50)
     expected = numpy_jitter(image, **values, contrast_first=contrast_first)
-    np.testing.assert_allclose(image_ops._jitter(tf.constant(image), seed), expected, atol=0.02)
+    np.testing.assert_allclose(
+        image_ops._jitter(tf.constant(image / 255), seed) * 255, expected, atol=0.02
+    )
 
 
 def test_jitter_stays_within_its_bounds_and_uses_all_of_them():

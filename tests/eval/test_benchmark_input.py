@@ -28,7 +28,7 @@ def test_every_way_reads_the_pictures_and_has_a_row(tmp_path, monkeypatch):
 
     monkeypatch.setattr(benchmark_input, "evaluation_batches", counted)
     rows = {row.pop("way"): row for row in benchmark_input.run(split, rounds=2, num_timed=4)}
-    assert read == [3]
+    assert read == [6]
     assert list(rows)[:2] == [benchmark_input.BARE, "evaluation"]
     assert len(rows) == 7
     assert all(value > 0 for row in rows.values() for value in row.values())
