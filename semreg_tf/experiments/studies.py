@@ -115,6 +115,10 @@ def demo() -> Study:
 
 # Twice to three times as fast as float32 on processors that have it; every system alike.
 _FAST = ("precision=mixed_bfloat16",)
+# Of three rates the best on kept training pictures (`flickr8k_search`); of the proposed model 1e-3,
+# which its controls take over.
+_RATE = "joint.learning_rate="
+_HALF_RATE = f"{_RATE}5e-4"
 _WITHOUT_UNARY = (
     "joint.steps=800",
     "joint.validate_every_steps=100",
@@ -134,9 +138,12 @@ _FLICKR8K = (
         "NIC-deeply",
         "nic_deeply",
         'stages=["unary", "relational", "joint"]',
+        _HALF_RATE,
         takes=_UNARY,
     ),
-    _flickr8k_system("NIC-F", "nic_f", 'stages=["relational", "joint"]', *_WITHOUT_UNARY),
+    _flickr8k_system(
+        "NIC-F", "nic_f", 'stages=["relational", "joint"]', *_WITHOUT_UNARY, _HALF_RATE
+    ),
     _flickr8k_system("detached", "s_cnn_rnn_detached", takes=_BOTH),
     _flickr8k_system("from scratch", "s_cnn_rnn_from_scratch", *_WITHOUT_UNARY),
     _flickr8k_system("ours, frozen CNN", "s_cnn_rnn_fix", takes=_BOTH[1:]),
@@ -147,6 +154,7 @@ _FLICKR8K_ONCE = (
         "nic_f_step_zero",
         'stages=["relational", "joint"]',
         *_WITHOUT_UNARY,
+        _HALF_RATE,
     ),
     _flickr8k_system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=_UNARY),
     _flickr8k_system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=_UNARY),
@@ -175,35 +183,34 @@ def flickr8k() -> Study:
     return Study("flickr8k", jobs, budget)
 
 
-_SEARCHED_RATES = ("5e-4", "2e-3")
+_SEARCHED_RATES = ("5e-4", "1e-3", "2e-3")
 
 
 def _searched(system: System) -> tuple[System, ...]:
-    """Returns a system at the other joint rates, judged on the kept training pictures."""
+    """Returns a system at the joint rates not chosen, judged on the kept training pictures."""
+    chosen = [o.removeprefix(_RATE) for o in system.overrides if o.startswith(_RATE)]
     taken = dict.fromkeys(("unary", "relational"), system.name) | dict(system.takes)
     there = [s for s in taken if s == "relational" or system.name != "NIC-F"]
+    others = [o for o in system.overrides if not o.startswith(_RATE)]
     return tuple(
         replace(
             system,
             name=f"{system.name}, joint rate {rate}",
-            overrides=(
-                *system.overrides,
-                f"joint.learning_rate={rate}",
-                "data.test_split=train[5500:]",
-            ),
+            overrides=(*others, f"{_RATE}{rate}", "data.test_split=train[5500:]"),
             takes=tuple((stage, taken[stage]) for stage in there),
             evaluations=(),
         )
         for rate in _SEARCHED_RATES
+        if rate not in (chosen or ["1e-3"])
     )
 
 
 def flickr8k_search() -> Study:
     """The search of Table 4's systems, equal for all: the joint stage's rate."""
     budget = (
-        "Three rates of the joint stage for each of Table 4's systems, seed 0; 1e-3 is the main "
-        "study's own run. All scores are on the 500 training pictures that choose checkpoints: dev "
-        "was not looked at."
+        "Three rates of the joint stage, 5e-4, 1e-3 and 2e-3, for each of Table 4's systems, seed "
+        "0; the one that is missing here is the main study's. Scores are on the 500 training "
+        "pictures that choose checkpoints."
     )
     systems = tuple(found for system in _FLICKR8K[:3] for found in _searched(system))
     return Study("flickr8k_search", _jobs(systems, (0,)), budget, after="flickr8k")
