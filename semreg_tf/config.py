@@ -126,8 +126,7 @@ class EncoderConfig(Checked):
     trainable: bool = True
     # "native": the encoder's own feature layer (fc7, or global average pooling).
     pooling: Literal["native", "average", "average_max"] = "native"
-    # Features less their training mean, by their deviation: for nets whose activations are large
-    # (Caffe's), since the head's rates are for features near 1 (ours).
+    # Features to mean 0, deviation 1 in training: for nets of large activations, Caffe's (ours).
     standardise: bool = False
     # im2txt: keep 0.8 of the pooled features where the CNN trains.
     feature_dropout: float = number(0.0, 0.0, 0.99)
@@ -141,11 +140,9 @@ class ConceptConfig(Checked):
     loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid"
     # False: Lu is off (NIC-F, RIA, CNN-RNN).
     supervised: bool = True
-    # Sec. 3.2 has one layer on the features. Another of so many ReLU units before it helps on weak
-    # features (ours).
+    # ReLU units of a layer before Sec. 3.2's only one, which helps on weak features (ours).
     hidden_units: int = number(0, 0)
-    # Where the prediction layer's biases begin: "log_odds" of the training frequencies spares the
-    # steps in which a thousand rare concepts learn that they are rare (ours; the paper is silent).
+    # The first biases: "log_odds" of the training frequencies, so rare concepts begin rare (ours).
     initial_bias: Literal["zeros", "log_odds"] = "zeros"
     # Sec. 4.1: a single hidden layer of 256 ReLU units on the user tags.
     tag_hidden_units: int = number(256, 1)
@@ -168,8 +165,7 @@ class ConditioningConfig(Checked):
     activation: Literal["linear", "tanh", "relu"] = "linear"
     # True: the gradient of Lr stops here (a control; the paper lets it flow).
     stop_gradient: bool = False
-    # Width of the joint embedding of "output_fusion" (Wang et al. 2016: 64) and of the
-    # multimodal layer of "multimodal_output" (Mao et al. 2015: 512).
+    # Of "output_fusion" (Wang et al. 2016: 64) and "multimodal_output" (Mao et al. 2015: 512).
     width: int = number(64, 1)
 
 
