@@ -14,6 +14,7 @@ CAPTION_COLUMNS = (
     "ROUGE-L",
     "CIDEr",
     "perplexity",
+    "concept mAP",
 )
 TAG_COLUMNS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "micro-F1", "mAP")
 _CUT = "CNN cut at its best threshold"
@@ -81,12 +82,15 @@ def _scores(records: Sequence[Record], task: str, columns: Sequence[str], scale:
     rows: dict[str, list[dict[str, float]]] = {}
     for record in records:
         if task == "captions":
-            made = {record["system"]: record["results"]["captions"]}
+            results = record["results"]
+            concepts = {"concept mAP": results.get("concept_mAP")}
+            made = {record["system"]: results["captions"] | concepts}
         else:
             made = _tag_rows(record)
         for name, scores in made.items():
             rows.setdefault(name, []).append(scores)
-    there = [c for c in columns if all(r.get(c) is not None for r in next(iter(rows.values())))]
+    every = [run for runs in rows.values() for run in runs]
+    there = [c for c in columns if any(run.get(c) is not None for run in every)]
     decimals = {"perplexity": 2} if task == "captions" else {}
     lines = [
         [

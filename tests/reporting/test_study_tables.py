@@ -51,6 +51,17 @@ def rows_of(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
 
 
+def test_a_system_without_concepts_has_a_dash_for_their_precision():
+    taught, other = copy.deepcopy(RECORD), second()
+    taught["results"]["concept_mAP"] = 0.147
+    other["system"] = "NIC-F"
+    other["results"]["concept_mAP"] = None
+    rows = rows_of(study_tables.study_markdown([taught, other]))
+    assert ["system", "seeds", "BLEU-1", "CIDEr", "perplexity", "concept mAP"] in rows
+    assert ["ours", "1", "0.500", "0.400", "15.00", "0.147"] in rows
+    assert ["NIC-F", "1", "0.500", "0.600", "15.00", "–"] in rows
+
+
 def test_scores_are_mean_and_sample_deviation_over_seeds():
     text = study_tables.study_markdown([RECORD, second()])
     rows = rows_of(text)
