@@ -143,7 +143,7 @@ def test_only_the_rows_of_a_batch_are_updated(compiled, toy):
     config = dataclasses.replace(make_config(toy), jit_compile=compiled)
     annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=4)
     (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, config.relational)
+    groups = build_groups(annotator, phase.groups, config.relational, 100)
     step = build_train_step(annotator, phase, config.relational, groups, compiled)
     (tensors,) = make_batches(1)
     step(pad_time(tensors) if compiled else tensors, tf.constant([0, 0]))
@@ -157,7 +157,7 @@ def test_a_tied_table_is_updated_whole(toy):
     config = make_config(toy)
     decoder = dataclasses.replace(config.decoder, tie_output=True, cells=WORDS)
     annotator = Annotator(dataclasses.replace(config, decoder=decoder), CONCEPTS, VOCAB, 4)
-    (group,) = build_groups(annotator, ("decoder",), config.relational)
+    (group,) = build_groups(annotator, ("decoder",), config.relational, 100)
     assert not group.optimizer.row_steps
 
 
