@@ -156,6 +156,15 @@ _FLICKR8K_ONCE = (
         *_WITHOUT_UNARY,
         _HALF_RATE,
     ),
+    # As many joint steps for the decoder as NIC-F's has, and 400 more on images.
+    _flickr8k_system(
+        "NIC-deeply, 800 joint steps",
+        "nic_deeply",
+        'stages=["unary", "relational", "joint"]',
+        "joint.steps=800",
+        _HALF_RATE,
+        takes=(*_UNARY, ("relational", "NIC-deeply")),
+    ),
     _flickr8k_system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=_UNARY),
     _flickr8k_system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=_UNARY),
     _flickr8k_system("ours, 100 concepts", "s_cnn_rnn", "data.num_concepts=100"),
