@@ -156,6 +156,10 @@ _FLICKR8K_ONCE = (
         *_WITHOUT_UNARY,
         _HALF_RATE,
     ),
+    # One step at rate zero: the stages' models as they are.
+    _flickr8k_system(
+        "ours, no joint training", "s_cnn_rnn", "joint.steps=1", f"{_RATE}0", takes=_BOTH
+    ),
     # As many joint steps for the decoder as NIC-F's has, and 400 more on images.
     _flickr8k_system(
         "NIC-deeply, 800 joint steps",
