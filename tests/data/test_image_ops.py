@@ -117,12 +117,13 @@ def test_only_the_window_is_decoded():
     assert np.prod(stop - start) < 0.85 * 480 * 640
 
 
-def test_large_pictures_are_sampled_like_small_ones(monkeypatch):
+@pytest.mark.parametrize("mode", image_ops.NORMALISATIONS)
+def test_large_pictures_are_sampled_like_small_ones(mode, monkeypatch):
     encoded = encode(picture(), "PNG")
-    small = image_ops.decode_for_evaluation(encoded, SIZE, RATIO, "raw").numpy()
+    small = image_ops.decode_for_evaluation(encoded, SIZE, RATIO, mode).numpy()
     monkeypatch.setattr(image_ops, "CAST_RATIO", 0)
-    large = image_ops.decode_for_evaluation(encoded, SIZE, RATIO, "raw").numpy()
-    np.testing.assert_allclose(small, large, atol=1e-3)
+    large = image_ops.decode_for_evaluation(encoded, SIZE, RATIO, mode).numpy()
+    np.testing.assert_allclose(small, large, atol=1e-5 * np.abs(small).max())
 
 
 def test_without_a_margin_it_is_a_plain_resize():
