@@ -25,7 +25,8 @@ def write_curves(records: Sequence[dict[str, Any]], folder: str | Path) -> list[
     were this system's own or taken from another, so that systems of one stage compare.
 
     Args:
-      records: as `training.study_records` writes them.
+      records: as `training.study_records` writes them; of a unary stage `cached_steps`, where it
+        is given, saw cached features in place of images.
       folder: where `curves_<metric>.svg` go.
 
     Returns:
@@ -67,8 +68,9 @@ def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[Val
             continue
         earlier = [s for name, s in stages.items() if name != "joint"]
         secs = sum(s["history"][-1]["elapsed_secs"] for s in earlier if s["history"])
-        # The relational stage sees no image.
-        steps = sum(s["steps"] for name, s in stages.items() if name == "unary")
+        # The relational stage sees no image, a prediction layer on cached features none again.
+        unary = stages.get("unary", {"steps": 0})
+        steps = unary["steps"] - unary.get("cached_steps", 0)
         history = joint["history"]
         found.append(
             ValidationLine(

@@ -1,5 +1,7 @@
 """Learning curves of a study: steps and minutes of earlier stages stand in front."""
 
+import copy
+
 import pytest
 
 from semreg_tf.reporting import study_curves
@@ -26,6 +28,13 @@ def test_curves_add_the_earlier_stages_in_front():
     assert line.minutes == pytest.approx([1.5, 2.0])
     assert line.values == [0.4, 0.5]
     assert study_curves.validation_lines([RECORD], "O-F1") == []
+
+
+def test_steps_on_cached_features_are_no_steps_on_images():
+    record = copy.deepcopy(RECORD)
+    record["stages"]["unary"]["cached_steps"] = 7
+    (line,) = study_curves.validation_lines([record], "CIDEr")
+    assert line.steps == [13, 23]
 
 
 def test_curves_are_written_as_svg(tmp_path):
