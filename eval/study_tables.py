@@ -7,11 +7,11 @@ the curves beside it, curves.svg.
 """
 
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags
 
-from semreg_tf import config_io, console, experiments
+from eval.study_steps import note_cached_steps
+from semreg_tf import console
 from semreg_tf.experiments import studies
 from semreg_tf.reporting import study_curves, study_tables
 from semreg_tf.training import study_records
@@ -19,15 +19,6 @@ from semreg_tf.training import study_records
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _OUT = flags.DEFINE_string("out", None, "The file to write; if not given, the tables are printed.")
-
-
-def note_cached_steps(records: list[dict[str, Any]]) -> None:
-    """Notes in each unary stage how many of its steps read cached features."""
-    for record in records:
-        entry = experiments.get(record["experiment"])
-        config = config_io.apply_overrides(entry, record["overrides"])
-        if "unary" in record["stages"] and config.unary.head_only_cached:
-            record["stages"]["unary"]["cached_steps"] = config.unary.head_only_steps
 
 
 def main(_: list[str]) -> None:

@@ -1,6 +1,6 @@
-"""The binary that makes a study's tables."""
+"""Steps that saw no image."""
 
-from eval import study_tables
+from eval.study_steps import note_cached_steps
 
 
 def test_steps_on_cached_features_are_noted_where_the_config_has_them():
@@ -16,7 +16,7 @@ def test_steps_on_cached_features_are_noted_where_the_config_has_them():
             "stages": {"unary": {"steps": 50}},
         },
     ]
-    study_tables.note_cached_steps(records)
+    note_cached_steps(records)
     assert records[0]["stages"]["unary"]["cached_steps"] == 20
     assert "cached_steps" not in records[0]["stages"]["joint"]
     assert "cached_steps" not in records[1]["stages"]["unary"]
