@@ -19,8 +19,7 @@ from typing import Any
 
 from absl import app, flags
 
-from semreg_tf import config_io, console, experiments
-from semreg_tf.config import Config
+from semreg_tf import console
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
 
@@ -34,11 +33,6 @@ _SEEDS = flags.DEFINE_multi_integer("seeds", [], "Only these seeds.")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Start no job after that long.")
 
 
-def job_config(system: studies.System) -> Config:
-    """Returns a system's config."""
-    return config_io.apply_overrides(experiments.get(system.experiment), system.overrides)
-
-
 class JobRunner:
     """Trains and evaluates one job by the binaries a user would call.
 
@@ -49,7 +43,7 @@ class JobRunner:
 
     def __init__(self, study: studies.Study, job: studies.Job) -> None:
         self.study, self.job = study, job
-        self.config = job_config(job.system)
+        self.config = job.system.config()
         self.commands: list[str] = []
 
     def folder(self, stage: str) -> Path:

@@ -2,12 +2,8 @@
 
 import pytest
 
-from semreg_tf import config_io, experiments
+from semreg_tf import config_io
 from semreg_tf.experiments import studies
-
-
-def config_of(system):
-    return config_io.apply_overrides(experiments.get(system.experiment), system.overrides)
 
 
 @pytest.mark.parametrize("name", studies.STUDIES)
@@ -16,7 +12,7 @@ def test_every_job_has_a_config_and_a_place_of_its_own(name):
     places = [(job.system.name, job.seed) for job in study.jobs]
     assert len(set(places)) == len(places)
     for job in study.jobs:
-        assert config_of(job.system).stages
+        assert job.system.config().stages
 
 
 @pytest.mark.parametrize("name", studies.STUDIES)
@@ -24,10 +20,10 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name):
     study = studies.get(name)
     owners = study if study.after is None else studies.get(study.after)
     for job in study.jobs:
-        own = config_of(job.system)
+        own = job.system.config()
         for stage, owner in job.system.takes:
             assert (owner, job.seed) in [(j.system.name, j.seed) for j in owners.jobs]
-            theirs = config_of(owners.system(owner))
+            theirs = owners.system(owner).config()
             assert stage in theirs.stages and stage in own.stages
             differing = config_io.differing_fields(own, theirs)
             # Of what the stage does not read, any difference is allowed.
