@@ -58,7 +58,7 @@ def build_train_step(
     distribution = distribution or Distribution()
     # Rows are summed over replicas, and compiled, as whole tables.
     rows = distribution.num_replicas == 1 and not jit_compile
-    gradients_of = _Gradients(annotator, phase, section, groups, not jit_compile, rows)
+    gradients_of = Gradients(annotator, phase, section, groups, not jit_compile, rows)
     compute = tf.function(gradients_of, jit_compile=True) if jit_compile else gradients_of
 
     def replica_step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -98,13 +98,24 @@ def build_train_step(
     return step
 
 
-class _Gradients:
+class Gradients:
     """Losses, gradients and new moving statistics of one replica, as a pure function.
 
     Gradients are dense, or where `rows` is true and the optimiser takes them, the rows of a table.
 
     Keras's dropout and batch normalisation write to variables; here the draws come from the seed
     and the statistics are returned, so that it can be compiled, repeated and shared out.
+
+    Attributes:
+      statistics: the moving averages whose new values are returned.
+
+    Args:
+      annotator: the models.
+      phase: what is trained, on which keys.
+      section: the stage's config.
+      groups: the variables.
+      packed: as in `stage_losses`.
+      rows: whether a table's gradient may be the rows that were touched.
     """
 
     def __init__(
@@ -128,6 +139,17 @@ class _Gradients:
     def __call__(
         self, tensors: dict[str, tf.Tensor], seed: tf.Tensor, scale: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], list[Gradient], list[tf.Tensor]]:
+        """Runs the losses forward and back.
+
+        Args:
+          tensors: this replica's batch by the contract's names.
+          seed: int32 (2,), of dropout and sampled losses.
+          scale: float32 scalar that the loss is multiplied by.
+
+        Returns:
+          The losses of `stage_losses`; the gradients of the scaled loss, in the order of the
+          groups' variables, float32; the new values of `statistics`.
+        """
         annotator, phase, section, packed = self._arguments
         fold_in = tf.random.experimental.stateless_fold_in
         drawn = [(v, tf.cast(fold_in(seed, i), v.dtype)) for i, v in enumerate(self._seeds)]

@@ -1,0 +1,54 @@
+"""Prints what Lu and Lr ask of the CNN and of the concept head in the joint stage (eq. 4).
+
+  python -m eval.measure_gradients --workdir=runs/joint --data_dir=data
+
+Takes the gradients of both losses on training batches at the run's best checkpoint: their
+norms, and the cosine between them. Where the decoder reads the concepts, Lr reaches the CNN through
+s_hat alone; its norm is zero where that is cut (`*_detached`). A run of one joint step at rate zero
+shows the start of the stage.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+
+from semreg_tf import console
+from semreg_tf.training.gradient_flow import measure_gradients
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of a joint stage.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_BATCHES = flags.DEFINE_integer("num_batches", 20, "Training batches to average over.")
+_OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
+
+
+def table(results: dict[str, Any]) -> str:
+    """Returns the figures as plain text, a line a parameter group."""
+    rows = [
+        [
+            name,
+            f"{own['unary_norm']:.4g}",
+            f"{own['relational_norm']:.4g}",
+            "-" if own["cosine"] is None else f"{own['cosine']:.3f}",
+        ]
+        for name, own in results["groups"].items()
+    ]
+    return console.table(["gradients of", "norm of Lu's", "norm of Lr's", "cosine"], rows)
+
+
+def main(_: list[str]) -> None:
+    """Measures and prints."""
+    with console.plain_errors():
+        results = measure_gradients(_WORKDIR.value, _DATA_DIR.value, _BATCHES.value)
+        if _OUT.value is not None:
+            Path(_OUT.value).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(
+        f"{results['experiment']}: means of {results['num_batches']} training batches of "
+        f"{results['batch_size']}"
+    )
+    print(table(results))
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,128 @@
+"""What each half of eq. 4, Lu and Lr, asks of the CNN and of the concept head: gradients."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from semreg_tf.config import JointConfig
+from semreg_tf.data import batch
+from semreg_tf.data.input_pipeline import training_batches
+from semreg_tf.data.records import find_builder
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.training import workdir
+from semreg_tf.training.gradients import Gradient
+from semreg_tf.training.optimizers import build_groups
+from semreg_tf.training.stage_data import StageData
+from semreg_tf.training.stages import Phase, phases
+from semreg_tf.training.train_step import Gradients
+
+_READ_BY_BOTH = ("encoder", "image_head")
+
+
+def measure_gradients(
+    path: str | Path, data_dir: str | Path, num_batches: int = 20
+) -> dict[str, Any]:
+    """Takes both losses' gradients on the training batches with which the joint stage began.
+
+    Dropout and augmentation are the training's; nothing is updated.
+
+    Args:
+      path: work directory of a joint stage; its best checkpoint is read.
+      data_dir: the folder of prepared data sets.
+      num_batches: batches, whose figures are averaged.
+
+    Returns:
+      `experiment`, `num_batches`, `batch_size` and `groups`: for "encoder" (where it is trained)
+      and "image_head" the means of `unary_norm`, `relational_norm` (of the weighted losses, not
+      clipped) and `cosine` between the two, None where either is zero throughout.
+
+    Raises:
+      ValueError: the folder is not of a joint stage, or data is not there.
+    """
+    if num_batches < 1:
+        raise ValueError(f"`num_batches` must be at least 1. Received: num_batches={num_batches}")
+    _, vocabularies, stage = workdir.load_run(path)
+    if stage != "joint":
+        raise ValueError(
+            f"`workdir` must be of a joint stage, where both losses are. It is of the {stage} "
+            f"stage. Received: workdir={str(path)!r}"
+        )
+    config, _, annotator = workdir.load_annotator(path)
+    (phase,) = phases(config, stage)
+    builder = find_builder(data_dir, config.data.dataset)
+    data = StageData(config, stage, builder, vocabularies)
+    inputs = data.inputs(annotator, data.train, phase.keys, config.image.cached_views)
+    batches = training_batches(inputs, config.joint.batch_size, config.seed).take(num_batches)
+    halves = BothGradients(annotator, phase, config.joint)
+    found: dict[str, list[dict[str, float]]] = {}
+    shown = tqdm(batches, "gradients", num_batches, unit="batch", mininterval=1)
+    for step, tensors in enumerate(shown):
+        own = {k: v for k, v in tensors.items() if k != batch.IMAGE_ID}
+        for name, figures in halves(own, tf.constant([config.seed, step], tf.int32)).items():
+            found.setdefault(name, []).append({k: float(v) for k, v in figures.items()})
+    return {
+        "experiment": config.name,
+        "num_batches": num_batches,
+        "batch_size": config.joint.batch_size,
+        "groups": {name: _means(rows) for name, rows in found.items()},
+    }
+
+
+class BothGradients:
+    """Norms of the gradients of Lu and of Lr, and the cosine between them, by parameter group.
+
+    Args:
+      annotator: the models.
+      phase: the joint stage's.
+      section: its config; the losses' weights count.
+    """
+
+    def __init__(self, annotator: Annotator, phase: Phase, section: JointConfig) -> None:
+        self._groups = build_groups(annotator, _READ_BY_BOTH, section, 1)
+        self._halves = [
+            Gradients(annotator, phase, part, self._groups, packed=True, rows=False)
+            for part in (
+                dataclasses.replace(section, relational_weight=0.0),
+                dataclasses.replace(section, unary_weight=0.0),
+            )
+        ]
+
+    @tf.function(reduce_retracing=True)
+    def __call__(
+        self, tensors: dict[str, tf.Tensor], seed: tf.Tensor
+    ) -> dict[str, dict[str, tf.Tensor]]:
+        """Returns for each group `unary_norm`, `relational_norm` and `cosine`, float32 scalars.
+
+        Args:
+          tensors: a batch by the contract's names.
+          seed: int32 (2,), of dropout; both halves draw the same masks.
+        """
+        unary, relational = (iter(half(tensors, seed, tf.ones(()))[1]) for half in self._halves)
+        found = {}
+        for group in self._groups:
+            of_unary = [next(unary) for _ in group.variables]
+            of_relational = [next(relational) for _ in group.variables]
+            norms = tf.linalg.global_norm(of_unary), tf.linalg.global_norm(of_relational)
+            found[group.name] = {
+                "unary_norm": norms[0],
+                "relational_norm": norms[1],
+                "cosine": _product(of_unary, of_relational) / (norms[0] * norms[1]),
+            }
+        return found
+
+
+def _product(left: list[Gradient], right: list[Gradient]) -> tf.Tensor:
+    return tf.add_n([tf.reduce_sum(a * b) for a, b in zip(left, right, strict=True)])
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float | None]:
+    """Returns the means over batches; a cosine that is nowhere defined is None."""
+    means: dict[str, float | None] = {}
+    for name in rows[0]:
+        # Zero over zero is not a number.
+        values = [row[name] for row in rows if row[name] == row[name]]
+        means[name] = sum(values) / len(values) if values else None
+    return means

@@ -1,0 +1,47 @@
+"""The binary prints a line a parameter group and writes the figures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from eval import measure_gradients
+
+
+def run(*flags):
+    return subprocess.run(
+        [sys.executable, "-m", "eval.measure_gradients", *flags],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_prints_a_line_a_group_and_writes_the_figures(tag_run, demo_data, tmp_path):
+    out = tmp_path / "gradients.json"
+    done = run(f"--workdir={tag_run}", f"--data_dir={demo_data}", "--num_batches=1", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    title, header, _, encoder, head = done.stdout.splitlines()
+    assert title == "demo_tags/s_cnn_rnn: means of 1 training batches of 8"
+    assert " ".join(header.split()) == "gradients of norm of Lu's norm of Lr's cosine"
+    groups = json.loads(out.read_text())["groups"]
+    assert encoder.split()[1] == f"{groups['encoder']['unary_norm']:.4g}"
+    assert head.split()[0] == "image_head"
+
+
+def test_a_wrong_folder_is_one_line(demo_data, tmp_path):
+    done = run(f"--workdir={tmp_path}", f"--data_dir={demo_data}")
+    assert done.returncode == 2
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
+    assert line.startswith("error: `workdir` must be the folder of a run")
+
+
+def test_a_cosine_that_is_not_defined_is_a_dash():
+    groups = {"encoder": {"unary_norm": 2.5, "relational_norm": 0.0, "cosine": None}}
+    assert measure_gradients.table({"groups": groups}).splitlines()[-1].split() == [
+        "encoder",
+        "2.5",
+        "0",
+        "-",
+    ]
