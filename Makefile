@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m
+RUN := $(BIN)/python -m
 OUT ?= demo_out
 # pytest-xdist workers; TensorFlow imports cost seconds, so two at most.
 WORKERS ?= 2

@@ -26,7 +26,7 @@ ALLOWED = {
     "console": set(),
     "config": set(),
     "config_io": {"config"},
-    "experiments": {"config"},
+    "experiments": CONFIG,
     "data": {"config"},
     "models": {"config"},
     "losses": set(),

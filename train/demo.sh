@@ -3,7 +3,6 @@
 # Unary and relational training need nothing of each other, so they run side by side (Fig. 2).
 set -euo pipefail
 python=$1 out=$2 seed=${3:-0}
-export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 say() { printf '\n== %s\n' "$*"; }
 
 say "1/5 Drawing scenes with labels, captions and user tags"

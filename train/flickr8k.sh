@@ -3,7 +3,6 @@
 # Each step resumes or skips what an earlier start finished.
 set -euo pipefail
 python=$1 raw=$2 weights=$3 out=$4
-export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 stage=(--experiment=flickr8k_captions/s_cnn_rnn_fix "--data_dir=$out/data"
        "--config.encoder.weights=$weights")
 "$python" -m data_prep.prepare_flickr8k "--raw_dir=$raw" "--data_dir=$out/data"

@@ -37,7 +37,21 @@ def test_steps_on_cached_features_are_no_steps_on_images():
     assert line.steps == [13, 23]
 
 
-def test_curves_are_written_as_svg(tmp_path):
-    (path,) = study_curves.write_curves([RECORD, RECORD], tmp_path)
+def test_curves_are_written_as_svg_and_are_the_same_each_time(tmp_path):
+    (path,) = study_curves.write_curves([RECORD], tmp_path)
     assert path.name == "curves_CIDEr.svg"
-    assert path.read_text(encoding="utf-8").lstrip().startswith("<?xml")
+    first = path.read_bytes()
+    assert first.lstrip().startswith(b"<?xml")
+    study_curves.write_curves([RECORD], tmp_path)
+    assert path.read_bytes() == first
+
+
+def test_systems_of_one_seed_have_a_picture_of_their_own_beside_those_of_several(tmp_path):
+    other = {**copy.deepcopy(RECORD), "system": "theirs"}
+    stopped_early = copy.deepcopy(RECORD)
+    del stopped_early["stages"]["joint"]["history"][1]
+    paths = study_curves.write_curves([RECORD, stopped_early, other], tmp_path)
+    assert [p.name for p in paths] == ["curves_CIDEr.svg", "curves_CIDEr_one_seed.svg"]
+    both, once = (p.read_text(encoding="utf-8") for p in paths)
+    assert "ours (2)" in both and "theirs" not in both
+    assert "theirs" in once and "ours" not in once
