@@ -177,6 +177,13 @@ _FLICKR8K_ONCE = (
         takes=(*_UNARY, ("relational", "NIC-deeply")),
     ),
     _flickr8k_system("ours, 800 joint steps", "s_cnn_rnn", "joint.steps=800", takes=_BOTH),
+    _flickr8k_system(
+        "ours, 1,600 joint steps",
+        "s_cnn_rnn",
+        "joint.steps=1600",
+        "joint.validate_every_steps=200",
+        takes=_BOTH,
+    ),
     _flickr8k_system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=_UNARY),
     _flickr8k_system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=_UNARY),
     _flickr8k_system("ours, 100 concepts", "s_cnn_rnn", "data.num_concepts=100"),
