@@ -1,36 +1,40 @@
 """Prints a study's records as Markdown tables, and draws its learning curves.
 
   python -m eval.study_tables --study=demo --results=results --out=results/demo/tables.md
+  python -m eval.study_tables --study=demo --into=RESULTS.md
 
 The records are what `python -m train.run_study` left. With --out, the tables go to that file and
-the curves beside it, curves.svg.
+the curves beside it. With --into, the table of scores takes the place between the lines
+`<!-- scores: demo, tags -->` (or captions) and `<!-- end -->` of a document.
 """
 
 from pathlib import Path
 
 from absl import app, flags
 
-from eval.study_steps import note_cached_steps
+from eval.read_study import ordered_records
 from semreg_tf import console
 from semreg_tf.experiments import studies
 from semreg_tf.reporting import study_curves, study_tables
-from semreg_tf.training import study_records
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _OUT = flags.DEFINE_string("out", None, "The file to write; if not given, the tables are printed.")
+_INTO = flags.DEFINE_string("into", None, "A document whose tables of scores are made anew.")
 
 
 def main(_: list[str]) -> None:
-    """Reads the records in the study's order of work and writes the tables."""
+    """Reads the records and writes the tables."""
     with console.plain_errors():
         study = studies.get(_STUDY.value)
-        records = study_records.read_all(Path(_RESULTS.value) / study.name)
-        order = {(job.system.name, job.seed): i for i, job in enumerate(study.jobs)}
-        records.sort(key=lambda r: order.get((r["system"], r["seed"]), len(order)))
-        systems = list(dict.fromkeys(r["system"] for r in records))
-        records.sort(key=lambda r: systems.index(r["system"]))
-        note_cached_steps(records)
+        records = ordered_records(study, Path(_RESULTS.value))
+        if _INTO.value is not None:
+            into = Path(_INTO.value)
+            text = into.read_text(encoding="utf-8")
+            into.write_text(study_tables.with_scores(text, study.name, records), encoding="utf-8")
+            print(f"Written: {into}")
+        if _INTO.value is not None and _OUT.value is None:
+            return
         text = f"## Study {study.name}\n\n{study.budget}\n\n{study_tables.study_markdown(records)}"
         if _OUT.value is None:
             print(text)

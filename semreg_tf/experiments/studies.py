@@ -240,9 +240,9 @@ def flickr8k() -> Study:
     budget = (
         "Every system trains on 5,500 pictures; 500 more of the training split choose its "
         "checkpoint. The CNN is fine-tuned in 800 steps of 32 images: 400 unary and 400 joint, "
-        "or 800 joint without a unary stage; rows named by their joint steps have more. Before the unary stage's fine-tuning the head "
-        "learns 3,000 steps from cached features. The relational stage has 5,000 steps of 32 "
-        "captions, on true concepts or on cached features."
+        "or 800 joint without a unary stage; rows named by their joint steps have more. Before "
+        "the unary stage's fine-tuning the head learns 3,000 steps from cached features. The "
+        "relational stage has 5,000 steps of 32 captions, on true concepts or on cached features."
     )
     # Other beams and the true concepts from the first seed alone: they cost as much as a stage.
     plain = tuple(replace(system, evaluations=()) for system in _FLICKR8K)

@@ -1,5 +1,6 @@
 """A study's records as Markdown: means and spreads, stages, other decodings, where each is from."""
 
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,11 @@ CAPTION_COLUMNS = (
     "concept mAP",
 )
 TAG_COLUMNS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "micro-F1", "mAP")
+# A title, the columns, and what they are multiplied by.
+_TASKS = {
+    "tags": ("Tags, per cent", TAG_COLUMNS, 100.0),
+    "captions": ("Captions", CAPTION_COLUMNS, 1.0),
+}
 _CUT = "CNN cut at its best threshold"
 
 
@@ -30,21 +36,39 @@ def study_markdown(records: Sequence[Record]) -> str:
       Markdown: scores by system, mean and sample deviation over seeds; the stages' best
       validations and times; other decodings; commits and commands.
     """
-    parts = []
-    for task, title, columns, scale in (
-        ("tags", "Tags, per cent", TAG_COLUMNS, 100.0),
-        ("captions", "Captions", CAPTION_COLUMNS, 1.0),
-    ):
-        own = [r for r in records if r["results"]["task"] == task]
-        if own:
-            where = own[0]["results"]
-            parts += [f"### {title}", f"{where['num_images']:,} images of `{where['split']}`."]
-            parts.append(_scores(own, task, columns, scale))
-    parts += ["### Stages", _stages(records)]
+    parts = [_all_scores(records), "### Stages", _stages(records)]
     if any(r["evaluations"] for r in records):
         parts += ["### Other decodings", _evaluations(records)]
     parts += ["### Where the figures are from", _provenance(records)]
     return "\n\n".join(parts) + "\n"
+
+
+def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
+    """Returns a document whose tables of a study's scores are made anew.
+
+    Args:
+      text: Markdown with the lines `<!-- scores: STUDY, TASK -->` and, after it, `<!-- end -->`;
+        what is between them is replaced by the task's ("tags" or "captions") table.
+      study: its name.
+      records: of the study.
+
+    Raises:
+      ValueError: `text` has no such lines.
+    """
+    pattern = re.compile(
+        rf"(<!-- scores: {re.escape(study)}, (tags|captions) -->\n).*?(<!-- end -->)", re.DOTALL
+    )
+    if not pattern.search(text):
+        raise ValueError(
+            f"`into` must be a file with a line '<!-- scores: {study}, captions -->' (or tags) and "
+            "a line '<!-- end -->' after it. Received: a file without"
+        )
+
+    def made(found: re.Match[str]) -> str:
+        own = [r for r in records if r["results"]["task"] == found[2]]
+        return f"{found[1]}\n{_scores(own, found[2])}\n\n{found[3]}"
+
+    return pattern.sub(made, text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -59,6 +83,17 @@ def mean_and_spread(values: Sequence[float], scale: float, decimals: int) -> str
     if len(values) == 1:
         return mean
     return f"{mean} ± {scale * statistics.stdev(values):.{decimals}f}"
+
+
+def _all_scores(records: Sequence[Record]) -> str:
+    parts = []
+    for task, (title, _, _) in _TASKS.items():
+        own = [r for r in records if r["results"]["task"] == task]
+        if own:
+            where = own[0]["results"]
+            parts += [f"### {title}", f"{where['num_images']:,} images of `{where['split']}`."]
+            parts.append(_scores(own, task))
+    return "\n\n".join(parts)
 
 
 def _grouped(records: Sequence[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:
@@ -78,7 +113,8 @@ def _tag_rows(record: Record) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _scores(records: Sequence[Record], task: str, columns: Sequence[str], scale: float) -> str:
+def _scores(records: Sequence[Record], task: str) -> str:
+    _, columns, scale = _TASKS[task]
     rows: dict[str, list[dict[str, float]]] = {}
     for record in records:
         if task == "captions":

@@ -2,6 +2,8 @@
 
 import copy
 
+import pytest
+
 from semreg_tf.reporting import study_tables
 
 RECORD = {
@@ -86,3 +88,20 @@ def test_tags_are_per_cent_with_the_cuts_of_their_cnn():
     rows = rows_of(study_tables.study_markdown([record]))
     assert ["ours", "1", "85.12"] in rows
     assert ["ours: CNN cut at its best threshold", "1", "80.00"] in rows
+
+
+def test_a_documents_tables_are_made_anew_and_the_rest_is_kept():
+    text = (
+        "before\n<!-- scores: other, captions -->\n\nkept\n<!-- end -->\n"
+        "<!-- scores: demo, captions -->\nold\n<!-- end -->\nafter\n"
+    )
+    made = study_tables.with_scores(text, "demo", [RECORD, second()])
+    assert made.startswith("before\n<!-- scores: other, captions -->\n\nkept\n<!-- end -->\n")
+    assert made.endswith("\n<!-- end -->\nafter\n") and "old" not in made
+    assert ["ours", "2", "0.500 ± 0.000", "0.500 ± 0.141", "15.00 ± 0.00"] in rows_of(made)
+    assert study_tables.with_scores(made, "demo", [RECORD, second()]) == made
+
+
+def test_a_document_without_a_place_is_refused():
+    with pytest.raises(ValueError, match=r"`into` must be .*<!-- scores: demo, captions -->"):
+        study_tables.with_scores("<!-- scores: other, tags --><!-- end -->", "demo", [RECORD])
