@@ -159,6 +159,15 @@ _FLICKR8K = (
 _FLICKR8K_LONGER = (
     _flickr8k_system("ours, 800 joint steps", "s_cnn_rnn", "joint.steps=800", takes=_BOTH),
     _flickr8k_system(
+        "detached, 800 joint steps", "s_cnn_rnn_detached", "joint.steps=800", takes=_BOTH
+    ),
+    _flickr8k_system(
+        "ours, frozen CNN, 800 joint steps",
+        "s_cnn_rnn_fix",
+        "joint.steps=800",
+        takes=(("unary", "ours, frozen CNN"), *_BOTH[1:]),
+    ),
+    _flickr8k_system(
         "NIC-deeply, 800 joint steps",
         "nic_deeply",
         'stages=["unary", "relational", "joint"]',
