@@ -10,31 +10,17 @@ shows the start of the stage.
 
 import json
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags
 
 from semreg_tf import console
+from semreg_tf.reporting import result_tables
 from semreg_tf.training.gradient_flow import measure_gradients
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of a joint stage.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
 _BATCHES = flags.DEFINE_integer("num_batches", 20, "Training batches to average over.")
 _OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
-
-
-def table(results: dict[str, Any]) -> str:
-    """Returns the figures as plain text, a line a parameter group."""
-    rows = [
-        [
-            name,
-            f"{own['unary_norm']:.4g}",
-            f"{own['relational_norm']:.4g}",
-            "-" if own["cosine"] is None else f"{own['cosine']:.3f}",
-        ]
-        for name, own in results["groups"].items()
-    ]
-    return console.table(["gradients of", "norm of Lu's", "norm of Lr's", "cosine"], rows)
 
 
 def main(_: list[str]) -> None:
@@ -47,7 +33,7 @@ def main(_: list[str]) -> None:
         f"{results['experiment']}: means of {results['num_batches']} training batches of "
         f"{results['batch_size']}"
     )
-    print(table(results))
+    print(console.table(*result_tables.gradient_table(results)))
 
 
 if __name__ == "__main__":

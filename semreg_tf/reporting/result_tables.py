@@ -101,3 +101,24 @@ def _interval(ends: Sequence[float] | None, factor: int, decimals: int) -> str:
         return DASH
     low, high = (f"{factor * end:.{decimals}f}" for end in ends)
     return f"{low}-{high}"
+
+
+def gradient_table(results: dict[str, Any]) -> Table:
+    """Lays out what each loss asks of a parameter group.
+
+    Args:
+      results: as `training.gradient_flow.measure_gradients` returns them.
+
+    Returns:
+      The header and the rows.
+    """
+    rows = [
+        [
+            name,
+            f"{own['unary_norm']:.4g}",
+            f"{own['relational_norm']:.4g}",
+            DASH if own["cosine"] is None else f"{own['cosine']:.3f}",
+        ]
+        for name, own in results["groups"].items()
+    ]
+    return ["gradients of", "norm of Lu's", "norm of Lr's", "cosine"], rows

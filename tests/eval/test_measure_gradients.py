@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eval import measure_gradients
-
 
 def run(*flags):
     return subprocess.run(
@@ -35,13 +33,3 @@ def test_a_wrong_folder_is_one_line(demo_data, tmp_path):
     assert done.returncode == 2
     (line,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
     assert line.startswith("error: `workdir` must be the folder of a run")
-
-
-def test_a_cosine_that_is_not_defined_is_a_dash():
-    groups = {"encoder": {"unary_norm": 2.5, "relational_norm": 0.0, "cosine": None}}
-    assert measure_gradients.table({"groups": groups}).splitlines()[-1].split() == [
-        "encoder",
-        "2.5",
-        "0",
-        "-",
-    ]

@@ -1,6 +1,7 @@
 """What evaluations print: figures, intervals, the paper's row, and when the two do not compare."""
 
-from semreg_tf.reporting.result_tables import caption_table, notes, tag_table
+from semreg_tf.reporting.comparison import DASH
+from semreg_tf.reporting.result_tables import caption_table, gradient_table, notes, tag_table
 
 SCORES = {
     "C-R": 0.5, "C-P": 0.25, "C-F1": 1 / 3, "O-R": 0.7, "O-P": 0.71234, "O-F1": 0.7061,
@@ -81,3 +82,10 @@ def test_the_data_of_both_is_said_and_whether_they_compare():
         "the paper's figures are on 4,051 held-out images of val2014, these on demo test, "
         "400 images: other data, so the two do not compare"
     )
+
+
+def test_gradients_are_a_line_a_group_with_a_dash_where_one_is_nothing():
+    own = {"unary_norm": 123.456, "relational_norm": 0.5, "cosine": 0.25}
+    cut = {"unary_norm": 2.5, "relational_norm": 0.0, "cosine": None}
+    _, rows = gradient_table({"groups": {"encoder": own, "image_head": cut}})
+    assert rows == [["encoder", "123.5", "0.5", "0.250"], ["image_head", "2.5", "0", DASH]]
