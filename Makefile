@@ -63,6 +63,7 @@ study-flickr8k: $(VENV)/installed
 	  test ! -d results/$$study || \
 	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
 	done
+	$(RUN) eval.study_tables --study=flickr8k --into=RESULTS.md
 
 ## make study-coco128 DATA=dir WEIGHTS=file.h5 [OUT=dir]  every tag system fits 126 pictures
 study-coco128: $(VENV)/installed
