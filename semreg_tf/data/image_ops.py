@@ -36,6 +36,8 @@ _RANGES = {
     "inception": (-1.0, 1.0),
     "torch": (0.0, 1.0),
     "caffe": (0.0, 255.0),
+    # (x - 127) / 128
+    "efficientnet_lite": (-127 / 128, 1.0),
 }
 NORMALISATIONS = tuple(_RANGES)
 
@@ -46,7 +48,8 @@ def normalise(image: tf.Tensor, mode: str) -> tf.Tensor:
     Args:
       image: RGB in [0, 255], (..., 3) float32.
       mode: "raw": unchanged; "unit": [0, 1]; "inception": [-1, 1]; "torch": unit, less ImageNet's
-        mean, by its deviation; "caffe": BGR, less ImageNet's mean.
+        mean, by its deviation; "caffe": BGR, less ImageNet's mean; "efficientnet_lite":
+        (image - 127) / 128.
 
     Raises:
       ValueError: an unknown mode.

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import keras
@@ -17,6 +18,8 @@ import tensorflow as tf
 from semreg_tf.config import EncoderConfig
 from semreg_tf.models import keras_applications
 from semreg_tf.models.caffenet import build_alexnet, build_caffenet
+from semreg_tf.models.efficientnet_lite import SCALES, build_efficientnet_lite
+from semreg_tf.models.efficientnet_lite_weights import find_imagenet_weights, load_lite_weights
 from semreg_tf.models.encoder_weights import load_weights
 from semreg_tf.models.small_cnn import build_small_cnn
 from semreg_tf.models.squeezenet import build_squeezenet_v1_1
@@ -37,6 +40,8 @@ class EncoderSpec:
       preprocessing: a mode of `image_ops.normalise`.
       native_features: what `pooling="native"` means: "fc7", "average" or "average_max".
       imagenet_build: `build` with Keras's own download of ImageNet weights, where there is one.
+      imagenet_file: returns the file of ImageNet weights, where a pip package carries it.
+      load_file: sets the weights from a file: (encoder, path, the encoder's name).
       weights_hint: otherwise, where a weights file comes from.
       fine_tuning_momentum: of batch normalisation's moving statistics, set where weights are
         loaded; None: the layers' own.
@@ -47,6 +52,8 @@ class EncoderSpec:
     preprocessing: str
     native_features: Literal["fc7", "average", "average_max"] = "average"
     imagenet_build: Build | None = None
+    imagenet_file: Callable[[], Path] | None = None
+    load_file: Callable[[keras.Model, str, str], None] = load_weights
     weights_hint: str = "give the path of a weights file"
     fine_tuning_momentum: float | None = None
 
@@ -64,6 +71,16 @@ def _application(function: Callable[..., keras.Model], **options: object) -> Enc
         default_size=keras_applications.input_size(function),
         preprocessing=keras_applications.preprocessing(function),
         **fields,
+    )
+
+
+def _efficientnet_lite(name: str) -> EncoderSpec:
+    return EncoderSpec(
+        partial(build_efficientnet_lite, scale=SCALES[name]),
+        SCALES[name].size,
+        "efficientnet_lite",
+        imagenet_file=partial(find_imagenet_weights, name),
+        load_file=load_lite_weights,
     )
 
 
@@ -86,6 +103,11 @@ ENCODERS = {
         build_alexnet, 227, "caffe", native_features="fc7", weights_hint=_CAFFE_HINT
     ),
     "squeezenet_v1_1": EncoderSpec(build_squeezenet_v1_1, 227, "caffe"),
+    "efficientnet_lite0": _efficientnet_lite("efficientnet_lite0"),
+    "efficientnet_lite1": _efficientnet_lite("efficientnet_lite1"),
+    "efficientnet_lite2": _efficientnet_lite("efficientnet_lite2"),
+    "efficientnet_lite3": _efficientnet_lite("efficientnet_lite3"),
+    "efficientnet_lite4": _efficientnet_lite("efficientnet_lite4"),
     # The maximum beside the average keeps apart "one of it" and "much of it".
     "small_cnn": EncoderSpec(build_small_cnn, 96, "inception", native_features="average_max"),
 }
@@ -120,11 +142,11 @@ def _pool(spatial: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
 
 
 def _choose_build(config: EncoderConfig, spec: EncoderSpec, size: int, with_top: bool) -> Build:
-    if config.weights != "imagenet":
+    if config.weights != "imagenet" or spec.imagenet_file is not None:
         return spec.build
     if spec.imagenet_build is None:
         raise ValueError(
-            f"`weights` may be 'imagenet' only where Keras can download them; for "
+            f"`weights` may be 'imagenet' only where Keras or a pip package has them; for "
             f"{config.name!r} {spec.weights_hint}. Received: weights='imagenet'"
         )
     if with_top and size != spec.default_size:
@@ -168,7 +190,7 @@ def build_encoder(
     try:
         spatial, top = build(inputs, pooling == "fc7")
     except ValueError as error:
-        if config.weights == "imagenet":
+        if build is spec.imagenet_build:
             raise
         raise ValueError(
             f"`image_size` is too small for {config.name!r}, whose own is {spec.default_size}. "
@@ -193,10 +215,12 @@ def _set_first_weights(encoder: keras.Model, config: EncoderConfig, spec: Encode
     if config.weights is None:
         logger.info("Encoder %s: random weights", config.name)
         return
-    if config.weights == "imagenet":
-        logger.info("Encoder %s: ImageNet weights of keras.applications", config.name)
+    if config.weights != "imagenet":
+        spec.load_file(encoder, config.weights, config.name)
+    elif spec.imagenet_file is not None:
+        spec.load_file(encoder, str(spec.imagenet_file()), config.name)
     else:
-        load_weights(encoder, config.weights, config.name)
+        logger.info("Encoder %s: ImageNet weights of keras.applications", config.name)
     if spec.fine_tuning_momentum is not None:
         set_batch_norm_momentum(encoder, spec.fine_tuning_momentum)
 

@@ -294,6 +294,7 @@ def test_normalise_equals_the_published_formulas():
         "inception": (image / 255 - 0.5) * 2,
         "torch": (image / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
         "caffe": np.stack([blue - 103.939, green - 116.779, red - 123.68], -1),
+        "efficientnet_lite": (image - 127) / 128,
     }
     assert set(expected) == set(image_ops.NORMALISATIONS)
     for mode, values in expected.items():
