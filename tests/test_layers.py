@@ -12,7 +12,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
 # Lowest first. What a part of the library may import beside itself: parts, or single modules.
-CONFIG = {"config", "config_io"}
+CONFIG = {"config", "config_io", "encoder_preset"}
 SERVING = CONFIG | {
     "models",
     "decoding",
@@ -26,6 +26,7 @@ ALLOWED = {
     "console": set(),
     "config": set(),
     "config_io": {"config"},
+    "encoder_preset": {"config"},
     "experiments": CONFIG,
     "data": {"config"},
     "models": {"config"},

@@ -7,6 +7,8 @@ import sys
 from absl import app, flags
 
 from semreg_tf import config_io, console, experiments
+from semreg_tf.encoder_preset import with_preset
+from semreg_tf.training import warm_start
 from semreg_tf.training.trainer import Trainer
 from train import run_flags
 
@@ -18,6 +20,12 @@ _EXPERIMENT = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of this run: config, checkpoints, logs. One that exists is resumed."
+)
+_ENCODER = flags.DEFINE_string(
+    "encoder",
+    None,
+    "The CNN with ImageNet weights, NAME or NAME:POOLING, such as efficientnet_lite0:average; "
+    "without it the experiment's, or that of --unary.",
 )
 _OVERRIDES = flags.DEFINE_multi_string(
     "config", [], "Overrides, as --config.section.field=value; repeatable."
@@ -48,9 +56,13 @@ def run(stage: str, usage: str) -> None:
 
     def main(_: list[str]) -> None:
         where = run_flags.trainer_arguments()
-        config = config_io.apply_overrides(experiments.get(_EXPERIMENT.value), _OVERRIDES.value)
+        config = experiments.get(_EXPERIMENT.value)
+        overrides = with_preset(_ENCODER.value, _OVERRIDES.value, config)
+        config = config_io.apply_overrides(config, overrides)
         if _SEED.value is not None:
             config = dataclasses.replace(config, seed=_SEED.value)
+        if unary is not None and unary.value is not None:
+            config = warm_start.with_encoder_of(config, unary.value, overrides)
         trainer = Trainer(
             config,
             stage,

@@ -16,6 +16,7 @@ import keras
 from absl import app, flags
 
 from semreg_tf import config_io, console, experiments
+from semreg_tf.encoder_preset import with_preset
 from semreg_tf.training.trainer import Trainer
 from train import run_flags
 
@@ -23,6 +24,7 @@ _EXPERIMENT = flags.DEFINE_string("experiment", None, "Name of the experiment.",
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the stages' folders.", required=True)
 _INIT_FROM = flags.DEFINE_string("init_from", None, "Work directory of another model to take over.")
+_ENCODER = flags.DEFINE_string("encoder", None, "The CNN with ImageNet weights, NAME[:POOLING].")
 _OVERRIDES = flags.DEFINE_multi_string("config", [], "Overrides, as --config.section.field=value.")
 _SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
 
@@ -31,7 +33,9 @@ def main(_: list[str]) -> None:
     """Trains the stages in order, the joint one from the others."""
     with console.plain_errors(*run_flags.PLAIN_ERRORS):
         where = run_flags.trainer_arguments()
-        config = config_io.apply_overrides(experiments.get(_EXPERIMENT.value), _OVERRIDES.value)
+        config = experiments.get(_EXPERIMENT.value)
+        overrides = with_preset(_ENCODER.value, _OVERRIDES.value, config)
+        config = config_io.apply_overrides(config, overrides)
         if _SEED.value is not None:
             config = dataclasses.replace(config, seed=_SEED.value)
         finished: dict[str, Path] = {}

@@ -28,6 +28,7 @@ class Annotator:
       num_concepts: number of concepts k.
       vocab_size: output rows of the decoder.
       feature_size: given, no encoder is built and `features` of this width are read.
+      load_first_weights: False where the encoder's weights come from elsewhere or are not used.
 
     Example:
       >>> annotator = Annotator(config, num_concepts=20, vocab_size=21)
@@ -40,11 +41,14 @@ class Annotator:
         num_concepts: int,
         vocab_size: int,
         feature_size: int | None = None,
+        load_first_weights: bool = True,
     ) -> None:
         self.config = config
         self.encoder = None
         if feature_size is None:
-            self.encoder = build_encoder(config.encoder, config.image.size)
+            self.encoder = build_encoder(
+                config.encoder, config.image.size, load_first_weights=load_first_weights
+            )
             feature_size = self.encoder.output["features"].shape[-1]
         self.feature_size = feature_size
         self.num_concepts, self.vocab_size = num_concepts, vocab_size

@@ -158,7 +158,10 @@ def _choose_build(config: EncoderConfig, spec: EncoderSpec, size: int, with_top:
 
 
 def build_encoder(
-    config: EncoderConfig, image_size: int | None = None, name: str = "encoder"
+    config: EncoderConfig,
+    image_size: int | None = None,
+    name: str = "encoder",
+    load_first_weights: bool = True,
 ) -> keras.Model:
     """Builds f_enc of eq. (1) and loads its first weights.
 
@@ -169,6 +172,7 @@ def build_encoder(
         is not trainable, and its batch normalisation never moves.
       image_size: the side of the square input in pixels; None: the encoder's own.
       name: the model's name.
+      load_first_weights: False where others take their place, so that no file is read.
 
     Returns:
       A functional model from `{"image": (batch, size, size, 3)}` to `{"features": (batch, d),
@@ -185,7 +189,9 @@ def build_encoder(
     spec = encoder_spec(config.name)
     size = spec.default_size if image_size is None else image_size
     pooling = spec.native_features if config.pooling == "native" else config.pooling
-    build = _choose_build(config, spec, size, with_top=pooling == "fc7")
+    build = spec.build
+    if load_first_weights:
+        build = _choose_build(config, spec, size, with_top=pooling == "fc7")
     inputs = keras.Input((size, size, 3), name="image")
     try:
         spatial, top = build(inputs, pooling == "fc7")
@@ -206,12 +212,15 @@ def build_encoder(
         },
         name=name,
     )
-    _set_first_weights(encoder, config, spec)
+    if load_first_weights:
+        _load_first_weights(encoder, config, spec)
+    if config.weights is not None and spec.fine_tuning_momentum is not None:
+        set_batch_norm_momentum(encoder, spec.fine_tuning_momentum)
     encoder.trainable = config.trainable
     return encoder
 
 
-def _set_first_weights(encoder: keras.Model, config: EncoderConfig, spec: EncoderSpec) -> None:
+def _load_first_weights(encoder: keras.Model, config: EncoderConfig, spec: EncoderSpec) -> None:
     if config.weights is None:
         logger.info("Encoder %s: random weights", config.name)
         return
@@ -221,8 +230,6 @@ def _set_first_weights(encoder: keras.Model, config: EncoderConfig, spec: Encode
         spec.load_file(encoder, str(spec.imagenet_file()), config.name)
     else:
         logger.info("Encoder %s: ImageNet weights of keras.applications", config.name)
-    if spec.fine_tuning_momentum is not None:
-        set_batch_norm_momentum(encoder, spec.fine_tuning_momentum)
 
 
 def batch_norm_layers(encoder: keras.Model) -> list[keras.layers.BatchNormalization]:

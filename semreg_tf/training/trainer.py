@@ -96,7 +96,9 @@ class Trainer:
         with self.distribution.scope():
             with made_in(config.precision):
                 sizes = len(vocabularies.concepts), vocabularies.output.size
-                self.annotator = Annotator(config, *sizes)
+                # Fed the true concepts, a stage runs no CNN; a unary run brings a CNN of its own.
+                first = unary is None and (stage != "relational" or config.pretrains_on_features)
+                self.annotator = Annotator(config, *sizes, load_first_weights=first)
             half = config.precision == "mixed_float16"
             self.loss_scale = LossScale() if half else None
             if config.concepts.initial_bias == "log_odds":

@@ -29,19 +29,24 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path
       For each part, how much of it was taken.
 
     Raises:
-      ValueError: the folder is no run, or its encoder is another.
+      ValueError: the folder is no run, or it trained another encoder.
     """
     config, others, source = workdir.load_annotator(path)
     name = annotator.config.encoder.name
-    if config.encoder.name != name:
+    saw_images = workdir.read_stage(Path(path)) != "relational" or config.pretrains_on_features
+    if saw_images and config.encoder.name != name:
         raise ValueError(
             f"`init_from` must have this experiment's encoder, {name!r}. "
             f"Received: encoder={config.encoder.name!r} in {str(path)!r}"
         )
     concepts = _matches(vocabularies.concepts.names, others.concepts.names)
     words = _word_matches(vocabularies.output, others.output)
-    taken = {"encoder": _whole(annotator.encoder.variables, source.encoder.variables)}
-    if config.concepts.hidden_units != annotator.config.concepts.hidden_units:
+    taken = {}
+    if saw_images:
+        taken["encoder"] = _whole(annotator.encoder.variables, source.encoder.variables)
+    if not saw_images:
+        taken["concepts"] = "nothing: a stage that is fed the true concepts trains no CNN"
+    elif config.concepts.hidden_units != annotator.config.concepts.hidden_units:
         taken["concepts"] = "nothing: another number of hidden units"
     else:
         if _transfer_head(annotator, source, concepts):

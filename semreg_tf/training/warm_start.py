@@ -1,11 +1,14 @@
 """Where a run's first weights come from: the work directories of earlier stages."""
 
+import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
-from semreg_tf.config import Config
+from semreg_tf.config import Config, EncoderConfig
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.training import checkpoints, workdir
 
 logger = logging.getLogger(__name__)
@@ -71,3 +74,40 @@ def _check(path: str | Path, name: str, config: Config, vocabularies: Vocabulari
             f"`unary` was trained with the encoder {other.encoder.name!r}, this experiment has "
             f"{config.encoder.name!r}. Received: unary={str(path)!r}"
         )
+
+
+def with_encoder_of(config: Config, unary: str | Path, given: Sequence[str] = ()) -> Config:
+    """Returns the config with the CNN, its first weights and its pooling of a unary run.
+
+    Args:
+      config: of the stage that starts from it.
+      unary: work directory of the unary stage.
+      given: the overrides in `config`, such as "encoder.pooling=average"; what they name is not
+        taken from the unary run, and must be as it was there.
+
+    Raises:
+      ValueError: the folder is no run, or something given is otherwise there.
+    """
+    ours, theirs = config.encoder, workdir.load_run(unary)[0].encoder
+    named = {override.partition("=")[0] for override in given}
+    taken = {}
+    for field in ("name", "weights", "pooling"):
+        if f"encoder.{field}" not in named:
+            taken[field] = getattr(theirs, field)
+        elif _meaning(ours, field) != _meaning(theirs, field):
+            raise ValueError(
+                f"`encoder.{field}` must be left out or be that of the unary run, "
+                f"{getattr(theirs, field)!r}: the CNN is taken from {str(unary)!r}. "
+                f"Received: encoder.{field}={getattr(ours, field)!r}"
+            )
+    return dataclasses.replace(config, encoder=dataclasses.replace(ours, **taken))
+
+
+def _meaning(encoder: EncoderConfig, field: str) -> str | None:
+    """Returns what is compared: a file by its name, for folders differ; a pooling as computed."""
+    value = getattr(encoder, field)
+    if field == "weights":
+        return value and Path(value).name
+    if field == "pooling" and value == "native":
+        return encoder_spec(encoder.name).native_features
+    return value

@@ -1,5 +1,6 @@
 """The registry of encoders: outputs, errors and the batch-normalisation policy."""
 
+import dataclasses
 import logging
 
 import keras
@@ -177,3 +178,12 @@ def test_imagenet_weights_that_keras_does_not_have():
 def test_fully_connected_imagenet_weights_fix_the_size():
     message = error(name="vgg16", size=96)
     assert message.startswith("`image_size` must be 224 for the fully connected layers of 'vgg16'")
+
+
+def test_weights_that_others_replace_are_not_read_but_count_as_published(monkeypatch):
+    spec = dataclasses.replace(encoders.ENCODERS["small_cnn"], fine_tuning_momentum=0.5)
+    monkeypatch.setitem(encoders.ENCODERS, "small_cnn", spec)
+    for weights, momentum in (("missing.h5", 0.5), ("imagenet", 0.5), (None, 0.9)):
+        config = EncoderConfig(name="small_cnn", weights=weights)
+        model = build_encoder(config, 16, load_first_weights=False)
+        assert {x.momentum for x in encoders.batch_norm_layers(model)} == {momentum}
