@@ -1,0 +1,164 @@
+"""Corel-5k, ESP Game and IAPR TC-12 as labelled pictures: the sets of the annotation literature.
+
+Corel-5k (Duygulu et al., ECCV 2002), ESP Game (von Ahn and Dabbish, CHI 2004) and IAPR TC-12
+(Grubinger et al. 2006) with the labels and splits that the literature shares since TagProp.
+`annotation_lists.py` has the two forms of their files; the pictures are under `images/`, flat or
+in folders, with or without their ending in the lists.
+"""
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.image_annotation.annotation_lists import RawSet, read_raw_set
+from data_prep.raw_files import require_files
+from data_prep.seeded_draw import drawn_order
+
+IMAGE_FOLDER = "images"
+
+
+class Builder(AnnotationBuilder):
+    """Labels of a fixed vocabulary; validation is drawn from the training part.
+
+    Images without a label, which the three sets hold a few of, are left out and counted: the
+    paper's recall of an image divides by the number of its labels (Sec. 4.2).
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The splits shared since TagProp."}
+    VARIANTS = (
+        tfds.core.BuilderConfig(name="corel5k", description="Corel-5k, 260 labels."),
+        tfds.core.BuilderConfig(name="esp_game", description="ESP Game, 268 labels."),
+        tfds.core.BuilderConfig(name="iapr_tc12", description="IAPR TC-12, 291 labels."),
+    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Put the pictures into {IMAGE_FOLDER}/ and beside it either train.json, test.json and "
+        "*_vocabulary.txt, or *_train_list.txt, *_test_list.txt, *_dictionary.txt and "
+        "*_{train,test}_annot.hvecs."
+    )
+
+    def __init__(self, *, validation_images: int = 500, seed: int = 0, **kwargs: Any) -> None:
+        """Makes the builder.
+
+        Args:
+          validation_images: how many training images become the validation split.
+          seed: of the draw, which depends on this and the images' names alone.
+          **kwargs: as in `AnnotationBuilder`; `config` names the set.
+
+        Raises:
+          ValueError: a negative number of images.
+        """
+        if validation_images < 1:
+            raise ValueError(
+                "`validation_images` must be at least 1. "
+                f"Received: validation_images={validation_images}"
+            )
+        self.validation_images, self.seed = validation_images, seed
+        super().__init__(**kwargs)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As in the base, and what decides the draw."""
+        return {
+            **super().parameters,
+            "validation_images": self.validation_images,
+            "seed": self.seed,
+        }
+
+    def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError that names what is missing or contradicts itself."""
+        require_files(raw_dir, (IMAGE_FOLDER,))
+        self._splits(read_raw_set(epath.Path(raw_dir)))
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        folder = dl_manager.manual_dir
+        raw_set = read_raw_set(folder)
+        self.info.metadata["label_names"] = list(raw_set.label_names)
+        self.info.metadata["raw_counts"] = count_raw_set(raw_set)
+        for part, missing in raw_set.left_out.items():
+            self.note(f"split {part!r} left out, its annotations are missing", missing)
+        splits = self._splits(raw_set)
+        pictures = folder / IMAGE_FOLDER
+        paths = _find_pictures(pictures)
+        return {
+            split: self._generate_examples(split, self._raw_examples(images, pictures, paths))
+            for split, images in splits.items()
+        }
+
+    def _splits(self, raw_set: RawSet) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+        train = raw_set.parts.get("train", [])
+        if len(train) <= self.validation_images:
+            raise ValueError(
+                "`validation_images` must be fewer than the training images. Received: "
+                f"validation_images={self.validation_images}, {len(train):,} training images"
+            )
+        # By names without ending, so that both forms of the lists give the same splits.
+        order = drawn_order(self.seed, (_without_ending(name) for name, _ in train))
+        drawn = set(order[: self.validation_images])
+        return {
+            "train": [image for image in train if _without_ending(image[0]) not in drawn],
+            "validation": [image for image in train if _without_ending(image[0]) in drawn],
+            **{part: images for part, images in raw_set.parts.items() if part != "train"},
+        }
+
+    def _raw_examples(
+        self,
+        images: list[tuple[str, tuple[str, ...]]],
+        pictures: epath.Path,
+        paths: dict[str, epath.Path],
+    ) -> Iterator[RawExample]:
+        for name, labels in images:
+            if not labels:
+                self.note("image without labels, left out", name)
+                continue
+            key = _without_ending(name)
+            yield RawExample(
+                image_id=key,
+                path=paths.get(key) or paths.get(PurePosixPath(key).name) or pictures / name,
+                file_name=name,
+                labels=labels,
+            )
+
+
+def count_raw_set(raw_set: RawSet) -> dict[str, float]:
+    """Returns the counts of the annotation files by the names of `published.PUBLISHED`."""
+    counts: dict[str, float] = {"labels": len(raw_set.label_names)}
+    for part, images in raw_set.parts.items():
+        counts[f"{part} images"] = len(images)
+        counts[f"{part} labels/image"] = sum(len(labels) for _, labels in images) / len(images)
+    return counts
+
+
+def _without_ending(name: str) -> str:
+    """Returns a listed name without a picture's ending, which some lists leave out."""
+    path = PurePosixPath(name.lstrip("/"))
+    return str(path.with_suffix("")) if path.suffix[1:].isalpha() else str(path)
+
+
+def _find_pictures(folder: epath.Path) -> dict[str, epath.Path]:
+    """Returns the pictures by their path below `folder` without ending, and by bare name.
+
+    A bare name that two folders share stands for neither.
+    """
+    by_path: dict[str, epath.Path] = {}
+    by_name: dict[str, epath.Path | None] = {}
+    for path in _files_below(folder):
+        if path.suffix[1:].isalpha():
+            by_path[str(path.relative_to(folder).with_suffix(""))] = path
+            by_name[path.stem] = None if path.stem in by_name else path
+    return {name: path for name, path in by_name.items() if path} | by_path
+
+
+def _files_below(folder: epath.Path) -> Iterator[epath.Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _files_below(path)
+        else:
+            yield path
