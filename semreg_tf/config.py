@@ -81,8 +81,9 @@ class DataConfig(Checked):
     max_vocab_size: int | None = number(12_000, 4)
     # im2txt: a word must occur four times in the training captions.
     min_word_count: int = number(4, 1)
-    # Sec. 4.1: rare labels first; the others are the controls.
-    label_order: Literal["rare_first", "frequent_first", "alphabetical"] = "rare_first"
+    # Sec. 4.1: rare labels first; the others are the controls. "random" is one permutation of the
+    # labels, the same in every run (ours).
+    label_order: Literal["rare_first", "frequent_first", "alphabetical", "random"] = "rare_first"
     # Sec. 4.2: the 1,000 most frequent user tags; 0: no side information.
     num_user_tags: int = number(0, 0)
     # None: all captions of an image at once, otherwise that many sampled each time (ours).
@@ -226,6 +227,14 @@ class DecodingConfig(Checked):
     bfloat16_output: bool = False
     # Sec. 4.2: the top three labels of fixed-length models.
     top_k: int = number(3, 1)
+    # Evaluation also scores exactly so many labels an image: the literature of Corel-5k, ESP Game
+    # and IAPR TC-12 compares at 5. Empty: the model's own number alone, as in the paper.
+    fixed_lengths: tuple[int, ...] = ()
+
+    def check(self) -> None:
+        """Refuses lengths that are no positive whole numbers."""
+        for length in self.fixed_lengths:
+            _check_number("fixed_lengths", length, int, 1, None)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Annotations as ids: label order, word ids, multi-hot vectors, and the input/target shift."""
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
@@ -10,7 +11,7 @@ from semreg_tf.config import DataConfig
 from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.vocabulary import NameList, Vocabularies, Vocabulary
 
-LabelOrder = Literal["rare_first", "frequent_first", "alphabetical"]
+LabelOrder = Literal["rare_first", "frequent_first", "alphabetical", "random"]
 
 
 class EncodedAnnotations(NamedTuple):
@@ -50,7 +51,7 @@ def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
     Args:
       vocabulary: labels with their training counts.
       order: "rare_first" by rising count, "frequent_first" by falling count, ties by name in
-        both, or "alphabetical".
+        both, "alphabetical", or "random", one permutation that depends on the names alone.
 
     Returns:
       int32 array, (labels,): of two labels, the one with the lower rank comes first.
@@ -62,9 +63,9 @@ def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
         raise ValueError(
             f"`order` must be one of {', '.join(get_args(LabelOrder))}. Received: order={order!r}"
         )
-    sign = {"rare_first": 1, "frequent_first": -1, "alphabetical": 0}[order]
+    sign = {"rare_first": 1, "frequent_first": -1}.get(order, 0)
     keys = [
-        (sign * count, name)
+        (sign * count, hashlib.sha256(name.encode()).hexdigest() if order == "random" else name)
         for name, count in zip(vocabulary.names, vocabulary.counts, strict=True)
     ]
     ranks = np.empty(len(keys), np.int32)

@@ -1,6 +1,6 @@
 """Experiments by name: `<data set>/<system>`, each its data set's base and the fields that differ.
 
-A new system is one entry in `tagging.py`, `captioning.py` or `mrnn.py`.
+A new system is one entry in `tagging.py`, `annotation_sets.py`, `captioning.py` or `mrnn.py`.
 """
 
 import dataclasses
@@ -9,12 +9,12 @@ from collections.abc import Callable
 from functools import partial
 
 from semreg_tf.config import Config
-from semreg_tf.experiments import captioning, demo, tagging
+from semreg_tf.experiments import annotation_sets, captioning, demo, tagging
 
 
 def _registry() -> dict[str, Callable[[], Config]]:
     found: dict[str, Callable[[], Config]] = {}
-    for module in (tagging, captioning, demo):
+    for module in (tagging, annotation_sets, captioning, demo):
         for dataset, (base, systems) in module.EXPERIMENTS.items():
             for system, (row, change) in systems.items():
                 found[f"{dataset}/{system}"] = partial(
@@ -58,7 +58,7 @@ def get(name: str) -> Config:
 def base_of(name: str) -> Config:
     """Returns the base of an experiment's data set, which its entry is a difference to."""
     dataset = get(name).name.split("/")[0]
-    for module in (tagging, captioning, demo):
+    for module in (tagging, annotation_sets, captioning, demo):
         if dataset in module.EXPERIMENTS:
             return module.EXPERIMENTS[dataset][0]()
     raise ValueError(f"`name` must be an experiment's. Received: name={name!r}")

@@ -42,9 +42,9 @@ class ClassScores:
 class MultilabelMetrics:
     """All scores of one evaluated split, as fractions in 0..1.
 
-    `class_*` are the paper's C-, `image_*` its O-. `micro_*` and `mean_average_precision` (None
-    without scores) are what later papers report; `num_recalled_classes` is N+, the classes with
-    a recall above 0.
+    `class_*` are the paper's C-, `image_*` its O-. `micro_*`, `macro_f1` (the mean of the classes'
+    F1, where C-F1 is the F1 of the means) and `mean_average_precision` (None without scores) are
+    what later papers report; `num_recalled_classes` is N+, the classes with a recall above 0.
     """
 
     class_precision: float
@@ -56,6 +56,7 @@ class MultilabelMetrics:
     micro_precision: float
     micro_recall: float
     micro_f1: float
+    macro_f1: float
     mean_average_precision: float | None
     num_recalled_classes: int
     num_images: int
@@ -77,6 +78,7 @@ class MultilabelMetrics:
             "micro-P": self.micro_precision,
             "micro-R": self.micro_recall,
             "micro-F1": self.micro_f1,
+            "macro-F1": self.macro_f1,
             "mAP": self.mean_average_precision,
             "N+": self.num_recalled_classes,
             "num_images": self.num_images,
@@ -152,6 +154,7 @@ def multilabel_metrics(
     micro = mean_scores(*(x.sum(keepdims=True) for x in (hits, predicted, support)))
     return MultilabelMetrics(
         *map(float, over_classes + over_images + micro),
+        macro_f1=_mean_of_defined(f1) or 0.0,
         mean_average_precision=_mean_of_defined(average_precision),
         num_recalled_classes=int(np.count_nonzero(hits)),
         num_images=targets.shape[0],

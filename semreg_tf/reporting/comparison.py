@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from semreg_tf.experiments import reported
 from semreg_tf.reporting.markup import Element, element, table
-from semreg_tf.reporting.run_files import RunFiles, distinct_labels
+from semreg_tf.reporting.run_files import OURS, RunFiles, distinct_labels
 
 PRINTED, RUN, DIFFERENCE = "printed", "run", "difference"
 DASH = "–"
@@ -60,6 +60,10 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
             for run, label in zip(runs, labels, strict=True):
                 if _stands_for(run, printed, system):
                     rows.extend(_run_rows(run, label, printed, figures))
+        if printed.beside_every_run:
+            for run, label in zip(runs, labels, strict=True):
+                if run.dataset == printed.dataset:
+                    rows.extend(_rows_beside(run, label, printed))
         made.append(Comparison(printed, tuple(rows)))
     return made
 
@@ -69,8 +73,8 @@ def figures_text(row: Row, printed: reported.ReportedTable, i: int) -> str:
     figure = row.figures[i]
     if figure is None:
         return DASH
-    # Perplexities, alone, stand with two decimals beside fractions with three.
-    decimals = 2 if printed.columns[i] == "perplexity" else printed.decimals
+    # Perplexities, alone, stand with two decimals beside fractions with three; N+ is a count.
+    decimals = {"perplexity": 2, "N+": 0}.get(printed.columns[i], printed.decimals)
     text = f"{figure:{'+' if row.kind == DIFFERENCE else ''}.{decimals}f}"
     ranks = printed.ranks.get(row.label) if row.kind == PRINTED else None
     return f"{text} ({ranks[i]})" if ranks else text
@@ -121,9 +125,38 @@ def to_element(comparison: Comparison) -> Element:
 def _stands_for(run: RunFiles, printed: reported.ReportedTable, system: str) -> bool:
     if run.task != printed.task:
         return False
-    if printed is reported.MRNN_FLICKR8K:
+    if printed is reported.TABLES["m-RNN on Flickr8k"]:
         return run.dataset == printed.dataset
     return reported.lookup(run.table_row) == (printed, system)
+
+
+def _rows_beside(run: RunFiles, label: str, printed: reported.ReportedTable) -> list[Row]:
+    """Returns a run's label sets that are made as the table's: of its length, or of the model's."""
+    if printed.num_labels is None:
+        sets = [name for name in run.tag_systems() if name == OURS or " cut at " in name]
+    else:
+        k = printed.num_labels
+        sets = [name for name in run.tag_systems() if name.endswith((f"exactly {k}", f" top {k}"))]
+    return [
+        Row(
+            RUN,
+            f"here: {label}, {name}, on {run.dataset} {run.split}",
+            _figures_of(run.tag_systems()[name], printed),
+        )
+        for name in sets
+    ]
+
+
+def _figures_of(
+    scores: dict[str, float], printed: reported.ReportedTable
+) -> tuple[float | None, ...]:
+    """Returns scores in the table's columns and unit; N+ is a count in every table."""
+    return tuple(
+        None
+        if scores.get(column) is None
+        else scores[column] * (100.0 if printed.percent and column != "N+" else 1.0)
+        for column in printed.columns
+    )
 
 
 def _run_rows(
@@ -133,11 +166,10 @@ def _run_rows(
     if not run.retrieval.get("whole_split", True):
         # Fewer candidates are easier: such figures stand beside none of a whole split.
         scores = {name: value for name, value in scores.items() if "retrieval" not in name}
-    factor = 100.0 if printed.percent else 1.0
-    ours = [None if scores.get(c) is None else factor * scores[c] for c in printed.columns]
+    ours = _figures_of(scores, printed)
     where = f"{run.dataset} {run.split}".strip()
     if run.dataset != printed.dataset:
-        return [Row(RUN, f"here: {label}, on {where}: other data, no difference", tuple(ours))]
+        return [Row(RUN, f"here: {label}, on {where}: other data, no difference", ours)]
     differences = [
         None if mine is None else mine - figures[column]
         for mine, column in zip(ours, printed.columns, strict=True)
@@ -145,6 +177,6 @@ def _run_rows(
     same_split = run.split == printed.split
     difference = "difference" if same_split else "difference, on another split"
     return [
-        Row(RUN, f"here: {label}, on {where}", tuple(ours)),
+        Row(RUN, f"here: {label}, on {where}", ours),
         Row(DIFFERENCE, difference, tuple(differences)),
     ]

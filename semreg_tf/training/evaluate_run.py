@@ -76,7 +76,10 @@ def evaluate_tags(
     if not predictions.sequences:
         del labels["ours"]
     own = predictions.concept_probabilities if run.config.concepts.supervised else None
-    ranking = dict.fromkeys(labels, probabilities) | {"ours": own}
+    ranking = dict.fromkeys(labels, probabilities)
+    if predictions.sequences:
+        labels |= _fixed_lengths(run.config.decoding.fixed_lengths, labels["ours"], own)
+        ranking |= {name: own for name in labels if name.startswith("ours")}
     results = {
         **result_files.about(run, split),
         "cnn": str(cnn.path),
@@ -139,8 +142,19 @@ def _cuts(
         validation, told, warnings = cnn.split(name), "validation", []
         own = cnn.concept_probabilities(validation)
     threshold, _ = best_threshold(evaluation.concept_targets(validation), own)
-    k = run.config.decoding.top_k
-    return evaluation.cnn_cuts(probabilities, k, threshold, told), warnings
+    ks = sorted({run.config.decoding.top_k, *run.config.decoding.fixed_lengths})
+    return evaluation.cnn_cuts(probabilities, ks, threshold, told), warnings
+
+
+def _fixed_lengths(
+    ks: Sequence[int], labels: np.ndarray, probabilities: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Returns the model's label sets at each fixed length; it needs concepts that were taught."""
+    if probabilities is None:
+        return {}
+    return {
+        f"ours, exactly {k}": evaluation.fixed_length_labels(labels, probabilities, k) for k in ks
+    }
 
 
 def evaluate_captions(

@@ -1,5 +1,6 @@
 """Scores of predictions on a split: the model's own, and the plain CNN's cuts beside it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,22 +42,42 @@ def top_k_labels(probabilities: np.ndarray, k: int) -> np.ndarray:
     return made
 
 
+def fixed_length_labels(labels: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:
+    """Returns exactly k labels of each image: the given ones first, then the most probable others.
+
+    Where more than k are given, the k most probable of them stay. So a model that chooses its own
+    number of labels is compared with those that give every image as many (ours).
+
+    Args:
+      labels: 0/1 (images, num_concepts).
+      probabilities: (images, num_concepts).
+      k: labels of an image.
+
+    Returns:
+      0/1 (images, num_concepts) uint8.
+    """
+    return top_k_labels(probabilities + 2.0 * labels, k)
+
+
 def cnn_cuts(
-    probabilities: np.ndarray, k: int, threshold: float, chosen_on: str = "validation"
+    probabilities: np.ndarray,
+    ks: Sequence[int],
+    threshold: float,
+    chosen_on: str = "validation",
 ) -> dict[str, np.ndarray]:
-    """Returns the CNN's label sets by name: top k, cut at 0.5, cut at the best threshold.
+    """Returns the CNN's label sets by name: each top k, cut at 0.5, cut at the best threshold.
 
     Args:
       probabilities: (images, num_concepts).
-      k: labels of an image in the first set.
-      threshold: of the third set.
+      ks: labels of an image in the first sets.
+      threshold: of the last set.
       chosen_on: the split on which it is the best, for the set's name.
 
     Returns:
       0/1 arrays (images, num_concepts) uint8.
     """
     return {
-        f"CNN top {k}": top_k_labels(probabilities, k),
+        **{f"CNN top {k}": top_k_labels(probabilities, k) for k in ks},
         "CNN cut at 0.5": (probabilities >= 0.5).astype(np.uint8),
         f"CNN cut at {threshold:.2f} (best on {chosen_on})": (probabilities >= threshold).astype(
             np.uint8

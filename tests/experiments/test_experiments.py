@@ -8,7 +8,7 @@ import pytest
 
 from semreg_tf import config_io, experiments
 from semreg_tf.config import Config
-from semreg_tf.experiments import captioning, demo, tagging
+from semreg_tf.experiments import annotation_sets, captioning, demo, tagging
 
 NAMES = experiments.names()
 PAPER_TAGS = ("nus_wide_tags", "coco_tags")
@@ -85,7 +85,9 @@ def test_the_base_of_a_name_is_its_data_sets(name):
 
 
 def test_each_data_set_is_listed_once():
-    listed = [d for module in (tagging, captioning, demo) for d in module.EXPERIMENTS]
+    listed = [
+        d for module in (tagging, annotation_sets, captioning, demo) for d in module.EXPERIMENTS
+    ]
     assert len(listed) == len(set(listed))
     assert {name.split("/")[0] for name in NAMES} == set(listed)
 

@@ -29,7 +29,7 @@ def test_every_row_has_a_figure_for_every_column():
 def test_f1_is_the_harmonic_mean_of_the_printed_means(kind):
     """But for one figure, which the paper quotes from elsewhere."""
     off = []
-    for table in (reported.TABLE_1, reported.TABLE_2):
+    for table in (reported.TABLES["Table 1"], reported.TABLES["Table 2"]):
         for system in table.rows:
             f = table.figures(system)
             r, p = f[f"{kind}-R"], f[f"{kind}-P"]
@@ -41,7 +41,7 @@ def test_f1_is_the_harmonic_mean_of_the_printed_means(kind):
 def test_lookup_finds_a_row_and_its_readings():
     table, system = reported.lookup("Table 1: Ours+Tag1K Fix")
     assert (table.dataset, table.figures(system)["O-F1"]) == ("nus_wide", 76.77)
-    assert reported.lookup("Table 4: NIC-F, Fig. 1(a)") == (reported.TABLE_4, "NIC-F")
+    assert reported.lookup("Table 4: NIC-F, Fig. 1(a)") == (reported.TABLES["Table 4"], "NIC-F")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_tables_are_of_the_data_sets_of_the_experiments():
 def test_an_unknown_row_lists_the_known():
     message = r"`system` must be a row of Table 4: NIC-F, NIC-deeply, Ours\. Received: system='X'"
     with pytest.raises(ValueError, match=message):
-        reported.TABLE_4.figures("X")
+        reported.TABLES["Table 4"].figures("X")
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/paper")
@@ -89,6 +89,8 @@ def test_figures_equal_the_transcription():
                     assert (figures[column], ranks[column]) == (value["score"], value["rank"])
                 else:
                     assert figures[column] == value
-    perplexity, *bleu = reported.MRNN_FLICKR8K.rows["m-RNN (AlexNet)"]
+    perplexity, *bleu = reported.TABLES["m-RNN on Flickr8k"].rows["m-RNN (AlexNet)"]
     assert [perplexity, *bleu] == list(written["mrnn_flickr8k_alexnet"].values())
-    assert list(reported.MRNN_IAPR_TC12.rows["m-RNN"]) == list(written["mrnn_iapr_tc12"].values())
+    assert list(reported.TABLES["m-RNN on IAPR TC-12"].rows["m-RNN"]) == list(
+        written["mrnn_iapr_tc12"].values()
+    )

@@ -167,10 +167,12 @@ def test_as_dict_is_json_under_the_papers_names():
     values = json.loads(
         json.dumps(multilabel_metrics(targets, predictions).as_dict(), allow_nan=False)
     )
-    assert list(values)[:11] == [
+    assert list(values)[:12] == [
         *("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1"),
-        *("micro-P", "micro-R", "micro-F1", "mAP", "N+"),
+        *("micro-P", "micro-R", "micro-F1", "macro-F1", "mAP", "N+"),
     ]
+    f1 = [row["f1"] for row in values["per_class"] if row["f1"] is not None]
+    assert values["macro-F1"] == pytest.approx(np.mean(f1))
     assert values["mAP"] is None
     assert values["classes_without_positives"] == ["2"]
     row = values["per_class"][2]

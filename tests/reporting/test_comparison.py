@@ -47,6 +47,22 @@ def test_runs_without_results_or_rows_stand_nowhere():
     assert not any(comparison.has_runs for comparison in compare([run]))
 
 
+def test_every_run_on_an_annotation_set_stands_beside_its_tables_by_kind_of_label_set():
+    systems = {
+        "ours": {"C-P": 0.5, "N+": 100},
+        "ours, exactly 5": {"C-P": 0.25, "N+": 140},
+        "CNN top 5": {"C-P": 0.125, "N+": 120},
+        "CNN top 3": {"C-P": 0.75, "N+": 90},
+        "CNN cut at 0.5": {"C-P": 0.375, "N+": 80},
+    }
+    run = make("any", "image_annotation/corel5k", "validation", "tags", systems=systems)
+    at_5 = [row.figures for row in rows(run, "Corel-5k at 5 labels")]
+    assert at_5 == [(25.0, None, None, 140), (12.5, None, None, 120)]
+    own = [row.figures[0] for row in rows(run, "Corel-5k, own length")]
+    assert own == [50.0, 37.5]
+    assert not rows(run, "ESP Game at 5 labels")
+
+
 def test_markdown_shows_figures_as_printed():
     text = to_markdown(compare([], ["Table 1", "Table 3", "m-RNN on Flickr8k"]))
     assert "| Ours+Tag1K† | 61.73 | 71.73 | 66.36 | 76.88 | 77.41 | 77.15 |" in text

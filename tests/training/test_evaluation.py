@@ -43,14 +43,31 @@ def test_top_labels_are_as_many_as_asked_and_ties_go_to_the_lower_id():
 
 
 def test_a_cut_takes_what_reaches_it_in_the_precision_of_the_probabilities():
-    cuts = evaluation.cnn_cuts(PROBABILITIES, 2, 0.2, "this very split")
+    cuts = evaluation.cnn_cuts(PROBABILITIES, (1, 2), 0.2, "this very split")
+    assert cuts.pop("CNN top 1").tolist() == [[0, 0, 1], [1, 0, 0]]
     names = ["CNN top 2", "CNN cut at 0.5", "CNN cut at 0.20 (best on this very split)"]
     assert list(cuts) == names
     assert cuts[names[0]].tolist() == [[1, 0, 1], [1, 1, 0]]
     assert cuts[names[1]].tolist() == [[1, 0, 1], [0, 0, 0]]
     # 0.2 as float32 is above 0.2 as float64, and 0.9 below: neither may matter.
     assert cuts[names[2]].tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert evaluation.cnn_cuts(PROBABILITIES, 2, 0.9)["CNN cut at 0.90 (best on validation)"][0, 2]
+    assert evaluation.cnn_cuts(PROBABILITIES, (2,), 0.9)["CNN cut at 0.90 (best on validation)"][
+        0, 2
+    ]
+
+
+@pytest.mark.parametrize(
+    ("k", "expected"),
+    [
+        (1, [[0, 0, 1], [0, 1, 0]]),
+        (2, [[1, 0, 1], [1, 1, 0]]),
+        (3, [[1, 1, 1], [1, 1, 1]]),
+    ],
+)
+def test_a_fixed_length_keeps_given_labels_and_adds_the_most_probable(k, expected):
+    """Of the first image sky and dog are given, of the second sea, which the CNN ranks second."""
+    given = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
+    assert evaluation.fixed_length_labels(given, PROBABILITIES, k).tolist() == expected
 
 
 def test_the_best_sequence_alone_makes_the_labels_and_repeats_count_once(split):
