@@ -25,7 +25,7 @@ from semreg_tf.data import batch
 from semreg_tf.data.targets import multi_hot, shift
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.optimizers import build_groups
-from semreg_tf.training.stages import phases
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.train_step import build_train_step
 
 EXPERIMENT = "coco_captions/s_cnn_rnn"
@@ -68,9 +68,9 @@ def our_step(config: Config) -> Callable[[dict], float]:
     keras.config.set_dtype_policy(config.precision)
     annotator = Annotator(config, NUM_CONCEPTS, VOCAB_SIZE, feature_size=8)
     keras.config.set_dtype_policy("float32")
-    (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, config.relational, config.relational.steps)
-    step = build_train_step(annotator, phase, config.relational, groups, config.jit_compile)
+    (phase,) = find_stage(config, "relational").phases
+    groups = build_groups(annotator, phase)
+    step = build_train_step(annotator, phase, groups, config.jit_compile)
     return lambda tensors: float(step(tensors, tf.constant([0, 0]))["loss"])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from semreg_tf import config_io, experiments
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
+from semreg_tf.training.phases import HEAD_ONLY
 
 
 def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]:
@@ -36,6 +37,10 @@ def note_cached_steps(records: list[dict[str, Any]]) -> None:
     """
     for record in records:
         entry = experiments.get(record["experiment"])
-        config = config_io.apply_overrides(entry, record["overrides"])
-        if "unary" in record["stages"] and config.unary.head_only_cached:
-            record["stages"]["unary"]["cached_steps"] = config.unary.head_only_steps
+        overrides = [o for o in record["overrides"] if o.startswith("unary.")]
+        unary = config_io.apply_overrides(entry, overrides).unary
+        if "unary" in record["stages"] and unary.head_only_cached:
+            stage = record["stages"]["unary"]
+            # Of a phase that patience ended, the steps that were taken.
+            taken = {phase["name"]: phase["steps"] for phase in stage.get("phases") or ()}
+            stage["cached_steps"] = taken.get(HEAD_ONLY, unary.head_only_steps)

@@ -4,60 +4,13 @@ Each reading of a silence of the paper is one field with one default; the line b
 whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and applies overrides.
 """
 
-import dataclasses
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
+
+from semreg_tf.config_checks import Checked, number
+from semreg_tf.split_overlap import check_splits
 
 FORMAT_VERSION = 1
-
-
-def number(default: float | None, minimum: float, maximum: float | None = None) -> Any:
-    """Returns a dataclass field with a default and bounds that `Checked` holds."""
-    return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
-
-
-def _check_number(name: str, value: Any, hint: Any, minimum: float, maximum: float | None) -> None:
-    kinds = get_args(hint) or (hint,)
-    if value is None and type(None) in kinds:
-        return
-    wanted, types = ("a number", int | float) if float in kinds else ("a whole number", int)
-    if not isinstance(value, types) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be {wanted}. Received: {name}={value!r}")
-    # Written so that NaN, which is neither above nor below, is refused.
-    if not (value >= minimum and (maximum is None or value <= maximum)):
-        bounds = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
-        raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value!r}")
-
-
-def _literals(hint: Any) -> tuple[Any, ...] | None:
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    return None
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Base of all configs: checks choices and bounds of every field at construction."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            allowed = _literals(hints[item.name])
-            # True equals 1, which is a choice of `cached_views`.
-            if allowed and (value not in allowed or isinstance(value, bool)):
-                raise ValueError(
-                    f"`{item.name}` must be one of {', '.join(map(repr, allowed))}. "
-                    f"Received: {item.name}={value!r}"
-                )
-            if item.metadata:
-                _check_number(item.name, value, hints[item.name], **item.metadata)
-        self.check()
-
-    def check(self) -> None:
-        """Checks between fields; overridden where there are any."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +22,10 @@ class DataConfig(Checked):
     train_split: str = "train"
     validation_split: str = "validation"
     test_split: str = "test"
+    # What scores on the test split are for. "report": it neither trains nor chooses checkpoints.
+    # "search": settings are compared on the pictures that choose. "fit": one set for everything
+    # says that training fits it, and nothing of other pictures.
+    purpose: Literal["report", "search", "fit"] = "report"
     # "captions": an image's labels are the concepts that occur in its captions (ours: it makes a
     # multi-label task of a captioned data set).
     labels_from: Literal["labels", "captions"] = "labels"
@@ -92,12 +49,13 @@ class DataConfig(Checked):
     max_caption_tokens: int = number(50, 1)
 
     def check(self) -> None:
-        """Refuses labels from captions for a captioner, which has none."""
+        """Refuses labels from captions for a captioner, which has none, and overlapping splits."""
         if self.labels_from == "captions" and self.task != "tags":
             raise ValueError(
                 "`data.labels_from` may be 'captions' only where `data.task` is 'tags'. "
                 f"Received: data.labels_from='captions', data.task={self.task!r}"
             )
+        check_splits(self.train_split, self.validation_split, self.test_split, self.purpose)
 
 
 @dataclass(frozen=True)
@@ -131,6 +89,9 @@ class EncoderConfig(Checked):
     standardise: bool = False
     # im2txt: keep 0.8 of the pooled features where the CNN trains.
     feature_dropout: float = number(0.0, 0.0, 0.99)
+    # After fc6 and fc7 of CaffeNet, AlexNet and VGG16, only while the CNN trains: Caffe's and VGG's
+    # practice is 0.5. Other CNNs have no such layers; cached features stay as they are.
+    fc_dropout: float = number(0.0, 0.0, 0.99)
 
 
 @dataclass(frozen=True)
@@ -139,6 +100,9 @@ class ConceptConfig(Checked):
 
     # "sigmoid": eq. 5, summed over concepts; "softmax" and "warp": the baselines of Tables 1, 2.
     loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid"
+    # WARP estimates a label's rank from the draws that found a violation: (classes - 1) / draws
+    # (Weston et al. 2011; Gong et al. 2014), or negatives / draws, the same for one label (ours).
+    warp_rank: Literal["classes", "negatives"] = "classes"
     # False: Lu is off (NIC-F, RIA, CNN-RNN).
     supervised: bool = True
     # ReLU units of a layer before Sec. 3.2's only one, which helps on weak features (ours).
@@ -164,6 +128,8 @@ class ConditioningConfig(Checked):
     states: Literal["hidden", "both"] = "hidden"
     # Sec. 3.1: h0 = Wi Ie + bi, linear.
     activation: Literal["linear", "tanh", "relu"] = "linear"
+    # Of "step_zero": the decoder's input dropout reaches the image too (im2txt); or words alone.
+    input_dropout: bool = True
     # True: the gradient of Lr stops here (a control; the paper lets it flow).
     stop_gradient: bool = False
     # Of "output_fusion" (Wang et al. 2016: 64) and "multimodal_output" (Mao et al. 2015: 512).
@@ -267,11 +233,15 @@ class StageConfig(Checked):
     # The CNN's and the head's rate as multiples of `learning_rate`.
     encoder_rate: float = number(1.0, 0.0)
     head_rate: float = number(1.0, 0.0)
+    # The user-tag MLP's, as such a multiple; None: the head's, for both are new layers (ours).
+    tag_rate: float | None = number(None, 0.0)
     # TensorFlow 1 and Keras agree on 0.9 and 0; epsilon is Keras's.
     rho: float = number(0.9, 0.0, 1.0)
     momentum: float = number(0.0, 0.0, 1.0)
     epsilon: float = number(1e-7, 0.0)
     weight_decay: float = number(0.0, 0.0)
+    # The CNN's; None: `weight_decay`.
+    encoder_weight_decay: float | None = number(None, 0.0)
     # "cosine" falls to zero at the end of each phase; the paper names no schedule.
     schedule: Literal["constant", "cosine"] = "constant"
     # By global norm, the CNN apart from the rest, on the scale of the summed losses (ours);
@@ -280,9 +250,9 @@ class StageConfig(Checked):
     encoder_clip_norm: float | None = number(None, 0.0)
     # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
     update_batch_norm: bool = True
-    # Validation, by the free-running metric; 0: only at the end.
+    # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end.
     validate_every_steps: int = number(0, 0)
-    # Stop after that many validations without a rise; 0: never.
+    # A phase ends after that many of its validations without a rise; 0: after its steps alone.
     patience: int = number(0, 0)
     checkpoint_every_steps: int = number(500, 1)
     # None: all validation images.

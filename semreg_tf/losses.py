@@ -42,19 +42,26 @@ def softmax_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
 
 
 def warp_concept_loss(
-    logits: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor, margin: float = 1.0
+    logits: tf.Tensor,
+    concepts: tf.Tensor,
+    seed: tf.Tensor,
+    margin: float = 1.0,
+    rank: str = "classes",
 ) -> tf.Tensor:
     """Weighted approximate ranking (Gong et al. 2014): sum over positives of L(rank) * hinge.
 
     For every positive j, negatives are drawn in a random order until one violates the margin at
-    the n-th draw; the rank is estimated as floor(#negatives / n) and weighted by
-    L(r) = 1 + 1/2 + ... + 1/r. No gradient passes the estimate.
+    the n-th draw; the rank is estimated as floor((k - 1) / n) of k classes (Weston et al. 2011,
+    Gong et al. 2014) and weighted by L(r) = 1 + 1/2 + ... + 1/r. No gradient passes the estimate.
+    No negative is drawn twice (ours).
 
     Args:
       logits: (batch, num_concepts).
       concepts: 0/1, (batch, num_concepts).
       seed: int32 (2,), of this step's draws.
       margin: the hinge's margin.
+      rank: "classes": as published; "negatives": the rank is at most the number of negatives,
+        floor(#negatives / n).
 
     Returns:
       float32, (batch,).
@@ -72,22 +79,33 @@ def warp_concept_loss(
     chosen = tf.argmin(first, axis=-1, output_type=tf.int32)
     first_key = tf.reduce_min(first, axis=-1, keepdims=True)
     draws = 1 + tf.reduce_sum(tf.cast(order < first_key, tf.int32), axis=-1)
-    negatives = tf.reduce_sum(tf.cast(~positive, tf.int32), axis=-1, keepdims=True)
+    ranked = tf.fill((batch, 1), k - 1)
+    if rank == "negatives":
+        ranked = tf.reduce_sum(tf.cast(~positive, tf.int32), axis=-1, keepdims=True)
     found = tf.reduce_any(violates, axis=-1) & positive
-    rank = tf.where(found, negatives // tf.maximum(draws, 1), 0)
+    ranks = tf.where(found, ranked // tf.maximum(draws, 1), 0)
     harmonic = tf.concat([[0.0], tf.cumsum(1.0 / tf.cast(tf.range(1, k + 1), tf.float32))], 0)
-    weight = tf.stop_gradient(tf.gather(harmonic, rank))
+    weight = tf.stop_gradient(tf.gather(harmonic, ranks))
     loss = tf.gather(tf.maximum(hinge, 0.0), chosen, batch_dims=2)
     return tf.reduce_sum(tf.where(found, weight * loss, 0.0), axis=-1)
 
 
-def concept_loss(kind: str, logits: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Returns the loss that `ConceptConfig.loss` names, (batch,) float32; `seed` is for WARP."""
+def concept_loss(
+    kind: str,
+    logits: tf.Tensor,
+    concepts: tf.Tensor,
+    seed: tf.Tensor,
+    warp_rank: str = "classes",
+) -> tf.Tensor:
+    """Returns the loss that `ConceptConfig.loss` names, (batch,) float32.
+
+    `seed` and `warp_rank`, of `ConceptConfig`, are for WARP.
+    """
     if kind == "sigmoid":
         return sigmoid_concept_loss(logits, concepts)
     if kind == "softmax":
         return softmax_concept_loss(logits, concepts)
-    return warp_concept_loss(logits, concepts, seed)
+    return warp_concept_loss(logits, concepts, seed, rank=warp_rank)
 
 
 def sequence_weights(padding_mask: tf.Tensor) -> tf.Tensor:

@@ -24,7 +24,9 @@ SERVING = CONFIG | {
 ALLOWED = {
     "_version": set(),
     "console": set(),
-    "config": set(),
+    "config_checks": set(),
+    "split_overlap": set(),
+    "config": {"config_checks", "split_overlap"},
     "config_io": {"config"},
     "encoder_preset": {"config"},
     "experiments": CONFIG,

@@ -260,6 +260,8 @@ def flickr8k() -> Study:
     return Study("flickr8k", jobs, budget)
 
 
+# A search compares settings on the pictures that choose checkpoints.
+_ON_CHOOSING_PICTURES = ("data.test_split=train[5500:]", "data.purpose=search")
 _SEARCHED_RATES = ("2.5e-4", "5e-4", "1e-3", "2e-3")
 
 
@@ -273,7 +275,7 @@ def _searched(system: System) -> tuple[System, ...]:
         replace(
             system,
             name=f"{system.name}, joint rate {rate}",
-            overrides=(*others, f"{_RATE}{rate}", "data.test_split=train[5500:]"),
+            overrides=(*others, f"{_RATE}{rate}", *_ON_CHOOSING_PICTURES),
             takes=tuple((stage, taken[stage]) for stage in there),
             evaluations=(),
         )

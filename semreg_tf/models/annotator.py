@@ -8,7 +8,7 @@ import tensorflow as tf
 from semreg_tf.config import Config
 from semreg_tf.models.concept_head import build_concept_head
 from semreg_tf.models.decoder import Decoder
-from semreg_tf.models.encoder import build_encoder
+from semreg_tf.models.encoder import build_encoder, fc_dropout_layers, stored_variables
 
 # What an optimiser, a clipping threshold and a stage's freezing speak of.
 GROUPS = ("encoder", "image_head", "tag_model", "decoder")
@@ -65,6 +65,7 @@ class Annotator:
         inputs: dict[str, tf.Tensor],
         training: bool = False,
         update_batch_norm: bool = False,
+        encoder_dropout: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Runs encoder and head.
 
@@ -73,6 +74,7 @@ class Annotator:
             `user_tags` (batch, num_user_tags) with side information.
           training: whether the features' dropout is on.
           update_batch_norm: whether batch normalisation uses and moves on batch statistics.
+          encoder_dropout: whether the dropout after the CNN's fully connected layers is on.
 
         Returns:
           `features` (batch, d), `concept_logits` and `concept_probabilities`
@@ -83,7 +85,11 @@ class Annotator:
         if "features" in inputs:
             features = inputs["features"]
         else:
-            encoded = self.encoder({"image": inputs["image"]}, training=update_batch_norm)
+            # CNNs with such dropout have no batch normalisation, and only it reads the argument.
+            training_encoder = update_batch_norm or (
+                encoder_dropout and bool(fc_dropout_layers(self.encoder))
+            )
+            encoded = self.encoder({"image": inputs["image"]}, training=training_encoder)
             features = encoded["features"]
         head_inputs = {"features": features}
         if self.tag_model is not None:
@@ -146,14 +152,24 @@ class Annotator:
         return [v for v in self.head.trainable_variables if id(v) not in ids]
 
     def all_variables(self) -> dict[str, keras.Variable]:
-        """Returns every variable by a stable name, seed generators and statistics included."""
+        """Returns every variable by a stable name, seed generators and statistics included.
+
+        The seeds of the encoder's dropout are not among them: training draws from (seed, step).
+        """
         named = {}
-        for part, model in (("encoder", self.encoder), ("head", self.head)):
-            if model is not None:
-                named.update(_numbered(part, model.variables))
+        if self.encoder is not None:
+            named.update(_numbered("encoder", stored_variables(self.encoder)))
+        named.update(_numbered("head", self.head.variables))
         if self.decoder is not None:
             named.update(_numbered("decoder", self.decoder.variables))
         return named
+
+    def seed_states(self) -> list[keras.Variable]:
+        """Returns the states of the seed generators, those of the encoder's dropout last."""
+        states = list(self.all_variables().values())
+        if self.encoder is not None:
+            states += [v for layer in fc_dropout_layers(self.encoder) for v in layer.variables]
+        return [v for v in states if v.name == "seed_generator_state"]
 
 
 def _numbered(part: str, variables: list[keras.Variable]) -> dict[str, keras.Variable]:

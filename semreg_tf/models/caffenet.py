@@ -73,7 +73,7 @@ def _conv(
 
 
 def _build(
-    inputs: keras.KerasTensor, with_top: bool, pool_first: bool, width: float
+    inputs: keras.KerasTensor, with_top: bool, pool_first: bool, width: float, dropout: float
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
     def pool_and_normalise(x: keras.KerasTensor, index: int) -> keras.KerasTensor:
         normalise = LocalResponseNormalization(name=f"norm{index}")
@@ -92,31 +92,39 @@ def _build(
     if not with_top:
         return spatial, None
     x = keras.layers.Flatten(name="flatten")(caffe_max_pool(spatial, "pool5"))
-    x = keras.layers.Dense(scaled(4096), activation="relu", name="fc6")(x)
-    return spatial, keras.layers.Dense(scaled(4096), activation="relu", name="fc7")(x)
+    for name in ("fc6", "fc7"):
+        x = keras.layers.Dense(scaled(4096), activation="relu", name=name)(x)
+        if dropout:
+            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return spatial, x
 
 
 def build_caffenet(
-    inputs: keras.KerasTensor, with_top: bool = True, width: float = 1.0
+    inputs: keras.KerasTensor,
+    with_top: bool = True,
+    width: float = 1.0,
+    dropout: float = 0.0,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
     """Caffe reference network: conv, pool, LRN.
-
-    The dropout that Caffe trains with after fc6 is left out (ours); the head has fc7's.
 
     Args:
       inputs: images, (batch, height, width, 3).
       with_top: whether fc6 and fc7 are built; they fix the input size of a weights file.
       width: multiplies the numbers of filters and units, for small tests.
+      dropout: after fc6 and after fc7, in training; 0: there are no such layers.
 
     Returns:
       The map conv5, (batch, 13, 13, 256) from 227 x 227, and fc7 after its ReLU, (batch, 4096),
       or None.
     """
-    return _build(inputs, with_top, pool_first=True, width=width)
+    return _build(inputs, with_top, pool_first=True, width=width, dropout=dropout)
 
 
 def build_alexnet(
-    inputs: keras.KerasTensor, with_top: bool = True, width: float = 1.0
+    inputs: keras.KerasTensor,
+    with_top: bool = True,
+    width: float = 1.0,
+    dropout: float = 0.0,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
     """AlexNet: conv, LRN, pool. Otherwise as `build_caffenet`."""
-    return _build(inputs, with_top, pool_first=False, width=width)
+    return _build(inputs, with_top, pool_first=False, width=width, dropout=dropout)

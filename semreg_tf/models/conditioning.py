@@ -16,6 +16,8 @@ from semreg_tf.models.cells import State, uniform_initializer
 Context = dict[str, tf.Tensor]
 # Makes E, (vocab_size + 1, e): called by what reads it, for it is a large copy.
 Table = Callable[[], tf.Tensor]
+# The decoder's input dropout, on or off.
+Dropout = Callable[[tf.Tensor], tf.Tensor]
 EMBEDDING_KEYS = {"features": "features", "concepts": "concept_probabilities"}
 
 
@@ -72,8 +74,16 @@ class Conditioning(keras.layers.Layer):
         """Projects once an image. Returns tensors with the batch first."""
         return {}
 
-    def initial_state(self, context: Context, cell: keras.layers.Layer) -> State | None:
-        """Returns the cell's first state, or None where this conditioning does not set it."""
+    def initial_state(
+        self, context: Context, cell: keras.layers.Layer, drop_input: Dropout = tf.identity
+    ) -> State | None:
+        """Returns the cell's first state, or None where this conditioning does not set it.
+
+        Args:
+          context: what `prepare` gave.
+          cell: the decoder's.
+          drop_input: the dropout of the cell's inputs, for what the cell reads here.
+        """
         return None
 
     def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
@@ -134,7 +144,9 @@ class InitState(Conditioning):
         embedding = self.embedding(encoder_outputs)
         return {f"state_{i}": layer(embedding) for i, layer in enumerate(self.maps)}
 
-    def initial_state(self, context: Context, cell: keras.layers.Layer) -> State:
+    def initial_state(
+        self, context: Context, cell: keras.layers.Layer, drop_input: Dropout = tf.identity
+    ) -> State:
         """Returns the mapped states, zeros for those without a map."""
         given = [context[f"state_{i}"] for i in range(len(self.maps))]
         zeros = cell.zero_state(tf.shape(given[0])[0])
@@ -155,9 +167,16 @@ class StepZero(Conditioning):
         """Returns `image_embedding`, (batch, e)."""
         return {"image_embedding": self.map(self.embedding(encoder_outputs))}
 
-    def initial_state(self, context: Context, cell: keras.layers.Layer) -> State:
-        """Returns the state after one call of the cell on the image from zeros."""
+    def initial_state(
+        self, context: Context, cell: keras.layers.Layer, drop_input: Dropout = tf.identity
+    ) -> State:
+        """Returns the state after one call of the cell on the image from zeros.
+
+        im2txt wraps the cell in its dropout, so the image's input drops like a word's.
+        """
         image = context["image_embedding"]
+        if self.config.input_dropout:
+            image = drop_input(image)
         zeros = cell.zero_state(tf.shape(image)[0])
         return cell.step(cell.project_input(image), zeros)[1]
 

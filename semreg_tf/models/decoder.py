@@ -1,6 +1,7 @@
 """The relational model (eq. 3): words in, scores of the next word out, conditioned on an image."""
 
 import dataclasses
+from functools import partial
 
 import keras
 import tensorflow as tf
@@ -124,10 +125,13 @@ class Decoder(keras.layers.Layer):
         """
         return tuple(c.prepare(encoder_outputs, self._word_table) for c in self.conditionings)
 
-    def initial_state(self, context: DecoderContext, rows: tf.Tensor | None = None) -> State:
+    def initial_state(
+        self, context: DecoderContext, rows: tf.Tensor | None = None, training: bool = False
+    ) -> State:
         """Returns the cell's first state, each (rows, units): zeros where nothing sets it."""
+        drop_input = partial(self.input_dropout, training=training)
         for conditioning, own in zip(self.conditionings, context, strict=True):
-            state = conditioning.initial_state(own, self.cell)
+            state = conditioning.initial_state(own, self.cell, drop_input)
             if state is not None:
                 return state
         if rows is None:
@@ -340,7 +344,7 @@ class Decoder(keras.layers.Layer):
         context = self.prepare(encoder_outputs)
         context = tf.nest.map_structure(lambda x: tf.repeat(x, captions, axis=0), context)
         flat_ids = tf.reshape(input_ids, (-1, time))
-        state = self.initial_state(context, tf.shape(flat_ids)[0])
+        state = self.initial_state(context, tf.shape(flat_ids)[0], training)
         hidden, words = self.unroll(flat_ids, state, context, training)
         return hidden, words, context
 

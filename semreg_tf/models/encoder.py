@@ -24,8 +24,11 @@ from semreg_tf.models.encoder_weights import load_weights
 from semreg_tf.models.small_cnn import build_small_cnn
 from semreg_tf.models.squeezenet import build_squeezenet_v1_1
 
-# (images, with_top) -> the spatial map, and the fully connected features or None.
-Build = Callable[[keras.KerasTensor, bool], tuple[keras.KerasTensor, keras.KerasTensor | None]]
+# (images, with_top), with `dropout` where there is fc7 -> the spatial map, and the fully connected
+# features or None.
+Build = Callable[..., tuple[keras.KerasTensor, keras.KerasTensor | None]]
+# Of the dropout after the fully connected layers, where there is such.
+FC_DROPOUT_LAYERS = ("fc6_dropout", "fc7_dropout")
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,8 @@ class EncoderSpec:
     """What a CNN is, apart from its weights.
 
     Attributes:
-      build: (images, with_top) -> the last map before pooling, and fc7 or None.
+      build: (images, with_top) -> the last map before pooling, and fc7 or None; where there is fc7,
+        `dropout` is that after the fully connected layers.
       default_size: the side of its square input in pixels.
       preprocessing: a mode of `image_ops.normalise`.
       native_features: what `pooling="native"` means: "fc7", "average" or "average_max".
@@ -165,7 +169,8 @@ def build_encoder(
 ) -> keras.Model:
     """Builds f_enc of eq. (1) and loads its first weights.
 
-    `feature_dropout` is the concept head's affair; the encoders written here hold no dropout.
+    The concept head applies `feature_dropout`. `fc_dropout` gives the encoder dropout after its
+    fully connected layers, where it has such layers and trains.
 
     Args:
       config: which CNN, its weights, and how its map is pooled. With `trainable=False` the model
@@ -194,7 +199,9 @@ def build_encoder(
         build = _choose_build(config, spec, size, with_top=pooling == "fc7")
     inputs = keras.Input((size, size, 3), name="image")
     try:
-        spatial, top = build(inputs, pooling == "fc7")
+        has_dropout = pooling == "fc7" and config.trainable and config.fc_dropout
+        options = {"dropout": config.fc_dropout} if has_dropout else {}
+        spatial, top = build(inputs, pooling == "fc7", **options)
     except ValueError as error:
         if build is spec.imagenet_build:
             raise
@@ -230,6 +237,21 @@ def _load_first_weights(encoder: keras.Model, config: EncoderConfig, spec: Encod
         spec.load_file(encoder, str(spec.imagenet_file()), config.name)
     else:
         logger.info("Encoder %s: ImageNet weights of keras.applications", config.name)
+
+
+def fc_dropout_layers(encoder: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the dropout layers after the encoder's fully connected layers, if it has them."""
+    return [layer for layer in encoder.layers if layer.name in FC_DROPOUT_LAYERS]
+
+
+def stored_variables(encoder: keras.Model) -> list[keras.Variable]:
+    """Returns the encoder's variables that are its weights, with or without `fc_dropout` the same.
+
+    The seeds of that dropout are left out: training draws from (seed, step), and checkpoints,
+    caches and other runs must not tell a CNN with it from one without.
+    """
+    seeds = {id(v) for layer in fc_dropout_layers(encoder) for v in layer.variables}
+    return [v for v in encoder.variables if id(v) not in seeds]
 
 
 def batch_norm_layers(encoder: keras.Model) -> list[keras.layers.BatchNormalization]:

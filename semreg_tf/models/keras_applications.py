@@ -63,6 +63,7 @@ def build_application(
     weights: str | None = None,
     spatial_layer: str | None = None,
     top_layer: str | None = None,
+    dropout: float = 0.0,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
     """Builds a network of `keras.applications` on `inputs`.
 
@@ -73,6 +74,7 @@ def build_application(
       weights: "imagenet" for Keras's own download, None for random weights.
       spatial_layer: the layer whose map is returned; None: the last before the classifier.
       top_layer: the fully connected layer that is returned.
+      dropout: before and after `top_layer`, in training; 0: there are no such layers.
 
     Returns:
       A map, (batch, height, width, channels), and the fully connected layer's output or None.
@@ -98,4 +100,12 @@ def build_application(
             f"({str(error).splitlines()[0]})"
         ) from error
     spatial = network.get_layer(spatial_layer).output if spatial_layer else network.output
-    return spatial, network.get_layer(top_layer).output if with_top else None
+    return spatial, _top(network.get_layer(top_layer), dropout) if with_top else None
+
+
+def _top(layer: keras.layers.Layer, dropout: float) -> keras.KerasTensor:
+    """Returns a fully connected layer's output; `dropout` is that of VGG's last two layers."""
+    if not dropout:
+        return layer.output
+    dropped = keras.layers.Dropout(dropout, name="fc6_dropout")(layer.input)
+    return keras.layers.Dropout(dropout, name="fc7_dropout")(layer(dropped))

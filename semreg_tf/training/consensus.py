@@ -15,6 +15,7 @@ from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
 from semreg_tf.data.text import tokenize
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
+from semreg_tf.models.encoder import stored_variables
 from semreg_tf.reranking import Compared, compare_with_neighbours, nearest_images, rerank
 from semreg_tf.training import evaluation
 from semreg_tf.training.predictions import Predictions
@@ -165,7 +166,7 @@ def encoded_features(run: RunEvaluator, split: Split, folder: Path) -> np.ndarra
 
 
 def _image_variables(annotator: Any) -> list[Any]:
-    encoder = [] if annotator.encoder is None else annotator.encoder.variables
+    encoder = [] if annotator.encoder is None else stored_variables(annotator.encoder)
     return [*encoder, *annotator.head.variables]
 
 

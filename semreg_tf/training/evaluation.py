@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from semreg_tf.config import Config
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.targets import multi_hot
 from semreg_tf.decoding import top_k
 from semreg_tf.metrics.captions import CaptionMetrics, caption_metrics
-from semreg_tf.metrics.multilabel import best_threshold, multilabel_metrics
+from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.training.predictions import Predictions
 
 
@@ -111,23 +110,3 @@ def caption_scores(predictions: Predictions, split: Split, **options: Any) -> Ca
         if image_id in references
     }
     return caption_metrics(references, hypotheses, **options)
-
-
-def validation_metric(
-    config: Config, stage: str, predictions: Predictions, split: Split
-) -> tuple[str, float]:
-    """Returns the name and value that the best checkpoint of a stage is chosen by.
-
-    Free-running, never under teacher forcing: the O-F1 of greedy tags, the CIDEr of searched
-    captions; of the unary stage the O-F1 at the best threshold (tags) or the mAP (captions).
-    """
-    probabilities = predictions.concept_probabilities
-    if stage == "unary" and config.data.task == "tags":
-        return "O-F1", best_threshold(concept_targets(split), probabilities)[1]
-    if stage == "unary":
-        nothing = np.zeros(probabilities.shape, np.uint8)
-        return "mAP", tag_scores(split, nothing, probabilities)["mAP"] or 0.0
-    if config.data.task == "tags":
-        labels = sequence_labels(predictions, split)
-        return "O-F1", tag_scores(split, labels, probabilities)["O-F1"]
-    return "CIDEr", caption_scores(predictions, split, meteor=False).scores["CIDEr"]

@@ -13,7 +13,7 @@ from semreg_tf.data.fixed_views import fixed_views
 from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import STANDARDISE
-from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.encoder import encoder_spec, stored_variables
 
 BATCH_SIZE = 32
 
@@ -41,7 +41,7 @@ def frozen_features(
     mode = encoder_spec(config.encoder.name).preprocessing
     size = image_size(config)
     key = features_cache.cache_key(
-        (np.asarray(v) for v in annotator.encoder.variables),
+        (np.asarray(v) for v in stored_variables(annotator.encoder)),
         encoder=config.encoder.name,
         pooling=config.encoder.pooling,
         size=size,

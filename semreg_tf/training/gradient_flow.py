@@ -7,7 +7,6 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
-from semreg_tf.config import JointConfig
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import training_batches
 from semreg_tf.data.records import find_builder
@@ -15,8 +14,9 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import workdir
 from semreg_tf.training.gradients import Gradient
 from semreg_tf.training.optimizers import build_groups
+from semreg_tf.training.phase import Phase
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.stage_data import StageData
-from semreg_tf.training.stages import Phase, phases
 from semreg_tf.training.train_step import Gradients
 
 _READ_BY_BOTH = ("encoder", "image_head")
@@ -44,19 +44,22 @@ def measure_gradients(
     """
     if num_batches < 1:
         raise ValueError(f"`num_batches` must be at least 1. Received: num_batches={num_batches}")
-    _, vocabularies, stage = workdir.load_run(path)
-    if stage != "joint":
+    config, vocabularies, stage_name = workdir.load_run(path)
+    stage = find_stage(config, stage_name)
+    # The joint stage's: it trains the decoder and what the decoder reads of the image.
+    both = [p for p in stage.planned if {"image_head", "decoder"} <= set(p.groups)]
+    if not both:
         raise ValueError(
-            f"`workdir` must be of a joint stage, where both losses are. It is of the {stage} "
+            f"`workdir` must be of a joint stage, where both losses are. It is of the {stage.name} "
             f"stage. Received: workdir={str(path)!r}"
         )
     config, _, annotator = workdir.load_annotator(path)
-    (phase,) = phases(config, stage)
+    (phase,) = both
     builder = find_builder(data_dir, config.data.dataset)
     data = StageData(config, stage, builder, vocabularies)
-    inputs = data.inputs(annotator, data.train, phase.keys, config.image.cached_views)
+    inputs = data.training_inputs(annotator, phase)
     batches = training_batches(inputs, config.joint.batch_size, config.seed).take(num_batches)
-    halves = BothGradients(annotator, phase, config.joint)
+    halves = BothGradients(annotator, phase)
     found: dict[str, list[dict[str, float]]] = {}
     shown = tqdm(batches, "gradients", num_batches, unit="batch", mininterval=1)
     for step, tensors in enumerate(shown):
@@ -76,17 +79,23 @@ class BothGradients:
 
     Args:
       annotator: the models.
-      phase: the joint stage's.
-      section: its config; the losses' weights count.
+      phase: the joint stage's; the losses' weights count.
     """
 
-    def __init__(self, annotator: Annotator, phase: Phase, section: JointConfig) -> None:
-        self._groups = build_groups(annotator, _READ_BY_BOTH, section, 1)
+    def __init__(self, annotator: Annotator, phase: Phase) -> None:
+        trained = tuple(group for group in phase.trained if group.name in _READ_BY_BOTH)
+        self._groups = build_groups(annotator, dataclasses.replace(phase, trained=trained))
         self._halves = [
-            Gradients(annotator, phase, part, self._groups, packed=True, rows=False)
-            for part in (
-                dataclasses.replace(section, relational_weight=0.0),
-                dataclasses.replace(section, unary_weight=0.0),
+            Gradients(
+                annotator,
+                dataclasses.replace(phase, loss=loss),
+                self._groups,
+                packed=True,
+                rows=False,
+            )
+            for loss in (
+                dataclasses.replace(phase.loss, relational_weight=0.0),
+                dataclasses.replace(phase.loss, unary_weight=0.0),
             )
         ]
 

@@ -9,6 +9,7 @@ from semreg_tf.config import StageConfig
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.fused_optimizers import FusedAdam, FusedRMSprop, FusedSGD
 from semreg_tf.training.gradients import Gradient, values, with_values
+from semreg_tf.training.phase import Phase
 
 
 @dataclass
@@ -33,31 +34,27 @@ class ParameterGroup:
         return rmsprop and self.optimizer.follows_rows(variable)
 
 
-def build_groups(
-    annotator: Annotator, names: tuple[str, ...], stage: StageConfig, steps: int
-) -> list[ParameterGroup]:
-    """Builds one optimiser for each group that has variables.
+def build_groups(annotator: Annotator, phase: Phase) -> list[ParameterGroup]:
+    """Builds one optimiser for each group of a phase that has variables.
 
     Args:
       annotator: whose variables are trained.
-      names: groups of `annotator.GROUPS` that this phase trains.
-      stage: rates, optimiser, schedule.
-      steps: of this phase, the schedule's length.
+      phase: which groups, at which rates; its steps are the schedule's length.
 
     Returns:
       The groups, their optimisers built.
     """
-    rates = {"encoder": stage.encoder_rate, "image_head": stage.head_rate}
     groups = []
-    for name in names:
-        variables = annotator.variables(name)
+    for group in phase.trained:
+        variables = annotator.variables(group.name)
         if not variables:
             continue
-        optimizer = build_optimizer(stage, stage.learning_rate * rates.get(name, 1.0), steps)
+        optimizer = build_optimizer(phase.section, group.learning_rate, phase.steps)
         optimizer.build(variables)
-        if name == "decoder" and isinstance(optimizer, FusedRMSprop) and not stage.weight_decay:
+        by_row = isinstance(optimizer, FusedRMSprop) and not group.weight_decay
+        if group.name == "decoder" and by_row:
             optimizer.follow_rows(annotator.decoder.variables_read_by_row)
-        groups.append(ParameterGroup(name, variables, optimizer, stage.weight_decay))
+        groups.append(ParameterGroup(group.name, variables, optimizer, group.weight_decay))
     return groups
 
 

@@ -18,6 +18,7 @@ from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import workdir
 from semreg_tf.training.features import frozen_features, image_size
+from semreg_tf.training.phases import Stage, find_stage
 from semreg_tf.training.predictions import Predictions, predict_together
 
 _AFTER_TRAINING = ("decoding.", "reranking.")
@@ -79,6 +80,10 @@ class RunEvaluator:
         self._members = [_load(p) for p in self.paths]
         self.ensemble = Ensemble([m.annotator for m in self._members])
 
+    @property
+    def _stage_plan(self) -> Stage:
+        return find_stage(self.config, self.stage)
+
     def split(self, name: str) -> Split:
         """Loads a split."""
         return load_split(self.builder, name, self.vocabularies, self.config.data)
@@ -132,7 +137,7 @@ class RunEvaluator:
             decoding,
             num_results=num_results,
             # The decoder has not been trained there: its words mean nothing.
-            with_sequences=self.stage != "unary",
+            with_sequences=self._stage_plan.trains_decoder,
             progress=f"annotating {split.name}",
         )
 
@@ -158,13 +163,14 @@ class RunEvaluator:
                 f"`workdir` must hold a run on {task}. "
                 f"Received: workdir={str(self.path)!r}, of {self.config.name!r}"
             )
-        if self.stage == "relational" and not self.true_concepts:
+        stage = self._stage_plan
+        if stage.reads_true_concepts and not self.true_concepts:
             raise ValueError(
                 "`workdir` must hold a model that sees images: give the joint run, for the "
-                "relational stage is fed the true concepts (as --true_concepts would). "
-                f"Received: workdir={str(self.path)!r}, of the relational stage"
+                f"{stage.name} stage is fed the true concepts (as --true_concepts would). "
+                f"Received: workdir={str(self.path)!r}, of the {stage.name} stage"
             )
-        if task == "captions" and (not self.ensemble.has_decoder or self.stage == "unary"):
+        if task == "captions" and not (self.ensemble.has_decoder and stage.trains_decoder):
             raise ValueError(
                 "`workdir` must hold a trained decoder: give the joint run. "
                 f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"

@@ -14,7 +14,8 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.training.features import frozen_features, image_size
-from semreg_tf.training.stages import stage_config
+from semreg_tf.training.phase import Phase
+from semreg_tf.training.phases import Stage
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class StageData:
 
     Args:
       config: the experiment.
-      stage: "unary", "relational" or "joint".
+      stage: whose validations read so many images.
       builder: the prepared data set.
       vocabularies: the experiment's names.
     """
@@ -36,19 +37,29 @@ class StageData:
     def __init__(
         self,
         config: Config,
-        stage: str,
+        stage: Stage,
         builder: tfds.core.DatasetBuilder,
         vocabularies: Vocabularies,
     ) -> None:
-        self._config, self._stage = config, stage
+        self._config = config
         self._features_folder = Path(str(builder.data_dir)) / "features"
         data = config.data
         self.train = load_split(builder, data.train_split, vocabularies, data)
         validation = load_split(builder, data.validation_split, vocabularies, data)
-        self.validation = _head(validation, stage_config(config, stage).validation_images, config)
+        self.validation = _head(validation, stage.section.validation_images, config)
+
+    def training_inputs(self, annotator: Annotator, phase: Phase) -> Inputs:
+        """Returns what a phase reads of the training split."""
+        views, captions = self._config.image.cached_views, phase.captions_per_image
+        return self.inputs(annotator, self.train, phase.keys, views, captions)
 
     def inputs(
-        self, annotator: Annotator, split: Split, keys: tuple[str, ...], views: int = 1
+        self,
+        annotator: Annotator,
+        split: Split,
+        keys: tuple[str, ...],
+        views: int = 1,
+        captions_per_image: int | None = None,
     ) -> Inputs:
         """Returns what is read of a split; a frozen encoder's features are computed once.
 
@@ -57,6 +68,7 @@ class StageData:
           split: `train` or `validation`.
           keys: of the contract.
           views: of each image, where features are read.
+          captions_per_image: captions that training samples of an image; None: all.
         """
         features = None
         if batch.FEATURES in keys:
@@ -68,7 +80,7 @@ class StageData:
             image_size(self._config),
             encoder_spec(self._config.encoder.name).preprocessing,
             features,
-            1 if self._stage == "relational" else self._config.data.captions_per_image,
+            captions_per_image,
         )
 
 

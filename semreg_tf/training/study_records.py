@@ -41,8 +41,9 @@ def stage_record(path: str | Path) -> dict[str, Any]:
       path: its work directory.
 
     Returns:
-      `steps`, `metric` and `best_value` of its validations, and `history`, one entry a validation
-      with step, seconds, metric and loss.
+      `steps` that it took, `phases` with what each took and what ended it, `metric` and
+      `best_value` of its validations, and `history`, one entry a validation with phase, step,
+      seconds, metric and loss.
     """
     folder = Path(path)
     trained = _read(folder / _TRAINED)
@@ -50,6 +51,7 @@ def stage_record(path: str | Path) -> dict[str, Any]:
     best = trained["best"]
     return {
         "steps": trained["steps"],
+        "phases": trained.get("phases", []),
         "metric": best.get("metric"),
         "best_value": best.get("value"),
         "best_checkpoint": best.get("checkpoint"),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from semreg_tf.config import StageConfig
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.distribution import Distribution, replica_index, sum_over_replicas
@@ -17,7 +16,7 @@ from semreg_tf.training.optimizers import (
     learning_rates,
     update_variables,
 )
-from semreg_tf.training.stages import Phase, stage_losses
+from semreg_tf.training.phase import Phase
 
 TrainStep = Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]
 # XLA compiles once a shape: lengths are rounded up to a multiple of this.
@@ -27,7 +26,6 @@ TIME_MULTIPLE = 8
 def build_train_step(
     annotator: Annotator,
     phase: Phase,
-    section: StageConfig,
     groups: list[ParameterGroup],
     jit_compile: bool = False,
     distribution: Distribution | None = None,
@@ -42,8 +40,7 @@ def build_train_step(
 
     Args:
       annotator: the models.
-      phase: what is trained, on which keys.
-      section: the stage's config.
+      phase: what is minimised, and how gradients are clipped.
       groups: variables and their optimisers.
       jit_compile: whether XLA compiles losses and gradients, once for every shape: give it
         batches from `pad_time`. Every position is scored then.
@@ -52,13 +49,13 @@ def build_train_step(
 
     Returns:
       A function of a batch and a seed, int32 (2,), to float32 scalars: the losses of
-      `stage_losses`, the norms of `clip_gradients`, the learning rates and what `LossScale.update`
+      `PhaseLoss`, the norms of `clip_gradients`, the learning rates and what `LossScale.update`
       returns.
     """
     distribution = distribution or Distribution()
     # Rows are summed over replicas, and compiled, as whole tables.
     rows = distribution.num_replicas == 1 and not jit_compile
-    gradients_of = Gradients(annotator, phase, section, groups, not jit_compile, rows)
+    gradients_of = Gradients(annotator, phase, groups, not jit_compile, rows)
     compute = tf.function(gradients_of, jit_compile=True) if jit_compile else gradients_of
 
     def replica_step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -74,7 +71,7 @@ def build_train_step(
         own = iter(flat)
         by_group = [[next(own) for _ in group.variables] for group in groups]
         by_group, logs = clip_gradients(
-            groups, by_group, section.clip_norm, section.encoder_clip_norm
+            groups, by_group, phase.section.clip_norm, phase.section.encoder_clip_norm
         )
         logs |= learning_rates(groups)
         moving = sum_over_replicas([share * x for x in statistics])
@@ -111,10 +108,9 @@ class Gradients:
 
     Args:
       annotator: the models.
-      phase: what is trained, on which keys.
-      section: the stage's config.
+      phase: what is minimised.
       groups: the variables.
-      packed: as in `stage_losses`.
+      packed: as in `PhaseLoss`.
       rows: whether a table's gradient may be the rows that were touched.
     """
 
@@ -122,19 +118,17 @@ class Gradients:
         self,
         annotator: Annotator,
         phase: Phase,
-        section: StageConfig,
         groups: list[ParameterGroup],
         packed: bool,
         rows: bool,
     ) -> None:
-        self._arguments = (annotator, phase, section, packed)
+        self._annotator, self._loss, self._packed = annotator, phase.loss, packed
         self._trained = [v for group in groups for v in group.variables]
         self._rows = [rows and group.takes_rows(v) for group in groups for v in group.variables]
-        everything = annotator.all_variables().values()
-        self._seeds = [v for v in everything if v.name == "seed_generator_state"]
-        moves = section.update_batch_norm and "encoder" in phase.groups
+        self._seeds = annotator.seed_states()
+        everything = annotator.all_variables().values() if phase.loss.moves_statistics else ()
         names = ("moving_mean", "moving_variance")
-        self.statistics = [v for v in everything if moves and v.name in names]
+        self.statistics = [v for v in everything if v.name in names]
 
     def __call__(
         self, tensors: dict[str, tf.Tensor], seed: tf.Tensor, scale: tf.Tensor
@@ -147,17 +141,16 @@ class Gradients:
           scale: float32 scalar that the loss is multiplied by.
 
         Returns:
-          The losses of `stage_losses`; the gradients of the scaled loss, in the order of the
+          The losses of `PhaseLoss`; the gradients of the scaled loss, in the order of the
           groups' variables, float32; the new values of `statistics`.
         """
-        annotator, phase, section, packed = self._arguments
         fold_in = tf.random.experimental.stateless_fold_in
         drawn = [(v, tf.cast(fold_in(seed, i), v.dtype)) for i, v in enumerate(self._seeds)]
         variables = [v.value for v in self._trained]
         with keras.StatelessScope(state_mapping=drawn) as scope:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                made = stage_losses(annotator, tensors, phase, section, seed, packed)
+                made = self._loss(self._annotator, tensors, seed, self._packed)
                 loss = made["loss"] * scale
             found = tape.gradient(loss, variables)
         gradients = [

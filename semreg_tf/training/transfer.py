@@ -9,7 +9,9 @@ import numpy as np
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import HIDDEN, LOGITS, STANDARDISE
+from semreg_tf.models.encoder import stored_variables
 from semreg_tf.training import workdir
+from semreg_tf.training.phases import find_stage
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path
     """
     config, others, source = workdir.load_annotator(path)
     name = annotator.config.encoder.name
-    saw_images = workdir.read_stage(Path(path)) != "relational" or config.pretrains_on_features
+    saw_images = not find_stage(config, workdir.read_stage(Path(path))).reads_true_concepts
     if saw_images and config.encoder.name != name:
         raise ValueError(
             f"`init_from` must have this experiment's encoder, {name!r}. "
@@ -43,7 +45,7 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path
     words = _word_matches(vocabularies.output, others.output)
     taken = {}
     if saw_images:
-        taken["encoder"] = _whole(annotator.encoder.variables, source.encoder.variables)
+        taken["encoder"] = _whole(*(stored_variables(a.encoder) for a in (annotator, source)))
     if not saw_images:
         taken["concepts"] = "nothing: a stage that is fed the true concepts trains no CNN"
     elif config.concepts.hidden_units != annotator.config.concepts.hidden_units:

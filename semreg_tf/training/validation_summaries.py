@@ -12,9 +12,9 @@ from semreg_tf.training.captioned_pictures import captioned_pictures
 from semreg_tf.training.embedding_projector import write_projector
 from semreg_tf.training.gate_saturation import gate_values, saturation
 from semreg_tf.training.monitor import Monitor
+from semreg_tf.training.phase import Phase
 from semreg_tf.training.predictions import Predictions
 from semreg_tf.training.stage_data import StageData
-from semreg_tf.training.stages import Phase
 
 NUM_PICTURES = 8
 NUM_CONCEPTS = 5
@@ -26,15 +26,13 @@ class ValidationSummaries:
     """Writes one validation's summaries.
 
     Args:
-      stage: "unary", "relational" or "joint".
       annotator: the models.
       data: the splits.
       folder: TensorBoard's log folder of the run.
     """
 
-    def __init__(self, stage: str, annotator: Annotator, data: StageData, folder: Path) -> None:
-        self._stage, self._annotator, self._data = stage, annotator, data
-        self._folder = folder
+    def __init__(self, annotator: Annotator, data: StageData, folder: Path) -> None:
+        self._annotator, self._data, self._folder = annotator, data, folder
 
     def write(self, phase: Phase, step: int, made: Predictions, monitor: Monitor) -> None:
         """Writes the summaries.
@@ -50,11 +48,11 @@ class ValidationSummaries:
         lines = [f"{i}: {text}" for i, text in zip(made.image_ids, texts, strict=False)]
         with monitor.summaries():
             tf.summary.text("predictions/text", tf.constant("\n\n".join(lines)), step=step)
-            # The relational stage needs no picture on its machine.
-            if self._stage != "relational":
+            # A phase that sees none needs no picture on its machine.
+            if phase.sees_images:
                 pictures = captioned_pictures(split, texts)
                 tf.summary.image("predictions", pictures, step=step, max_outputs=NUM_PICTURES)
-            if self._stage == "unary" or self._annotator.decoder is None:
+            if not phase.reads_captions:
                 return
             gates = self._gates(phase)
             for name, values in gates.items():
@@ -65,7 +63,7 @@ class ValidationSummaries:
 
     def _texts(self, made: Predictions) -> list[str]:
         """Returns the sequences of the first images, or their likeliest concepts."""
-        if self._stage != "unary" and made.sequences:
+        if made.sequences:
             return [" ".join(ranked[0]) for ranked in made.sequences[:NUM_PICTURES]]
         names = self._data.validation.vocabularies.concepts.names
         rows = made.concept_probabilities[:NUM_PICTURES]

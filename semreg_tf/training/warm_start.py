@@ -10,6 +10,7 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.training import checkpoints, workdir
+from semreg_tf.training.phase import WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -17,16 +18,16 @@ logger = logging.getLogger(__name__)
 def warm_start(
     annotator: Annotator,
     vocabularies: Vocabularies,
-    unary: str | Path | None = None,
-    relational: str | Path | None = None,
+    sources: Sequence[WarmStart],
+    folders: dict[str, str | Path | None],
 ) -> dict[str, str]:
-    """Takes encoder and head from a unary run and the decoder from a relational one (Sec. 3.3).
+    """Takes weights from the runs of earlier stages (Sec. 3.3).
 
     Args:
       annotator: whose weights are set.
       vocabularies: of this run; the others' must be the same.
-      unary: work directory of the unary stage, or None.
-      relational: work directory of the relational stage, or None.
+      sources: what is taken of which stage.
+      folders: stage -> the work directory of its run, or None.
 
     Returns:
       For each part, where its weights came from.
@@ -34,34 +35,32 @@ def warm_start(
     Raises:
       ValueError: a directory is no run, has other vocabularies, or does not fit.
     """
-    sources = {"encoder": "its first weights", "head": "random", "decoder": "random"}
+    origins = {"encoder": "its first weights", "head": "random", "decoder": "random"}
     variables = annotator.all_variables()
-    for path, name, parts in (
-        (unary, "unary", ("encoder/", "head/")),
-        (relational, "relational", ("decoder/",)),
-    ):
+    for source in sources:
+        path = folders.get(source.stage)
         if path is None:
             continue
-        _check(path, name, annotator.config, vocabularies)
+        _check(path, source, annotator.config, vocabularies)
         checkpoint = checkpoints.best_or_last(path)
-        chosen = {n: v for n, v in variables.items() if n.startswith(parts)}
+        chosen = {n: v for n, v in variables.items() if n.split("/")[0] in source.parts}
         checkpoints.restore(checkpoint, chosen)
-        for part in parts:
-            sources[part.strip("/")] = str(checkpoint)
-    for part, source in sources.items():
-        logger.info("Weights of the %s: %s", part, source)
-    return sources
+        origins |= dict.fromkeys(source.parts, str(checkpoint))
+    for part, origin in origins.items():
+        logger.info("Weights of the %s: %s", part, origin)
+    return origins
 
 
-def _check(path: str | Path, name: str, config: Config, vocabularies: Vocabularies) -> None:
+def _check(path: str | Path, source: WarmStart, config: Config, vocabularies: Vocabularies) -> None:
     other, others, stage = workdir.load_run(path)
+    name = source.stage
     if stage != name:
         raise ValueError(
             f"`{name}` must be the work directory of a {name} run; this one is of {stage!r}. "
             f"Received: {name}={str(path)!r}"
         )
-    if name == "relational":
-        # It reads no user tags, so a run without them serves a model with them.
+    if "head" not in source.parts:
+        # What is taken reads no user tags, so a run without them serves a model with them.
         vocabularies, others = (Vocabularies(v.output, v.concepts) for v in (vocabularies, others))
     different = vocabularies.difference(others)
     if different:
@@ -69,10 +68,10 @@ def _check(path: str | Path, name: str, config: Config, vocabularies: Vocabulari
             f"`{name}` was trained with another vocabulary: {different}. "
             f"Received: {name}={str(path)!r}"
         )
-    if name == "unary" and other.encoder.name != config.encoder.name:
+    if "encoder" in source.parts and other.encoder.name != config.encoder.name:
         raise ValueError(
-            f"`unary` was trained with the encoder {other.encoder.name!r}, this experiment has "
-            f"{config.encoder.name!r}. Received: unary={str(path)!r}"
+            f"`{name}` was trained with the encoder {other.encoder.name!r}, this experiment has "
+            f"{config.encoder.name!r}. Received: {name}={str(path)!r}"
         )
 
 

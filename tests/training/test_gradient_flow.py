@@ -11,7 +11,7 @@ from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import gradient_flow
 from semreg_tf.training.optimizers import build_groups
-from semreg_tf.training.stages import phases
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.train_step import Gradients
 
 CONCEPTS, VOCAB, SEED = 5, 9, (3, 1)
@@ -32,8 +32,8 @@ def tensors_of(config):
 
 def measured(config):
     annotator = Annotator(config, CONCEPTS, VOCAB)
-    (phase,) = phases(config, "joint")
-    halves = gradient_flow.BothGradients(annotator, phase, config.joint)
+    (phase,) = find_stage(config, "joint").phases
+    halves = gradient_flow.BothGradients(annotator, phase)
     found = halves(tensors_of(config), tf.constant(SEED))
     return annotator, phase, {g: {k: float(v) for k, v in own.items()} for g, own in found.items()}
 
@@ -44,8 +44,9 @@ def test_the_halves_add_up_to_the_gradient_of_the_weighted_sum(toy):
     decoder = dataclasses.replace(config.decoder, initializer_range=0.5)
     config = dataclasses.replace(config, joint=joint, decoder=decoder)
     annotator, phase, found = measured(config)
-    groups = build_groups(annotator, ("encoder", "image_head"), joint, 1)
-    both = Gradients(annotator, phase, joint, groups, packed=True, rows=False)
+    read_by_both = tuple(g for g in phase.trained if g.name in ("encoder", "image_head"))
+    groups = build_groups(annotator, dataclasses.replace(phase, trained=read_by_both))
+    both = Gradients(annotator, phase, groups, packed=True, rows=False)
     gradients = iter(both(tensors_of(config), tf.constant(SEED), tf.ones(()))[1])
     for group in groups:
         whole = sum(np.sum(np.square(next(gradients))) for _ in group.variables)

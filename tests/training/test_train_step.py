@@ -13,7 +13,7 @@ from semreg_tf.data.targets import multi_hot, shift
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.optimizers import build_groups
-from semreg_tf.training.stages import phases, stage_losses
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.train_step import build_train_step, pad_time
 
 CONCEPTS, VOCAB, CELLS, WORDS, BATCH = 12, 40, 16, 8, 8
@@ -47,12 +47,10 @@ def our_losses(config, number, batches=None):
     annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=4)
     keras.config.set_dtype_policy("float32")
     first = [np.array(v) for v in annotator.decoder.trainable_variables]
-    (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, config.relational, 100)
+    (phase,) = find_stage(config, "relational").phases
+    groups = build_groups(annotator, phase)
     scale = LossScale(2.0**10) if config.precision == "mixed_float16" else None
-    step = build_train_step(
-        annotator, phase, config.relational, groups, config.jit_compile, loss_scale=scale
-    )
+    step = build_train_step(annotator, phase, groups, config.jit_compile, loss_scale=scale)
     batches = batches or make_batches(number)
     losses = [float(step(b, tf.constant([0, 0]))["loss"]) for b in batches]
     return losses, first, annotator
@@ -126,9 +124,10 @@ def test_dropout_is_drawn_from_seed_and_step_alone(toy):
     decoder = dataclasses.replace(config.decoder, input_dropout=0.5)
     annotator = Annotator(dataclasses.replace(config, decoder=decoder), CONCEPTS, VOCAB, 4)
     section = dataclasses.replace(config.relational, learning_rate=0.0)
-    (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, section, 100)
-    step = build_train_step(annotator, phase, section, groups)
+    config = dataclasses.replace(config, relational=section)
+    (phase,) = find_stage(config, "relational").phases
+    groups = build_groups(annotator, phase)
+    step = build_train_step(annotator, phase, groups)
     (tensors,) = make_batches(1)
     losses = [
         float(step(tensors, tf.constant(s))["loss"]) for s in ([0, 0], [0, 1], [1, 0], [0, 0])
@@ -142,9 +141,9 @@ def test_only_the_rows_of_a_batch_are_updated(compiled, toy):
     """Compiled gradients are whole tables, and so is the update."""
     config = dataclasses.replace(make_config(toy), jit_compile=compiled)
     annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=4)
-    (phase,) = phases(config, "relational")
-    groups = build_groups(annotator, phase.groups, config.relational, 100)
-    step = build_train_step(annotator, phase, config.relational, groups, compiled)
+    (phase,) = find_stage(config, "relational").phases
+    groups = build_groups(annotator, phase)
+    step = build_train_step(annotator, phase, groups, compiled)
     (tensors,) = make_batches(1)
     step(pad_time(tensors) if compiled else tensors, tf.constant([0, 0]))
     (counts,) = groups[0].optimizer.row_steps
@@ -157,7 +156,7 @@ def test_a_tied_table_is_updated_whole(toy):
     config = make_config(toy)
     decoder = dataclasses.replace(config.decoder, tie_output=True, cells=WORDS)
     annotator = Annotator(dataclasses.replace(config, decoder=decoder), CONCEPTS, VOCAB, 4)
-    (group,) = build_groups(annotator, ("decoder",), config.relational, 100)
+    (group,) = build_groups(annotator, find_stage(config, "relational").phases[0])
     assert not group.optimizer.row_steps
 
 
@@ -170,8 +169,8 @@ def test_padding_has_no_gradient(toy):
     gradients = []
     for own in (tensors, {**tensors, **pad}):
         with tf.GradientTape() as tape:
-            (phase,) = phases(config, "relational")
-            made = stage_losses(annotator, own, phase, config.relational, tf.constant([0, 0]))
+            (phase,) = find_stage(config, "relational").phases
+            made = phase.loss(annotator, own, tf.constant([0, 0]))
         gradients.append([tf.convert_to_tensor(g) for g in tape.gradient(made["loss"], variables)])
     for few, more in zip(*gradients, strict=True):
         np.testing.assert_allclose(more, few, rtol=1e-4, atol=1e-6)

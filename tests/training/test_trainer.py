@@ -16,7 +16,7 @@ from semreg_tf import config_io, experiments
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.likelihood import caption_perplexity
-from semreg_tf.training.stages import STAGES
+from semreg_tf.training.phases import STAGES
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +182,7 @@ def test_a_handful_of_captions_is_overfitted(toy, demo_data, tmp_path):
         config,
         [
             "data.train_split=test",
+            "data.purpose=fit",
             "relational.learning_rate=0.01",
             "decoder.cells=64",
             "decoder.input_dropout=0",

@@ -9,7 +9,7 @@ import tensorflow as tf
 from semreg_tf import experiments
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import GROUPS, Annotator
-from semreg_tf.training.stages import phases, stage_config, stage_losses
+from semreg_tf.training.phases import find_stage
 
 CONCEPTS, VOCAB, BATCH = 12, 13, 4
 
@@ -32,11 +32,11 @@ def make(toy, name):
 
 
 def gradient_norms(config, annotator, tensors, stage, loss):
-    phase = phases(config, stage)[-1]
+    phase = find_stage(config, stage).phases[-1]
     own = {k: tensors[k] for k in phase.keys if k in tensors}
     norms = {}
     with tf.GradientTape(persistent=True) as tape:
-        made = stage_losses(annotator, own, phase, stage_config(config, stage), tf.constant([0, 0]))
+        made = phase.loss(annotator, own, tf.constant([0, 0]))
     for group in GROUPS:
         variables = [v.value for v in annotator.variables(group)]
         gradients = [g for g in tape.gradient(made[loss], variables) if g is not None]
@@ -78,7 +78,7 @@ def test_nic_deeply_decodes_from_features_past_the_concept_head(toy):
 
 def test_relational_stage_reads_no_image_and_trains_the_decoder_alone(toy):
     config, annotator, tensors = make(toy, "demo_tags/s_cnn_rnn")
-    (phase,) = phases(config, "relational")
+    (phase,) = find_stage(config, "relational").phases
     assert batch.IMAGE not in phase.keys
     assert phase.groups == ("decoder",)
     norms = gradient_norms(config, annotator, tensors, "relational", "loss")
@@ -92,7 +92,7 @@ def pretrained_on_features(config):
 def test_decoder_of_features_can_be_pretrained_on_cached_ones(toy):
     config, annotator, tensors = make(toy, "demo_captions/nic_f")
     config = pretrained_on_features(config)
-    (phase,) = phases(config, "relational")
+    (phase,) = find_stage(config, "relational").phases
     assert phase.keys[0] == batch.FEATURES and batch.IMAGE not in phase.keys
     assert batch.CONCEPTS not in phase.keys
     norms = gradient_norms(config, annotator, tensors, "relational", "loss")
@@ -103,36 +103,38 @@ def test_decoder_of_features_can_be_pretrained_on_cached_ones(toy):
 def test_prediction_layer_can_read_cached_features_while_the_cnn_rests(toy):
     config = toy(experiments.get("coco_captions/s_cnn_rnn"))
     unary = dataclasses.replace(config.unary, head_only_cached=True)
-    layer, everything = phases(dataclasses.replace(config, unary=unary), "unary")
+    layer, everything = find_stage(dataclasses.replace(config, unary=unary), "unary").phases
     assert batch.FEATURES in layer.keys and batch.IMAGE not in layer.keys
     assert batch.IMAGE in everything.keys and batch.FEATURES not in everything.keys
 
 
 def test_unary_phases_are_tags_alone_then_layer_then_all(toy):
     config = toy(experiments.get("coco_tags/s_cnn_rnn_tag1k"))
-    first, last = phases(config, "unary")
+    first, last = find_stage(config, "unary").phases
     assert (first.groups, batch.IMAGE in first.keys) == (("tag_model",), False)
     assert last.groups == ("encoder", "image_head", "tag_model")
     captions = toy(experiments.get("coco_captions/s_cnn_rnn"))
-    layer, everything = phases(captions, "unary")
+    layer, everything = find_stage(captions, "unary").phases
     assert "image_head" in layer.groups and "encoder" not in layer.groups
-    assert (layer.last_step, everything.first_step) == (1, 1)
+    assert (layer.steps, everything.steps) == (1, 2)
 
 
 def test_frozen_encoder_reads_features(toy):
     config = toy(experiments.get("flickr8k_captions/s_cnn_rnn_fix"))
-    assert all(batch.IMAGE not in p.keys for s in config.stages for p in phases(config, s))
+    assert all(
+        batch.IMAGE not in p.keys for s in config.stages for p in find_stage(config, s).phases
+    )
 
 
 def test_first_relational_loss_is_about_log_vocabulary_a_word(toy):
     config, annotator, tensors = make(toy, "demo_captions/s_cnn_rnn")
-    phase = phases(config, "relational")[0]
+    phase = find_stage(config, "relational").phases[0]
     own = {k: tensors[k] for k in phase.keys if k in tensors}
-    made = stage_losses(annotator, own, phase, config.relational, tf.constant([0, 0]))
+    made = phase.loss(annotator, own, tf.constant([0, 0]))
     np.testing.assert_allclose(made["loss_per_word"], np.log(VOCAB), rtol=0.1)
 
 
 def test_a_stage_the_experiment_lacks_is_refused(toy):
     config = toy(experiments.get("demo_tags/ria"))
     with pytest.raises(ValueError, match=r"`stage` must be one of .*joint.*stage='unary'"):
-        stage_config(config, "unary")
+        find_stage(config, "unary")

@@ -1,0 +1,118 @@
+"""What a phase minimises: Lu (eq. 5), Lr (Sec. 3.3), or both (eq. 4), and what it runs for them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tensorflow as tf
+
+from semreg_tf import losses
+from semreg_tf.data import batch
+from semreg_tf.models.annotator import Annotator
+
+# Whose logits Lu reads: of the image, of the user tags, or of both together.
+Part = Literal["image", "tags", "all"]
+LOGITS: dict[str, str] = {
+    "image": "image_logits",
+    "tags": "tag_logits",
+    "all": "concept_logits",
+}
+
+
+@dataclass(frozen=True)
+class PhaseLoss:
+    """Lu, Lr or their weighted sum, on what the models make of a batch.
+
+    Attributes:
+      reads: "image": encoder and head run; "user_tags": the tag model alone; "true_concepts":
+        neither, the ground truth s replaces their prediction s_hat.
+      concepts: the kind of Lu, of `ConceptConfig.loss`; None: there is no Lu.
+      part: which logits Lu reads.
+      words: whether there is Lr.
+      unary_weight: of Lu.
+      relational_weight: of Lr.
+      trains_encoder: whether the dropout inside the CNN is on.
+      moves_statistics: whether batch normalisation uses and moves on the batch's statistics.
+    """
+
+    reads: Literal["image", "user_tags", "true_concepts"] = "image"
+    concepts: str | None = None
+    part: Part = "all"
+    words: bool = False
+    unary_weight: float = 1.0
+    relational_weight: float = 1.0
+    trains_encoder: bool = False
+    moves_statistics: bool = False
+
+    def __call__(
+        self,
+        annotator: Annotator,
+        tensors: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+        packed: bool = True,
+    ) -> dict[str, tf.Tensor]:
+        """Computes the losses of one batch, in training mode.
+
+        Args:
+          annotator: the models.
+          tensors: a batch by the contract's names.
+          seed: int32 (2,), for sampled losses.
+          packed: True: real targets alone are scored; False: padding too, every shape static.
+
+        Returns:
+          `loss` (scalar, what is minimised), and of those that apply `unary_loss` (Lu),
+          `relational_loss` (Lr), `loss_per_word`, `num_words`: float32 scalars.
+        """
+        outputs = self._outputs(annotator, tensors)
+        computed: dict[str, tf.Tensor] = {}
+        unary = relational = tf.zeros((), tf.float32)
+        if self.concepts is not None:
+            logits = outputs[LOGITS[self.part]]
+            unary = losses.concept_loss(
+                self.concepts,
+                logits,
+                tensors[batch.CONCEPTS],
+                seed,
+                annotator.config.concepts.warp_rank,
+            )
+            computed["unary_loss"] = tf.reduce_mean(unary)
+        if self.words:
+            relational, words = _word_losses(annotator, outputs, tensors, packed)
+            computed |= words
+        weights = self.unary_weight, self.relational_weight
+        computed["loss"] = losses.joint_loss(unary, relational, *weights)
+        return computed
+
+    def _outputs(self, annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        if self.reads == "true_concepts":
+            return {"concept_probabilities": tensors[batch.CONCEPTS]}
+        if self.reads == "user_tags":
+            return annotator.tag_model({"user_tags": tensors[batch.USER_TAGS]}, training=True)
+        return annotator.encode(
+            tensors,
+            training=True,
+            update_batch_norm=self.moves_statistics,
+            encoder_dropout=self.trains_encoder,
+        )
+
+
+def _word_losses(
+    annotator: Annotator,
+    outputs: dict[str, tf.Tensor],
+    tensors: dict[str, tf.Tensor],
+    packed: bool,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Returns Lr an image, (batch,), and the scalars that are logged of it."""
+    mask = tensors[batch.PADDING_MASK]
+    ids, targets = tensors[batch.INPUT_IDS], tensors[batch.TARGET_IDS]
+    if packed:
+        logits, rows = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
+        relational, total = losses.packed_sequence_loss(logits, rows, targets, mask)
+    else:
+        logits = annotator.decoder(outputs, ids, training=True)
+        relational, total = losses.padded_sequence_loss(logits, targets, mask)
+    words = tf.reduce_sum(tf.cast(mask, tf.float32))
+    return relational, {
+        "relational_loss": tf.reduce_mean(relational),
+        "loss_per_word": tf.math.divide_no_nan(total, words),
+        "num_words": words,
+    }

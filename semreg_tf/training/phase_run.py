@@ -1,0 +1,160 @@
+"""What a phase runs on: its optimisers, compiled step, batches, validations and progress bar."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from semreg_tf.config import Config
+from semreg_tf.data import batch
+from semreg_tf.data.input_pipeline import Inputs, training_batches
+from semreg_tf.models.annotator import Annotator
+from semreg_tf.training import checkpoints
+from semreg_tf.training.distribution import Distribution
+from semreg_tf.training.loss_scale import LossScale
+from semreg_tf.training.monitor import Monitor
+from semreg_tf.training.optimizers import ParameterGroup, build_groups
+from semreg_tf.training.phase import Phase
+from semreg_tf.training.stage_data import StageData
+from semreg_tf.training.step_profiler import StepProfiler
+from semreg_tf.training.train_step import build_train_step, pad_time
+from semreg_tf.training.validator import Validator
+
+logger = logging.getLogger(__name__)
+
+
+class PhaseRun:
+    """Takes a phase's steps and judges them; it decides nothing.
+
+    Attributes:
+      monitor: the progress bar and TensorBoard's log.
+
+    Args:
+      config: the experiment.
+      phase: what is trained.
+      title: of the progress bar.
+      annotator: the models.
+      data: the stage's splits.
+      path: the work directory.
+      distribution: the devices and workers that share a step.
+      loss_scale: for float16, or None.
+      profiler: traces some of the steps.
+      first_step: of the stage, where the phase began.
+      step: of the stage, where it goes on; above `first_step` the optimisers' state is read from
+        the last checkpoint.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        phase: Phase,
+        title: str,
+        annotator: Annotator,
+        data: StageData,
+        path: Path,
+        distribution: Distribution,
+        loss_scale: LossScale | None,
+        profiler: StepProfiler,
+        first_step: int,
+        step: int,
+    ) -> None:
+        self._config, self._phase, self._distribution = config, phase, distribution
+        self._profiler = profiler
+        with distribution.scope():
+            self._groups = build_groups(annotator, phase)
+        logger.info("Phase %r trains %s", phase.name, _describe(self._groups))
+        if step > first_step:
+            last = checkpoints.list_checkpoints(path)[-1]
+            for group in self._groups:
+                checkpoints.restore_optimizer(last, group.name, group.optimizer)
+        self._train_step = build_train_step(
+            annotator, phase, self._groups, config.jit_compile, distribution, loss_scale
+        )
+        with distribution.chief_first():
+            inputs = data.training_inputs(annotator, phase)
+        self._batches = self._open_batches(inputs, step)
+        chief = distribution.is_chief
+        self.monitor = Monitor(
+            path if chief else None,
+            title,
+            step,
+            first_step + phase.steps,
+            phase.section.batch_size,
+            "pairs" if inputs.pairs else "images",
+        )
+        self._validator = Validator(config, annotator, data, path) if chief else None
+
+    @property
+    def optimizer_variables(self) -> dict[str, Any]:
+        """The optimisers' variables by their names in a checkpoint."""
+        found: dict[str, Any] = {}
+        for group in self._groups:
+            found.update(checkpoints.optimizer_variables(group.name, group.optimizer))
+        return found
+
+    def take_step(self, step: int) -> tuple[dict[str, float], tf.Tensor]:
+        """Updates the weights once.
+
+        Args:
+          step: of the stage, counted from 0.
+
+        Returns:
+          The scalars of the step, and the ids of the batch's images.
+        """
+        self._profiler.before_step(step)
+        before = time.perf_counter()
+        tensors = dict(next(self._batches))
+        self._waited_secs = time.perf_counter() - before
+        image_ids = tensors.pop(batch.IMAGE_ID)
+        with tf.profiler.experimental.Trace("train", step_num=step, _r=1):
+            scalars = self._train_step(tensors, tf.constant([self._config.seed, step], tf.int32))
+            logs = {k: float(v) for k, v in scalars.items()}
+        return logs, image_ids
+
+    def show(self, step: int, logs: dict[str, float]) -> None:
+        """Shows a step that was taken."""
+        self.monitor.step(step, logs, self._waited_secs)
+
+    def validate(self, step: int, elapsed_secs: float, loss: float) -> tuple[str, float]:
+        """Judges the weights; every worker gets the chief's figure.
+
+        Args:
+          step: of the stage, updates done.
+          elapsed_secs: of training.
+          loss: of the last step.
+
+        Returns:
+          The metric's name and value.
+        """
+        value = 0.0
+        if self._validator is not None:
+            _, value = self._validator.validate(self._phase, step, elapsed_secs, loss, self.monitor)
+        return self._phase.metric.name, self._distribution.from_chief(value)
+
+    def close(self, step: int) -> None:
+        """Ends profile, bar and log."""
+        self._profiler.stop()
+        self.monitor.close(step)
+
+    def _open_batches(self, inputs: Inputs, step: int) -> Iterator[dict[str, tf.Tensor]]:
+        size = self._phase.section.batch_size
+        examples = inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
+        self._distribution.check_batch(min(size, examples))
+
+        def share(num_shards: int, index: int) -> tf.data.Dataset:
+            seed = self._config.seed
+            batches = training_batches(inputs, size, seed, step, num_shards, index)
+            return batches.map(pad_time) if self._config.jit_compile else batches
+
+        return self._distribution.batches(share)
+
+
+def _describe(groups: list[ParameterGroup]) -> str:
+    parts = [
+        f"{g.name} ({sum(int(np.prod(v.shape)) for v in g.variables):,} parameters)" for g in groups
+    ]
+    return ", ".join(parts) or "nothing"

@@ -1,0 +1,217 @@
+"""The stages of training, each a list of phases (Sec. 3.3, Fig. 2).
+
+A stage's name means something here alone: whatever else depends on the stage asks its phases.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from semreg_tf.config import Config, StageConfig
+from semreg_tf.data import batch
+from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
+from semreg_tf.training.phase_loss import Part, PhaseLoss
+from semreg_tf.training.phase_metric import concept_metric, sequence_metric
+
+# The phase that trains the prediction layer while the CNN rests (Sec. 5.1).
+HEAD_ONLY = "prediction layer"
+FROM_UNARY = WarmStart("unary", ("encoder", "head"))
+FROM_RELATIONAL = WarmStart("relational", ("decoder",))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A list of phases that one work directory holds.
+
+    Attributes:
+      name: "unary", "relational" or "joint".
+      section: its config.
+      planned: its phases in order, those of no steps too.
+    """
+
+    name: str
+    section: StageConfig
+    planned: tuple[Phase, ...]
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that have steps, in order."""
+        return tuple(phase for phase in self.planned if phase.steps)
+
+    @property
+    def trains_decoder(self) -> bool:
+        """Whether its models' sequences mean something."""
+        return any("decoder" in phase.groups for phase in self.planned)
+
+    @property
+    def reads_true_concepts(self) -> bool:
+        """Whether the ground truth stands in for the image in all that it trains."""
+        return all(phase.loss.reads == "true_concepts" for phase in self.planned)
+
+    @property
+    def warm_starts(self) -> tuple[WarmStart, ...]:
+        """Where its first weights may come from."""
+        return tuple(source for phase in self.planned[:1] for source in phase.warm_starts)
+
+    def check_warm_starts(self, folders: dict[str, object]) -> None:
+        """Refuses the work directory of a stage of which this one takes nothing.
+
+        Args:
+          folders: earlier stage -> its work directory, or None.
+
+        Raises:
+          ValueError: as said.
+        """
+        accepted = {source.stage for source in self.warm_starts}
+        for stage, folder in folders.items():
+            if folder is not None and stage not in accepted:
+                raise ValueError(
+                    f"`{stage}` must be None for the {self.name} stage of this experiment, which "
+                    f"takes no weights of it. Received: {stage}={str(folder)!r}"
+                )
+
+
+def find_stage(config: Config, name: str) -> Stage:
+    """Returns a stage of an experiment.
+
+    Raises:
+      ValueError: the experiment has no such stage.
+
+    Example:
+      >>> [phase.name for phase in find_stage(experiments.get("demo_tags/ria"), "joint").phases]
+      ['joint']
+    """
+    if name not in _PLANS or name not in config.stages:
+        raise ValueError(
+            f"`stage` must be one of this experiment's, {', '.join(config.stages)}. "
+            f"Received: stage={name!r}, experiment={config.name!r}"
+        )
+    section = getattr(config, name)
+    return Stage(name, section, _PLANS[name](config, section))
+
+
+def possible_warm_starts(stage: str) -> tuple[str, ...]:
+    """Returns the stages whose work directories a stage takes in some experiment."""
+    return {"relational": ("unary",), "joint": ("unary", "relational")}.get(stage, ())
+
+
+def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
+    """The user tags alone, the prediction layer, then everything that Lu reaches."""
+    if config.unary.part == "tags":
+        return (_user_tags(config, "user tags", section.steps),)
+    part: Part = config.unary.part if config.data.num_user_tags else "all"
+    names = ("encoder", "image_head", "tag_model")[: None if part == "all" else -1]
+    keys = (_visual(config), *_side(config), batch.CONCEPTS, batch.IMAGE_ID)
+    resting = (batch.FEATURES, *keys[1:]) if config.unary.head_only_cached else keys
+    tag_steps = config.unary.tag_only_steps if config.data.num_user_tags else 0
+    metric = concept_metric(config.data.task, part)
+
+    def on_images(name: str, steps: int, keys: tuple[str, ...], *groups: str) -> Phase:
+        loss = _image_loss(config, section, groups, part=part)
+        return Phase(name, steps, keys, _trained(section, *groups), section, loss, metric)
+
+    return (
+        _user_tags(config, "user tags alone", tag_steps),
+        on_images(HEAD_ONLY, config.unary.head_only_steps, resting, *names[1:]),
+        on_images("all layers", section.steps, keys, *names),
+    )
+
+
+def _user_tags(config: Config, name: str, steps: int) -> Phase:
+    """The perceptron on user tags, which reads no image (Sec. 4.1)."""
+    section = config.unary
+    return Phase(
+        name,
+        steps,
+        (batch.USER_TAGS, batch.CONCEPTS, batch.IMAGE_ID),
+        _trained(section, "tag_model"),
+        section,
+        PhaseLoss(reads="user_tags", concepts=config.concepts.loss, part="tags"),
+        concept_metric(config.data.task, "tags"),
+    )
+
+
+def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
+    """The decoder on the ground truth s, or on cached features, which have no ground truth."""
+    if config.pretrains_on_features:
+        reads, first, warm_starts = "image", (batch.FEATURES, *_side(config)), (FROM_UNARY,)
+    else:
+        reads, first, warm_starts = "true_concepts", (batch.CONCEPTS,), ()
+    return (
+        Phase(
+            "relational",
+            section.steps,
+            (*first, *batch.SEQUENCE_KEYS, batch.IMAGE_ID),
+            _trained(section, "decoder"),
+            section,
+            PhaseLoss(reads=reads, words=True),
+            sequence_metric(config.data.task),
+            captions_per_image=1,
+            warm_starts=warm_starts,
+        ),
+    )
+
+
+def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
+    """Everything on L = Lu + Lr (eq. 4)."""
+    groups = ("encoder", "image_head", "tag_model", "decoder")
+    weights = {
+        "unary_weight": config.joint.unary_weight,
+        "relational_weight": config.joint.relational_weight,
+    }
+    keys = (_visual(config), *_side(config), batch.CONCEPTS, *batch.SEQUENCE_KEYS, batch.IMAGE_ID)
+    return (
+        Phase(
+            "joint",
+            section.steps,
+            keys,
+            _trained(section, *groups),
+            section,
+            _image_loss(config, section, groups, words=True, **weights),
+            sequence_metric(config.data.task),
+            captions_per_image=config.data.captions_per_image,
+            warm_starts=(FROM_UNARY, FROM_RELATIONAL),
+        ),
+    )
+
+
+_PLANS: dict[str, Callable[[Config, StageConfig], tuple[Phase, ...]]] = {
+    "unary": _unary,
+    "relational": _relational,
+    "joint": _joint,
+}
+STAGES = tuple(_PLANS)
+
+
+def _visual(config: Config) -> str:
+    return batch.IMAGE if config.encoder.trainable else batch.FEATURES
+
+
+def _side(config: Config) -> tuple[str, ...]:
+    return (batch.USER_TAGS,) if config.data.num_user_tags else ()
+
+
+def _image_loss(
+    config: Config, section: StageConfig, groups: tuple[str, ...], **fields: object
+) -> PhaseLoss:
+    trains_encoder = "encoder" in groups
+    return PhaseLoss(
+        concepts=config.concepts.loss if config.concepts.supervised else None,
+        trains_encoder=trains_encoder,
+        moves_statistics=section.update_batch_norm and trains_encoder,
+        **fields,
+    )
+
+
+def _trained(section: StageConfig, *names: str) -> tuple[TrainedGroup, ...]:
+    """Returns the groups with the rates and the weight decay that the stage gives them."""
+    tag_rate = section.head_rate if section.tag_rate is None else section.tag_rate
+    rates = {
+        "encoder": section.encoder_rate,
+        "image_head": section.head_rate,
+        "tag_model": tag_rate,
+        "decoder": 1.0,
+    }
+    decays = dict.fromkeys(rates, section.weight_decay)
+    if section.encoder_weight_decay is not None:
+        decays["encoder"] = section.encoder_weight_decay
+    return tuple(TrainedGroup(n, section.learning_rate * rates[n], decays[n]) for n in names)
