@@ -11,6 +11,8 @@ from semreg_tf.config_checks import Checked, number
 from semreg_tf.split_overlap import check_splits
 
 FORMAT_VERSION = 1
+# The stages of Sec. 3.3 in order, and the earlier ones whose weights each may start from.
+WARM_STARTS = {"unary": (), "relational": ("unary",), "joint": ("unary", "relational")}
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,9 @@ class StageConfig(Checked):
     # None: no clipping.
     clip_norm: float | None = number(None, 0.0)
     encoder_clip_norm: float | None = number(None, 0.0)
+    # "word": `clip_norm` is held against the norm by the batch's mean caption length, so that
+    # batches of long captions are not clipped more (measured, docs/training.md).
+    clip_scale: Literal["sum", "word"] = "sum"
     # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
     update_batch_norm: bool = True
     # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end.
@@ -340,7 +345,7 @@ class Config(Checked):
                 "`decoding.method` must be 'greedy' or 'beam' where there is a decoder. "
                 "Received: decoding.method='top_k'"
             )
-        unknown = [s for s in self.stages if s not in ("unary", "relational", "joint")]
+        unknown = [s for s in self.stages if s not in WARM_STARTS]
         if unknown or not self.stages or len(set(self.stages)) < len(self.stages):
             raise ValueError(
                 "`stages` must name some of 'unary', 'relational', 'joint', each once. "
@@ -353,6 +358,12 @@ class Config(Checked):
         """True where the relational stage reads cached features: they have no ground truth."""
         read = {c.embedding for c in self.conditionings}
         return "relational" in self.stages and read == {"features"}
+
+    def warm_starts(self, stage: str) -> tuple[str, ...]:
+        """Returns the stages whose weights a stage of this experiment may start from."""
+        # Fed the true concepts, the relational stage has no use for a CNN.
+        fed = {} if self.pretrains_on_features else {"relational": ()}
+        return {**WARM_STARTS, **fed}[stage]
 
     def _check_stages(self) -> None:
         read = {c.embedding for c in self.conditionings}

@@ -117,6 +117,20 @@ def test_patience_needs_validation():
     assert JointConfig(patience=5, validate_every_steps=10).patience == 5
 
 
+def test_a_test_split_that_chooses_checkpoints_is_refused_at_construction():
+    with pytest.raises(ValueError, match=r"`data.test_split` must share no picture with"):
+        DataConfig(validation_split="train[90%:]", test_split="train[95%:]")
+    assert DataConfig(test_split="validation", purpose="search").purpose == "search"
+    assert DataConfig(test_split="train", purpose="fit").purpose == "fit"
+
+
+def test_a_stage_starts_from_those_whose_weights_it_has_a_use_for():
+    plain = Config()
+    assert [plain.warm_starts(s) for s in plain.stages] == [(), (), ("unary", "relational")]
+    on_features = dataclasses.replace(plain, conditionings=FEATURES)
+    assert on_features.warm_starts("relational") == ("unary",)
+
+
 FEATURES = (ConditioningConfig(embedding="features"),)
 
 

@@ -42,8 +42,11 @@ def test_softmax_loss_spreads_the_target_over_the_labels():
     np.testing.assert_allclose(losses.softmax_concept_loss(logits, s), want, rtol=1e-5, atol=1e-6)
 
 
-def numpy_warp(logits, s, order, margin=1.0):
-    """For each positive: negatives drawn in the order given until one violates the margin."""
+def numpy_warp(logits, s, order, margin=1.0, rank_of="classes"):
+    """For each positive: negatives drawn in the order given until one violates the margin.
+
+    Gong et al. 2014: the rank is floor((c - 1) / n) for c classes and n draws.
+    """
     total = np.zeros(len(logits))
     for b in range(len(logits)):
         negatives = np.flatnonzero(s[b] == 0)
@@ -52,19 +55,36 @@ def numpy_warp(logits, s, order, margin=1.0):
             for n, negative in enumerate(drawn, 1):
                 hinge = margin - logits[b, j] + logits[b, negative]
                 if hinge > 0:
-                    rank = len(negatives) // n
+                    others = {"classes": logits.shape[1] - 1, "negatives": len(negatives)}
+                    rank = others[rank_of] // n
                     total[b] += sum(1 / r for r in range(1, rank + 1)) * hinge
                     break
     return total
 
 
+@pytest.mark.parametrize("rank", ["classes", "negatives"])
 @pytest.mark.parametrize("seed", range(5))
-def test_warp_is_the_sampled_procedure(seed):
+def test_warp_is_the_sampled_procedure(seed, rank):
     logits, s = data(seed)
     draws = tf.constant([7, seed])
     order = tf.random.stateless_uniform((BATCH, K, K), draws).numpy()
     np.testing.assert_allclose(
-        losses.warp_concept_loss(logits, s, draws), numpy_warp(logits, s, order), rtol=1e-5
+        losses.concept_loss("warp", logits, s, draws, rank),
+        numpy_warp(logits, s, order, rank_of=rank),
+        rtol=1e-5,
+    )
+
+
+def test_warps_rank_counts_all_other_classes_as_published():
+    """One draw violates the margin: of 4 classes the rank is 3, though 2 are negative."""
+    logits, s = tf.constant([[0.0, 0.0, 0.0, 0.0]]), tf.constant([[1.0, 1.0, 0.0, 0.0]])
+    ranks = {
+        rank: losses.concept_loss("warp", logits, s, tf.constant([0, 0]), rank).numpy().item()
+        for rank in ("classes", "negatives")
+    }
+    # Two positives, a hinge of 1 each.
+    assert ranks == pytest.approx(
+        {"classes": 2 * (1 + 1 / 2 + 1 / 3), "negatives": 2 * (1 + 1 / 2)}
     )
 
 

@@ -94,9 +94,8 @@ class JobRunner:
         flags_ = [f"--config.{x}" for x in self.job.system.overrides]
         if _WEIGHTS.value is not None:
             flags_.append(f"--config.encoder.weights={_WEIGHTS.value}")
-        needs = self.config.stages[: self.config.stages.index(stage)]
-        if stage == "relational" and not self.config.pretrains_on_features:
-            needs = ()
+        earlier = self.config.stages[: self.config.stages.index(stage)]
+        needs = [name for name in earlier if name in self.config.warm_starts(stage)]
         self._call(
             f"train.train_{stage}",
             f"--experiment={self.job.system.experiment}",

@@ -7,6 +7,7 @@ import sys
 from absl import app, flags
 
 from semreg_tf import config_io, console, experiments
+from semreg_tf.config import WARM_STARTS
 from semreg_tf.encoder_preset import with_preset
 from semreg_tf.training import warm_start
 from semreg_tf.training.trainer import Trainer
@@ -37,21 +38,18 @@ _INIT_FROM = flags.DEFINE_string(
 )
 _SEED = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
 
+_WARM_START_HELP = {
+    "unary": "Work directory of the unary stage; train_relational has use for it only where the "
+    "decoder reads features.",
+    "relational": "Work directory of the relational stage.",
+}
+
 
 def run(stage: str, usage: str) -> None:
     """Parses the flags and trains one stage; a user's mistake is one line and exit code 2."""
-    unary = relational = None
-    if stage != "unary":
-        unary = flags.DEFINE_string(
-            "unary",
-            None,
-            "Work directory of the unary stage; train_relational has use for it only where the "
-            "decoder reads features.",
-        )
-    if stage == "joint":
-        relational = flags.DEFINE_string(
-            "relational", None, "Work directory of the relational stage."
-        )
+    earlier = {
+        name: flags.DEFINE_string(name, None, _WARM_START_HELP[name]) for name in WARM_STARTS[stage]
+    }
     flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
 
     def main(_: list[str]) -> None:
@@ -61,16 +59,16 @@ def run(stage: str, usage: str) -> None:
         config = config_io.apply_overrides(config, overrides)
         if _SEED.value is not None:
             config = dataclasses.replace(config, seed=_SEED.value)
-        if unary is not None and unary.value is not None:
-            config = warm_start.with_encoder_of(config, unary.value, overrides)
+        folders = {name: flag.value for name, flag in earlier.items()}
+        if folders.get("unary") is not None:
+            config = warm_start.with_encoder_of(config, folders["unary"], overrides)
         trainer = Trainer(
             config,
             stage,
             _DATA_DIR.value,
             _WORKDIR.value,
-            None if unary is None else unary.value,
-            None if relational is None else relational.value,
-            _INIT_FROM.value,
+            init_from=_INIT_FROM.value,
+            **folders,
             **where,
         )
         print(json.dumps(trainer.train(), indent=2))

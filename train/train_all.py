@@ -41,9 +41,8 @@ def main(_: list[str]) -> None:
         finished: dict[str, Path] = {}
         for stage in config.stages:
             path = Path(_WORKDIR.value) / stage
-            earlier = {}
-            if stage == "joint" or (stage == "relational" and config.pretrains_on_features):
-                earlier = dict(finished)
+            accepted = config.warm_starts(stage)
+            earlier = {s: folder for s, folder in finished.items() if s in accepted}
             results = Trainer(
                 config,
                 stage,

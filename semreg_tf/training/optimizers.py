@@ -77,6 +77,7 @@ def clip_gradients(
     gradients: list[list[Gradient]],
     clip_norm: float | None,
     encoder_clip_norm: float | None,
+    length: tf.Tensor | float = 1.0,
 ) -> tuple[list[list[Gradient]], dict[str, tf.Tensor]]:
     """Clips by global norm, the CNN apart from the rest.
 
@@ -86,6 +87,7 @@ def clip_gradients(
         replicas.
       clip_norm: threshold of head, tags and decoder together; None: no clipping.
       encoder_clip_norm: threshold of the CNN; None: no clipping.
+      length: a number by which the norms that `clip_norm` is for are divided before.
 
     Returns:
       The gradients, and `gradient_norm` and, where the CNN trains, `encoder_gradient_norm`, before
@@ -93,9 +95,10 @@ def clip_gradients(
     """
     logs: dict[str, tf.Tensor] = {}
     made = list(gradients)
+    scaled_norm = None if clip_norm is None else clip_norm * length
     for prefix, threshold, is_encoder in (
         ("encoder_", encoder_clip_norm, True),
-        ("", clip_norm, False),
+        ("", scaled_norm, False),
     ):
         chosen = [i for i, g in enumerate(groups) if (g.name == "encoder") == is_encoder]
         if not chosen:
@@ -110,7 +113,9 @@ def clip_gradients(
     return made, logs
 
 
-def _clipped(gradients: list[Gradient], norm: tf.Tensor, threshold: float) -> list[Gradient]:
+def _clipped(
+    gradients: list[Gradient], norm: tf.Tensor, threshold: tf.Tensor | float
+) -> list[Gradient]:
     """Returns gradients of the norm `threshold` at most; where they are, memory is left alone."""
     found = [values(g) for g in gradients]
 

@@ -14,8 +14,8 @@ from semreg_tf.training.phase_metric import concept_metric, sequence_metric
 
 # The phase that trains the prediction layer while the CNN rests (Sec. 5.1).
 HEAD_ONLY = "prediction layer"
-FROM_UNARY = WarmStart("unary", ("encoder", "head"))
-FROM_RELATIONAL = WarmStart("relational", ("decoder",))
+# What a later stage takes of an earlier one.
+PARTS = {"unary": ("encoder", "head"), "relational": ("decoder",)}
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,6 @@ def find_stage(config: Config, name: str) -> Stage:
     return Stage(name, section, _PLANS[name](config, section))
 
 
-def possible_warm_starts(stage: str) -> tuple[str, ...]:
-    """Returns the stages whose work directories a stage takes in some experiment."""
-    return {"relational": ("unary",), "joint": ("unary", "relational")}.get(stage, ())
-
-
 def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     """The user tags alone, the prediction layer, then everything that Lu reaches."""
     if config.unary.part == "tags":
@@ -133,9 +128,9 @@ def _user_tags(config: Config, name: str, steps: int) -> Phase:
 def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     """The decoder on the ground truth s, or on cached features, which have no ground truth."""
     if config.pretrains_on_features:
-        reads, first, warm_starts = "image", (batch.FEATURES, *_side(config)), (FROM_UNARY,)
+        reads, first = "image", (batch.FEATURES, *_side(config))
     else:
-        reads, first, warm_starts = "true_concepts", (batch.CONCEPTS,), ()
+        reads, first = "true_concepts", (batch.CONCEPTS,)
     return (
         Phase(
             "relational",
@@ -146,7 +141,7 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             PhaseLoss(reads=reads, words=True),
             sequence_metric(config.data.task),
             captions_per_image=1,
-            warm_starts=warm_starts,
+            warm_starts=_warm_starts(config, "relational"),
         ),
     )
 
@@ -169,7 +164,7 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             _image_loss(config, section, groups, words=True, **weights),
             sequence_metric(config.data.task),
             captions_per_image=config.data.captions_per_image,
-            warm_starts=(FROM_UNARY, FROM_RELATIONAL),
+            warm_starts=_warm_starts(config, "joint"),
         ),
     )
 
@@ -180,6 +175,10 @@ _PLANS: dict[str, Callable[[Config, StageConfig], tuple[Phase, ...]]] = {
     "joint": _joint,
 }
 STAGES = tuple(_PLANS)
+
+
+def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:
+    return tuple(WarmStart(source, PARTS[source]) for source in config.warm_starts(stage))
 
 
 def _visual(config: Config) -> str:

@@ -70,8 +70,12 @@ def build_train_step(
             flat = loss_scale.unscale(flat)
         own = iter(flat)
         by_group = [[next(own) for _ in group.variables] for group in groups]
+        scalars = _over_replicas(made, share)
+        section, length = phase.section, 1.0
+        if section.clip_scale == "word" and phase.loss.words:
+            length = mean_length(scalars)
         by_group, logs = clip_gradients(
-            groups, by_group, phase.section.clip_norm, phase.section.encoder_clip_norm
+            groups, by_group, section.clip_norm, section.encoder_clip_norm, length
         )
         logs |= learning_rates(groups)
         moving = sum_over_replicas([share * x for x in statistics])
@@ -86,7 +90,7 @@ def build_train_step(
         else:
             norms = [norm for name, norm in logs.items() if name.endswith("gradient_norm")]
             logs |= loss_scale.update(tf.reduce_all(tf.math.is_finite(tf.stack(norms))), update)
-        return {**_over_replicas(made, share), **logs}
+        return {**scalars, **logs}
 
     @tf.function(reduce_retracing=True)
     def step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -163,6 +167,12 @@ class Gradients:
             for v, value in zip(self.statistics, moving, strict=True)
         ]
         return made, gradients, kept
+
+
+def mean_length(scalars: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Returns the words of a caption, END among them, on average over a batch: Lr by Lr a word."""
+    length = tf.math.divide_no_nan(scalars["relational_loss"], scalars["loss_per_word"])
+    return tf.where(length > 0, length, 1.0)
 
 
 def _over_replicas(made: dict[str, tf.Tensor], share: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -9,6 +9,7 @@ import pytest
 from semreg_tf import config_io, experiments
 from semreg_tf.config import Config
 from semreg_tf.experiments import annotation_sets, captioning, demo, tagging
+from semreg_tf.split_overlap import overlap
 
 NAMES = experiments.names()
 PAPER_TAGS = ("nus_wide_tags", "coco_tags")
@@ -120,7 +121,38 @@ def test_tags_have_the_numbers_of_section_4_2(name, encoder, unary_rate):
     # Until the validation O-F1 has not risen for five epochs.
     for stage in (config.unary, config.relational, config.joint):
         assert stage.patience == 5
-        assert stage.validate_every_steps == {"nus_wide_tags": 4687, "coco_tags": 2586}[name]
+        assert stage.validate_every_steps == {"nus_wide_tags": 4687, "coco_tags": 2457}[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_experiment_reports_on_what_trained_or_chose(name):
+    data = experiments.get(name).data
+    assert (data.purpose == "fit") is name.startswith("coco128_tags/")
+    if data.purpose == "report":
+        assert overlap(data.train_split, data.test_split) is False
+        assert overlap(data.validation_split, data.test_split) is False
+        assert overlap(data.train_split, data.validation_split) is False
+
+
+def test_coco_tags_choose_on_a_part_of_train_and_report_on_the_papers_split():
+    data = experiments.get("coco_tags/s_cnn_rnn").data
+    assert (data.train_split, data.validation_split) == ("train[:95%]", "train[95%:]")
+    assert data.test_split == "validation"
+    # 82,783 images.
+    assert round(0.95 * 82_783) // 32 == tagging.COCO_EPOCH
+
+
+@pytest.mark.parametrize(("dataset", "share"), [("flickr30k", 4), ("iapr_tc12", 30)])
+def test_fewer_pairs_have_fewer_steps_in_every_phase(dataset, share):
+    coco, fewer = (experiments.get(f"{d}_captions/s_cnn_rnn") for d in ("coco", dataset))
+    assert fewer.unary.head_only_steps == coco.unary.head_only_steps // share
+    for stage in ("unary", "relational", "joint"):
+        assert getattr(fewer, stage).steps == getattr(coco, stage).steps // share
+
+
+@pytest.mark.parametrize("dataset", PAPER_TAGS)
+def test_the_cnns_of_table_1_and_2_train_with_dropout(dataset):
+    assert experiments.get(f"{dataset}/s_cnn_rnn").encoder.fc_dropout == 0.5
 
 
 def test_captions_have_the_numbers_of_section_5_1():
@@ -148,6 +180,10 @@ def test_captions_have_im2txts_values_where_the_paper_is_silent():
     assert config.data.min_word_count == 4
     assert (config.decoding.max_steps, config.decoding.length_normalisation) == (19, 0.0)
     assert not config.decoding.block_repeats
+    assert config.unary.encoder_weight_decay == config.joint.encoder_weight_decay == 4e-5
+    assert config.joint.weight_decay == 0
+    step_zero = experiments.get("coco_captions/nic").conditionings[0]
+    assert step_zero.kind == "step_zero" and step_zero.input_dropout
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("custom")])

@@ -12,7 +12,10 @@ def test_every_job_has_a_config_and_a_place_of_its_own(name):
     places = [(job.system.name, job.seed) for job in study.jobs]
     assert len(set(places)) == len(places)
     for job in study.jobs:
-        assert job.system.config().stages
+        config = job.system.config()
+        assert config.stages
+        purpose = {"coco128": "fit", "flickr8k_search": "search"}.get(name, "report")
+        assert config.data.purpose == purpose
 
 
 @pytest.mark.parametrize("name", studies.STUDIES)
@@ -27,7 +30,8 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name):
             assert stage in theirs.stages and stage in own.stages
             differing = config_io.differing_fields(own, theirs)
             # Of what the stage does not read, any difference is allowed.
-            differing.pop("data.test_split", None)
+            for field in ("data.test_split", "data.purpose"):
+                differing.pop(field, None)
             differing.pop("data.label_order" if stage == "unary" else "data.num_user_tags", None)
             parts = {n.split(".")[0] for n in differing} - {"name", "table_row", "joint"}
             if stage == "unary":

@@ -146,3 +146,17 @@ def test_saves_and_loads(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     image = np.random.default_rng(1).normal(0, 60, (1, SIDE, SIDE, 3)).astype("float32")
     np.testing.assert_array_equal(model(image)[1], loaded(image)[1])
+
+
+@pytest.mark.parametrize("build", [caffenet.build_caffenet, caffenet.build_alexnet])
+def test_dropout_follows_fc6_and_fc7_in_training_alone(build):
+    inputs = keras.Input((SIDE, SIDE, 3))
+    spatial, top = build(inputs, True, WIDTH, dropout=0.5)
+    model = keras.Model(inputs, [spatial, top])
+    names = [layer.name for layer in model.layers][-4:]
+    assert names == ["fc6", "fc6_dropout", "fc7", "fc7_dropout"]
+    images = np.random.default_rng(1).normal(0, 60, (8, SIDE, SIDE, 3)).astype("float32")
+    plain, dropped = model(images)[1].numpy(), model(images, training=True)[1].numpy()
+    np.testing.assert_array_equal(plain, model(images, training=False)[1])
+    alive = plain > 0
+    assert 0.3 < (dropped[alive] == 0).mean() < 0.8

@@ -72,6 +72,32 @@ def test_step_zero_is_one_call_of_the_cell_from_zeros():
     np.testing.assert_allclose(c, want_c, atol=1e-5)
 
 
+@pytest.mark.parametrize("reaches", [True, False])
+def test_input_dropout_reaches_the_image_of_step_zero_in_training(reaches):
+    """All inputs dropped: im2txt's cell reads an image of zeros."""
+    config = ConditioningConfig(kind="step_zero", embedding="features", input_dropout=reaches)
+    cell, conditioning = build(config)
+    context = conditioning.prepare(encoder_outputs(), None)
+    zeros = tf.zeros((BATCH, UNITS))
+    image = tf.zeros((BATCH, WORDS)) if reaches else context["image_embedding"]
+    want = cell.step(cell.project_input(image), (zeros, zeros))[1]
+    state = conditioning.initial_state(context, cell, tf.zeros_like)
+    for got, expected in zip(state, want, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_the_decoder_drops_the_image_of_step_zero_in_training_alone():
+    image = ConditioningConfig(kind="step_zero", embedding="features")
+    config = DecoderConfig(cells=UNITS, word_embedding=WORDS, input_dropout=0.5)
+    decoder = Decoder(config, (image,), VOCAB)
+    decoder.build(SHAPES)
+    randomise(decoder)
+    context = decoder.prepare(encoder_outputs())
+    plain, dropped = (decoder.initial_state(context, training=t)[1] for t in (False, True))
+    np.testing.assert_array_equal(plain, decoder.initial_state(context)[1])
+    assert np.abs(plain - dropped).max() > 1e-3
+
+
 def test_output_fusion_is_wang_et_al():
     config = ConditioningConfig(kind="output_fusion", embedding="features", width=WORDS)
     decoder = Decoder(

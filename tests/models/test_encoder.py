@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from semreg_tf.config import EncoderConfig
 from semreg_tf.data.image_ops import NORMALISATIONS
+from semreg_tf.models import caffenet
 from semreg_tf.models import encoder as encoders
 from semreg_tf.models.encoder import build_encoder, encode, encoder_spec
 
@@ -187,3 +188,34 @@ def test_weights_that_others_replace_are_not_read_but_count_as_published(monkeyp
         config = EncoderConfig(name="small_cnn", weights=weights)
         model = build_encoder(config, 16, load_first_weights=False)
         assert {x.momentum for x in encoders.batch_norm_layers(model)} == {momentum}
+
+
+def test_fc_dropout_is_of_a_trained_cnn_with_fully_connected_layers(monkeypatch):
+    def build_small(inputs, with_top, dropout=0.0):
+        return caffenet.build_caffenet(inputs, with_top, 0.01, dropout)
+
+    spec = dataclasses.replace(encoder_spec("caffenet"), build=build_small, default_size=67)
+    monkeypatch.setitem(encoders.ENCODERS, "small_caffenet", spec)
+    trained, frozen = (
+        build("small_caffenet", fc_dropout=0.5, trainable=trainable) for trainable in (True, False)
+    )
+    assert len(encoders.fc_dropout_layers(trained)) == 2
+    assert not encoders.fc_dropout_layers(frozen)
+    assert not encoders.fc_dropout_layers(
+        build("small_caffenet", pooling="average", fc_dropout=0.5)
+    )
+    assert not encoders.fc_dropout_layers(build("small_cnn", 40, fc_dropout=0.5))
+    # A checkpoint, a cache and another run see the same weights with and without.
+    names = [[v.name for v in encoders.stored_variables(e)] for e in (trained, frozen)]
+    assert names[0] == names[1]
+
+
+def test_vggs_dropout_surrounds_its_second_fully_connected_layer():
+    encoder = build("vgg16", 32, fc_dropout=0.5)
+    images = np.random.default_rng(0).normal(0, 60, (4, 32, 32, 3)).astype("f")
+    plain = encoder({"image": images})["features"].numpy()
+    first = keras.Model(encoder.input, encoder.get_layer("fc1").output)({"image": images})
+    np.testing.assert_allclose(plain, encoder.get_layer("fc2")(first), rtol=1e-5)
+    dropped = encoder({"image": images}, training=True)["features"].numpy()
+    alive = plain > 0
+    assert 0.3 < (dropped[alive] == 0).mean() < 0.8

@@ -81,6 +81,18 @@ def test_cnn_is_clipped_apart_from_the_rest():
     assert float(logs["clipped"]) == float(logs["encoder_clipped"]) == 1.0
 
 
+def test_a_threshold_by_length_leaves_long_captions_alone_and_never_the_cnn():
+    moved = []
+    for length in (1.0, 2.0):
+        groups = [group(name, [0.0], FusedSGD(1.0)) for name in ("encoder", "decoder")]
+        gradients = [[tf.constant([6.0])], [tf.constant([6.0])]]
+        gradients, logs = clip_gradients(groups, gradients, 3.0, 3.0, tf.constant(length))
+        update_variables(groups, gradients)
+        moved.append([float(np.asarray(g.variables[0])[0]) for g in groups])
+        assert float(logs["clipped"]) == (1.0 if length == 1 else 0.0)
+    np.testing.assert_allclose(moved, [[-3, -3], [-3, -6]], rtol=1e-6)
+
+
 def test_without_a_threshold_nothing_is_clipped():
     only = group("decoder", [0.0], FusedSGD(1.0))
     logs = apply_gradients([only], [[tf.constant([300.0])]], None, None)

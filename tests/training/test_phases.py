@@ -7,9 +7,14 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import experiments
+from semreg_tf.config import EncoderConfig, ImageConfig
 from semreg_tf.data import batch
+from semreg_tf.models import caffenet, encoder
 from semreg_tf.models.annotator import GROUPS, Annotator
-from semreg_tf.training.phases import find_stage
+from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.training.optimizers import build_groups
+from semreg_tf.training.phases import STAGES, find_stage
+from semreg_tf.training.train_step import Gradients
 
 CONCEPTS, VOCAB, BATCH = 12, 13, 4
 
@@ -117,6 +122,69 @@ def test_unary_phases_are_tags_alone_then_layer_then_all(toy):
     layer, everything = find_stage(captions, "unary").phases
     assert "image_head" in layer.groups and "encoder" not in layer.groups
     assert (layer.steps, everything.steps) == (1, 2)
+
+
+def test_the_users_tags_mlp_is_a_new_layer_and_learns_as_fast_as_the_head(toy):
+    config = toy(experiments.get("coco_tags/s_cnn_rnn_tag1k"))
+    for phase in find_stage(config, "unary").phases:
+        rates = {g.name: g.learning_rate / config.unary.learning_rate for g in phase.trained}
+        assert rates.pop("encoder", 1.0) == 1.0
+        assert set(rates.values()) == {pytest.approx(10.0)}
+    slower = dataclasses.replace(config, unary=dataclasses.replace(config.unary, tag_rate=2.0))
+    first = find_stage(slower, "unary").phases[0]
+    assert first.trained[0].learning_rate == pytest.approx(2 * config.unary.learning_rate)
+
+
+def test_the_cnn_has_a_weight_decay_of_its_own(toy):
+    config = toy(experiments.get("coco_captions/s_cnn_rnn"))
+    (joint,) = find_stage(config, "joint").phases
+    decays = {g.name: g.weight_decay for g in joint.trained}
+    assert decays == {"encoder": 4e-5, "image_head": 0.0, "tag_model": 0.0, "decoder": 0.0}
+    section = dataclasses.replace(config.joint, encoder_weight_decay=None, weight_decay=0.1)
+    (joint,) = find_stage(dataclasses.replace(config, joint=section), "joint").phases
+    assert {g.weight_decay for g in joint.trained} == {0.1}
+
+
+def test_dropout_inside_the_cnn_is_on_only_in_phases_that_train_it(toy):
+    config = toy(experiments.get("coco_captions/s_cnn_rnn"))
+    trains = {p.name: p.loss.trains_encoder for s in STAGES for p in find_stage(config, s).phases}
+    expected = {"prediction layer": False, "all layers": True, "relational": False, "joint": True}
+    assert trains == expected
+
+
+def test_dropout_inside_the_cnn_is_drawn_from_seed_and_step(toy, monkeypatch):
+    def build_small(inputs, with_top, dropout=0.0):
+        return caffenet.build_caffenet(inputs, with_top, 0.01, dropout)
+
+    spec = dataclasses.replace(encoder_spec("caffenet"), build=build_small)
+    monkeypatch.setitem(encoder.ENCODERS, "caffenet", spec)
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    cnn = EncoderConfig(name="caffenet", weights=None, fc_dropout=0.5)
+    config = dataclasses.replace(config, encoder=cnn, image=ImageConfig(size=67))
+    annotator = Annotator(config, CONCEPTS, VOCAB)
+    images = np.random.default_rng(0).normal(scale=60, size=(BATCH, 67, 67, 3))
+    concepts = tf.ones((BATCH, CONCEPTS))
+    tensors = {batch.IMAGE: tf.constant(images, tf.float32), batch.CONCEPTS: concepts}
+    (phase,) = find_stage(config, "unary").phases
+    gradients = Gradients(annotator, phase, build_groups(annotator, phase), True, False)
+    seeds = ([0, 0], [0, 1], [0, 0])
+    losses = [float(gradients(tensors, tf.constant(s), tf.ones(()))[0]["loss"]) for s in seeds]
+    assert losses[0] == losses[2] != losses[1]
+    resting = dataclasses.replace(phase, loss=dataclasses.replace(phase.loss, trains_encoder=False))
+    gradients = Gradients(annotator, resting, build_groups(annotator, resting), True, False)
+    losses = {float(gradients(tensors, tf.constant(s), tf.ones(()))[0]["loss"]) for s in seeds}
+    assert len(losses) == 1
+    names = annotator.all_variables()
+    bare = dataclasses.replace(config, encoder=dataclasses.replace(cnn, fc_dropout=0.0))
+    assert names.keys() == Annotator(bare, CONCEPTS, VOCAB).all_variables().keys()
+
+
+def test_a_stage_refuses_weights_that_it_has_no_use_for(toy):
+    stage = find_stage(toy(experiments.get("demo_tags/s_cnn_rnn")), "unary")
+    stage.check_warm_starts({"unary": None, "relational": None})
+    message = r"`relational` must be None for the unary stage .* Received: relational='runs/r'"
+    with pytest.raises(ValueError, match=message):
+        stage.check_warm_starts({"relational": "runs/r"})
 
 
 def test_frozen_encoder_reads_features(toy):

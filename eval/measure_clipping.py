@@ -1,0 +1,52 @@
+"""Prints how often training batches of short and of long captions are clipped.
+
+  python -m eval.measure_clipping --workdir=runs/relational --data_dir=data
+
+The relational stage makes batches of like lengths and its loss is summed over a caption's words, so
+the gradient grows with the length while `clip_norm` does not. Takes the gradients of training
+batches at the run's best checkpoint; the last two columns say what a threshold on the gradient by
+the mean length would clip (`clip_scale=word`).
+"""
+
+import json
+from pathlib import Path
+
+from absl import app, flags
+
+from semreg_tf import console
+from semreg_tf.training.clipping_by_length import measure_clipping
+
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Work directory of a relational or joint stage.", required=True
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_BATCHES = flags.DEFINE_integer("num_batches", 200, "Training batches whose gradients are taken.")
+_BUCKETS = flags.DEFINE_integer("num_buckets", 5, "Rows: equally many batches, short ones first.")
+_OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
+_COLUMNS = (
+    "mean_length",
+    "mean_norm",
+    "norm_per_word",
+    "clipped",
+    "kept",
+    "clipped_per_word",
+    "kept_per_word",
+)
+
+
+def main(_: list[str]) -> None:
+    """Measures and prints."""
+    with console.plain_errors():
+        results = measure_clipping(_WORKDIR.value, _DATA_DIR.value, _BATCHES.value, _BUCKETS.value)
+        if _OUT.value is not None:
+            Path(_OUT.value).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(
+        f"{results['experiment']}, {results['stage']} stage: {results['num_batches']} training "
+        f"batches, clip_norm {results['clip_norm']:g}"
+    )
+    rows = [[f"{bucket[name]:.3g}" for name in _COLUMNS] for bucket in results["buckets"]]
+    print(console.table([name.replace("_", " ") for name in _COLUMNS], rows))
+
+
+if __name__ == "__main__":
+    app.run(main)

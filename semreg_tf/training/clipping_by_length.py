@@ -1,0 +1,110 @@
+"""How often batches of short and of long captions are clipped, which bucketing keeps apart."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from semreg_tf.data import batch
+from semreg_tf.data.input_pipeline import training_batches
+from semreg_tf.data.records import find_builder
+from semreg_tf.training import workdir
+from semreg_tf.training.gradients import values
+from semreg_tf.training.optimizers import build_groups
+from semreg_tf.training.phases import find_stage
+from semreg_tf.training.stage_data import StageData
+from semreg_tf.training.train_step import Gradients, mean_length
+
+
+def measure_clipping(
+    path: str | Path, data_dir: str | Path, num_batches: int = 200, num_buckets: int = 5
+) -> dict[str, Any]:
+    """Takes gradients on training batches with the run's weights, and sorts them by caption length.
+
+    Dropout is the training's; nothing is updated.
+
+    Args:
+      path: work directory of a stage that trains the decoder; its best checkpoint is read.
+      data_dir: the folder of prepared data sets.
+      num_batches: batches whose gradients are taken.
+      num_buckets: groups of equally many batches, shortest captions first.
+
+    Returns:
+      `experiment`, `stage`, `clip_norm`, `num_batches` and `buckets`: for each `mean_length` (words
+      of a caption, END among them), `mean_norm` of the gradient of the summed loss without the
+      CNN's, `norm_per_word`, that by the length, and for the threshold `clipped` and `kept`: the
+      share of batches above it, and the mean share of a gradient's norm that clipping leaves. For
+      `clipped_per_word` and `kept_per_word` the threshold is held against the norm by the length;
+      it is `clip_norm` by the mean length of all batches, so that both clip on one scale.
+
+    Raises:
+      ValueError: the run's stage has no clipped decoder, or data is not there.
+    """
+    for name, value in (("num_batches", num_batches), ("num_buckets", num_buckets)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+    config, vocabularies, stage_name = workdir.load_run(path)
+    stage = find_stage(config, stage_name)
+    threshold = stage.section.clip_norm
+    if not stage.trains_decoder or threshold is None:
+        raise ValueError(
+            "`workdir` must be of a stage that trains the decoder with a `clip_norm`. "
+            f"Received: workdir={str(path)!r}, of the {stage.name} stage, clip_norm={threshold}"
+        )
+    (phase,) = stage.planned
+    config, _, annotator = workdir.load_annotator(path)
+    data = StageData(config, stage, find_builder(data_dir, config.data.dataset), vocabularies)
+    inputs = data.training_inputs(annotator, phase)
+    groups = build_groups(annotator, phase)
+    gradients_of = Gradients(annotator, phase, groups, packed=True, rows=False)
+    in_encoder = [group.name == "encoder" for group in groups for _ in group.variables]
+
+    @tf.function(reduce_retracing=True)
+    def measure(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scalars, gradients, _ = gradients_of(tensors, seed, tf.ones(()))
+        rest = [g for g, encoder in zip(gradients, in_encoder, strict=True) if not encoder]
+        return mean_length(scalars), tf.linalg.global_norm([values(g) for g in rest])
+
+    batches = training_batches(inputs, stage.section.batch_size, config.seed).take(num_batches)
+    rows = []
+    for step, tensors in enumerate(tqdm(batches, "gradients", num_batches, unit="batch")):
+        tensors.pop(batch.IMAGE_ID)
+        seed = tf.constant([config.seed, step], tf.int32)
+        rows.append([float(x) for x in measure(tensors, seed)])
+    return {
+        "experiment": config.name,
+        "stage": stage.name,
+        "clip_norm": threshold,
+        "num_batches": len(rows),
+        "buckets": by_length(np.array(rows), threshold, num_buckets),
+    }
+
+
+def by_length(rows: np.ndarray, threshold: float, num_buckets: int) -> list[dict[str, float]]:
+    """Returns the buckets of `measure_clipping`.
+
+    Args:
+      rows: mean length and gradient norm of each batch, (batches, 2).
+      threshold: of the norm.
+      num_buckets: at most; there is none without a batch.
+    """
+    per_word = threshold / rows[:, 0].mean()
+    found = []
+    for bucket in np.array_split(rows[np.argsort(rows[:, 0], kind="stable")], num_buckets):
+        if not len(bucket):
+            continue
+        lengths, norms = bucket.T
+        found.append(
+            {
+                "mean_length": float(lengths.mean()),
+                "mean_norm": float(norms.mean()),
+                "norm_per_word": float((norms / lengths).mean()),
+                "clipped": float((norms > threshold).mean()),
+                "kept": float(np.minimum(1.0, threshold / norms).mean()),
+                "clipped_per_word": float((norms / lengths > per_word).mean()),
+                "kept_per_word": float(np.minimum(1.0, per_word * lengths / norms).mean()),
+            }
+        )
+    return found

@@ -1,0 +1,80 @@
+"""How far a stage has come: one phase's patience is no other's, and old checkpoints are read."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from semreg_tf.training.progress import Progress
+
+
+def plan(name, steps, quantity="O-F1"):
+    return SimpleNamespace(name=name, steps=steps, metric=SimpleNamespace(quantity=quantity))
+
+
+TAGS, HEAD, ALL = plan("tags", 4, "O-F1 of the tags"), plan("head", 6), plan("all", 8)
+PHASES = (TAGS, HEAD, ALL)
+
+
+def judged(phases_and_values):
+    """Takes a step and a validation for each value."""
+    progress, best = Progress(), []
+    for phase, value in phases_and_values:
+        progress.begin(phase).steps += 1
+        best.append(progress.judge(phase, "O-F1", value))
+    return progress, best
+
+
+def test_every_phase_has_its_own_best_value_and_count():
+    progress, _ = judged([(TAGS, 0.9), (TAGS, 0.8), (HEAD, 0.1), (HEAD, 0.3), (HEAD, 0.2)])
+    tags, head = progress.phases
+    assert (tags.best_value, tags.without_rise, tags.steps) == (0.9, 1, 2)
+    assert (head.best_value, head.without_rise, head.steps) == (0.3, 1, 3)
+    assert progress.step == 5
+
+
+def test_the_checkpoint_is_chosen_among_phases_that_measure_the_same():
+    _, best = judged([(TAGS, 0.9), (HEAD, 0.1), (HEAD, 0.3), (ALL, 0.2), (ALL, 0.4)])
+    assert best == [True, True, True, False, True]
+
+
+def test_a_phase_that_does_worse_than_the_one_before_still_has_a_best_of_its_own():
+    progress, best = judged([(HEAD, 0.5), (ALL, 0.2), (ALL, 0.3)])
+    assert best == [True, False, False]
+    assert (progress.phases[-1].best_value, progress.phases[-1].without_rise) == (0.3, 0)
+
+
+def test_progress_goes_through_json():
+    progress, _ = judged([(TAGS, 0.9), (HEAD, 0.1)])
+    progress.phases[0].ended, progress.elapsed_secs = "patience", 1.5
+    state = {"step": 2, **json.loads(json.dumps(progress.to_state()))}
+    assert Progress.from_state(state, PHASES) == progress
+
+
+def test_what_remains_begins_with_the_current_phase():
+    assert Progress().remaining(PHASES) == PHASES
+    progress, _ = judged([(TAGS, 0.9), (HEAD, 0.1)])
+    assert progress.remaining(PHASES) == (HEAD, ALL)
+
+
+@pytest.mark.parametrize(
+    ("step", "steps"),
+    [
+        (1, [1]),
+        (4, [4]),
+        (5, [4, 1]),
+        (10, [4, 6]),
+        (17, [4, 6, 7]),
+        (18, [4, 6, 8]),
+        # The last phase had more steps when the checkpoint was written.
+        (30, [4, 6, 20]),
+    ],
+)
+def test_a_checkpoint_from_before_phases_were_noted_stands_where_it_was_planned(step, steps):
+    state = {"step": step, "elapsed_secs": 2.0, "best_value": 0.7, "without_rise": 1}
+    progress = Progress.from_state(state, PHASES)
+    assert [phase.steps for phase in progress.phases] == steps
+    assert (progress.step, progress.elapsed_secs, progress.best_value) == (step, 2.0, 0.7)
+    last = progress.phases[-1]
+    assert (last.best_value, last.without_rise) == (0.7, 1)
+    assert progress.quantity == PHASES[len(steps) - 1].metric.quantity
