@@ -7,7 +7,7 @@ whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and appl
 from dataclasses import dataclass
 from typing import Literal
 
-from semreg_tf.config_checks import Checked, number
+from semreg_tf.config_checks import Checked, check_number, number
 from semreg_tf.split_overlap import check_splits
 
 FORMAT_VERSION = 1
@@ -202,7 +202,7 @@ class DecodingConfig(Checked):
     def check(self) -> None:
         """Refuses lengths that are no positive whole numbers."""
         for length in self.fixed_lengths:
-            _check_number("fixed_lengths", length, int, 1, None)
+            check_number("fixed_lengths", length, int, 1, None)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ def number(default: float | None, minimum: float, maximum: float | None = None) 
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
 
 
-def _check_number(name: str, value: Any, hint: Any, minimum: float, maximum: float | None) -> None:
+def check_number(name: str, value: Any, hint: Any, minimum: float, maximum: float | None) -> None:
+    """Refuses what is not a number of the type hint's kind within the bounds."""
     kinds = get_args(hint) or (hint,)
     if value is None and type(None) in kinds:
         return
@@ -47,7 +48,7 @@ class Checked:
                     f"Received: {item.name}={value!r}"
                 )
             if item.metadata:
-                _check_number(item.name, value, hints[item.name], **item.metadata)
+                check_number(item.name, value, hints[item.name], **item.metadata)
         self.check()
 
     def check(self) -> None:
