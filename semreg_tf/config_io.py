@@ -3,17 +3,15 @@
 import dataclasses
 import difflib
 import json
-import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pydantic
 
-from semreg_tf.config import FORMAT_VERSION, Config, DataConfig
-from semreg_tf.split_overlap import overlap
+from semreg_tf.config import FORMAT_VERSION, Config
+from semreg_tf.earlier_configs import complete_earlier
 
-logger = logging.getLogger(__name__)
 _ADAPTER = pydantic.TypeAdapter(Config)
 _OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
 
@@ -26,8 +24,8 @@ def to_dict(config: Config) -> dict[str, Any]:
 def from_dict(values: dict[str, Any]) -> Config:
     """Builds a config from `to_dict`'s output; every constructor's check runs.
 
-    A config from before `data.purpose` may have a test split that trained or chose: it is read,
-    with a warning, as of the purpose that says so.
+    Of a config that was written before a field existed, the field says what was done then; see
+    `earlier_configs`.
 
     Raises:
       ValueError: a field is unknown or refused, or the format is of another version.
@@ -39,27 +37,7 @@ def from_dict(values: dict[str, Any]) -> Config:
             f"`format_version` of a config must be {FORMAT_VERSION}: this one was written by "
             f"another version of semreg_tf. Received: format_version={version!r}"
         )
-    if isinstance(values.get("data"), dict) and "purpose" not in values["data"]:
-        values["data"] = _with_purpose(values["data"])
-    return _validate(values)
-
-
-def _with_purpose(data: dict[str, Any]) -> dict[str, Any]:
-    """Returns the data section of an earlier config with the purpose that its splits allow."""
-    train, validation, test = (
-        data.get(f"{name}_split", getattr(DataConfig, f"{name}_split"))
-        for name in ("train", "validation", "test")
-    )
-    if not all(isinstance(name, str) for name in (train, validation, test)):
-        return data
-    if overlap(train, test) is not False:
-        purpose, what = "fit", f"trained on pictures of its test split, {test!r}"
-    elif overlap(validation, test) is not False:
-        purpose, what = "search", f"chose its checkpoint on pictures of its test split, {test!r}"
-    else:
-        return data
-    logger.warning("This config may have %s: its scores there are not those of unseen ones", what)
-    return {**data, "purpose": purpose}
+    return _validate(complete_earlier(values))
 
 
 def save(config: Config, path: str, **extra: Any) -> None:

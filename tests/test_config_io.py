@@ -74,30 +74,6 @@ def test_reading_leaves_the_dict_as_it_was_and_runs_the_checks():
         config_io.from_dict(values)
 
 
-@pytest.mark.parametrize(
-    ("splits", "purpose", "said"),
-    [
-        ({"validation_split": "validation", "test_split": "validation"}, "search", "chose its"),
-        ({"validation_split": "train", "test_split": "train"}, "fit", "trained on"),
-        ({"test_split": "train[90%:]"}, "fit", "trained on"),
-        ({"train_split": "train[:5]", "test_split": "train[90%:]"}, "fit", "trained on"),
-        ({}, "report", None),
-    ],
-)
-def test_earlier_configs_of_overlapping_splits_are_read_with_a_warning(
-    splits, purpose, said, caplog
-):
-    values = config_io.to_dict(Config())
-    del values["data"]["purpose"]
-    values["data"] |= splits
-    assert config_io.from_dict(values).data.purpose == purpose
-    assert [said in r.message for r in caplog.records] == ([] if said is None else [True])
-    # One written since says what it is for.
-    with pytest.raises(ValueError, match=r"`data.test_split` must share no picture"):
-        overlapping = {"test_split": "train", "purpose": "report"}
-        config_io.from_dict({**values, "data": {**values["data"], **overlapping}})
-
-
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"config": 3}', '{"config": "ab"}', "null"])
 def test_a_file_that_is_no_config_is_refused(text, tmp_path):
     path = tmp_path / "config.json"

@@ -67,7 +67,7 @@ def test_parts_are_those_that_load(demo_data):
             "`data.test_split` must share no picture with `data.train_split`, which trains: ",
         ),
         (
-            ("train[:90%]", "train[5500:]", "train[90%:]"),
+            ("train[20%:90%]", "train[:5500]", "train[90%:]"),
             "`data.validation_split` and `data.test_split` must be told apart by their names: ",
         ),
     ],

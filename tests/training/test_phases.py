@@ -129,7 +129,7 @@ def test_the_users_tags_mlp_is_a_new_layer_and_learns_as_fast_as_the_head(toy):
     for phase in find_stage(config, "unary").phases:
         rates = {g.name: g.learning_rate / config.unary.learning_rate for g in phase.trained}
         assert rates.pop("encoder", 1.0) == 1.0
-        assert set(rates.values()) == {pytest.approx(10.0)}
+        assert list(rates.values()) == pytest.approx([10.0] * len(rates))
     slower = dataclasses.replace(config, unary=dataclasses.replace(config.unary, tag_rate=2.0))
     first = find_stage(slower, "unary").phases[0]
     assert first.trained[0].learning_rate == pytest.approx(2 * config.unary.learning_rate)
@@ -170,7 +170,8 @@ def test_dropout_inside_the_cnn_is_drawn_from_seed_and_step(toy, monkeypatch):
     seeds = ([0, 0], [0, 1], [0, 0])
     losses = [float(gradients(tensors, tf.constant(s), tf.ones(()))[0]["loss"]) for s in seeds]
     assert losses[0] == losses[2] != losses[1]
-    resting = dataclasses.replace(phase, loss=dataclasses.replace(phase.loss, trains_encoder=False))
+    loss = dataclasses.replace(phase.loss, trains_encoder=False, moves_statistics=False)
+    resting = dataclasses.replace(phase, loss=loss)
     gradients = Gradients(annotator, resting, build_groups(annotator, resting), True, False)
     losses = {float(gradients(tensors, tf.constant(s), tf.ones(()))[0]["loss"]) for s in seeds}
     assert len(losses) == 1
