@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from semreg_tf.config import EncoderConfig
 from semreg_tf.data.image_ops import NORMALISATIONS
+from semreg_tf.exporting.batch_norm_folding import fold_batch_norm
 from semreg_tf.models import caffenet
 from semreg_tf.models import encoder as encoders
 from semreg_tf.models.encoder import build_encoder, encode, encoder_spec
@@ -216,6 +217,9 @@ def test_vggs_dropout_surrounds_its_second_fully_connected_layer():
     plain = encoder({"image": images})["features"].numpy()
     first = keras.Model(encoder.input, encoder.get_layer("fc1").output)({"image": images})
     np.testing.assert_allclose(plain, encoder.get_layer("fc2")(first), rtol=1e-5)
+    # An export copies the graph.
+    copied = fold_batch_norm(encoder)({"image": images})["features"]
+    np.testing.assert_allclose(plain, copied, rtol=1e-5)
     dropped = encoder({"image": images}, training=True)["features"].numpy()
     alive = plain > 0
     assert 0.3 < (dropped[alive] == 0).mean() < 0.8
