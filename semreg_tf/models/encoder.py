@@ -135,6 +135,12 @@ def encoder_spec(name: str) -> EncoderSpec:
     return _application(function)
 
 
+def pooling_of(config: EncoderConfig) -> str:
+    """Returns what the features are: "fc7", "average" or "average_max"."""
+    native = config.pooling == "native"
+    return encoder_spec(config.name).native_features if native else config.pooling
+
+
 def _pool(spatial: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
     if pooling == "average":
         return keras.layers.GlobalAveragePooling2D(name="features")(spatial)
@@ -193,7 +199,7 @@ def build_encoder(
     """
     spec = encoder_spec(config.name)
     size = spec.default_size if image_size is None else image_size
-    pooling = spec.native_features if config.pooling == "native" else config.pooling
+    pooling = pooling_of(config)
     build = spec.build
     if load_first_weights:
         build = _choose_build(config, spec, size, with_top=pooling == "fc7")

@@ -13,7 +13,7 @@ from semreg_tf.data.fixed_views import fixed_views
 from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import STANDARDISE
-from semreg_tf.models.encoder import encoder_spec, stored_variables
+from semreg_tf.models.encoder import encoder_spec, pooling_of, stored_variables
 
 BATCH_SIZE = 32
 
@@ -28,6 +28,9 @@ def frozen_features(
 ) -> np.ndarray:
     """Runs the encoder once over a split, or reads what an earlier run wrote.
 
+    Both poolings of the map are kept, so that a run with the other one encodes nothing: twice the
+    size of the average alone, where the map would be 49 (7 x 7 cells) to 196 times it.
+
     Args:
       config: the experiment.
       annotator: its encoder runs with frozen batch normalisation.
@@ -40,10 +43,11 @@ def frozen_features(
     """
     mode = encoder_spec(config.encoder.name).preprocessing
     size = image_size(config)
+    pooled = pooling_of(config.encoder) != "fc7"
     key = features_cache.cache_key(
         (np.asarray(v) for v in stored_variables(annotator.encoder)),
         encoder=config.encoder.name,
-        pooling=config.encoder.pooling,
+        pooling="average_max" if pooled else config.encoder.pooling,
         size=size,
         mode=mode,
         resize_ratio=config.image.resize_ratio,
@@ -54,7 +58,11 @@ def frozen_features(
 
     @tf.function(reduce_retracing=True)
     def encode(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(annotator.encoder({"image": images}, training=False)["features"], tf.float32)
+        outputs = annotator.encoder({"image": images}, training=False)
+        if not pooled:
+            return tf.cast(outputs["features"], tf.float32)
+        cells = tf.cast(outputs["spatial_features"], tf.float32)
+        return tf.concat([tf.reduce_mean(cells, 1), tf.reduce_max(cells, 1)], 1)
 
     def compute(first: int) -> Iterator[np.ndarray]:
         inputs = Inputs(split, (batch.IMAGE,), config.image, size, mode)
@@ -63,9 +71,12 @@ def frozen_features(
             own = [encode(view) for view in fixed_views(tensors[batch.IMAGE], views)]
             yield np.stack([x.numpy() for x in own], axis=1)
 
-    return features_cache.load_or_compute(
-        folder, key, split.num_images, views, annotator.feature_size, compute
-    )
+    width = annotator.feature_size
+    if pooled:
+        width = 2 * annotator.encoder.output["spatial_features"].shape[-1]
+    made = features_cache.load_or_compute(folder, key, split.num_images, views, width, compute)
+    # The average comes first, and is all of its pooling.
+    return made[..., : annotator.feature_size]
 
 
 def set_feature_statistics(annotator: Annotator, batches: Iterable[np.ndarray]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from semreg_tf.config import Config, EncoderConfig
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.encoder import pooling_of
 from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.phase import WarmStart
 
@@ -107,6 +107,4 @@ def _meaning(encoder: EncoderConfig, field: str) -> str | None:
     value = getattr(encoder, field)
     if field == "weights":
         return value and Path(value).name
-    if field == "pooling" and value == "native":
-        return encoder_spec(encoder.name).native_features
-    return value
+    return pooling_of(encoder) if field == "pooling" else value
