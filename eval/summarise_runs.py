@@ -13,6 +13,7 @@ from typing import Any
 from absl import app
 
 from semreg_tf import console
+from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 _TAGS = ("C-F1", "O-F1", "micro-F1", "mAP")
 _CAPTIONS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr", "perplexity")
@@ -34,7 +35,9 @@ def systems_of(results: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Returns the scores of a run by system; CNN cuts under names without their threshold."""
     name = results["experiment"]
     if results["task"] == "captions":
-        return {name: results["captions"]}
+        reranked = reranked_scores(results)
+        decoded = {f"{name}, before reranking" if reranked else name: decoded_scores(results)}
+        return decoded | ({f"{name}, reranked": reranked} if reranked else {})
     found = {}
     for system, scores in results["systems"].items():
         plain = "CNN cut at best on validation" if "best on validation" in system else system

@@ -8,6 +8,7 @@ from typing import Any
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
+from semreg_tf.metrics.caption_results import decoded_intervals, decoded_scores
 
 CARD_FILE = "MODEL.md"
 _FLICKR = "the photographs are Flickr users' and were collected for research and education"
@@ -129,9 +130,10 @@ def _scores(provenance: Provenance) -> str:
         return "## Scores\n\nThe run was not evaluated before it was exported."
     systems = dict(results.get("systems", {}))
     intervals = dict(results.get("intervals", {}))
-    if results.get("captions"):
-        # A captioner's results name no systems.
-        systems, intervals = {"captions": results["captions"]}, {"captions": intervals}
+    captions = decoded_scores(results)
+    if captions:
+        # A captioner's results name no systems; an export reranks nothing.
+        systems, intervals = {"captions": captions}, {"captions": decoded_intervals(results)}
     lines = ["| system | metric | score | 95 % |", "|---|---|---|---|"]
     for system, scores in systems.items():
         for name in _SHOWN:

@@ -4,6 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from semreg_tf.experiments import reported
+from semreg_tf.metrics.caption_results import (
+    decoded_intervals,
+    decoded_scores,
+    reranked_scores,
+)
 from semreg_tf.reporting.comparison import DASH
 from semreg_tf.reporting.score_tables import TAG_COLUMNS
 
@@ -36,7 +41,7 @@ def tag_table(results: dict[str, Any]) -> Table:
 
 
 def caption_table(results: dict[str, Any]) -> Table:
-    """Lays out the scores of captions, a metric a row: ours, reranked, the paper's.
+    """Lays out the scores of captions, a metric a row: as decoded, reranked, the paper's.
 
     Args:
       results: of `results.json`.
@@ -45,20 +50,20 @@ def caption_table(results: dict[str, Any]) -> Table:
       The header and the rows.
     """
     header, figures = ["metric", "value", "95 % interval"], {}
-    reranked = results.get("reranked") or {}
-    if reranked.get("captions"):
-        header += ["reranked", "95 % interval"]
+    intervals, reranked = decoded_intervals(results), reranked_scores(results)
+    if reranked:
+        header = ["metric", "before reranking", "95 % interval", "reranked", "95 % interval"]
     found = reported.lookup(results.get("table_row"))
     if found is not None:
         table, system = found
         figures = table.figures(system)
         header.append(_paper(table, system))
     rows = []
-    for name, value in results["captions"].items():
-        row = [name, _figure(value), _interval(results.get("intervals", {}).get(name), 1, 4)]
-        if reranked.get("captions"):
-            row.append(_figure(reranked["captions"].get(name)))
-            row.append(_interval(reranked.get("intervals", {}).get(name), 1, 4))
+    for name, value in decoded_scores(results).items():
+        row = [name, _figure(value), _interval(intervals.get(name), 1, 4)]
+        if reranked:
+            row.append(_figure(reranked.get(name)))
+            row.append(_interval(results["reranked"].get("intervals", {}).get(name), 1, 4))
         if found is not None:
             # As in the table: perplexities, alone, have two decimals.
             decimals = 2 if name == "perplexity" else table.decimals

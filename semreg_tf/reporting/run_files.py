@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
+
 CONFIG_FILE = "config.json"
 OURS = "ours"
 # What is retrieved, as retrieval.json and as the tables call it.
@@ -120,7 +122,7 @@ class RunFiles:
     def main_scores(self) -> dict[str, float]:
         """Returns the run's own figures: its sequences', or of a CNN alone its top labels'."""
         if self.task == "captions":
-            scores = {**_section(self.results, "captions"), **self._retrieval_scores()}
+            scores = {**decoded_scores(self.results), **self._retrieval_scores()}
         else:
             systems = self.tag_systems()
             scores = systems.get(OURS) or next(iter(systems.values()), {})
@@ -138,8 +140,7 @@ class RunFiles:
 
     def reranked_scores(self) -> dict[str, float]:
         """Returns the figures of the reranked captions, or {}."""
-        scores = _section(_section(self.results, "reranked"), "captions")
-        return {k: v for k, v in scores.items() if is_number(v)}
+        return {k: v for k, v in reranked_scores(self.results).items() if is_number(v)}
 
 
 def is_number(value: Any) -> bool:

@@ -70,9 +70,10 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
     """
     rows: _Rows = []
     for run, label in zip(runs, labels, strict=True):
-        rows.append((label, run.main_scores()))
-        if run.reranked_scores():
-            rows.append((f"{label}, reranked", run.reranked_scores()))
+        reranked = run.reranked_scores()
+        rows.append((f"{label}, before reranking" if reranked else label, run.main_scores()))
+        if reranked:
+            rows.append((f"{label}, reranked", reranked))
     captions = (
         "Captions, against all references of a picture",
         "Perplexity: comparable at one vocabulary only",

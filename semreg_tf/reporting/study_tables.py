@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from semreg_tf.metrics.caption_results import last_scores
+
 Record = dict[str, Any]
 CAPTION_COLUMNS = (
     "BLEU-1",
@@ -174,7 +176,8 @@ def _evaluations(records: Sequence[Record]) -> str:
     for system, own in _grouped(records, lambda r: r["system"]).items():
         names = own[0]["evaluations"]
         for name in names:
-            runs = [r["evaluations"][name]["captions"] for r in own if name in r["evaluations"]]
+            there = [r["evaluations"][name] for r in own if name in r["evaluations"]]
+            runs = [last_scores(results) for results in there]
             columns = ("BLEU-1", "BLEU-4", "CIDEr")
             rows.append([system, name, *(_cell(runs, c, 1.0, 3) for c in columns)])
     return table(["system", "decoding", "BLEU-1", "BLEU-4", "CIDEr"], rows)
@@ -189,12 +192,18 @@ def _provenance(records: Sequence[Record]) -> str:
             f"{r['vocab_size']:,}",
             f"{r['num_concepts']:,}",
             _unknown_rate(r),
-            f"`{r['experiment']}`" + "".join(f" `--config.{o}`" for o in r["overrides"]),
+            _what_was_run(r),
         ]
         for r in records
     ]
     header = ["system", "seed", "commit", "output rows", "concepts", "UNK", "what was run"]
     return table(header, rows)
+
+
+def _what_was_run(record: Record) -> str:
+    encoder = [f"--encoder={record['encoder']}"] if record.get("encoder") else []
+    fields = [f"--config.{override}" for override in record["overrides"]]
+    return " ".join(f"`{part}`" for part in (record["experiment"], *encoder, *fields))
 
 
 def _unknown_rate(record: Record) -> str:

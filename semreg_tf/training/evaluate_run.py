@@ -11,6 +11,7 @@ from semreg_tf import config_io
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.metrics.bootstrap import Interval, caption_intervals, multilabel_intervals
+from semreg_tf.metrics.caption_results import with_reranked
 from semreg_tf.metrics.captions import CaptionMetrics
 from semreg_tf.metrics.multilabel import ImageScores, best_threshold, per_image_scores
 from semreg_tf.training import consensus, evaluation, result_files
@@ -192,8 +193,9 @@ def evaluate_captions(
 
     Returns:
       What `results.json` holds: `captions` with the scores, and under the same names `intervals`,
-      [low, high] of 95 % by the bootstrap over images; with `rerank` also `reranked`, see
-      `add_reranked`.
+      [low, high] of 95 % by the bootstrap over images. With `rerank` these are named
+      `captions_before_reranking` and `intervals_before_reranking`, and `reranked` holds the other
+      scores, see `add_reranked`.
 
     Raises:
       ValueError: a folder, split or override does not fit.
@@ -218,7 +220,8 @@ def evaluate_captions(
         "submission": submission,
     }
     if rerank:
-        add_reranked(run, split, folder, rows, results, metric_options)
+        reranked = add_reranked(run, split, folder, rows, metric_options)
+        results = with_reranked(results, reranked)
     best = {row["image_id"]: row.get("reranked") or row["n_best"][0][0] for row in rows}
     result_files.write_submission(folder / submission, best)
     pictured = result_files.pictured_rows([r["scores"].get("CIDEr") for r in rows], num_pictures)
@@ -230,13 +233,13 @@ def add_reranked(
     split: Split,
     folder: Path,
     rows: list[dict[str, Any]],
-    results: dict[str, Any],
     metric_options: Mapping[str, Any],
-) -> None:
-    """Reranks the captions by consensus; adds `reranked` to each row and to the results.
+) -> dict[str, Any]:
+    """Reranks the captions by consensus and adds the best, `reranked`, to each row.
 
-    The results' `reranked` holds the `settings`, the scores under `captions`, their `intervals`,
-    and under `first_hypotheses` the scores of the same search without reranking.
+    Returns:
+      The `settings`, the scores under `captions`, their `intervals`, and under `first_hypotheses`
+      the scores of the same search without reranking.
     """
     searched, ordered = consensus.reranked(run, split, folder / "features")
     for row, words in zip(rows, ordered.sequences, strict=True):
@@ -248,7 +251,7 @@ def add_reranked(
         made["intervals"] = _plain(caption_intervals(metrics))
         first = evaluation.caption_scores(searched, split, **metric_options)
         made["first_hypotheses"] = first.scores
-    results["reranked"] = made
+    return made
 
 
 def _concept_map(split: Split, predictions: Predictions) -> float | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training import workdir
 
 _RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
@@ -18,6 +19,9 @@ _KEPT = (
     "captions",
     "systems",
     "intervals",
+    "captions_before_reranking",
+    "intervals_before_reranking",
+    "reranked",
     "concept_mAP",
     "warnings",
     "elapsed_secs",
@@ -90,7 +94,8 @@ def headline(record: dict[str, Any]) -> dict[str, Any]:
     results = record["results"]
     if results["task"] == "captions":
         wanted = ("CIDEr", "BLEU-4", "perplexity")
-        return {n: results["captions"][n] for n in wanted if n in results["captions"]}
+        scores = last_scores(results)
+        return {n: scores[n] for n in wanted if n in scores}
     return {system: scores["O-F1"] for system, scores in results["systems"].items()}
 
 

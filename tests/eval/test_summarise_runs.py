@@ -6,6 +6,7 @@ import statistics
 import pytest
 
 from eval import summarise_runs
+from semreg_tf.metrics.caption_results import with_reranked
 
 
 def write(folder, results):
@@ -47,3 +48,13 @@ def test_run_without_results_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         summarise_runs.main(["", str(tmp_path)])
     assert "`workdir` must be evaluated first" in capsys.readouterr().err
+
+
+def test_reranked_captions_are_a_row_of_their_own(tmp_path, capsys):
+    scores = {"BLEU-4": 0.1, "CIDEr": 1.25, "perplexity": 9.0}
+    results = {"experiment": "demo_captions/nic", "task": "captions", "captions": scores}
+    reranked = {"captions": {"BLEU-4": 0.2, "CIDEr": 1.5}}
+    summarise_runs.main(["", write(tmp_path / "one", with_reranked(results, reranked))])
+    rows = {x.split("  ")[0]: x for x in capsys.readouterr().out.splitlines()}
+    assert "1.25" in rows["demo_captions/nic, before reranking"]
+    assert "1.5" in rows["demo_captions/nic, reranked"]

@@ -1,5 +1,6 @@
 """What evaluations print: figures, intervals, the paper's row, and when the two do not compare."""
 
+from semreg_tf.metrics.caption_results import with_reranked
 from semreg_tf.reporting.comparison import DASH
 from semreg_tf.reporting.result_tables import caption_table, gradient_table, notes, tag_table
 
@@ -89,3 +90,13 @@ def test_gradients_are_a_line_a_group_with_a_dash_where_one_is_nothing():
     cut = {"unary_norm": 2.5, "relational_norm": 0.0, "cosine": None}
     _, rows = gradient_table({"groups": {"encoder": own, "image_head": cut}})
     assert rows == [["encoder", "123.5", "0.5", "0.250"], ["image_head", "2.5", "0", DASH]]
+
+
+def test_reranked_captions_stand_beside_those_before_under_such_a_name():
+    reranked = {"captions": {"CIDEr": 1.25}, "intervals": {"CIDEr": [1.2, 1.3]}}
+    today = with_reranked(CAPTIONS, reranked)
+    for results in (today, {**CAPTIONS, "reranked": reranked}):
+        header, rows = caption_table({**results, "table_row": ""})
+        assert header[1:] == ["before reranking", "95 % interval", "reranked", "95 % interval"]
+        assert rows[1] == ["CIDEr", "1.0000", "0.9500-1.0512", "1.2500", "1.2000-1.3000"]
+        assert rows[0] == ["BLEU-4", "0.3000", "–", "–", "–"]

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from semreg_tf.metrics.caption_results import with_reranked
 from semreg_tf.reporting import study_tables
 
 RECORD = {
@@ -105,3 +106,11 @@ def test_a_documents_tables_are_made_anew_and_the_rest_is_kept():
 def test_a_document_without_a_place_is_refused():
     with pytest.raises(ValueError, match=r"`into` must be .*<!-- scores: demo, captions -->"):
         study_tables.with_scores("<!-- scores: other, tags --><!-- end -->", "demo", [RECORD])
+
+
+def test_an_evaluation_that_reranks_is_a_row_of_the_reranked_scores():
+    record = copy.deepcopy(RECORD)
+    reranked = {"captions": {"BLEU-1": 0.6, "BLEU-4": 0.2, "CIDEr": 0.45}}
+    record["evaluations"]["reranked"] = with_reranked({"captions": {"CIDEr": 0.3}}, reranked)
+    rows = rows_of(study_tables.study_markdown([record]))
+    assert ["reranked", "0.600", "0.200", "0.450"] in [row[1:] for row in rows]

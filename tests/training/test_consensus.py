@@ -74,13 +74,16 @@ def test_results_and_submission_and_report_hold_both(evaluated):
     out, results = evaluated
     assert json.loads((out / "results.json").read_text()) == results
     assert results["reranked"]["settings"] == {"similarity": "cider", **SETTINGS}
-    assert set(results["reranked"]["intervals"]) <= set(results["intervals"])
+    assert set(results["reranked"]["intervals"]) <= set(results["intervals_before_reranking"])
+    # Neither is called the captions' scores alone.
+    assert not {"captions", "intervals"} & set(results)
+    assert results["captions_before_reranking"]["perplexity"] > 1
     rows = [json.loads(x) for x in (out / "predictions.jsonl").read_text().splitlines()]
     submitted = json.loads((out / results["submission"]).read_text())
     assert [x["caption"] for x in submitted] == [x["reranked"] for x in rows]
     assert len(rows[0]["n_best"]) == 2
     tables = "".join(x for t in caption_tables([read_run(out)], ["Ours"]) for x in t.itertext())
-    assert tables.count("Ours, reranked") == 1
+    assert tables.count("Ours, reranked") == tables.count("Ours, before reranking") == 1
 
 
 def test_a_training_image_is_not_its_own_neighbour(run, tmp_path):

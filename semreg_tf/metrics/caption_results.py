@@ -1,0 +1,48 @@
+"""Which scores of captions a `results.json` holds: as they were decoded, or reranked as well.
+
+Where captions were reranked, no scores are called `captions` alone: those before reranking are
+`captions_before_reranking`, those after it are under `reranked`. Files written by earlier versions
+call the former `captions` in either case.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_BEFORE = {name: f"{name}_before_reranking" for name in ("captions", "intervals")}
+
+
+def with_reranked(results: Mapping[str, Any], reranked: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns results that hold the scores before and after reranking, each under such a name.
+
+    Args:
+      results: with `captions` and `intervals`, as decoded.
+      reranked: what goes under `reranked`: `settings`, and `captions` and `intervals` where there
+        are references.
+    """
+    renamed = {_BEFORE.get(name, name): value for name, value in results.items()}
+    return {**renamed, "reranked": dict(reranked)}
+
+
+def decoded_scores(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the scores of the captions as decoded, whether they were reranked then or not."""
+    return _section(results, _BEFORE["captions"]) or _section(results, "captions")
+
+
+def decoded_intervals(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the intervals of `decoded_scores`."""
+    return _section(results, _BEFORE["intervals"]) or _section(results, "intervals")
+
+
+def reranked_scores(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the scores of the reranked captions, or {}."""
+    return _section(_section(results, "reranked"), "captions")
+
+
+def last_scores(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the scores of the captions that were submitted: reranked, where that was asked."""
+    return reranked_scores(results) or decoded_scores(results)
+
+
+def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
