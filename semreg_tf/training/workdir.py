@@ -58,6 +58,9 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
         earlier = config_io.load(str(folder / CONFIG_FILE))
         changed = config_io.differing_fields(config, earlier)
         changed = [n for n in changed if not any(part in _FREE_FIELDS for part in n.split("."))]
+        if stage == "relational" and not config.pretrains_on_features:
+            # It reads none, and earlier versions were told them all the same.
+            changed = [name for name in changed if name != "encoder.weights"]
         if changed or read_stage(folder) != stage:
             what = f"differs in {', '.join(changed)}" if changed else f"of {read_stage(folder)}"
             raise ValueError(

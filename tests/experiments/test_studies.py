@@ -5,10 +5,14 @@ import pytest
 from semreg_tf import config_io
 from semreg_tf.experiments import studies
 
+LITE0 = "efficientnet_lite0"
+WITH_CNNS = [(name, None) for name in studies.STUDIES]
+WITH_CNNS += [(name, LITE0) for name in studies.ENCODER_STUDIES]
 
-@pytest.mark.parametrize("name", studies.STUDIES)
-def test_every_job_has_a_config_and_a_place_of_its_own(name):
-    study = studies.get(name)
+
+@pytest.mark.parametrize(("name", "encoder"), WITH_CNNS)
+def test_every_job_has_a_config_and_a_place_of_its_own(name, encoder):
+    study = studies.get(name, encoder)
     places = [(job.system.name, job.seed) for job in study.jobs]
     assert len(set(places)) == len(places)
     for job in study.jobs:
@@ -18,10 +22,13 @@ def test_every_job_has_a_config_and_a_place_of_its_own(name):
         assert config.data.purpose == purpose
 
 
-@pytest.mark.parametrize("name", studies.STUDIES)
-def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name):
-    study = studies.get(name)
-    owners = study if study.after is None else studies.get(study.after)
+@pytest.mark.parametrize(("name", "encoder"), WITH_CNNS)
+def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder):
+    study = studies.get(name, encoder)
+    owners = study
+    if study.after is not None:
+        owners = studies.get(name.removesuffix("_search"), encoder)
+        assert owners.name == study.after
     for job in study.jobs:
         own = job.system.config()
         for stage, owner in job.system.takes:
@@ -48,3 +55,32 @@ def test_unknown_names_list_the_known():
         studies.get("dem")
     with pytest.raises(ValueError, match=r"`system` must be one of .*ours.* system='theirs'"):
         studies.get("demo").system("theirs")
+
+
+def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
+    own, study = studies.get("flickr8k"), studies.get("flickr8k", LITE0)
+    assert study.name == "flickr8k_lite0"
+    assert studies.get("flickr8k", f"{LITE0}:average_max").name == "flickr8k_lite0_average_max"
+    seeds = {}
+    for job in study.jobs:
+        seeds.setdefault(job.system.name, []).append(job.seed)
+    thrice = ("ours", "NIC-deeply", "NIC-F", "detached", "ours, frozen CNN")
+    assert seeds == {**{n: [0, 1, 2] for n in thrice}, "from scratch": [0], "m-RNN": [0]}
+    for name in seeds:
+        config, theirs = study.system(name).config(), own.system(name).config()
+        assert (config.encoder.name, config.encoder.weights) == (LITE0, "imagenet")
+        assert config.encoder.pooling == "native"
+        differing = config_io.differing_fields(config, theirs)
+        stages = ("relational", "joint")
+        assert set(differing) == {
+            *("encoder.name", "encoder.weights", "encoder.pooling", "precision"),
+            *(f"{stage}.validation_images" for stage in stages),
+        }
+        # All 500 kept pictures choose.
+        assert [getattr(config, stage).validation_images for stage in stages] == [None, None]
+        assert config.precision == "float32"
+
+
+def test_studies_of_a_fixed_cnn_take_no_other():
+    with pytest.raises(ValueError, match=r"only for the studies flickr8k, .*study='coco128'"):
+        studies.get("coco128", LITE0)

@@ -1,5 +1,6 @@
 """The runner of studies, its binaries replaced by one that leaves what they would leave."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -114,3 +115,44 @@ def test_a_study_that_takes_from_another_leaves_what_that_has_not_trained(ran, m
     with flagsaver.flagsaver(study="later"):
         run_study.main([])
     assert (records.parent / "later" / "detached-seed0.json").exists()
+
+
+def test_the_cnn_is_said_once_and_carried_from_there(ran, monkeypatch):
+    commands, records = ran
+    systems = (
+        dataclasses.replace(OURS, encoder="efficientnet_lite0"),
+        studies.System(
+            "NIC-deeply",
+            "demo_captions/nic_deeply",
+            ('stages=["unary", "relational", "joint"]',),
+            takes=(("unary", "ours"),),
+            encoder="efficientnet_lite0",
+        ),
+        studies.System("NIC-F", "demo_captions/nic_f", encoder="efficientnet_lite0"),
+    )
+    jobs = tuple(studies.Job(system, 0) for system in systems)
+    study = studies.Study("two_lite0", jobs, "Little.")
+    monkeypatch.setitem(studies.ENCODER_STUDIES, "two", lambda encoder: study)
+    with flagsaver.flagsaver(encoder="efficientnet_lite0", weights="lite0.h5"):
+        run_study.main([])
+    trained = [c for c in commands if c.startswith("train.")]
+    told = {
+        "/".join(c.split("--workdir=")[1].split()[0].split("/")[-3::2]): "--encoder=" in c
+        for c in trained
+    }
+    assert told == {
+        "ours/unary": True,
+        # It sees no image.
+        "ours/relational": False,
+        "ours/joint": False,
+        # Its features are those of the unary run's CNN.
+        "nic-deeply/relational": False,
+        "nic-deeply/joint": False,
+        # Nothing came before.
+        "nic-f/joint": True,
+    }
+    for command in trained:
+        assert ("--encoder=efficientnet_lite0" in command) == ("encoder.weights=lite0" in command)
+    record = json.loads((records.parent / "two_lite0" / "ours-seed0.json").read_text())
+    assert record["encoder"] == "efficientnet_lite0"
+    assert "--encoder=efficientnet_lite0" in record["commands"][0]

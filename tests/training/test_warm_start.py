@@ -37,6 +37,8 @@ def test_a_stage_on_true_concepts_asks_for_no_weights_file(config, demo_data, tm
     missing = with_weights(config, "missing.h5")
     results = Trainer(missing, "relational", demo_data, tmp_path / "relational").train()
     assert results["steps"] == 2
+    # A run that was told other weights is the same run.
+    Trainer(config, "relational", demo_data, tmp_path / "relational")
     for stage in ("unary", "joint"):
         with pytest.raises(FileNotFoundError, match=r"Received: weights='missing\.h5'"):
             Trainer(missing, stage, demo_data, tmp_path / stage)
