@@ -23,6 +23,7 @@ from absl import app, flags
 from semreg_tf import console
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
+from semreg_tf.training.phases import find_stage
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
@@ -101,9 +102,8 @@ class JobRunner:
         flags_ = [f"--config.{x}" for x in self.job.system.overrides]
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
-        on_concepts = stage == "relational" and not self.config.pretrains_on_features
         # A unary run brings its CNN; true concepts need none.
-        if "unary" not in needs and not on_concepts:
+        if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
             flags_ += _encoder_flags(self.job.system)
         self._call(
             f"train.train_{stage}",

@@ -18,6 +18,7 @@ from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import made_in
 
 CONFIG_FILE = "config.json"
@@ -58,7 +59,7 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
         earlier = config_io.load(str(folder / CONFIG_FILE))
         changed = config_io.differing_fields(config, earlier)
         changed = [n for n in changed if not any(part in _FREE_FIELDS for part in n.split("."))]
-        if stage == "relational" and not config.pretrains_on_features:
+        if find_stage(config, stage).reads_true_concepts:
             # It reads none, and earlier versions were told them all the same.
             changed = [name for name in changed if name != "encoder.weights"]
         if changed or read_stage(folder) != stage:
