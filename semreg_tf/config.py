@@ -9,6 +9,7 @@ from typing import Literal
 
 from semreg_tf.config_checks import Checked, check_number, number
 from semreg_tf.split_overlap import check_splits
+from semreg_tf.stage_config import JointConfig, StageConfig, UnaryConfig
 
 FORMAT_VERSION = 1
 # The stages of Sec. 3.3 in order, and the earlier ones whose weights each may start from.
@@ -100,8 +101,12 @@ class EncoderConfig(Checked):
 class ConceptConfig(Checked):
     """The concept head and its loss Lu (Sec. 3.2, eq. 5)."""
 
-    # "sigmoid": eq. 5, summed over concepts; "softmax" and "warp": the baselines of Tables 1, 2.
-    loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid"
+    # "sigmoid": eq. 5, summed over concepts; "softmax" and "warp": the baselines of Tables 1, 2;
+    # "asymmetric": Ridnik et al. 2021, beyond the paper.
+    loss: Literal["sigmoid", "softmax", "warp", "asymmetric"] = "sigmoid"
+    # Of "asymmetric", as published for COCO.
+    asymmetric_focus: float = number(4.0, 0.0)
+    asymmetric_margin: float = number(0.05, 0.0, 0.99)
     # WARP estimates a label's rank from the draws that found a violation: (classes - 1) / draws
     # (Weston et al. 2011; Gong et al. 2014), or negatives / draws, the same for one label (ours).
     warp_rank: Literal["classes", "negatives"] = "classes"
@@ -159,6 +164,12 @@ class DecoderConfig(Checked):
     initializer_range: float | None = number(None, 0.0)
     # Scores by the word embedding itself (Wang et al. 2016).
     tie_output: bool = False
+    # Lr's target keeps 1 minus this on the right word, the rest spread evenly (Szegedy et al.
+    # 2016); the paper's loss has none.
+    label_smoothing: float = number(0.0, 0.0, 0.99)
+    # "data": labels in `data.label_order`, the paper's way. "minimal_loss", "predicted": the
+    # decoder is fed its own choices and chooses the order (Yazici et al. 2020: MLA, PLA).
+    alignment: Literal["data", "minimal_loss", "predicted"] = "data"
 
     @property
     def input_width(self) -> int:
@@ -190,6 +201,10 @@ class DecodingConfig(Checked):
     block_repeats: bool = False
     # True: a caption never says <unk>; off, as in im2txt and in the papers' scores.
     block_unknown: bool = False
+    # Added to END's score at each step: below 0 for longer label lists, above 0 for shorter (ours).
+    end_bias: float = number(0.0, -100.0, 100.0)
+    # Tags: evaluation also cuts the geometric mean of the CNN's and the decoder's probabilities.
+    combine: bool = False
     # The output layer's product in bfloat16: 1.2 to 1.5 times the captions a second on a CPU that
     # has it, but about a third of the captions change, so off (ours, measured).
     bfloat16_output: bool = False
@@ -221,79 +236,6 @@ class RerankingConfig(Checked):
     def num_best(self) -> int:
         """`best`, or the published number for the similarity."""
         return self.best or {"cider": 125, "bleu": 175}[self.similarity]
-
-
-@dataclass(frozen=True)
-class StageConfig(Checked):
-    """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
-
-    steps: int = number(10_000, 0)
-    # The batch size the paper states once (Sec. 5.1), taken over where it is silent.
-    batch_size: int = number(32, 1)
-    optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop"
-    learning_rate: float = number(1e-4, 0.0)
-    # The CNN's and the head's rate as multiples of `learning_rate`.
-    encoder_rate: float = number(1.0, 0.0)
-    head_rate: float = number(1.0, 0.0)
-    # The user-tag MLP's, as such a multiple; None: the head's, for both are new layers (ours).
-    tag_rate: float | None = number(None, 0.0)
-    # TensorFlow 1 and Keras agree on 0.9 and 0; epsilon is Keras's.
-    rho: float = number(0.9, 0.0, 1.0)
-    momentum: float = number(0.0, 0.0, 1.0)
-    epsilon: float = number(1e-7, 0.0)
-    weight_decay: float = number(0.0, 0.0)
-    # The CNN's; None: `weight_decay`.
-    encoder_weight_decay: float | None = number(None, 0.0)
-    # "cosine" falls to zero at the end of each phase; the paper names no schedule.
-    schedule: Literal["constant", "cosine"] = "constant"
-    # By global norm, the CNN apart from the rest, on the scale of the summed losses (ours);
-    # None: no clipping.
-    clip_norm: float | None = number(None, 0.0)
-    encoder_clip_norm: float | None = number(None, 0.0)
-    # "word": `clip_norm` is held against the norm by the batch's mean caption length, so that
-    # batches of long captions are not clipped more (measured, docs/training.md).
-    clip_scale: Literal["sum", "word"] = "sum"
-    # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
-    update_batch_norm: bool = True
-    # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end.
-    validate_every_steps: int = number(0, 0)
-    # A phase ends after that many of its validations without a rise; 0: after its steps alone.
-    patience: int = number(0, 0)
-    checkpoint_every_steps: int = number(500, 1)
-    # None: all validation images.
-    validation_images: int | None = number(None, 1)
-
-    def check(self) -> None:
-        """Refuses a patience that can never be reached."""
-        if self.patience and not self.validate_every_steps:
-            raise ValueError(
-                "`patience` needs `validate_every_steps` above 0. "
-                f"Received: patience={self.patience}, validate_every_steps=0"
-            )
-
-
-@dataclass(frozen=True)
-class UnaryConfig(StageConfig):
-    """The unary stage: CNN and concept head on Lu."""
-
-    # Sec. 5.1: the prediction layer alone first; how long is ours.
-    head_only_steps: int = number(0, 0)
-    # True: meanwhile the CNN, which rests, is run once and its features are cached, without
-    # augmentation (ours); False: it reads augmented pictures at each step.
-    head_only_cached: bool = False
-    # Sec. 4.1: the user-tag MLP is pretrained on its own before the two are summed (steps: ours).
-    tag_only_steps: int = number(0, 0)
-    # "tags" trains the user-tag MLP alone (Sec. 4.1, pretrained on its own).
-    part: Literal["image", "tags", "all"] = "all"
-
-
-@dataclass(frozen=True)
-class JointConfig(StageConfig):
-    """The joint stage: L = Lu + Lr (eq. 4)."""
-
-    # Eq. 4 is unweighted.
-    unary_weight: float = number(1.0, 0.0)
-    relational_weight: float = number(1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -377,6 +319,13 @@ class Config(Checked):
             raise ValueError(
                 "`stages` may hold 'joint' only where there is a decoder. "
                 f"Received: stages={self.stages!r}"
+            )
+        aligned = self.decoder is not None and self.decoder.alignment != "data"
+        if aligned and (self.data.task != "tags" or self.jit_compile):
+            raise ValueError(
+                "`decoder.alignment` may be other than 'data' only for tags, whose order is free, "
+                f"and without `jit_compile`. Received: decoder.alignment={self.decoder.alignment!r}"
+                f", data.task={self.data.task!r}, jit_compile={self.jit_compile}"
             )
         if "unary" in self.stages and not self.concepts.supervised:
             raise ValueError(

@@ -25,6 +25,34 @@ def sigmoid_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(losses, axis=-1)
 
 
+def asymmetric_concept_loss(
+    logits: tf.Tensor, concepts: tf.Tensor, focus: float = 4.0, margin: float = 0.05
+) -> tf.Tensor:
+    """Asymmetric loss (Ridnik et al., ICCV 2021), summed over the concepts as eq. (5).
+
+    A positive costs -log p. A negative costs -(p_m)^focus log(1 - p_m) with p_m = max(p - margin,
+    0), so that the many easy negatives weigh little.
+
+    Args:
+      logits: (batch, num_concepts).
+      concepts: ground truth s, 0/1, (batch, num_concepts).
+      focus: their gamma of the negatives; 0 without a margin is eq. (5).
+      margin: probabilities of negatives below it cost nothing.
+
+    Returns:
+      float32, (batch,).
+    """
+    logits, concepts = tf.cast(logits, tf.float32), tf.cast(concepts, tf.float32)
+    # 1 - p_m, exactly: no difference of nearly equal numbers where p is near 1.
+    rest = tf.minimum(tf.sigmoid(-logits) + margin, 1.0)
+    shifted = tf.maximum(tf.sigmoid(logits) - margin, 0.0)
+    # Where p is 1 and there is no margin, the logarithm is read off the logit.
+    log_rest = tf.math.log(rest) if margin else tf.math.log_sigmoid(-logits)
+    negative = -tf.pow(shifted, focus) * log_rest
+    positive = -tf.math.log_sigmoid(logits)
+    return tf.reduce_sum(concepts * positive + (1.0 - concepts) * negative, axis=-1)
+
+
 def softmax_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
     """Cross entropy to the uniform distribution over an image's labels (CNN+Softmax).
 
@@ -95,14 +123,19 @@ def concept_loss(
     logits: tf.Tensor,
     concepts: tf.Tensor,
     seed: tf.Tensor,
+    *,
     warp_rank: str = "classes",
+    focus: float = 4.0,
+    margin: float = 0.05,
 ) -> tf.Tensor:
     """Returns the loss that `ConceptConfig.loss` names, (batch,) float32.
 
-    `seed` and `warp_rank`, of `ConceptConfig`, are for WARP.
+    `seed` and `warp_rank` are for WARP, `focus` and `margin` for the asymmetric loss.
     """
     if kind == "sigmoid":
         return sigmoid_concept_loss(logits, concepts)
+    if kind == "asymmetric":
+        return asymmetric_concept_loss(logits, concepts, focus, margin)
     if kind == "softmax":
         return softmax_concept_loss(logits, concepts)
     return warp_concept_loss(logits, concepts, seed, rank=warp_rank)
@@ -158,8 +191,31 @@ def token_losses(logits: tf.Tensor, target_ids: tf.Tensor) -> tuple[tf.Tensor, C
     return losses, gradient
 
 
+def smoothed_token_losses(logits: tf.Tensor, target_ids: tf.Tensor, smoothing: float) -> tf.Tensor:
+    """Cross entropy to a target of 1 - smoothing on the word, the rest evenly on all words.
+
+    Szegedy et al. (2016), where `smoothing` is their epsilon; 0 gives `token_losses`.
+
+    Args:
+      logits: (..., vocab_size).
+      target_ids: (...,) int32.
+      smoothing: from 0 up to below 1.
+
+    Returns:
+      float32, (...,).
+    """
+    logits = tf.cast(logits, tf.float32)
+    exact = tf.nn.sparse_softmax_cross_entropy_with_logits(target_ids, logits)
+    even = tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_mean(logits, axis=-1)
+    return (1.0 - smoothing) * exact + smoothing * even
+
+
 def packed_sequence_loss(
-    logits: tf.Tensor, rows: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor
+    logits: tf.Tensor,
+    rows: tf.Tensor,
+    target_ids: tf.Tensor,
+    padding_mask: tf.Tensor,
+    smoothing: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Lr (Sec. 3.3): negative log likelihood summed over time, meaned over an image's captions.
 
@@ -169,13 +225,18 @@ def packed_sequence_loss(
       rows: each token's row among batch * captions, (tokens,).
       target_ids: (batch, captions, time) int32.
       padding_mask: (batch, captions, time) bool.
+      smoothing: of `smoothed_token_losses`; 0, the paper's loss, has none.
 
     Returns:
       Lr an image, (batch,) float32, and the sum of the negative log likelihoods of all tokens,
       a float32 scalar, for the per-word mean.
     """
     targets = tf.boolean_mask(target_ids, padding_mask)
-    losses = token_losses(logits, targets)
+    losses = (
+        smoothed_token_losses(logits, targets, smoothing)
+        if smoothing
+        else token_losses(logits, targets)
+    )
     shape = tf.shape(padding_mask)
     sums = tf.math.unsorted_segment_sum(losses, rows, shape[0] * shape[1])
     sums = tf.reshape(sums, shape[:2])
@@ -184,7 +245,7 @@ def packed_sequence_loss(
 
 
 def padded_sequence_loss(
-    logits: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor
+    logits: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor, smoothing: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Lr as `packed_sequence_loss`, from the logits of every position, padding included.
 
@@ -192,11 +253,12 @@ def padded_sequence_loss(
       logits: (batch, captions, time, vocab_size).
       target_ids: (batch, captions, time) int32.
       padding_mask: (batch, captions, time) bool.
+      smoothing: of `smoothed_token_losses`; 0, the paper's loss, has none.
 
     Returns:
       Lr an image, (batch,) float32, and the sum over all real tokens, a float32 scalar.
     """
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(target_ids, tf.cast(logits, tf.float32))
+    losses = smoothed_token_losses(logits, target_ids, smoothing)
     sums = tf.reduce_sum(tf.where(padding_mask, losses, 0.0), axis=-1)
     return tf.reduce_sum(sums * sequence_weights(padding_mask), axis=-1), tf.reduce_sum(sums)
 

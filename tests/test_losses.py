@@ -35,6 +35,44 @@ def test_first_loss_is_k_log_2():
     )
 
 
+@pytest.mark.parametrize(("focus", "margin"), [(4.0, 0.05), (2.0, 0.0), (0.0, 0.0)])
+def test_asymmetric_loss_is_ridniks(focus, margin):
+    logits, s = data()
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    p_m = np.maximum(p - margin, 0)
+    want = -(s * np.log(p) + (1 - s) * p_m**focus * np.log(1 - p_m)).sum(1)
+    found = losses.asymmetric_concept_loss(logits, s, focus, margin)
+    np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-6)
+    if not focus:
+        np.testing.assert_allclose(found, losses.sigmoid_concept_loss(logits, s), rtol=1e-5)
+
+
+def test_asymmetric_loss_and_its_gradient_stay_finite():
+    logits = tf.Variable([[200.0, -200.0], [-200.0, 200.0]])
+    with tf.GradientTape() as tape:
+        loss = losses.asymmetric_concept_loss(logits, tf.constant([[0.0, 1.0], [0.0, 1.0]]))
+    assert np.isfinite(loss).all()
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_smoothed_losses_are_the_cross_entropy_to_a_smoothed_target(smoothing):
+    rng = np.random.default_rng(2)
+    logits, targets = rng.normal(size=(5, 7)), rng.integers(0, 7, 5)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    smooth = (1 - smoothing) * np.eye(7)[targets] + smoothing / 7
+    found = losses.smoothed_token_losses(logits.astype("f"), targets.astype("i"), smoothing)
+    np.testing.assert_allclose(found, -(smooth * log_p).sum(1), rtol=1e-5)
+    mask, ids = np.ones((1, 1, 5), bool), targets.astype("i")[None, None]
+    rows = np.zeros(5, "i")
+    packed = losses.packed_sequence_loss(
+        tf.constant(logits, tf.float32), rows, ids, mask, smoothing
+    )
+    padded = losses.padded_sequence_loss(logits[None, None].astype("f"), ids, mask, smoothing)
+    for loss, total in (packed, padded):
+        np.testing.assert_allclose([loss[0], total], found.numpy().sum(), rtol=1e-5)
+
+
 def test_softmax_loss_spreads_the_target_over_the_labels():
     logits, s = data()
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
@@ -69,7 +107,7 @@ def test_warp_is_the_sampled_procedure(seed, rank):
     draws = tf.constant([7, seed])
     order = tf.random.stateless_uniform((BATCH, K, K), draws).numpy()
     np.testing.assert_allclose(
-        losses.concept_loss("warp", logits, s, draws, rank),
+        losses.concept_loss("warp", logits, s, draws, warp_rank=rank),
         numpy_warp(logits, s, order, rank_of=rank),
         rtol=1e-5,
     )
@@ -79,7 +117,9 @@ def test_warps_rank_counts_all_other_classes_as_published():
     """One draw violates the margin: of 4 classes the rank is 3, though 2 are negative."""
     logits, s = tf.constant([[0.0, 0.0, 0.0, 0.0]]), tf.constant([[1.0, 1.0, 0.0, 0.0]])
     ranks = {
-        rank: losses.concept_loss("warp", logits, s, tf.constant([0, 0]), rank).numpy().item()
+        rank: losses.concept_loss("warp", logits, s, tf.constant([0, 0]), warp_rank=rank)
+        .numpy()
+        .item()
         for rank in ("classes", "negatives")
     }
     # Two positives, a hinge of 1 each.

@@ -40,7 +40,9 @@ def search(
       A `BeamResults`; of greedy search, with one result an image.
     """
     if config.block_unknown and unknown_id is not None:
-        step_fn = _without(step_fn, unknown_id)
+        step_fn = _shifted(step_fn, unknown_id, float("-inf"))
+    if config.end_bias:
+        step_fn = _shifted(step_fn, end_id, config.end_bias)
     if config.method == "beam":
         return beam_search(
             step_fn,
@@ -67,14 +69,12 @@ def search(
     return BeamResults(scores=one["log_probabilities"], **one)
 
 
-def _without(step_fn: StepFunction, token_id: int) -> StepFunction:
-    """Returns a step that never gives `token_id`; the others share its probability."""
+def _shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunction:
+    """Returns a step that adds `amount` to the score of one token; the others share the rest."""
 
     def step(token_ids: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any]:
         logits, state = step_fn(token_ids, state, context)
-        ruled_out = tf.one_hot(
-            token_id, tf.shape(logits)[-1], float("-inf"), 0.0, dtype=logits.dtype
-        )
-        return logits + ruled_out, state
+        shift = tf.one_hot(token_id, tf.shape(logits)[-1], amount, 0.0, dtype=logits.dtype)
+        return logits + shift, state
 
     return step

@@ -6,8 +6,10 @@ from typing import Literal
 import tensorflow as tf
 
 from semreg_tf import losses
+from semreg_tf.config import ConceptConfig
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.training import label_alignment
 
 # Whose logits Lu reads: of the image, of the user tags, or of both together.
 Part = Literal["image", "tags", "all"]
@@ -25,7 +27,7 @@ class PhaseLoss:
     Attributes:
       reads: "image": encoder and head run; "user_tags": the tag model alone; "true_concepts":
         neither, the ground truth s replaces their prediction s_hat.
-      concepts: the kind of Lu, of `ConceptConfig.loss`; None: there is no Lu.
+      concepts: which Lu there is; None: there is none.
       part: which logits Lu reads.
       words: whether there is Lr.
       unary_weight: of Lu.
@@ -35,7 +37,7 @@ class PhaseLoss:
     """
 
     reads: Literal["image", "user_tags", "true_concepts"] = "image"
-    concepts: str | None = None
+    concepts: ConceptConfig | None = None
     part: Part = "all"
     words: bool = False
     unary_weight: float = 1.0
@@ -68,11 +70,13 @@ class PhaseLoss:
         if self.concepts is not None:
             logits = outputs[LOGITS[self.part]]
             unary = losses.concept_loss(
-                self.concepts,
+                self.concepts.loss,
                 logits,
                 tensors[batch.CONCEPTS],
                 seed,
-                annotator.config.concepts.warp_rank,
+                warp_rank=self.concepts.warp_rank,
+                focus=self.concepts.asymmetric_focus,
+                margin=self.concepts.asymmetric_margin,
             )
             computed["unary_loss"] = tf.reduce_mean(unary)
         if self.words:
@@ -104,15 +108,40 @@ def _word_losses(
     """Returns Lr an image, (batch,), and the scalars that are logged of it."""
     mask = tensors[batch.PADDING_MASK]
     ids, targets = tensors[batch.INPUT_IDS], tensors[batch.TARGET_IDS]
+    config = annotator.config.decoder
+    if config.alignment != "data":
+        ids, targets = _aligned(annotator, outputs, targets, mask, config.alignment)
     if packed:
         logits, rows = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
-        relational, total = losses.packed_sequence_loss(logits, rows, targets, mask)
+        loss = losses.packed_sequence_loss(logits, rows, targets, mask, config.label_smoothing)
     else:
         logits = annotator.decoder(outputs, ids, training=True)
-        relational, total = losses.padded_sequence_loss(logits, targets, mask)
+        loss = losses.padded_sequence_loss(logits, targets, mask, config.label_smoothing)
+    relational, total = loss
     words = tf.reduce_sum(tf.cast(mask, tf.float32))
     return relational, {
         "relational_loss": tf.reduce_mean(relational),
         "loss_per_word": tf.math.divide_no_nan(total, words),
         "num_words": words,
     }
+
+
+def _aligned(
+    annotator: Annotator,
+    outputs: dict[str, tf.Tensor],
+    targets: tf.Tensor,
+    mask: tf.Tensor,
+    kind: label_alignment.Alignment,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns inputs and targets in the decoder's own order; tags have one sequence an image."""
+    vocab_size = annotator.vocab_size
+    aligned = label_alignment.align(
+        *annotator.search_start(outputs),
+        targets[:, 0],
+        mask[:, 0],
+        # As in `Vocabulary`: END is the last output, START comes after it.
+        start_id=vocab_size,
+        end_id=vocab_size - 1,
+        kind=kind,
+    )
+    return aligned.input_ids[:, None], aligned.target_ids[:, None]

@@ -120,7 +120,7 @@ def _user_tags(config: Config, name: str, steps: int) -> Phase:
         (batch.USER_TAGS, batch.CONCEPTS, batch.IMAGE_ID),
         _trained(section, "tag_model"),
         section,
-        PhaseLoss(reads="user_tags", concepts=config.concepts.loss, part="tags"),
+        PhaseLoss(reads="user_tags", concepts=config.concepts, part="tags"),
         concept_metric(config.data.task, "tags"),
     )
 
@@ -194,7 +194,7 @@ def _image_loss(
 ) -> PhaseLoss:
     trains_encoder = "encoder" in groups
     return PhaseLoss(
-        concepts=config.concepts.loss if config.concepts.supervised else None,
+        concepts=config.concepts if config.concepts.supervised else None,
         trains_encoder=trains_encoder,
         moves_statistics=section.update_batch_norm and trains_encoder,
         **fields,

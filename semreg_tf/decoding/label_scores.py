@@ -1,0 +1,63 @@
+"""How sure a decoder is of each label: the highest probability it gave it on its greedy way."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from semreg_tf.decoding.step_function import StepFunction, any_batch, batch_size, call_step
+
+
+def label_scores(
+    step_fn: StepFunction,
+    initial_state: Any,
+    context: Any,
+    *,
+    start_id: int,
+    end_id: int,
+    max_steps: int,
+) -> tf.Tensor:
+    """Returns for each label the maximum of P(label | labels before) over the greedy sequence.
+
+    At each step the most probable label that is not out yet is fed back; the steps up to and
+    with the one that prefers END count. So a label that the decoder nearly said has a score too,
+    by which labels can be ranked, cut, or combined with the CNN's (ours).
+
+    Args:
+        step_fn: The model, see `semreg_tf.decoding.step_function`.
+        initial_state: Nested structure of tensors `(batch, ...)`.
+        context: Nested structure of tensors `(batch, ...)`, or `()`.
+        start_id: Fed at the first step.
+        end_id: Ends a sequence.
+        max_steps: Most labels to feed.
+
+    Returns:
+        `(batch, vocab_size)` float32, probabilities; END's column is that of its first maximum.
+    """
+
+    def body(
+        last_ids: tf.Tensor, best: tf.Tensor, allowed: tf.Tensor, running: tf.Tensor, state: Any
+    ) -> tuple:
+        logits, state = call_step(step_fn, last_ids, state, context, end_id)
+        probabilities = tf.nn.softmax(logits)
+        best = tf.where(running[:, None], tf.maximum(best, probabilities), best)
+        next_ids = tf.argmax(logits + allowed, axis=1, output_type=tf.int32)
+        allowed += tf.one_hot(next_ids, tf.shape(logits)[1], float("-inf"), 0.0)
+        return next_ids, best, allowed, running & (next_ids != end_id), state
+
+    batch = batch_size(initial_state, context)
+    logits, _ = call_step(step_fn, tf.fill([batch], start_id), initial_state, context, end_id)
+    loop_vars = (
+        tf.fill([batch], start_id),
+        tf.zeros([batch, logits.shape[1]]),
+        tf.zeros([batch, logits.shape[1]]),
+        tf.ones([batch], tf.bool),
+        initial_state,
+    )
+    _, best, *_ = tf.while_loop(
+        lambda last_ids, best, allowed, running, state: tf.reduce_any(running),
+        body,
+        loop_vars,
+        shape_invariants=any_batch(loop_vars),
+        maximum_iterations=max_steps + 1,
+    )
+    return best

@@ -1,0 +1,79 @@
+"""How each stage of training goes (Sec. 3.3): steps, rates, clipping, validation."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from semreg_tf.config_checks import Checked, number
+
+
+@dataclass(frozen=True)
+class StageConfig(Checked):
+    """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
+
+    steps: int = number(10_000, 0)
+    # The batch size the paper states once (Sec. 5.1), taken over where it is silent.
+    batch_size: int = number(32, 1)
+    optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop"
+    learning_rate: float = number(1e-4, 0.0)
+    # The CNN's and the head's rate as multiples of `learning_rate`.
+    encoder_rate: float = number(1.0, 0.0)
+    head_rate: float = number(1.0, 0.0)
+    # The user-tag MLP's, as such a multiple; None: the head's, for both are new layers (ours).
+    tag_rate: float | None = number(None, 0.0)
+    # TensorFlow 1 and Keras agree on 0.9 and 0; epsilon is Keras's.
+    rho: float = number(0.9, 0.0, 1.0)
+    momentum: float = number(0.0, 0.0, 1.0)
+    epsilon: float = number(1e-7, 0.0)
+    weight_decay: float = number(0.0, 0.0)
+    # The CNN's; None: `weight_decay`.
+    encoder_weight_decay: float | None = number(None, 0.0)
+    # "cosine" falls to zero at the end of each phase; the paper names no schedule.
+    schedule: Literal["constant", "cosine"] = "constant"
+    # By global norm, the CNN apart from the rest, on the scale of the summed losses (ours);
+    # None: no clipping.
+    clip_norm: float | None = number(None, 0.0)
+    encoder_clip_norm: float | None = number(None, 0.0)
+    # "word": `clip_norm` is held against the norm by the batch's mean caption length, so that
+    # batches of long captions are not clipped more (measured, docs/training.md).
+    clip_scale: Literal["sum", "word"] = "sum"
+    # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
+    update_batch_norm: bool = True
+    # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end.
+    validate_every_steps: int = number(0, 0)
+    # A phase ends after that many of its validations without a rise; 0: after its steps alone.
+    patience: int = number(0, 0)
+    checkpoint_every_steps: int = number(500, 1)
+    # None: all validation images.
+    validation_images: int | None = number(None, 1)
+
+    def check(self) -> None:
+        """Refuses a patience that can never be reached."""
+        if self.patience and not self.validate_every_steps:
+            raise ValueError(
+                "`patience` needs `validate_every_steps` above 0. "
+                f"Received: patience={self.patience}, validate_every_steps=0"
+            )
+
+
+@dataclass(frozen=True)
+class UnaryConfig(StageConfig):
+    """The unary stage: CNN and concept head on Lu."""
+
+    # Sec. 5.1: the prediction layer alone first; how long is ours.
+    head_only_steps: int = number(0, 0)
+    # True: meanwhile the CNN, which rests, is run once and its features are cached, without
+    # augmentation (ours); False: it reads augmented pictures at each step.
+    head_only_cached: bool = False
+    # Sec. 4.1: the user-tag MLP is pretrained on its own before the two are summed (steps: ours).
+    tag_only_steps: int = number(0, 0)
+    # "tags" trains the user-tag MLP alone (Sec. 4.1, pretrained on its own).
+    part: Literal["image", "tags", "all"] = "all"
+
+
+@dataclass(frozen=True)
+class JointConfig(StageConfig):
+    """The joint stage: L = Lu + Lr (eq. 4)."""
+
+    # Eq. 4 is unweighted.
+    unary_weight: float = number(1.0, 0.0)
+    relational_weight: float = number(1.0, 0.0)
