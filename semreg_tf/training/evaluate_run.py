@@ -81,6 +81,10 @@ def evaluate_tags(
     if predictions.sequences:
         labels |= _fixed_lengths(run.config.decoding.fixed_lengths, labels["ours"], own)
         ranking |= {name: own for name in labels if name.startswith("ours")}
+        if run.config.decoding.combine and own is not None:
+            combined, both = _combined(run, split, own)
+            labels |= combined
+            ranking |= dict.fromkeys(combined, both)
     results = {
         **result_files.about(run, split),
         "cnn": str(cnn.path),
@@ -145,6 +149,33 @@ def _cuts(
     threshold, _ = best_threshold(evaluation.concept_targets(validation), own)
     ks = sorted({run.config.decoding.top_k, *run.config.decoding.fixed_lengths})
     return evaluation.cnn_cuts(probabilities, ks, threshold, told), warnings
+
+
+def _combined(
+    run: RunEvaluator, split: Split, probabilities: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Returns the label sets of CNN and decoder together, and the scores that they are cut from.
+
+    A label's score is the geometric mean of its concept's probability and the decoder's, that is,
+    the mean of the logarithms (ours).
+    """
+
+    def scores(split: Split, own: np.ndarray) -> np.ndarray:
+        return np.sqrt(own * run.label_scores(split))
+
+    both = scores(split, probabilities)
+    validation = run.split(run.config.data.validation_split)
+    own = run.concept_probabilities(validation)
+    targets = evaluation.concept_targets(validation)
+    threshold, _ = best_threshold(targets, scores(validation, own))
+    name = "ours with the CNN"
+    return {
+        f"{name}, cut at {threshold:.2f} (best on validation)": (both >= threshold).astype("u1"),
+        **{
+            f"{name}, top {k}": evaluation.top_k_labels(both, k)
+            for k in run.config.decoding.fixed_lengths
+        },
+    }, both
 
 
 def _fixed_lengths(

@@ -12,6 +12,7 @@ from semreg_tf.config import DecodingConfig
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Inputs, evaluation_batches
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.decoding.label_scores import label_scores
 from semreg_tf.decoding.search import search
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble
@@ -111,3 +112,46 @@ def predict_together(
             sequences.append([output.decode(one) for one in ids[:kept]])
             scores.append(values[:kept])
     return Predictions(image_ids, sequences, scores, np.concatenate(probabilities))
+
+
+def decoder_label_scores(
+    ensemble: Ensemble,
+    inputs: Sequence[Inputs],
+    vocabularies: Vocabularies,
+    decoding: DecodingConfig,
+    batch_size: int = 64,
+    progress: str | None = None,
+) -> np.ndarray:
+    """Returns how sure the decoder is of each label of each image, see `decoding.label_scores`.
+
+    Args:
+      ensemble: the models.
+      inputs: of each, on one split.
+      vocabularies: the experiment's names; the labels are the concepts.
+      decoding: `max_steps` is read.
+      batch_size: images at once.
+      progress: text of a progress bar, or None.
+
+    Returns:
+      (images, num_concepts) float32, in the order of the concepts.
+    """
+    output = vocabularies.output
+    dataset = tf.data.Dataset.zip(tuple(evaluation_batches(own, batch_size) for own in inputs))
+    spec = tuple({k: v for k, v in own.items() if k in _READ} for own in dataset.element_spec)
+    tables = ensemble.input_tables()
+
+    @tf.function(input_signature=[spec])
+    def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
+        return label_scores(
+            *ensemble.search_start(ensemble.encode(tensors), tables),
+            start_id=output.start_id,
+            end_id=output.end_id,
+            max_steps=decoding.max_steps,
+        )
+
+    rows = []
+    total = -(-inputs[0].split.num_images // batch_size)
+    for tensors in tqdm(dataset, total=total, desc=progress, disable=progress is None):
+        wanted = tuple({k: own[k] for k in names} for names, own in zip(spec, tensors, strict=True))
+        rows.append(run(wanted).numpy())
+    return np.concatenate(rows)[:, output.encode(vocabularies.concepts.names)]

@@ -19,7 +19,7 @@ from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import workdir
 from semreg_tf.training.features import frozen_features, image_size
 from semreg_tf.training.phases import Stage, find_stage
-from semreg_tf.training.predictions import Predictions, predict_together
+from semreg_tf.training.predictions import Predictions, decoder_label_scores, predict_together
 
 _AFTER_TRAINING = ("decoding.", "reranking.")
 
@@ -151,6 +151,16 @@ class RunEvaluator:
             with_sequences=False,
             progress=f"scoring {split.name}",
         ).concept_probabilities
+
+    def label_scores(self, split: Split) -> np.ndarray:
+        """Returns how sure the decoder is of each label, (images, num_concepts), with a bar."""
+        return decoder_label_scores(
+            self.ensemble,
+            self.inputs(split),
+            self.vocabularies,
+            self.config.decoding,
+            progress=f"labels of {split.name}",
+        )
 
     def check_task(self, task: str) -> None:
         """Refuses a run on another task, one that sees no image, a captioner without a decoder.

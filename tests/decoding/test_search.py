@@ -62,3 +62,14 @@ def test_the_unknown_word_is_blocked_where_asked(fields):
         assert np.isfinite(found.scores[:, 0]).all()
         said.append(UNKNOWN in found.token_ids.numpy())
     assert said == [True, False]
+
+
+@pytest.mark.parametrize("fields", [{"method": "greedy"}, {"method": "beam", "beam_width": 2}])
+def test_a_bias_on_end_makes_sequences_shorter_or_longer(fields):
+    lengths = []
+    for bias in (-20.0, 0.0, 20.0):
+        config = DecodingConfig(max_steps=8, end_bias=bias, **fields)
+        found = search(*arguments(), config, start_id=START, end_id=END)
+        lengths.append(found.lengths.numpy()[..., 0].sum())
+    assert lengths[0] >= lengths[1] >= lengths[2] == 0
+    assert lengths[0] > 0

@@ -17,7 +17,7 @@ from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.report import build_report
 from semreg_tf.reporting.cards import image_score
 from semreg_tf.reporting.run_files import read_run
-from semreg_tf.training import evaluate_run
+from semreg_tf.training import evaluate_run, evaluation
 from semreg_tf.training.evaluate_predictions import evaluate_predictions
 from semreg_tf.training.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
 from semreg_tf.training.trainer import Trainer
@@ -264,3 +264,24 @@ def test_an_infinite_perplexity_leaves_the_json_readable(
     assert (results["captions"]["perplexity"], results["captions"]["num_tokens"]) == (None, 5)
     assert "beyond all bounds" in results["warnings"][-1]
     json.loads((tmp_path / "out" / "results.json").read_text(), parse_constant=refused)
+
+
+def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(tag_run, demo_data, tmp_path):
+    results = evaluate_tags(
+        tag_run,
+        demo_data,
+        num_pictures=0,
+        overrides=["decoding.combine=true", "decoding.fixed_lengths=[2]"],
+        out=tmp_path,
+    )
+    names = list(results["systems"])
+    (cut,) = [n for n in names if n.startswith("ours with the CNN, cut at ")]
+    assert cut.endswith("(best on validation)")
+    assert {"ours, exactly 2", "CNN top 2", "ours with the CNN, top 2"} <= set(names)
+    run = RunEvaluator(tag_run, demo_data)
+    split = run.split("test")
+    product = run.concept_probabilities(split) * run.label_scores(split)
+    labels = evaluation.top_k_labels(product, 2)
+    expected = evaluation.tag_scores(split, labels, product)
+    assert results["systems"]["ours with the CNN, top 2"]["C-F1"] == expected["C-F1"]
+    assert results["systems"][cut]["mAP"] == pytest.approx(expected["mAP"])

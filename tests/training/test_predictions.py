@@ -50,3 +50,17 @@ def test_no_sequences_where_none_are_wanted(run):
         with_sequences=False,
     )
     assert (made.sequences, made.scores) == ([], [])
+
+
+def test_labels_have_the_decoders_highest_probability_on_its_way(run):
+    """The first label that is said has at least the probability that the search gave it."""
+    split = run.split("test")
+    scores = run.label_scores(split)
+    assert scores.shape == (8, len(run.vocabularies.concepts))
+    assert (scores >= 0).all() and (scores <= 1).all()
+    index = run.vocabularies.concepts.index
+    config = dataclasses.replace(run.config.decoding, block_repeats=True)
+    annotator = run.ensemble.members[0]
+    found = predict(annotator, run.inputs(split)[0], run.vocabularies, config)
+    for row, ranked, total in zip(scores, found.sequences, found.scores, strict=True):
+        assert all(row[index[label]] >= np.exp(total[0]) * 0.999 for label in ranked[0])
