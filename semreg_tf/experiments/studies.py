@@ -5,6 +5,7 @@ A study is a list of jobs in the order of work; `train/run_study.py` runs what h
 
 from collections.abc import Callable
 
+from semreg_tf.experiments.corel5k_studies import corel5k, corel5k_search
 from semreg_tf.experiments.flickr8k_studies import flickr8k, flickr8k_search, flickr8k_tags
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
 
@@ -111,6 +112,8 @@ def coco128() -> Study:
 STUDIES: dict[str, Callable[[], Study]] = {
     "demo": demo,
     "coco128": coco128,
+    "corel5k": corel5k,
+    "corel5k_search": corel5k_search,
     "flickr8k": flickr8k,
     "flickr8k_search": flickr8k_search,
     "flickr8k_tags": flickr8k_tags,

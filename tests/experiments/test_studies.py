@@ -18,7 +18,8 @@ def test_every_job_has_a_config_and_a_place_of_its_own(name, encoder):
     for job in study.jobs:
         config = job.system.config()
         assert config.stages
-        purpose = {"coco128": "fit", "flickr8k_search": "search"}.get(name, "report")
+        purpose = "search" if name.endswith("_search") else "report"
+        purpose = "fit" if name == "coco128" else purpose
         assert config.data.purpose == purpose
 
 

@@ -1,0 +1,119 @@
+"""The study of Table 1's systems on Corel-5k: real pictures, real tags, enough to generalise."""
+
+from dataclasses import replace
+
+from semreg_tf.experiments.study import BOTH, UNARY, Study, System, jobs_of
+
+# 493 of the training pictures choose checkpoints, thresholds and rates; 500 others judge.
+_SPLITS = (
+    "data.train_split=train[:3500]",
+    "data.validation_split=train[3500:]",
+    "data.test_split=validation",
+)
+# 1,000 steps of the prediction layer on cached features, then 1,250 steps on images for all.
+_ONE_STAGE = ("joint.steps=1250", "joint.validate_every_steps=250")
+_CNN_ALONE = ("unary.steps=1250", "unary.validate_every_steps=250")
+_FROZEN = (
+    "encoder.trainable=false",
+    "image.resize_ratio=1.0",
+    "image.random_crop=false",
+    "unary.head_only_steps=0",
+    "unary.steps=1250",
+    "unary.learning_rate=1e-3",
+    "unary.head_rate=1",
+    "unary.validate_every_steps=250",
+    # Of three the best for the proposed model on the pictures that choose (`corel5k_search`).
+    "joint.learning_rate=2e-3",
+)
+_FROZEN_SUFFIX = ", frozen CNN"
+_BEAM = ("beam 3", ("--config.decoding.method=beam",))
+_WAYS = (
+    _BEAM,
+    ("no repeats", ("--config.decoding.block_repeats=true",)),
+    *(
+        (f"END {bias:+}, beam 3", (*_BEAM[1], f"--config.decoding.end_bias={bias}"))
+        for bias in (-2, -1, 1)
+    ),
+)
+
+
+def _system(name: str, experiment: str, *overrides: str, **fields) -> System:
+    return System(name, f"corel5k_tags/{experiment}", (*_SPLITS, *overrides), **fields)
+
+
+_SYSTEMS = (
+    _system("ours", "s_cnn_rnn", evaluations=_WAYS),
+    _system("CNN, logistic", "cnn_logistic", *_CNN_ALONE),
+    _system("RIA", "ria", *_ONE_STAGE),
+    _system("detached", "s_cnn_rnn_detached", takes=BOTH),
+    _system("CNN-RNN", "cnn_rnn", *_ONE_STAGE),
+    _system("from scratch", "s_cnn_rnn_from_scratch", *_ONE_STAGE),
+    _system("CNN, softmax", "cnn_softmax", *_CNN_ALONE),
+    _system("CNN, WARP", "cnn_warp", *_CNN_ALONE),
+    _system("frequent first", "s_cnn_rnn_frequent_first", takes=UNARY),
+    _system("alphabetical", "s_cnn_rnn_alphabetical", takes=UNARY),
+    _system("random order", "s_cnn_rnn_random_order", takes=UNARY),
+    _system("minimal loss alignment", "s_cnn_rnn_minimal_loss", takes=UNARY, evaluations=(_BEAM,)),
+    _system("smoothed Lr", "s_cnn_rnn_smoothed", takes=UNARY, evaluations=(_BEAM,)),
+    _system("asymmetric Lu", "s_cnn_rnn_asymmetric", takes=BOTH[1:], evaluations=(_BEAM,)),
+)
+
+
+def _frozen(system: System) -> System:
+    """Returns a system with the CNN at its ImageNet weights in every stage."""
+    own = [o for o in system.overrides if o not in _CNN_ALONE]
+    alone = ("unary.steps=2250",) if system.overrides[-2:] == _CNN_ALONE else ()
+    takes = tuple((stage, owner + _FROZEN_SUFFIX) for stage, owner in system.takes)
+    return replace(
+        system,
+        name=system.name + _FROZEN_SUFFIX,
+        overrides=(*own, *_FROZEN, *alone),
+        takes=takes,
+    )
+
+
+def corel5k() -> Study:
+    """Table 1's systems, the orders of labels, and what is said to beat them."""
+    budget = (
+        "Every system trains on 3,500 pictures; 493 more of the training part choose checkpoints "
+        "and thresholds, and 500 others, which nothing was chosen on, judge. Fine-tuned: 1,000 "
+        "steps of the prediction layer on cached features, then 250 unary and 1,000 joint steps of "
+        "32 images, or 1,250 in the one stage. Frozen CNN: 1,250 unary and 1,000 joint steps, or "
+        "2,250 of the CNN's head alone, or 1,250 joint ones. The relational stage has 1,000 steps "
+        "of 32 label lists and sees no image."
+    )
+    frozen = tuple(_frozen(system) for system in _SYSTEMS)
+    jobs = jobs_of(_SYSTEMS, (0, 1, 2)) + jobs_of(frozen, (0, 1, 2))
+    return Study("corel5k", jobs, budget)
+
+
+_SEARCHED_RATES = ("1e-3", "4e-3")
+
+
+def corel5k_search() -> Study:
+    """The search of the joint stage's rate, equal for the systems that have one, frozen CNN."""
+    budget = (
+        "Three rates of the joint stage, 1e-3 to 4e-3, seed 0, frozen CNN; 2e-3, which is missing "
+        "here, is the main study's. Scores are on the 493 training pictures that choose."
+    )
+    systems = []
+    for name in ("ours", "RIA", "CNN-RNN", "from scratch"):
+        system = _frozen(next(s for s in _SYSTEMS if s.name == name))
+        for rate in _SEARCHED_RATES:
+            overrides = [o for o in system.overrides if not o.startswith("data.test_split=")]
+            taken = system.config().stages[:-1]
+            systems.append(
+                replace(
+                    system,
+                    name=f"{system.name}, joint rate {rate}",
+                    overrides=(
+                        *overrides,
+                        f"joint.learning_rate={rate}",
+                        "data.test_split=train[3500:]",
+                        "data.purpose=search",
+                    ),
+                    takes=tuple((stage, system.name) for stage in taken),
+                    evaluations=(),
+                )
+            )
+    return Study("corel5k_search", jobs_of(tuple(systems), (0,)), budget, after="corel5k")
