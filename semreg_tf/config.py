@@ -127,10 +127,12 @@ class ConceptConfig(Checked):
 class ConditioningConfig(Checked):
     """One way in which the image reaches the decoder (Fig. 1)."""
 
-    # Fig. 1(b, d), Fig. 1(a), Fig. 1(c).
+    # "init_state" is Fig. 1(b, d), "step_zero" Fig. 1(a), "output_fusion" Fig. 1(c).
     kind: str = "init_state"
-    # "none": nothing of the image, where the kind allows it (m-RNN's RNN-base).
-    embedding: Literal["features", "concepts", "none"] = "concepts"
+    # "spatial_features": the CNN's map, of which "soft_attention" reads the cells and the other
+    # kinds the mean over them; "none": nothing of the image, where the kind allows it (m-RNN's
+    # RNN-base).
+    embedding: Literal["features", "concepts", "spatial_features", "none"] = "concepts"
     # The text sets h0 alone, so c0 = 0 (ours); "both": h0 and c0.
     states: Literal["hidden", "both"] = "hidden"
     # Sec. 3.1: h0 = Wi Ie + bi, linear.
@@ -139,7 +141,8 @@ class ConditioningConfig(Checked):
     input_dropout: bool = True
     # True: the gradient of Lr stops here (a control; the paper lets it flow).
     stop_gradient: bool = False
-    # Of "output_fusion" (Wang et al. 2016: 64) and "multimodal_output" (Mao et al. 2015: 512).
+    # Of "output_fusion" (Wang et al. 2016: 64), "multimodal_output" (Mao et al. 2015: 512) and the
+    # hidden layer of "soft_attention" (Xu et al. 2015 name no width).
     width: int = number(64, 1)
 
 

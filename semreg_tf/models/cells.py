@@ -1,30 +1,34 @@
 """Recurrent cells with a hoistable input projection.
 
-A cell offers `project_input(x)`, which depends on no state and so runs over a whole sequence at
-once, `step(projected, state)`, and `zero_state(rows)`.
+A cell is a `Cell`: `project_input(x)` depends on no state and so runs over a whole sequence at
+once; `step(projected, state)` moves the state by one word.
 """
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from semreg_tf.config import DecoderConfig
+from semreg_tf.models.dense import uniform_initializer
 from semreg_tf.models.lstm_recurrence import unroll_lstm
 
 State = tuple[tf.Tensor, ...]
 
 
-def uniform_initializer(limit: float | None, default: str = "glorot_uniform") -> object:
-    """Returns im2txt's uniform initialiser, or Keras's default where `limit` is None."""
-    return default if limit is None else keras.initializers.RandomUniform(-limit, limit)
+class Cell(keras.layers.Layer):
+    """Base of the cells; a cell gives `step` and its weights in `build`.
 
-
-@keras.saving.register_keras_serializable("semreg_tf")
-class LSTM(keras.layers.Layer):
-    """TensorFlow's BasicLSTMCell (Sec. 4.2): no peepholes, forget bias 1, `activation` for both
-    the candidate and the output.
-
-    The weights are those of the `keras.layers.LSTMCell` it owns, gate order i, f, g, o.
+    Args:
+      units: width of the output, which is the first of the states.
+      activation: "relu" or "tanh".
+      initializer_range: im2txt's uniform range, or None for Keras's defaults.
     """
+
+    # The gates that `gates` returns.
+    gate_names: tuple[str, ...] = ()
+    # True where the inputs are added to the state, so that both are as wide as each other.
+    input_is_added = False
 
     def __init__(
         self,
@@ -38,12 +42,77 @@ class LSTM(keras.layers.Layer):
         self.activation_name = activation
         self.initializer_range = initializer_range
         self.activation = keras.activations.get(activation)
-        recurrent = "orthogonal" if initializer_range is None else None
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation_name,
+            "initializer_range": self.initializer_range,
+        }
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Widths of the states, the output's first."""
+        return (self.units,)
+
+    def zero_state(self, rows: tf.Tensor) -> State:
+        """Returns states of zeros, each (rows, its width)."""
+        return tuple(tf.zeros((rows, size), self.compute_dtype) for size in self.state_sizes)
+
+    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the part of a step that no state changes, (..., p), from inputs (..., d)."""
+        return inputs
+
+    def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Moves the state by one word.
+
+        Args:
+          projected: `project_input` of this step's inputs, (rows, p).
+          state: each (rows, its width).
+
+        Returns:
+          The output, (rows, units), and the new state.
+        """
+        raise NotImplementedError
+
+    def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
+        """Returns the values of `gate_names` in `step` of the same arguments, (rows, units)."""
+        return {}
+
+    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Runs `step` over time, (time, rows, p) in, outputs (time, rows, units)."""
+        return unroll_steps(lambda t, state: self.step(projected[t], state), projected, state)
+
+    def call(self, inputs: tf.Tensor, states: State) -> tuple[tf.Tensor, State]:
+        """Projects and steps, (rows, d) in, so that the layer also serves as an RNN cell."""
+        return self.step(self.project_input(inputs), tuple(states))
+
+
+@keras.saving.register_keras_serializable("semreg_tf")
+class LSTM(Cell):
+    """TensorFlow's BasicLSTMCell (Sec. 4.2): no peepholes, forget bias 1, `activation` for both
+    the candidate and the output.
+
+    The weights are those of the `keras.layers.LSTMCell` it owns, gate order i, f, g, o.
+    """
+
+    gate_names = ("input", "forget", "output")
+
+    def __init__(
+        self,
+        units: int,
+        activation: str = "relu",
+        initializer_range: float | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(units, activation, initializer_range, **kwargs)
         self.cell = keras.layers.LSTMCell(
             units,
             activation=activation,
             kernel_initializer=uniform_initializer(initializer_range),
-            recurrent_initializer=recurrent or uniform_initializer(initializer_range),
+            recurrent_initializer=uniform_initializer(initializer_range, "orthogonal"),
             unit_forget_bias=True,
             name="lstm_cell",
         )
@@ -58,10 +127,6 @@ class LSTM(keras.layers.Layer):
         self.cell.build((None, input_shape[-1]))
         self.built = True
 
-    def zero_state(self, rows: tf.Tensor) -> State:
-        """Returns h and c of zeros, each (rows, units)."""
-        return tuple(tf.zeros((rows, size), self.compute_dtype) for size in self.state_sizes)
-
     def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns W_.x x + b for all four gates, (..., 4 * units)."""
         kernel = tf.cast(self.cell.kernel, self.compute_dtype)
@@ -73,40 +138,27 @@ class LSTM(keras.layers.Layer):
         )
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """One step of eq. (2) without the W_.c terms.
-
-        Args:
-          projected: `project_input` of this step's inputs, (rows, 4 * units).
-          state: h and c, each (rows, units).
-
-        Returns:
-          The output h, (rows, units), and the new state.
-        """
-        hidden, memory = state
-        recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)
-        i, f, g, o = tf.split(projected + tf.linalg.matmul(hidden, recurrent), 4, axis=-1)
-        memory = tf.sigmoid(f) * memory + tf.sigmoid(i) * self.activation(g)
+        """One step of eq. (2) without the W_.c terms, as `Cell.step`; the state is h and c."""
+        i, f, g, o = self.before_activation(projected, state)
+        memory = tf.sigmoid(f) * state[1] + tf.sigmoid(i) * self.activation(g)
         hidden = tf.sigmoid(o) * self.activation(memory)
         return hidden, (hidden, memory)
+
+    def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
+        """Returns i, f and o by name, between 0 and 1, (rows, units)."""
+        i, f, _, o = self.before_activation(projected, state)
+        return {"input": tf.sigmoid(i), "forget": tf.sigmoid(f), "output": tf.sigmoid(o)}
+
+    def before_activation(self, projected: tf.Tensor, state: State) -> list[tf.Tensor]:
+        """Returns i, f, g and o of eq. (2) before their activations, each (rows, units)."""
+        recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)
+        return tf.split(projected + tf.linalg.matmul(state[0], recurrent), 4, axis=-1)
 
     def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """Runs `step` over time, (time, rows, 4 * units) in, outputs (time, rows, units)."""
         recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)
         outputs, *last = unroll_lstm(projected, *state, recurrent, self.activation_name)
         return outputs, tuple(last)
-
-    def call(self, inputs: tf.Tensor, states: State) -> tuple[tf.Tensor, State]:
-        """Projects and steps, (rows, d) in, so that the layer also serves as an RNN cell."""
-        return self.step(self.project_input(inputs), tuple(states))
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": self.activation_name,
-            "initializer_range": self.initializer_range,
-        }
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
@@ -125,40 +177,25 @@ class PeepholeLSTM(LSTM):
             initializer=uniform_initializer(self.initializer_range, "orthogonal"),
         )
 
-    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Runs `step` over time, as `LSTM.unroll`."""
-        return unroll_steps(self, projected, state)
-
-    def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """One step of eq. (2), as `LSTM.step`."""
+    def before_activation(self, projected: tf.Tensor, state: State) -> list[tf.Tensor]:
+        """Returns i, f, g and o of eq. (2) before their activations, each (rows, units)."""
         memory_kernel = tf.cast(self.memory_kernel, self.compute_dtype)
-        return super().step(projected + tf.linalg.matmul(state[1], memory_kernel), state)
+        projected = projected + tf.linalg.matmul(state[1], memory_kernel)
+        return super().before_activation(projected, state)
+
+    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Runs `step` over time, as `Cell.unroll`: the plain cell's own gradient has no W_.c."""
+        return Cell.unroll(self, projected, state)
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
-class AdditiveRNN(keras.layers.Layer):
+class AdditiveRNN(Cell):
     """r_t = f(U r_{t-1} + w_t) (Mao et al. 2015): the word is added as it is, so it is as wide.
 
     Parameters: u u.
     """
 
-    def __init__(
-        self,
-        units: int,
-        activation: str = "relu",
-        initializer_range: float | None = None,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-        self.activation_name = activation
-        self.initializer_range = initializer_range
-        self.activation = keras.activations.get(activation)
-
-    @property
-    def state_sizes(self) -> tuple[int, ...]:
-        """Width of r."""
-        return (self.units,)
+    input_is_added = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates U, (units, units).
@@ -178,54 +215,35 @@ class AdditiveRNN(keras.layers.Layer):
         )
         self.built = True
 
-    def zero_state(self, rows: tf.Tensor) -> State:
-        """Returns r of zeros, (rows, units)."""
-        return (tf.zeros((rows, self.units), self.compute_dtype),)
-
-    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the inputs as they are."""
-        return inputs
-
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """One step, as `LSTM.step`; the output is the new state."""
+        """One step, as `Cell.step`; the output is the new state."""
         recurrent = tf.cast(self.recurrent_kernel, self.compute_dtype)
         hidden = self.activation(tf.linalg.matmul(state[0], recurrent) + projected)
         return hidden, (hidden,)
 
-    def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Runs `step` over time, as `LSTM.unroll`."""
-        return unroll_steps(self, projected, state)
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": self.activation_name,
-            "initializer_range": self.initializer_range,
-        }
-
 
 def unroll_steps(
-    cell: keras.layers.Layer, projected: tf.Tensor, state: State
+    step: Callable[[tf.Tensor, State], tuple[tf.Tensor, State]],
+    inputs: tf.Tensor,
+    state: State,
 ) -> tuple[tf.Tensor, State]:
-    """Runs `cell.step` over time with automatic gradients, for cells without their own.
+    """Runs a step over time with automatic gradients.
 
     Args:
-      cell: a cell of this module.
-      projected: `project_input` of all inputs, (time, rows, p).
-      state: the first state, tensors of (rows, units).
+      step: (time, int32 scalar; state) -> the output (rows, units) and the new state.
+      inputs: what the steps read, (time, rows, ...): it says how many there are.
+      state: the first state; the first tensor is as wide as the output.
 
     Returns:
       The outputs, (time, rows, units), and the last state.
     """
-    steps = tf.shape(projected)[0]
+    steps = tf.shape(inputs)[0]
     outputs = tf.TensorArray(
-        projected.dtype, steps, element_shape=(projected.shape[1], cell.state_sizes[0])
+        state[0].dtype, steps, element_shape=(inputs.shape[1], state[0].shape[-1])
     )
 
     def body(t: tf.Tensor, outputs: tf.TensorArray, state: State) -> tuple:
-        output, state = cell.step(projected[t], state)
+        output, state = step(t, state)
         return t + 1, outputs.write(t, output), state
 
     _, outputs, state = tf.while_loop(
@@ -237,7 +255,7 @@ def unroll_steps(
 CELLS = {"lstm": LSTM, "peephole_lstm": PeepholeLSTM, "additive_rnn": AdditiveRNN}
 
 
-def build_cell(config: DecoderConfig) -> keras.layers.Layer:
+def build_cell(config: DecoderConfig) -> Cell:
     """Returns the cell that `config.cell` names."""
     return CELLS[config.cell](
         config.cells, config.activation, config.initializer_range, name=config.cell

@@ -1,140 +1,31 @@
-"""How the image reaches the decoder (Fig. 1): small classes with hooks.
-
-Every hook does nothing by default. Context tensors are batch-first: repeated per caption,
-gathered with the beams, indexed by row where steps are packed.
-"""
-
-import dataclasses
-from collections.abc import Callable
+"""How the image reaches the decoder (Fig. 1): each way is a class of `CONDITIONINGS`."""
 
 import keras
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig
-from semreg_tf.models.cells import State, uniform_initializer
-
-Context = dict[str, tf.Tensor]
-# Makes E, (vocab_size + 1, e): called by what reads it, for it is a large copy.
-Table = Callable[[], tf.Tensor]
-# The decoder's input dropout, on or off.
-Dropout = Callable[[tf.Tensor], tf.Tensor]
-EMBEDDING_KEYS = {"features": "features", "concepts": "concept_probabilities"}
-
-
-@keras.saving.register_keras_serializable("semreg_tf")
-class Conditioning(keras.layers.Layer):
-    """Base of the conditionings.
-
-    Args:
-      config: the conditioning's fields.
-      word_embedding: width of the decoder's word embedding.
-      state_sizes: widths of the cell's states.
-      initializer_range: im2txt's uniform range, or None.
-    """
-
-    # True where `step_input` looks at the state: the input projection then stays in the loop.
-    reads_state = False
-    # True where embedding='none' means something.
-    image_is_optional = False
-
-    def __init__(
-        self,
-        config: ConditioningConfig | dict,
-        word_embedding: int,
-        state_sizes: tuple[int, ...],
-        initializer_range: float | None = None,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.config = ConditioningConfig(**config) if isinstance(config, dict) else config
-        self.word_embedding = word_embedding
-        self.state_sizes = tuple(state_sizes)
-        self.initializer_range = initializer_range
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "config": dataclasses.asdict(self.config),
-            "word_embedding": self.word_embedding,
-            "state_sizes": self.state_sizes,
-            "initializer_range": self.initializer_range,
-        }
-
-    def build(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> None:
-        """Creates the weights from the shapes of the encoder's outputs."""
-        self.built = True
-
-    def embedding(self, encoder_outputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns Ie, (batch, d): features or concept probabilities, the gradient cut if asked."""
-        value = tf.cast(encoder_outputs[EMBEDDING_KEYS[self.config.embedding]], self.compute_dtype)
-        return tf.stop_gradient(value) if self.config.stop_gradient else value
-
-    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
-        """Projects once an image. Returns tensors with the batch first."""
-        return {}
-
-    def initial_state(
-        self, context: Context, cell: keras.layers.Layer, drop_input: Dropout = tf.identity
-    ) -> State | None:
-        """Returns the cell's first state, or None where this conditioning does not set it.
-
-        Args:
-          context: what `prepare` gave.
-          cell: the decoder's.
-          drop_input: the dropout of the cell's inputs, for what the cell reads here.
-        """
-        return None
-
-    def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
-        """Returns the cell's input, (rows, d), from the word embedding (rows, e)."""
-        return word_embedding
-
-    def step_output(
-        self, context: Context, word_embedding: tf.Tensor, hidden: tf.Tensor
-    ) -> tf.Tensor:
-        """Returns what the output layer sees, (rows, d), from the cell's output (rows, u)."""
-        return self.fuse_output(context, self.project_output(word_embedding, hidden))
-
-    def project_output(self, word_embedding: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
-        """Returns the part of `step_output` that no image changes, (rows, p)."""
-        return hidden
-
-    def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
-        """Returns the rest of `step_output`, (rows, d), from `project_output` (rows, p)."""
-        return projected
-
-    def output_size(self, hidden_size: int) -> int:
-        """Width of `step_output`'s result."""
-        return hidden_size
-
-    def _embedding_size(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> int:
-        return encoder_shapes[EMBEDDING_KEYS[self.config.embedding]][-1]
-
-    def _dense(
-        self, name: str, units: int, input_size: int, **kwargs: object
-    ) -> keras.layers.Dense:
-        layer = keras.layers.Dense(
-            units,
-            kernel_initializer=uniform_initializer(self.initializer_range),
-            name=name,
-            dtype=self.dtype_policy,
-            **kwargs,
-        )
-        layer.build((None, input_size))
-        return layer
+from semreg_tf.models.cells import Cell, State
+from semreg_tf.models.conditioning_hooks import (
+    EMBEDDING_KEYS,
+    Conditioning,
+    Context,
+    Dropout,
+    EncoderShapes,
+    Table,
+    Widths,
+)
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class InitState(Conditioning):
     """Fig. 1(b, d): h0 = Wi Ie + bi (Sec. 3.1); c0 = 0, or a second map with states='both'."""
 
-    def build(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> None:
+    def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
         """Creates Wi, bi for h0 and, with states='both', for every state."""
-        size = self._embedding_size(encoder_shapes)
+        size = self.embedding_size(encoder_shapes)
         states = self.state_sizes if self.config.states == "both" else self.state_sizes[:1]
         self.maps = [
-            self._dense(f"initial_state_{i}", units, size, activation=self.config.activation)
+            self.dense(f"initial_state_{i}", units, size, activation=self.config.activation)
             for i, units in enumerate(states)
         ]
         self.built = True
@@ -145,7 +36,7 @@ class InitState(Conditioning):
         return {f"state_{i}": layer(embedding) for i, layer in enumerate(self.maps)}
 
     def initial_state(
-        self, context: Context, cell: keras.layers.Layer, drop_input: Dropout = tf.identity
+        self, context: Context, cell: Cell, drop_input: Dropout = tf.identity
     ) -> State:
         """Returns the mapped states, zeros for those without a map."""
         given = [context[f"state_{i}"] for i in range(len(self.maps))]
@@ -157,18 +48,18 @@ class InitState(Conditioning):
 class StepZero(Conditioning):
     """Fig. 1(a): (h0, c0) = LSTM(We Ie, 0, 0), the image as a word before START."""
 
-    def build(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> None:
-        """Creates We, the map into the word-embedding space."""
-        size = self._embedding_size(encoder_shapes)
-        self.map = self._dense("image_embedding", self.word_embedding, size)
+    def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
+        """Creates We, the map to the cell's inputs: into the word-embedding space, unless wider."""
+        size = self.embedding_size(encoder_shapes)
+        self.map = self.dense("image_embedding", widths.cell_input, size)
         self.built = True
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
-        """Returns `image_embedding`, (batch, e)."""
+        """Returns `image_embedding`, as wide as the cell's inputs, (batch, d)."""
         return {"image_embedding": self.map(self.embedding(encoder_outputs))}
 
     def initial_state(
-        self, context: Context, cell: keras.layers.Layer, drop_input: Dropout = tf.identity
+        self, context: Context, cell: Cell, drop_input: Dropout = tf.identity
     ) -> State:
         """Returns the state after one call of the cell on the image from zeros.
 
@@ -185,13 +76,11 @@ class StepZero(Conditioning):
 class OutputFusion(Conditioning):
     """Fig. 1(c), Wang et al. 2016: x_t = relu(Uo o_t + Ui Ie), of width 64."""
 
-    def build(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> None:
+    def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
         """Creates Uo and Ui; neither has a bias in the source."""
-        size, width = self._embedding_size(encoder_shapes), self.config.width
-        self.image_map = self._dense("image_projection", width, size, use_bias=False)
-        self.output_map = self._dense(
-            "output_projection", width, self.state_sizes[0], use_bias=False
-        )
+        size, width = self.embedding_size(encoder_shapes), self.config.width
+        self.image_map = self.dense("image_projection", width, size, use_bias=False)
+        self.output_map = self.dense("output_projection", width, widths.hidden, use_bias=False)
         self.built = True
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
@@ -218,19 +107,17 @@ class MultimodalOutput(Conditioning):
     embedding='none' leaves out Vi Ie (their RNN-base). One bias, with Vw, serves the sum (ours).
     """
 
-    image_is_optional = True
+    embeddings = (*EMBEDDING_KEYS, "none")
 
-    def build(self, encoder_shapes: dict[str, tuple[int | None, ...]]) -> None:
+    def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
         """Creates Vw with the bias, Vr and, where the image is read, Vi."""
         width = self.config.width
-        self.word_map = self._dense("word_projection", width, self.word_embedding)
-        self.output_map = self._dense(
-            "output_projection", width, self.state_sizes[0], use_bias=False
-        )
+        self.word_map = self.dense("word_projection", width, widths.word)
+        self.output_map = self.dense("output_projection", width, widths.hidden, use_bias=False)
         self.image_map = None
         if self.config.embedding != "none":
-            size = self._embedding_size(encoder_shapes)
-            self.image_map = self._dense("image_projection", width, size, use_bias=False)
+            size = self.embedding_size(encoder_shapes)
+            self.image_map = self.dense("image_projection", width, size, use_bias=False)
         self.built = True
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
@@ -254,11 +141,56 @@ class MultimodalOutput(Conditioning):
         return self.config.width
 
 
+@keras.saving.register_keras_serializable("semreg_tf")
+class SoftAttention(Conditioning):
+    """Xu et al. 2015, Secs. 3.1.2 and 4.2, soft attention over the cells a_i of the CNN's map.
+
+    e_i = v . tanh(Wa a_i + Wh h_{t-1} + b), alpha = softmax(e), z_t = sum_i alpha_i a_i; the cell
+    reads the word and z_t side by side. `width` is that of the tanh layer. Their gate on z_t, their
+    penalty on the sums of alpha and their deep output are left out.
+
+    Parameters: w (a + u + 2), for cells a_i of a channels and u units; the kernel of the LSTM has
+    a rows more.
+    """
+
+    reads_state = True
+    embeddings = ("spatial_features",)
+
+    def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
+        """Creates Wa with the bias, Wh and v, on whose bias a softmax would not depend."""
+        width, channels = self.config.width, self.embedding_size(encoder_shapes)
+        self.key_map = self.dense("attention_keys", width, channels)
+        self.query_map = self.dense("attention_query", width, self.state_sizes[0], use_bias=False)
+        self.score_map = self.dense("attention_score", 1, width, use_bias=False)
+        self.built = True
+
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
+        """Returns `cells`, (batch, cells, channels), and `keys`, (batch, cells, width)."""
+        cells = self.encoder_output(encoder_outputs)
+        return {"cells": cells, "keys": self.key_map(cells)}
+
+    def attention(self, context: Context, state: State) -> tf.Tensor:
+        """Returns alpha, how much of each cell the next step reads, (rows, cells)."""
+        hidden = tf.tanh(context["keys"] + self.query_map(state[0])[:, None])
+        return tf.nn.softmax(tf.squeeze(self.score_map(hidden), -1), axis=-1)
+
+    def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
+        """Returns the word and z_t side by side, (rows, e + channels)."""
+        alpha = self.attention(context, state)
+        seen = tf.linalg.matvec(context["cells"], alpha, transpose_a=True)
+        return tf.concat([word_embedding, seen], axis=-1)
+
+    def input_size(self, word_size: int, encoder_shapes: EncoderShapes) -> int:
+        """Width of the word and z_t."""
+        return word_size + self.embedding_size(encoder_shapes)
+
+
 CONDITIONINGS = {
     "init_state": InitState,
     "step_zero": StepZero,
     "output_fusion": OutputFusion,
     "multimodal_output": MultimodalOutput,
+    "soft_attention": SoftAttention,
 }
 
 
@@ -272,7 +204,7 @@ def build_conditioning(
     """Returns the conditioning that `config.kind` names.
 
     Raises:
-      ValueError: the kind is unknown, or it cannot do without the image.
+      ValueError: the kind is unknown, or it cannot read that embedding.
     """
     if config.kind not in CONDITIONINGS:
         raise ValueError(
@@ -280,11 +212,14 @@ def build_conditioning(
             f"Received: kind={config.kind!r}"
         )
     kind = CONDITIONINGS[config.kind]
-    if config.embedding == "none" and not kind.image_is_optional:
-        able = ", ".join(name for name, other in CONDITIONINGS.items() if other.image_is_optional)
+    if config.embedding not in kind.embeddings:
+        able = [
+            name for name, other in CONDITIONINGS.items() if config.embedding in other.embeddings
+        ]
         raise ValueError(
-            f"`embedding` may be 'none' only where the kind is {able}. "
-            f"Received: kind={config.kind!r}, embedding='none'"
+            f"`embedding` must be one of {', '.join(kind.embeddings)} where the kind is "
+            f"{config.kind}; {config.embedding!r} is for {', '.join(able)}. "
+            f"Received: kind={config.kind!r}, embedding={config.embedding!r}"
         )
     return kind(
         config, word_embedding, state_sizes, initializer_range, name=f"{config.kind}_{index}"

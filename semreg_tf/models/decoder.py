@@ -7,10 +7,11 @@ import keras
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig, DecoderConfig
-from semreg_tf.models.cells import State, build_cell, uniform_initializer
-from semreg_tf.models.conditioning import Conditioning, build_conditioning
-
-DecoderContext = tuple[dict[str, tf.Tensor], ...]
+from semreg_tf.models.cells import State, build_cell, unroll_steps
+from semreg_tf.models.conditioning import build_conditioning
+from semreg_tf.models.conditioning_chain import ConditioningChain, DecoderContext
+from semreg_tf.models.conditioning_hooks import Conditioning
+from semreg_tf.models.dense import built_dense, uniform_initializer
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
@@ -23,8 +24,11 @@ class Decoder(keras.layers.Layer):
 
     Args:
       config: the decoder's fields.
-      conditionings: how the image reaches it, applied in this order.
+      conditionings: how the image reaches it, each applied to what the one before returned.
       vocab_size: number of output rows.
+
+    Raises:
+      ValueError: an unknown conditioning, or several that set the first state.
     """
 
     def __init__(
@@ -41,16 +45,12 @@ class Decoder(keras.layers.Layer):
         )
         self.vocab_size = vocab_size
         self.cell = build_cell(self.config)
+        sizes = self.config.input_width, self.cell.state_sizes
         self.conditionings: list[Conditioning] = [
-            build_conditioning(
-                c,
-                self.config.input_width,
-                self.cell.state_sizes,
-                self.config.initializer_range,
-                i,
-            )
+            build_conditioning(c, *sizes, self.config.initializer_range, i)
             for i, c in enumerate(self.conditioning_configs)
         ]
+        self._chain = ConditioningChain(self.conditionings)
         self.input_dropout = keras.layers.Dropout(self.config.input_dropout)
         self.output_dropout = keras.layers.Dropout(self.config.output_dropout)
 
@@ -69,7 +69,8 @@ class Decoder(keras.layers.Layer):
         """Creates every weight from the shapes of the encoder's outputs.
 
         Raises:
-          ValueError: the output is tied but its width is not the word embedding's.
+          ValueError: an output that a conditioning reads is not there, the cell cannot read inputs
+            so wide, or the output is tied but its width is not the word embedding's.
         """
         initializer = uniform_initializer(self.config.initializer_range, "uniform")
         self.embedding = self.add_weight(
@@ -82,11 +83,10 @@ class Decoder(keras.layers.Layer):
             self.second_embedding = self._dense(
                 "second_embedding", self.config.second_embedding, self.config.word_embedding
             )
-        self.cell.build((None, self.config.input_width))
-        width = self.cell.state_sizes[0]
-        for conditioning in self.conditionings:
-            conditioning.build(encoder_outputs_shape)
-            width = conditioning.output_size(width)
+        words = self.config.input_width
+        self.cell_input_size = self._chain.input_size(words, encoder_outputs_shape, self.cell)
+        self.cell.build((None, self.cell_input_size))
+        width = self._chain.build(encoder_outputs_shape, words, self.cell)
         if self.config.tie_output and width != self.config.word_embedding:
             raise ValueError(
                 f"`tie_output` needs a word embedding as wide as the scores' input, {width}. "
@@ -99,14 +99,22 @@ class Decoder(keras.layers.Layer):
     @property
     def state_reads_image(self) -> bool:
         """False where the image enters at the output alone: the states are the words' own."""
-        return self._input_depends_on_image() or any(
-            type(c).initial_state is not Conditioning.initial_state for c in self.conditionings
-        )
+        return self._chain.changes_input or self._chain.sets_state
+
+    @property
+    def reads_state(self) -> bool:
+        """Whether an input depends on the state, so that training unrolls the step in a loop."""
+        return self._chain.reads_state
+
+    @property
+    def encoder_outputs_read(self) -> frozenset[str]:
+        """Names of the encoder's outputs that `prepare` reads."""
+        return self._chain.encoder_outputs_read
 
     @property
     def reads_image(self) -> bool:
         """False where no conditioning reads anything of the image."""
-        return any(c.config.embedding != "none" for c in self.conditionings)
+        return bool(self.encoder_outputs_read)
 
     @property
     def variables_read_by_row(self) -> list[keras.Variable]:
@@ -117,25 +125,22 @@ class Decoder(keras.layers.Layer):
         """Projects what the image gives once, for every caption and step.
 
         Args:
-          encoder_outputs: `features` (batch, d), `concept_probabilities` (batch, num_concepts);
-            those that the conditionings read.
+          encoder_outputs: `features` (batch, d), `concept_probabilities` (batch, num_concepts),
+            `spatial_features` (batch, cells, d); those of `encoder_outputs_read`.
 
         Returns:
           One dict of tensors a conditioning, the batch first.
         """
-        return tuple(c.prepare(encoder_outputs, self._word_table) for c in self.conditionings)
+        return self._chain.prepare(encoder_outputs, self._word_table)
 
     def initial_state(
         self, context: DecoderContext, rows: tf.Tensor | None = None, training: bool = False
     ) -> State:
         """Returns the cell's first state, each (rows, units): zeros where nothing sets it."""
-        drop_input = partial(self.input_dropout, training=training)
-        for conditioning, own in zip(self.conditionings, context, strict=True):
-            state = conditioning.initial_state(own, self.cell, drop_input)
-            if state is not None:
-                return state
-        if rows is None:
-            rows = tf.shape(tf.nest.flatten(context)[0])[0]
+        if self._chain.sets_state:
+            drop_input = partial(self.input_dropout, training=training)
+            return self._chain.initial_state(context, self.cell, drop_input)
+        rows = tf.shape(tf.nest.flatten(context)[0])[0] if rows is None else rows
         return self.cell.zero_state(rows)
 
     def step(
@@ -177,16 +182,38 @@ class Decoder(keras.layers.Layer):
         if input_table is not None:
             projected = tf.gather(input_table, token_ids)
         else:
-            inputs = words
-            for conditioning, own in zip(self.conditionings, context, strict=True):
-                inputs = conditioning.step_input(own, inputs, state)
-            projected = self.cell.project_input(inputs)
+            projected = self._project_step(words, state, context)
         hidden, state = self.cell.step(projected, state)
         return hidden, words, state
 
+    def gates(
+        self, token_ids: tf.Tensor, state: State, context: DecoderContext
+    ) -> tuple[dict[str, tf.Tensor], State]:
+        """Moves the cell by one word, as `step`, and looks at its gates.
+
+        Returns:
+          The values of the cell's `gate_names`, (rows, units), and the new state.
+        """
+        projected = self._project_step(self.words(token_ids), state, context)
+        return self.cell.gates(projected, state), self.cell.step(projected, state)[1]
+
+    def _project_step(
+        self,
+        words: tf.Tensor,
+        state: State,
+        context: DecoderContext,
+        dropout_mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns what the cell reads at one step, (rows, p), from the words (rows, e).
+
+        `dropout_mask`, (rows, d), multiplies the cell's inputs.
+        """
+        inputs = self._chain.step_input(context, words, state)
+        return self.cell.project_input(inputs if dropout_mask is None else inputs * dropout_mask)
+
     def input_table(self) -> tf.Tensor | None:
         """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
-        if self._input_depends_on_image():
+        if self._chain.changes_input:
             return None
         return self.cell.project_input(self._word_table())
 
@@ -210,14 +237,32 @@ class Decoder(keras.layers.Layer):
           (rows, time, e).
         """
         words = self.words(input_ids)
-        inputs = words
-        if self._input_depends_on_image():
-            inputs = self._inputs_with_image(words, context)
-        inputs = self.input_dropout(inputs, training=training)
-        by_time = tf.transpose(inputs, (1, 0, 2))
-        hidden, _ = self.cell.unroll(self.cell.project_input(by_time), state)
+        if self.reads_state:
+            hidden = self._unroll_steps(words, state, context, training)
+        else:
+            inputs = self._chain.inputs_of_all_steps(context, words)
+            inputs = self.input_dropout(inputs, training=training)
+            by_time = tf.transpose(inputs, (1, 0, 2))
+            hidden, _ = self.cell.unroll(self.cell.project_input(by_time), state)
         hidden = tf.transpose(hidden, (1, 0, 2))
         return self.output_dropout(hidden, training=training), words
+
+    def _unroll_steps(
+        self, words: tf.Tensor, state: State, context: DecoderContext, training: bool
+    ) -> tf.Tensor:
+        """Runs the step that search calls over time; returns the outputs, (time, rows, units)."""
+        by_time = tf.transpose(words, (1, 0, 2))
+        masks = None
+        if training and self.config.input_dropout:
+            # Drawn for all steps at once: a loop must not move the seed of the draws.
+            shape = (*tf.unstack(tf.shape(by_time))[:2], self.cell_input_size)
+            masks = self.input_dropout(tf.ones(shape, self.compute_dtype), training=True)
+
+        def step(t: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            mask = None if masks is None else masks[t]
+            return self.cell.step(self._project_step(by_time[t], state, context, mask), state)
+
+        return unroll_steps(step, by_time, state)[0]
 
     def output_weights(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns W, (d, vocab_size), and b of eq. (3) in another precision, for `step`."""
@@ -248,10 +293,8 @@ class Decoder(keras.layers.Layer):
         return self.fused_logits(projected, words, context, output_weights)
 
     def project_output(self, hidden: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        """Returns what `logits` makes of the words alone, (rows, p), for `fused_logits`."""
-        if not self.conditionings:
-            return hidden
-        return self.conditionings[0].project_output(words, hidden)
+        """Returns the part of the output that no image changes, (rows, p), for `fused_logits`."""
+        return self._chain.project_output(words, hidden)
 
     def fused_logits(
         self,
@@ -261,12 +304,7 @@ class Decoder(keras.layers.Layer):
         output_weights: tuple[tf.Tensor, tf.Tensor] | None = None,
     ) -> tf.Tensor:
         """Returns the logits, (rows, vocab_size), from `project_output`; as `logits`."""
-        hidden = projected
-        for i, (conditioning, own) in enumerate(zip(self.conditionings, context, strict=True)):
-            if i == 0:
-                hidden = conditioning.fuse_output(own, hidden)
-            else:
-                hidden = conditioning.step_output(own, words, hidden)
+        hidden = self._chain.fuse_output(context, words, projected)
         if output_weights is not None:
             kernel, bias = output_weights
             return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
@@ -300,7 +338,7 @@ class Decoder(keras.layers.Layer):
         time = tf.shape(input_ids)[2]
         positions = tf.cast(tf.where(tf.reshape(padding_mask, (-1,)))[:, 0], tf.int32)
         rows = positions // time
-        own = tf.nest.map_structure(lambda x: tf.gather(x, rows), context)
+        own = self._chain.output_context(context, lambda x: tf.gather(x, rows))
         hidden = tf.gather(tf.reshape(hidden, (-1, hidden.shape[-1])), positions)
         words = tf.gather(tf.reshape(words, (-1, words.shape[-1])), positions)
         return self.logits(hidden, words, own), rows
@@ -323,7 +361,7 @@ class Decoder(keras.layers.Layer):
         """
         hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
         shape = tf.shape(input_ids)
-        own = tf.nest.map_structure(lambda x: tf.repeat(x, shape[2], axis=0), context)
+        own = self._chain.output_context(context, lambda x: tf.repeat(x, shape[2], axis=0))
         logits = self.logits(
             tf.reshape(hidden, (-1, hidden.shape[-1])),
             tf.reshape(words, (-1, words.shape[-1])),
@@ -359,28 +397,5 @@ class Decoder(keras.layers.Layer):
         return table if self.second_embedding is None else self.second_embedding(table)
 
     def _dense(self, name: str, units: int, input_size: int) -> keras.layers.Dense:
-        layer = keras.layers.Dense(
-            units,
-            kernel_initializer=uniform_initializer(self.config.initializer_range),
-            name=name,
-            dtype=self.dtype_policy,
-        )
-        layer.build((None, input_size))
-        return layer
-
-    def _input_depends_on_image(self) -> bool:
-        return any(type(c).step_input is not Conditioning.step_input for c in self.conditionings)
-
-    def _inputs_with_image(self, words: tf.Tensor, context: DecoderContext) -> tf.Tensor:
-        reading = [c.name for c in self.conditionings if c.reads_state]
-        if reading:
-            raise ValueError(
-                "`conditionings` whose input reads the state have no hoisted projection. "
-                f"Received: conditionings={reading}"
-            )
-        time = tf.shape(words)[1]
-        flat = tf.reshape(words, (-1, words.shape[-1]))
-        own = tf.nest.map_structure(lambda x: tf.repeat(x, time, axis=0), context)
-        for conditioning, mine in zip(self.conditionings, own, strict=True):
-            flat = conditioning.step_input(mine, flat, ())
-        return tf.reshape(flat, (*tf.unstack(tf.shape(words))[:2], flat.shape[-1]))
+        scale = self.config.initializer_range
+        return built_dense(name, units, input_size, scale, self.dtype_policy)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import DecoderConfig
-from semreg_tf.models.cells import LSTM, AdditiveRNN, PeepholeLSTM, build_cell, unroll_steps
+from semreg_tf.models.cells import LSTM, AdditiveRNN, Cell, PeepholeLSTM, build_cell
 
 UNITS, WIDTH, ROWS, TIME = 5, 3, 4, 6
 
@@ -94,7 +94,7 @@ def test_last_memory_carries_its_gradient():
     cell.build((None, 3))
     inputs, start = tf.ones((2, TIME, 3)), tf.ones((2, 4)) * 0.2
     gradients = []
-    for unroll in (cell.unroll, lambda p, s: unroll_steps(cell, p, s)):
+    for unroll in (cell.unroll, lambda p, s: Cell.unroll(cell, p, s)):
         with tf.GradientTape() as tape:
             tape.watch(start)
             projected = cell.project_input(tf.transpose(inputs, (1, 0, 2)))

@@ -7,10 +7,16 @@ import tensorflow as tf
 from semreg_tf.config import ConditioningConfig, DecoderConfig
 from semreg_tf.models.cells import LSTM
 from semreg_tf.models.conditioning import build_conditioning
+from semreg_tf.models.conditioning_hooks import Widths
 from semreg_tf.models.decoder import Decoder
 
 UNITS, WORDS, FEATURES, CONCEPTS, BATCH, VOCAB = 5, 4, 7, 6, 3, 9
-SHAPES = {"features": (None, FEATURES), "concept_probabilities": (None, CONCEPTS)}
+CELLS, CHANNELS = 4, 2
+SHAPES = {
+    "features": (None, FEATURES),
+    "concept_probabilities": (None, CONCEPTS),
+    "spatial_features": (None, CELLS, CHANNELS),
+}
 
 
 def randomise(layer, seed=0):
@@ -24,6 +30,7 @@ def encoder_outputs():
     return {
         "features": tf.constant(rng.normal(size=(BATCH, FEATURES)).astype("f")),
         "concept_probabilities": tf.constant(rng.random((BATCH, CONCEPTS)).astype("f")),
+        "spatial_features": tf.constant(rng.normal(size=(BATCH, CELLS, CHANNELS)).astype("f")),
     }
 
 
@@ -31,7 +38,7 @@ def build(config, word_embedding=WORDS):
     cell = LSTM(UNITS)
     cell.build((None, word_embedding))
     conditioning = build_conditioning(config, word_embedding, cell.state_sizes, None)
-    conditioning.build(SHAPES)
+    conditioning.build(SHAPES, Widths(word_embedding, word_embedding, word_embedding, UNITS))
     randomise(conditioning)
     randomise(cell, 2)
     return cell, conditioning
@@ -121,6 +128,74 @@ def test_output_fusion_is_wang_et_al():
     )
 
 
+def numpy_attention(layer, cells, hidden):
+    """Returns alpha (batch, cells) and z (batch, channels), written from Xu et al. (2015)."""
+    keys, bias, query, score = (
+        np.asarray(w)
+        for w in (
+            layer.key_map.kernel,
+            layer.key_map.bias,
+            layer.query_map.kernel,
+            layer.score_map.kernel,
+        )
+    )
+    alphas, seen = [], []
+    for image in range(BATCH):
+        scores = [
+            (np.tanh(a @ keys + bias + hidden[image] @ query) @ score)[0] for a in cells[image]
+        ]
+        alpha = np.exp(scores) / np.exp(scores).sum()
+        alphas.append(alpha)
+        seen.append(sum(weight * a for weight, a in zip(alpha, cells[image], strict=True)))
+    return np.array(alphas), np.array(seen)
+
+
+def test_soft_attention_is_xu_et_al():
+    config = ConditioningConfig(kind="soft_attention", embedding="spatial_features", width=8)
+    _, attention = build(config)
+    outputs = encoder_outputs()
+    rng = np.random.default_rng(5)
+    hidden, memory = rng.normal(size=(2, BATCH, UNITS)).astype("f")
+    words = rng.normal(size=(BATCH, WORDS)).astype("f")
+    context = attention.prepare(outputs, None)
+    alpha, seen = numpy_attention(attention, outputs["spatial_features"].numpy(), hidden)
+    np.testing.assert_allclose(attention.attention(context, (hidden, memory)), alpha, atol=1e-5)
+    assert alpha.max() > 1.2 / CELLS
+    np.testing.assert_allclose(
+        attention.step_input(context, words, (hidden, memory)),
+        np.concatenate([words, seen], axis=1),
+        atol=1e-5,
+    )
+    assert attention.input_size(WORDS, SHAPES) == WORDS + CHANNELS
+
+
+def test_soft_attention_parameters_are_the_formula():
+    decoder = Decoder(
+        DecoderConfig(cells=UNITS, word_embedding=WORDS),
+        (ConditioningConfig(kind="soft_attention", embedding="spatial_features", width=8),),
+        VOCAB,
+    )
+    decoder.build(SHAPES)
+    assert decoder.conditionings[0].count_params() == 8 * (CHANNELS + UNITS + 2)
+    assert decoder.cell.count_params() == 4 * UNITS * (WORDS + CHANNELS + UNITS + 1)
+
+
+def test_a_map_is_read_as_its_mean_where_one_vector_is_wanted():
+    cell, conditioning = build(ConditioningConfig(embedding="spatial_features"))
+    outputs = encoder_outputs()
+    h, _ = conditioning.initial_state(conditioning.prepare(outputs, None), cell)
+    (layer,) = conditioning.maps
+    mean = outputs["spatial_features"].numpy().mean(axis=1)
+    np.testing.assert_allclose(h, mean @ np.asarray(layer.kernel) + layer.bias, atol=1e-5)
+
+
+def test_an_encoder_without_a_map_is_refused():
+    config = ConditioningConfig(embedding="spatial_features")
+    conditioning = build_conditioning(config, WORDS, (UNITS,), None)
+    with pytest.raises(ValueError, match="must hold 'spatial_features', which 'init_state_0' rea"):
+        conditioning.build({"features": (None, 7)}, Widths(WORDS, WORDS, WORDS, UNITS))
+
+
 def test_stop_gradient_cuts_the_embedding_and_the_default_does_not():
     for stop, flows in ((True, False), (False, True)):
         cell, conditioning = build(ConditioningConfig(stop_gradient=stop))
@@ -139,7 +214,9 @@ def test_unknown_kind_lists_the_known():
 
 
 def test_a_kind_that_needs_the_image_is_refused_without():
-    with pytest.raises(ValueError, match=r"`embedding` may be 'none' only .* multimodal_output\."):
+    with pytest.raises(
+        ValueError, match=r"where the kind is init_state; 'none' is for multimodal_output\."
+    ):
         build_conditioning(ConditioningConfig(embedding="none"), WORDS, (UNITS,), None)
 
 

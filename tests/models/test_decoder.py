@@ -1,5 +1,7 @@
 """Training unrolls, search steps: both are the same model, whatever the conditioning."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,11 @@ from semreg_tf.config import ConditioningConfig, DecoderConfig
 from semreg_tf.models.decoder import Decoder
 
 VOCAB, BATCH, CAPTIONS, TIME = 9, 2, 3, 5
-SHAPES = {"features": (None, 7), "concept_probabilities": (None, 6)}
+SHAPES = {
+    "features": (None, 7),
+    "concept_probabilities": (None, 6),
+    "spatial_features": (None, 4, 3),
+}
 CASES = {
     "init_state": (DecoderConfig(cells=5, word_embedding=4), ConditioningConfig()),
     "both_states": (
@@ -32,6 +38,11 @@ CASES = {
         DecoderConfig(cell="additive_rnn", cells=5, word_embedding=5),
         ConditioningConfig(kind="multimodal_output", embedding="none", width=6),
     ),
+    "soft_attention": (
+        DecoderConfig(cells=5, word_embedding=4, second_embedding=3),
+        ConditioningConfig(embedding="spatial_features", states="both", activation="tanh"),
+        ConditioningConfig(kind="soft_attention", embedding="spatial_features", width=6),
+    ),
 }
 
 
@@ -39,8 +50,8 @@ def make(case):
     return make_from(*CASES[case])
 
 
-def make_from(config, conditioning):
-    decoder = Decoder(config, (conditioning,), VOCAB, name="decoder")
+def make_from(config, *conditionings):
+    decoder = Decoder(config, conditionings, VOCAB, name="decoder")
     decoder.build(SHAPES)
     rng = np.random.default_rng(0)
     for variable in decoder.trainable_variables:
@@ -48,6 +59,7 @@ def make_from(config, conditioning):
     outputs = {
         "features": tf.constant(rng.normal(size=(BATCH, 7)).astype("f")),
         "concept_probabilities": tf.constant(rng.random((BATCH, 6)).astype("f")),
+        "spatial_features": tf.constant(rng.normal(size=(BATCH, 4, 3)).astype("f")),
     }
     ids = tf.constant(rng.integers(0, VOCAB + 1, (BATCH, CAPTIONS, TIME)), tf.int32)
     return decoder, outputs, ids
@@ -172,14 +184,48 @@ def test_the_state_reads_the_image_unless_it_enters_at_the_output(case):
     assert decoder.state_reads_image is (case not in at_the_output)
 
 
-def test_dropout_acts_in_training_alone():
-    config = DecoderConfig(cells=5, word_embedding=4, input_dropout=0.5, output_dropout=0.5)
-    decoder = Decoder(config, (ConditioningConfig(),), VOCAB)
-    decoder.build(SHAPES)
-    outputs = {"concept_probabilities": tf.ones((BATCH, 6))}
-    ids = tf.zeros((BATCH, CAPTIONS, TIME), tf.int32)
+@pytest.mark.parametrize("case", ["init_state", "soft_attention"])
+@pytest.mark.parametrize("dropout", ["input_dropout", "output_dropout"])
+def test_dropout_acts_in_training_alone(case, dropout):
+    config, *conditionings = CASES[case]
+    config = dataclasses.replace(config, **{dropout: 0.5})
+    decoder, outputs, ids = make_from(config, *conditionings)
     np.testing.assert_array_equal(decoder(outputs, ids), decoder(outputs, ids))
     assert not np.allclose(decoder(outputs, ids, training=True), decoder(outputs, ids))
+
+
+def test_input_dropout_draws_anew_at_every_step_where_the_input_reads_the_state():
+    config, *conditionings = CASES["soft_attention"]
+    decoder, outputs, _ = make_from(dataclasses.replace(config, input_dropout=0.5), *conditionings)
+    seen = []
+
+    def step(projected, state):
+        seen.append(projected)
+        return state[0], state
+
+    decoder._chain.step_input = lambda context, words, state: tf.ones((len(words), 6))
+    decoder.cell.step = step
+    decoder.cell.project_input = lambda inputs: inputs
+    decoder(outputs, tf.zeros((BATCH, CAPTIONS, TIME), tf.int32), training=True)
+    masks = np.stack(seen)
+    assert masks.shape == (TIME, BATCH * CAPTIONS, 6)
+    assert set(np.unique(masks)) == {0.0, 2.0}
+    assert len({mask.tobytes() for mask in masks}) == TIME
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gates_are_those_of_the_step(case):
+    decoder, outputs, ids = make(case)
+    context = decoder.prepare(outputs)
+    state = decoder.initial_state(context, BATCH)
+    hidden, _, moved = decoder.advance(ids[:, 0, 0], state, context)
+    gates, also = decoder.gates(ids[:, 0, 0], state, context)
+    for one, other in zip(moved, also, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert set(gates) == set(decoder.cell.gate_names)
+    if gates:
+        squashed = decoder.cell.activation(moved[1])
+        np.testing.assert_allclose(gates["output"] * squashed, hidden, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)

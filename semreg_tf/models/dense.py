@@ -1,0 +1,37 @@
+"""Dense layers of a decoder, built where they are created."""
+
+import keras
+
+
+def uniform_initializer(limit: float | None, default: str = "glorot_uniform") -> object:
+    """Returns im2txt's uniform initialiser, or Keras's default where `limit` is None."""
+    return default if limit is None else keras.initializers.RandomUniform(-limit, limit)
+
+
+def built_dense(
+    name: str,
+    units: int,
+    input_size: int,
+    initializer_range: float | None,
+    dtype_policy: object,
+    **options: object,
+) -> keras.layers.Dense:
+    """Returns a dense layer whose weights exist.
+
+    Args:
+      name: the layer's name.
+      units: width of its outputs.
+      input_size: width of its inputs.
+      initializer_range: im2txt's uniform range of the kernel, or None for Keras's default.
+      dtype_policy: of the layer that owns it.
+      **options: further arguments of `keras.layers.Dense`.
+    """
+    layer = keras.layers.Dense(
+        units,
+        kernel_initializer=uniform_initializer(initializer_range),
+        name=name,
+        dtype=dtype_policy,
+        **options,
+    )
+    layer.build((None, input_size))
+    return layer
