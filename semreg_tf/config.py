@@ -88,7 +88,8 @@ class EncoderConfig(Checked):
     trainable: bool = True
     # "native": the encoder's own feature layer (fc7, or global average pooling).
     pooling: Literal["native", "average", "average_max"] = "native"
-    # Features to mean 0, deviation 1 in training: for nets of large activations, Caffe's (ours).
+    # Features to mean 0, deviation 1 in training, the cells of a map to a mean square of 1: for
+    # nets of large activations, Caffe's (ours).
     standardise: bool = False
     # im2txt: keep 0.8 of the pooled features where the CNN trains.
     feature_dropout: float = number(0.0, 0.0, 0.99)
@@ -299,10 +300,20 @@ class Config(Checked):
         self._check_stages()
 
     @property
+    def embeddings_read(self) -> frozenset[str]:
+        """Which of the encoder's outputs the decoder reads, as `ConditioningConfig.embedding`."""
+        return frozenset(c.embedding for c in self.conditionings) - {"none"}
+
+    @property
+    def reads_map(self) -> bool:
+        """True where the decoder reads the CNN's map, `spatial_features`."""
+        return "spatial_features" in self.embeddings_read
+
+    @property
     def pretrains_on_features(self) -> bool:
         """True where the relational stage reads cached features: they have no ground truth."""
-        read = {c.embedding for c in self.conditionings}
-        return "relational" in self.stages and read == {"features"}
+        read = self.embeddings_read
+        return "relational" in self.stages and bool(read) and "concepts" not in read
 
     def warm_starts(self, stage: str) -> tuple[str, ...]:
         """Returns the stages whose weights a stage of this experiment may start from."""
@@ -311,8 +322,9 @@ class Config(Checked):
         return {**WARM_STARTS, **fed}[stage]
 
     def _check_stages(self) -> None:
-        read = {c.embedding for c in self.conditionings}
-        if "relational" in self.stages and (self.decoder is None or len(read) > 1):
+        read = self.embeddings_read
+        mixed = "concepts" in read and len(read) > 1
+        if "relational" in self.stages and (self.decoder is None or mixed):
             raise ValueError(
                 "`stages` may hold 'relational' only where the decoder reads concepts, whose "
                 "ground truth it is fed, or features, which are cached: not both, nor without a "

@@ -16,6 +16,8 @@ from semreg_tf.models.ensemble import Ensemble, Outputs, log_mean_softmax
 from semreg_tf.prefix_tree import PrefixTree, build_prefix_tree
 
 SENTENCES_AT_ONCE = 5_000
+# Where the input reads the state, each row holds the cells of the CNN's map.
+SENTENCES_AT_ONCE_WITH_MAP = 250
 
 
 class _Tree(NamedTuple):
@@ -39,7 +41,8 @@ class SentenceScorer:
       end_id: the id of END, which counts as a word.
       bfloat16_output: whether words are scored in bfloat16: 0.7 to 0.8 of the time on a CPU
         that has it, each word's log-probability off by 0.002 to 0.015 (measured).
-      sentences_at_once: bounds the memory, which grows with it times the vocabulary.
+      sentences_at_once: bounds the memory, which grows with it times the vocabulary, and times
+        the CNN's map where the decoder attends to it; None: 5,000, or 250 with attention.
 
     Raises:
       ValueError: there is no sentence or no decoder.
@@ -59,7 +62,7 @@ class SentenceScorer:
         start_id: int,
         end_id: int,
         bfloat16_output: bool = False,
-        sentences_at_once: int = SENTENCES_AT_ONCE,
+        sentences_at_once: int | None = None,
     ) -> None:
         if len(token_splits) < 2:
             raise ValueError("`token_splits` must bound at least one sentence. Received: none")
@@ -67,6 +70,9 @@ class SentenceScorer:
             raise ValueError("`ensemble` must have a decoder to score sentences. Received: none")
         self._ensemble, self._end_id = ensemble, end_id
         self._decoders = [m.decoder for m in ensemble.members]
+        if sentences_at_once is None:
+            with_map = any(d.reads_state for d in self._decoders)
+            sentences_at_once = SENTENCES_AT_ONCE_WITH_MAP if with_map else SENTENCES_AT_ONCE
         self._tables = ensemble.input_tables()
         dtype = tf.bfloat16 if bfloat16_output else None
         self._weights = [d.output_weights(dtype) if dtype else None for d in self._decoders]

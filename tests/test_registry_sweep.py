@@ -12,7 +12,7 @@ from semreg_tf.training.trainer import Trainer
 
 # One of each distinct structure: greedy, beam, top-k with WARP, output fusion with a tied output,
 # the image at step zero with tanh, side information on a frozen CNN, a plain recurrent layer with
-# a multimodal one, the same without the image.
+# a multimodal one, the same without the image, attention to the map of a CNN that is trained.
 DISTINCT = (
     "demo_tags/s_cnn_rnn",
     "demo_captions/s_cnn_rnn",
@@ -22,6 +22,7 @@ DISTINCT = (
     "demo_tags/s_cnn_rnn_tag1k_fix",
     "demo_captions/mrnn",
     "demo_captions/mrnn_no_image",
+    "demo_captions/soft_attention",
 )
 OTHERS = tuple(n for n in experiments.names() if n not in DISTINCT)
 

@@ -6,6 +6,7 @@
 | `concepts` | (batch, num_concepts) float32, 0/1 | ground truth s |
 | `user_tags` | (batch, num_user_tags) float32, 0/1 | only with side information |
 | `features` | (batch, d) or (batch, views, d) float32 | a frozen encoder's cached output |
+| `spatial_features` | (batch, cells, d) float32 | its map, where the decoder reads it |
 | `neighbour_features` | (batch, neighbours, d) float32 | only where a system asks for it |
 | `input_ids` | (batch, captions, time) int32 | START a1 a2 ... (tags: captions = 1) |
 | `target_ids` | (batch, captions, time) int32 | a1 a2 ... END |
@@ -20,6 +21,7 @@ IMAGE = "image"
 CONCEPTS = "concepts"
 USER_TAGS = "user_tags"
 FEATURES = "features"
+SPATIAL_FEATURES = "spatial_features"
 NEIGHBOUR_FEATURES = "neighbour_features"
 INPUT_IDS = "input_ids"
 TARGET_IDS = "target_ids"
@@ -32,6 +34,7 @@ ALL_KEYS = (
     CONCEPTS,
     USER_TAGS,
     FEATURES,
+    SPATIAL_FEATURES,
     NEIGHBOUR_FEATURES,
     *SEQUENCE_KEYS,
     IMAGE_ID,

@@ -128,6 +128,7 @@ class Inputs:
       image_size: side of the encoder's input in pixels.
       preprocessing: a mode of `image_ops.normalise`.
       features: cached features, (images, views, d), where `features` is among the keys.
+      spatial_features: cached maps, (images, views, cells, d), where `spatial_features` is.
       captions_per_image: captions sampled of an image; None: all.
     """
 
@@ -138,6 +139,7 @@ class Inputs:
     preprocessing: str = "inception"
     features: np.ndarray | None = None
     captions_per_image: int | None = None
+    spatial_features: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         unknown = [k for k in self.keys if k not in batch.ALL_KEYS]
@@ -145,20 +147,31 @@ class Inputs:
             raise ValueError(
                 f"`keys` must be among {', '.join(batch.ALL_KEYS)}. Received: keys={unknown}"
             )
-        if batch.FEATURES in self.keys and self.features is None:
-            raise ValueError("`features` must be given where it is a key. Received: features=None")
-        if self.features is not None and (
-            self.features.ndim != 3 or len(self.features) != self.split.num_images
-        ):
-            raise ValueError(
-                f"`features` must be (images, views, d) of the split's {self.split.num_images} "
-                f"images. Received: {self.features.shape}"
-            )
+        self._check_cached(batch.FEATURES, self.features, "(images, views, d)")
+        self._check_cached(
+            batch.SPATIAL_FEATURES, self.spatial_features, "(images, views, cells, d)"
+        )
         if batch.USER_TAGS in self.keys and self.split.encoded.user_tags is None:
             raise ValueError(
                 "`keys` may hold 'user_tags' only where the vocabularies have user tags. "
                 f"Received: keys={self.keys}"
             )
+
+    def _check_cached(self, key: str, array: np.ndarray | None, shape: str) -> None:
+        if array is None:
+            if key in self.keys:
+                raise ValueError(f"`{key}` must be given where it is a key. Received: {key}=None")
+        elif array.ndim != shape.count(",") + 1 or len(array) != self.split.num_images:
+            raise ValueError(
+                f"`{key}` must be {shape} of the split's {self.split.num_images} images. "
+                f"Received: {array.shape}"
+            )
+
+    @property
+    def cached(self) -> dict[str, np.ndarray]:
+        """What is read of a frozen encoder's outputs on disk, by key."""
+        arrays = {batch.FEATURES: self.features, batch.SPATIAL_FEATURES: self.spatial_features}
+        return {key: array for key, array in arrays.items() if key in self.keys}
 
     @property
     def pairs(self) -> bool:
@@ -228,10 +241,10 @@ def training_batches(
         sample = inputs.captions_per_image
         order = None if sample is None else draw(step, whole, tensors.most_captions)
         made = tensors.images(indices, inputs.keys, sample, order)
-        if batch.FEATURES in inputs.keys:
-            views = inputs.features.shape[1]
+        if inputs.cached:
+            (views,) = {array.shape[1] for array in inputs.cached.values()}
             view = draw(step, whole, 1, minval=0, maxval=views, dtype=tf.int64)[:, 0]
-            made[batch.FEATURES] = _features(inputs.features, indices, view)
+            made |= {k: _cached_rows(array, indices, view) for k, array in inputs.cached.items()}
         return made
 
     def rows_and_seeds(step: tf.Tensor, whole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -264,9 +277,8 @@ def evaluation_batches(
 
     def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         made = tensors.images(indices, inputs.keys)
-        if batch.FEATURES in inputs.keys:
-            made[batch.FEATURES] = _features(inputs.features, indices, tf.zeros_like(indices))
-        return made
+        centre = tf.zeros_like(indices)
+        return made | {k: _cached_rows(x, indices, centre) for k, x in inputs.cached.items()}
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         return image_ops.decode_for_evaluation(
@@ -339,12 +351,12 @@ def _assembled(
     return made.prefetch(prefetch).with_options(options)
 
 
-def _features(features: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:
+def _cached_rows(cached: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:
     """Reads a view of each of the rows of an array that may be mapped from disk."""
 
     def read(rows: np.ndarray, view: np.ndarray) -> np.ndarray:
-        return np.asarray(features[rows, view], np.float32)
+        return np.asarray(cached[rows, view], np.float32)
 
     values = tf.numpy_function(read, (rows, view), tf.float32, stateful=False)
-    values.set_shape((None, features.shape[2]))
+    values.set_shape((None, *cached.shape[2:]))
     return values

@@ -206,6 +206,34 @@ def nic_deeply(base: Config) -> Config:
     )
 
 
+# Of the attention's hidden layer: the LSTM's own width (ours).
+_ATTENTION = ConditioningConfig(kind="soft_attention", embedding="spatial_features", width=512)
+
+
+def soft_attention(base: Config) -> Config:
+    """Xu et al. 2015, soft attention: (h0, c0) by maps of the mean cell, tanh, no concepts."""
+    mean_cell = ConditioningConfig(embedding="spatial_features", states="both", activation="tanh")
+    return replace(
+        base,
+        concepts=replace(base.concepts, supervised=False),
+        conditionings=(mean_cell, _ATTENTION),
+        decoder=replace(base.decoder, activation="tanh"),
+        stages=("joint",),
+    )
+
+
+def with_attention(base: Config) -> Config:
+    """The proposed model whose LSTM also attends to the map.
+
+    There is no relational stage: it has the concepts' ground truth but no map.
+    """
+    return replace(
+        base,
+        conditionings=(*base.conditionings, _ATTENTION),
+        stages=("unary", "joint"),
+    )
+
+
 CAPTION_SYSTEMS = {
     "nic": ("NIC, Fig. 1(a)", nic),
     "nic_f": ("Table 4: NIC-F", ria),
@@ -215,6 +243,8 @@ CAPTION_SYSTEMS = {
     "s_cnn_rnn_detached": ("control: gradient of Lr cut", detached),
     "s_cnn_rnn_from_scratch": ("control: no pretraining", from_scratch),
     "s_cnn_rnn_fix": ("control: the CNN frozen", fixed),
+    "s_cnn_rnn_attention": ("ours: attention beside the concepts", with_attention),
+    "soft_attention": ("Xu et al. 2015: soft attention", soft_attention),
 }
 
 

@@ -21,6 +21,8 @@ _SEPARATORS = {"captions": " ", "tags": ", "}
 class ServedAnnotator(tf.Module):
     """Signatures over an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
 
+    There is no `serve_features` where the decoder reads the CNN's map, which is no row of floats.
+
     Every output has the batch first, as TensorFlow Serving's row format demands, and no text
     output's name ends in `_bytes`, which would be sent back in base64:
 
@@ -73,11 +75,12 @@ class ServedAnnotator(tf.Module):
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Returns the signatures by name, batch size free."""
         strings = tf.TensorSpec((None,), tf.string, "images")
-        features = tf.TensorSpec((None, self._annotator.feature_size), tf.float32, "features")
-        made = {
-            "serving_default": tf.function(self.serve).get_concrete_function(strings),
-            "serve_features": tf.function(self.serve_features).get_concrete_function(features),
-        }
+        made = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
+        if not self._config.reads_map:
+            features = tf.TensorSpec((None, self._annotator.feature_size), tf.float32, "features")
+            made["serve_features"] = tf.function(self.serve_features).get_concrete_function(
+                features
+            )
         if self._tag_table is not None:
             tags = tf.TensorSpec((None,), tf.string, "user_tags")
             made["serving_with_tags"] = tf.function(self.serve_with_tags).get_concrete_function(

@@ -29,6 +29,8 @@ class Annotator:
       vocab_size: output rows of the decoder.
       feature_size: given, no encoder is built and `features` of this width are read.
       load_first_weights: False where the encoder's weights come from elsewhere or are not used.
+      map_shape: (cells, channels) of the `spatial_features` that are then read beside them, where
+        the decoder reads the CNN's map.
 
     Example:
       >>> annotator = Annotator(config, num_concepts=20, vocab_size=21)
@@ -42,6 +44,7 @@ class Annotator:
         vocab_size: int,
         feature_size: int | None = None,
         load_first_weights: bool = True,
+        map_shape: tuple[int, int] | None = None,
     ) -> None:
         self.config = config
         self.encoder = None
@@ -50,15 +53,20 @@ class Annotator:
                 config.encoder, config.image.size, load_first_weights=load_first_weights
             )
             feature_size = self.encoder.output["features"].shape[-1]
-        self.feature_size = feature_size
+            map_shape = self.encoder.output["spatial_features"].shape[1:]
+        self.feature_size, self.map_shape = feature_size, map_shape
         self.num_concepts, self.vocab_size = num_concepts, vocab_size
         self.head, self.tag_model = build_concept_head(config, feature_size, num_concepts)
         self.decoder = None
         if config.decoder is not None:
             self.decoder = Decoder(config.decoder, config.conditionings, vocab_size, name="decoder")
-            self.decoder.build(
-                {"features": (None, feature_size), "concept_probabilities": (None, num_concepts)}
-            )
+            shapes = {
+                "features": (None, feature_size),
+                "concept_probabilities": (None, num_concepts),
+            }
+            if map_shape is not None:
+                shapes["spatial_features"] = (None, *map_shape)
+            self.decoder.build(shapes)
 
     def encode(
         self,
@@ -70,31 +78,39 @@ class Annotator:
         """Runs encoder and head.
 
         Args:
-          inputs: `image` (batch, height, width, 3), or `features` (batch, d) in its place, and
-            `user_tags` (batch, num_user_tags) with side information.
+          inputs: `image` (batch, height, width, 3), or in its place `features` (batch, d), with
+            `spatial_features` (batch, cells, d) where the decoder reads the map; and `user_tags`
+            (batch, num_user_tags) with side information.
           training: whether the features' dropout is on.
           update_batch_norm: whether batch normalisation uses and moves on batch statistics.
           encoder_dropout: whether the dropout after the CNN's fully connected layers is on.
 
         Returns:
           `features` (batch, d), `concept_logits` and `concept_probabilities`
-          (batch, num_concepts), and, where images were read, `spatial_features`
+          (batch, num_concepts), and where the decoder reads it `spatial_features`
           (batch, cells, d).
         """
-        encoded = {}
-        if "features" in inputs:
-            features = inputs["features"]
-        else:
+        encoded = inputs
+        if "features" not in inputs:
             # CNNs with such dropout have no batch normalisation, and only it reads the argument.
             training_encoder = update_batch_norm or (
                 encoder_dropout and bool(fc_dropout_layers(self.encoder))
             )
             encoded = self.encoder({"image": inputs["image"]}, training=training_encoder)
-            features = encoded["features"]
-        head_inputs = {"features": features}
+        head_inputs = {"features": encoded["features"]}
         if self.tag_model is not None:
             head_inputs["user_tags"] = inputs["user_tags"]
-        return {**encoded, **self.head(head_inputs, training=training)}
+        outputs = dict(self.head(head_inputs, training=training))
+        if self.config.reads_map:
+            outputs["spatial_features"] = self._cells(encoded["spatial_features"])
+        return outputs
+
+    def _cells(self, spatial_features: tf.Tensor) -> tf.Tensor:
+        """Returns the map as the decoder reads it."""
+        if not self.config.encoder.standardise:
+            return spatial_features
+        channels = spatial_features.shape[-1]
+        return keras.ops.normalize(spatial_features, axis=-1) * channels**0.5
 
     def search_start(
         self,
@@ -124,18 +140,21 @@ class Annotator:
         """The whole annotator as one functional model, named by the contract."""
         inputs = {"user_tags": self.head.input["user_tags"]} if self.tag_model else {}
         if self.encoder is None:
-            inputs["features"] = features = keras.Input((self.feature_size,), name="features")
+            inputs["features"] = keras.Input((self.feature_size,), name="features")
+            if self.config.reads_map:
+                inputs["spatial_features"] = keras.Input(self.map_shape, name="spatial_features")
+            encoded = inputs
         else:
             inputs["image"] = keras.Input(self.encoder.input["image"].shape[1:], name="image")
-            features = self.encoder({"image": inputs["image"]})["features"]
-        given = {**inputs, "features": features}
+            encoded = self.encoder({"image": inputs["image"]})
+        given = {**inputs, "features": encoded["features"]}
         outputs = dict(self.head({name: given[name] for name in self.head.input}))
         if self.decoder is not None:
             inputs["input_ids"] = keras.Input((None, None), dtype="int32", name="input_ids")
-            outputs["token_logits"] = self.decoder(
-                {k: outputs[k] for k in ("features", "concept_probabilities")},
-                inputs["input_ids"],
-            )
+            read = {k: outputs[k] for k in ("features", "concept_probabilities")}
+            if self.config.reads_map:
+                read["spatial_features"] = self._cells(encoded["spatial_features"])
+            outputs["token_logits"] = self.decoder(read, inputs["input_ids"])
         return keras.Model(inputs, outputs, name="annotator")
 
     def variables(self, group: str) -> list[keras.Variable]:

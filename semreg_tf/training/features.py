@@ -23,8 +23,36 @@ def image_size(config: Config) -> int:
     return config.image.size or encoder_spec(config.encoder.name).default_size
 
 
+def cached_keys(config: Config) -> tuple[str, ...]:
+    """Returns the keys of a frozen encoder's outputs that the models read."""
+    return (batch.FEATURES, batch.SPATIAL_FEATURES) if config.reads_map else (batch.FEATURES,)
+
+
+def visual_keys(config: Config) -> tuple[str, ...]:
+    """Returns the keys by which the image reaches the models: cached where the CNN is frozen."""
+    return (batch.IMAGE,) if config.encoder.trainable else cached_keys(config)
+
+
+def frozen_outputs(
+    config: Config,
+    annotator: Annotator,
+    split: Split,
+    folder: str | Path,
+    keys: tuple[str, ...],
+    views: int = 1,
+) -> dict[str, np.ndarray]:
+    """Returns those of a frozen encoder's cached outputs that are among `keys`, by key."""
+    wanted = [k for k in (batch.FEATURES, batch.SPATIAL_FEATURES) if k in keys]
+    return {k: frozen_features(config, annotator, split, folder, views, k) for k in wanted}
+
+
 def frozen_features(
-    config: Config, annotator: Annotator, split: Split, folder: str | Path, views: int = 1
+    config: Config,
+    annotator: Annotator,
+    split: Split,
+    folder: str | Path,
+    views: int = 1,
+    output: str = batch.FEATURES,
 ) -> np.ndarray:
     """Runs the encoder once over a split, or reads what an earlier run wrote.
 
@@ -37,32 +65,41 @@ def frozen_features(
       split: whose images.
       folder: where caches live.
       views: 1: the centre crop; 2: and its mirror image; 10: Caffe's five crops, mirrored.
+      output: "features", or "spatial_features" for the map before pooling.
 
     Returns:
-      float32 (images, views, d), memory-mapped, the centre view first.
+      float32 (images, views, d), of maps (images, views, cells, d), memory-mapped, the centre
+      view first.
     """
     mode = encoder_spec(config.encoder.name).preprocessing
     size = image_size(config)
-    pooled = pooling_of(config.encoder) != "fc7"
+    is_map = output == batch.SPATIAL_FEATURES
+    pooled = not is_map and pooling_of(config.encoder) != "fc7"
+    cells, channels = annotator.encoder.output["spatial_features"].shape[1:]
     key = features_cache.cache_key(
         (np.asarray(v) for v in stored_variables(annotator.encoder)),
         encoder=config.encoder.name,
-        pooling="average_max" if pooled else config.encoder.pooling,
+        pooling="average_max" if pooled or is_map else config.encoder.pooling,
         size=size,
         mode=mode,
         resize_ratio=config.image.resize_ratio,
         views=views,
         split=split.name,
         image_ids=[str(i) for i in split.encoded.image_ids],
+        # Features' keys stay as they were before maps were kept.
+        **({} if output == batch.FEATURES else {"output": output}),
     )
 
     @tf.function(reduce_retracing=True)
     def encode(images: tf.Tensor) -> tf.Tensor:
         outputs = annotator.encoder({"image": images}, training=False)
-        if not pooled:
-            return tf.cast(outputs["features"], tf.float32)
-        cells = tf.cast(outputs["spatial_features"], tf.float32)
-        return tf.concat([tf.reduce_mean(cells, 1), tf.reduce_max(cells, 1)], 1)
+        stored = tf.cast(outputs[output], tf.float32)
+        if is_map:
+            return tf.reshape(stored, (-1, cells * channels))
+        if pooled:
+            grid = tf.cast(outputs["spatial_features"], tf.float32)
+            return tf.concat([tf.reduce_mean(grid, 1), tf.reduce_max(grid, 1)], 1)
+        return stored
 
     def compute(first: int) -> Iterator[np.ndarray]:
         inputs = Inputs(split, (batch.IMAGE,), config.image, size, mode)
@@ -71,10 +108,13 @@ def frozen_features(
             own = [encode(view) for view in fixed_views(tensors[batch.IMAGE], views)]
             yield np.stack([x.numpy() for x in own], axis=1)
 
-    width = annotator.feature_size
-    if pooled:
-        width = 2 * annotator.encoder.output["spatial_features"].shape[-1]
-    made = features_cache.load_or_compute(folder, key, split.num_images, views, width, compute)
+    width = cells * channels if is_map else 2 * channels if pooled else annotator.feature_size
+    what = output.replace("_", " ")
+    made = features_cache.load_or_compute(
+        folder, key, split.num_images, views, width, compute, what
+    )
+    if is_map:
+        return made.reshape(split.num_images, views, cells, channels)
     # The average comes first, and is all of its pooling.
     return made[..., : annotator.feature_size]
 

@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.cells import LSTM, PeepholeLSTM
 
 SHUT, OPEN = 0.1, 0.9
 
@@ -23,7 +22,7 @@ def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str
       nothing where there is no decoder or its cell has no such gates.
     """
     decoder = annotator.decoder
-    if decoder is None or not isinstance(decoder.cell, LSTM):
+    if decoder is None or not decoder.cell.gate_names:
         return {}
     if batch.IMAGE in tensors or batch.FEATURES in tensors:
         outputs = annotator.encode(tensors)
@@ -32,16 +31,11 @@ def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str
     context = decoder.prepare(outputs)
     ids, mask = tensors[batch.INPUT_IDS][:, 0], tensors[batch.PADDING_MASK][:, 0].numpy()
     state = decoder.initial_state(context, tf.shape(ids)[0])
-    found: dict[str, list[np.ndarray]] = {"input": [], "forget": [], "output": []}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in decoder.cell.gate_names}
     for t in range(ids.shape[1]):
-        inputs = tf.gather(tf.cast(decoder.embedding, decoder.compute_dtype), ids[:, t])
-        for conditioning, own in zip(decoder.conditionings, context, strict=True):
-            inputs = conditioning.step_input(own, inputs, state)
-        projected = decoder.cell.project_input(inputs)
-        i, f, _, o = tf.split(_before_activation(decoder.cell, projected, state), 4, axis=-1)
-        for name, gate in (("input", i), ("forget", f), ("output", o)):
-            found[name].append(tf.cast(tf.sigmoid(gate), tf.float32).numpy()[mask[:, t]])
-        _, state = decoder.cell.step(projected, state)
+        gates, state = decoder.gates(ids[:, t], state, context)
+        for name, gate in gates.items():
+            found[name].append(tf.cast(gate, tf.float32).numpy()[mask[:, t]])
     return {name: np.concatenate(values) for name, values in found.items()}
 
 
@@ -52,14 +46,3 @@ def saturation(gates: dict[str, np.ndarray]) -> dict[str, float]:
         shares[f"gates/{name}_below_{SHUT}"] = float(np.mean(values < SHUT))
         shares[f"gates/{name}_above_{OPEN}"] = float(np.mean(values > OPEN))
     return shares
-
-
-def _before_activation(
-    cell: LSTM, projected: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor]
-) -> tf.Tensor:
-    """Returns the gates of eq. (2) before their activation, order i, f, g, o."""
-    hidden, memory = state
-    made = projected + hidden @ tf.cast(cell.cell.recurrent_kernel, hidden.dtype)
-    if isinstance(cell, PeepholeLSTM):
-        made += memory @ tf.cast(cell.memory_kernel, memory.dtype)
-    return made

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from semreg_tf.config import Config, StageConfig
 from semreg_tf.data import batch
+from semreg_tf.training.features import cached_keys, visual_keys
 from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
 from semreg_tf.training.phase_loss import Part, PhaseLoss
 from semreg_tf.training.phase_metric import concept_metric, sequence_metric
@@ -95,7 +96,8 @@ def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
         return (_user_tags(config, "user tags", section.steps),)
     part: Part = config.unary.part if config.data.num_user_tags else "all"
     names = ("encoder", "image_head", "tag_model")[: None if part == "all" else -1]
-    keys = (_visual(config), *_side(config), batch.CONCEPTS, batch.IMAGE_ID)
+    # The concept head reads the pooled features alone.
+    keys = (visual_keys(config)[0], *_side(config), batch.CONCEPTS, batch.IMAGE_ID)
     resting = (batch.FEATURES, *keys[1:]) if config.unary.head_only_cached else keys
     tag_steps = config.unary.tag_only_steps if config.data.num_user_tags else 0
     metric = concept_metric(config.data.task, part)
@@ -128,7 +130,7 @@ def _user_tags(config: Config, name: str, steps: int) -> Phase:
 def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     """The decoder on the ground truth s, or on cached features, which have no ground truth."""
     if config.pretrains_on_features:
-        reads, first = "image", (batch.FEATURES, *_side(config))
+        reads, first = "image", (*cached_keys(config), *_side(config))
     else:
         reads, first = "true_concepts", (batch.CONCEPTS,)
     return (
@@ -153,7 +155,8 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
         "unary_weight": config.joint.unary_weight,
         "relational_weight": config.joint.relational_weight,
     }
-    keys = (_visual(config), *_side(config), batch.CONCEPTS, *batch.SEQUENCE_KEYS, batch.IMAGE_ID)
+    visual = (*visual_keys(config), *_side(config))
+    keys = (*visual, batch.CONCEPTS, *batch.SEQUENCE_KEYS, batch.IMAGE_ID)
     return (
         Phase(
             "joint",
@@ -179,10 +182,6 @@ STAGES = tuple(_PLANS)
 
 def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:
     return tuple(WarmStart(source, PARTS[source]) for source in config.warm_starts(stage))
-
-
-def _visual(config: Config) -> str:
-    return batch.IMAGE if config.encoder.trainable else batch.FEATURES
 
 
 def _side(config: Config) -> tuple[str, ...]:

@@ -17,7 +17,13 @@ from semreg_tf.decoding.search import search
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble
 
-_READ = (batch.IMAGE, batch.FEATURES, batch.USER_TAGS, batch.CONCEPTS)
+_READ = (
+    batch.IMAGE,
+    batch.FEATURES,
+    batch.SPATIAL_FEATURES,
+    batch.USER_TAGS,
+    batch.CONCEPTS,
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import workdir
-from semreg_tf.training.features import frozen_features, image_size
+from semreg_tf.training.features import frozen_outputs, image_size, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
 from semreg_tf.training.predictions import Predictions, decoder_label_scores, predict_together
 
@@ -100,19 +100,16 @@ class RunEvaluator:
                 keys = (batch.CONCEPTS, batch.IMAGE_ID, *(() if i else more))
                 made.append(Inputs(split, keys))
                 continue
-            config, visual, features = member.config, batch.IMAGE, None
-            if not config.encoder.trainable:
-                visual = batch.FEATURES
-                folder = Path(str(self.builder.data_dir)) / "features"
-                features = frozen_features(config, member.annotator, split, folder)
+            config, visual = member.config, visual_keys(member.config)
+            folder = Path(str(self.builder.data_dir)) / "features"
             made.append(
                 Inputs(
                     split,
-                    (visual, *side, batch.IMAGE_ID, *(() if i else more)),
+                    (*visual, *side, batch.IMAGE_ID, *(() if i else more)),
                     config.image,
                     image_size(config),
                     encoder_spec(config.encoder.name).preprocessing,
-                    features,
+                    **frozen_outputs(config, member.annotator, split, folder, visual),
                 )
             )
         return made

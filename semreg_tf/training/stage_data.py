@@ -7,13 +7,12 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from semreg_tf.config import Config
-from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Inputs, Split, load_split
 from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
-from semreg_tf.training.features import frozen_features, image_size
+from semreg_tf.training.features import frozen_outputs, image_size
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.phases import Stage
 
@@ -70,17 +69,14 @@ class StageData:
           views: of each image, where features are read.
           captions_per_image: captions that training samples of an image; None: all.
         """
-        features = None
-        if batch.FEATURES in keys:
-            features = frozen_features(self._config, annotator, split, self._features_folder, views)
         return Inputs(
             split,
             keys,
             self._config.image,
             image_size(self._config),
             encoder_spec(self._config.encoder.name).preprocessing,
-            features,
-            captions_per_image,
+            captions_per_image=captions_per_image,
+            **frozen_outputs(self._config, annotator, split, self._features_folder, keys, views),
         )
 
 
