@@ -48,7 +48,7 @@ class DataConfig(Checked):
     num_user_tags: int = number(0, 0)
     # None: all captions of an image at once, otherwise that many sampled each time (ours).
     captions_per_image: int | None = number(None, 1)
-    # Longer captions are cut and counted in training (ours; im2txt keeps all).
+    # Longer captions are cut and counted in training alone (ours; im2txt keeps all).
     max_caption_tokens: int = number(50, 1)
 
     def check(self) -> None:

@@ -72,6 +72,7 @@ def load_split(
     name: str,
     vocabularies: Vocabularies,
     data_config: DataConfig,
+    for_training: bool = False,
 ) -> Split:
     """Reads the annotations of a split, or of a part of one; no image is touched.
 
@@ -80,6 +81,7 @@ def load_split(
       name: a split, or in TFDS's slicing a part of it: "train[:5000]", "train[90%:]".
       vocabularies: whose ids the annotations become.
       data_config: how they become ids.
+      for_training: whether captions are cut at `data.max_caption_tokens`.
 
     Raises:
       ValueError: the split is unknown, its slice cannot be read, or nothing is in it.
@@ -94,7 +96,7 @@ def load_split(
     return Split(
         name,
         annotations,
-        encode_annotations(annotations, vocabularies, data_config),
+        encode_annotations(annotations, vocabularies, data_config, for_training),
         vocabularies,
         tuple(str(path) for path in info.filepaths),
         tuple(info.shard_lengths),

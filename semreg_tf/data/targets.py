@@ -96,18 +96,22 @@ def labels_of_captions(
 
 
 def encode_annotations(
-    annotations: Sequence[Annotation], vocabularies: Vocabularies, data_config: DataConfig
+    annotations: Sequence[Annotation],
+    vocabularies: Vocabularies,
+    data_config: DataConfig,
+    for_training: bool = False,
 ) -> EncodedAnnotations:
     """Turns a split's annotations into sequences, concepts and user tags.
 
-    Tags: one sequence an image, its labels in `label_order`. Captions: one sequence a caption,
-    cut at `max_caption_tokens`; a concept is present where any caption of the image holds its
-    word (Sec. 5.1).
+    Tags: one sequence an image, its labels in `label_order`. Captions: one sequence a caption; a
+    concept is present where any caption of the image holds its word (Sec. 5.1).
 
     Args:
       annotations: one an image.
       vocabularies: the experiment's names.
-      data_config: `task`, `label_order` and `max_caption_tokens` are read.
+      data_config: `task`, `label_order` and, for training, `max_caption_tokens` are read.
+      for_training: whether captions are cut at `max_caption_tokens`; what judges a model reads
+        them whole.
 
     Returns:
       Flat arrays in the order of `annotations`.
@@ -115,7 +119,8 @@ def encode_annotations(
     Raises:
       ValueError: a label is not in the vocabulary.
     """
-    vocabulary, limit = vocabularies.output, data_config.max_caption_tokens
+    vocabulary = vocabularies.output
+    limit = data_config.max_caption_tokens if for_training else None
     if data_config.task == "captions":
         per_image = [[vocabulary.encode(tokens) for tokens in a.tokens] for a in annotations]
         concepts = [
@@ -129,7 +134,7 @@ def encode_annotations(
         per_image = [[ids[np.argsort(ranks[ids])]] for ids in labels]
         concepts = [_known(vocabularies.concepts, a.labels) for a in annotations]
         num_without = sum(not len(ids) for ids in labels)
-        limit = len(vocabulary.names)
+        limit = None
     sequences = [ids for image in per_image for ids in image]
     unknown = vocabulary.unknown_id
     tokens, token_splits = _flat([ids[:limit] for ids in sequences])
@@ -147,7 +152,7 @@ def encode_annotations(
         concept_splits=concept_splits,
         user_tags=user_tags,
         user_tag_splits=user_tag_splits,
-        num_cut=sum(len(ids) > limit for ids in sequences),
+        num_cut=0 if limit is None else sum(len(ids) > limit for ids in sequences),
         num_unknown=0 if unknown is None else int(np.sum(tokens == unknown)),
         num_without_sequence=num_without,
     )

@@ -313,11 +313,6 @@ def _score_captions(
         run.ensemble, inputs, run.vocabularies, progress=f"perplexity of {split.name}"
     )
     warnings = list(metrics.warnings)
-    if split.encoded.num_cut:
-        limit = run.config.data.max_caption_tokens
-        warnings.append(
-            f"{split.encoded.num_cut} references are cut at {limit} words in perplexity"
-        )
     if num_bare:
         warnings.append(f"{num_bare} images have no reference and are left out of every score")
     # JSON knows no infinity.

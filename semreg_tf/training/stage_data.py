@@ -43,7 +43,14 @@ class StageData:
         self._config = config
         self._features_folder = Path(str(builder.data_dir)) / "features"
         data = config.data
-        self.train = load_split(builder, data.train_split, vocabularies, data)
+        self.train = load_split(builder, data.train_split, vocabularies, data, for_training=True)
+        if self.train.encoded.num_cut:
+            told = self.train.encoded.num_cut, data.train_split, data.max_caption_tokens
+            logger.info(
+                "%d captions of %s are longer than %d tokens: training reads their beginnings "
+                "(data.max_caption_tokens)",
+                *told,
+            )
         validation = load_split(builder, data.validation_split, vocabularies, data)
         self.validation = _head(validation, stage.section.validation_images, config)
 

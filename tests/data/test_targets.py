@@ -87,7 +87,10 @@ def test_tags_are_one_sequence_an_image_in_label_order(order, first, third):
 def test_long_label_sets_are_never_cut():
     annotations = [Annotation("1", "1.jpg", labels=LABELS.names)]
     encoded = encode_annotations(
-        annotations, Vocabularies(LABELS, LABELS.entries), tag_config(max_caption_tokens=1)
+        annotations,
+        Vocabularies(LABELS, LABELS.entries),
+        tag_config(max_caption_tokens=1),
+        for_training=True,
     )
     assert len(encoded.tokens) == 4
     assert encoded.num_cut == 0
@@ -116,10 +119,18 @@ def captioned():
     ]
 
 
+def test_captions_are_cut_in_training_alone():
+    vocabularies = Vocabularies(WORDS, WORDS.entries)
+    whole = encode_annotations(captioned(), vocabularies, DataConfig(max_caption_tokens=3))
+    assert np.diff(whole.token_splits).tolist() == [3, 4, 1]
+    assert whole.num_cut == 0
+
+
 def test_captions_are_word_ids_and_concepts_any_captions_words():
     concepts = NameList(("a", "dog", "cat"), (9, 5, 4))
+    vocabularies = Vocabularies(WORDS, concepts)
     encoded = encode_annotations(
-        captioned(), Vocabularies(WORDS, concepts), DataConfig(max_caption_tokens=3)
+        captioned(), vocabularies, DataConfig(max_caption_tokens=3), for_training=True
     )
     unknown = WORDS.unknown_id
     sequences = [row(encoded.tokens, encoded.token_splits, i) for i in range(3)]

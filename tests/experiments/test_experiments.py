@@ -189,9 +189,8 @@ def test_captions_have_im2txts_values_where_the_paper_is_silent():
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("custom")])
 def test_what_the_paper_says_once_holds_everywhere(name):
     config = experiments.get(name)
-    (conditioning,) = config.conditionings or (None,)
-    if conditioning is not None:
-        # Sec. 3.1: h0 linear in the embedding; c0 = 0.
+    # Sec. 3.1: h0 linear in the embedding; c0 = 0. Xu et al. start otherwise.
+    for conditioning in () if name.endswith("/soft_attention") else config.conditionings:
         assert (conditioning.activation, conditioning.states) == ("linear", "hidden")
     # Eq. 4 is unweighted.
     assert (config.joint.unary_weight, config.joint.relational_weight) == (1.0, 1.0)
@@ -306,3 +305,19 @@ def test_the_demo_is_small_and_its_captions_keep_left_and_right():
         assert config.encoder.weights is None
         assert sum(s.steps for s in (config.unary, config.relational, config.joint)) < 2_000
     assert not experiments.get("demo_captions/s_cnn_rnn").image.random_flip
+
+
+@pytest.mark.parametrize("dataset", ["coco_captions", "flickr8k_captions", "demo_captions"])
+def test_attention_is_another_conditioning_beside_the_one_that_sets_the_state(dataset):
+    ours, attending = (
+        experiments.get(f"{dataset}/{system}") for system in ("s_cnn_rnn", "s_cnn_rnn_attention")
+    )
+    first, attention = attending.conditionings
+    assert (first,) == ours.conditionings
+    assert (attention.kind, attention.embedding) == ("soft_attention", "spatial_features")
+    assert attending.stages == ("unary", "joint")
+    xu = experiments.get(f"{dataset}/soft_attention")
+    assert xu.conditionings[1] == attention
+    assert xu.conditionings[0].states == "both"
+    assert xu.embeddings_read == {"spatial_features"}
+    assert not xu.concepts.supervised
