@@ -106,9 +106,18 @@ def _show(row: dict[str, Any], width: int) -> None:
     else:
         concepts = ", ".join(f"{name} {p:.2f}" for name, p in row["concepts"][:5])
         name = Path(row["file"]).name.ljust(width)
-        text = f"{name}  {row['text'] or '(no label)'}\n{' ' * width}  [{concepts}]"
+        text = f"{name}  {_said(row)}\n{' ' * width}  [{concepts}]"
     with contextlib.suppress(BrokenPipeError):
         tqdm.write(text, file=sys.stdout)
+
+
+def _said(row: dict[str, Any]) -> str:
+    """Returns the caption, or the labels, each with its score."""
+    scores = row.get("label_scores") or ()
+    labels = row.get("labels") or row["text"].split(", ")
+    if len(labels) != len(scores):
+        return row["text"] or "(no label)"
+    return ", ".join(f"{label} {p:.2f}" for label, p in zip(labels, scores, strict=True))
 
 
 def _on_beam(arguments: list[str], lines: Any) -> int:

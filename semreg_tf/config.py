@@ -37,6 +37,9 @@ class DataConfig(Checked):
     # What counts as a word for a captioner's concepts: "words" leaves out punctuation and keeps
     # stop words (ours; the paper says most frequent words).
     concept_words: Literal["words", "all_tokens"] = "words"
+    # Concepts that people are shown last, for they are function words; "none" in other languages
+    # (ours: in data and scores they are concepts like all others).
+    function_words: Literal["english", "none"] = "english"
     # Output rows of a caption model, END and UNK among them (Sec. 5.1: 12,000); None: all words.
     max_vocab_size: int | None = number(12_000, 4)
     # im2txt: a word must occur four times in the training captions.
@@ -203,6 +206,8 @@ class DecodingConfig(Checked):
     length_normalisation: float = number(0.0, 0.0)
     # The paper just takes the maximum; True masks a label once it is out.
     block_repeats: bool = False
+    # An export's answers hold no label twice, whatever `block_repeats` says of evaluation (ours).
+    block_repeats_in_export: bool = True
     # True: a caption never says <unk>; off, as in im2txt and in the papers' scores.
     block_unknown: bool = False
     # Added to END's score at each step: below 0 for longer label lists, above 0 for shorter (ours).

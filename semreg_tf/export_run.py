@@ -15,6 +15,7 @@ from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.export import ASSETS, INFO_FILE, export
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
+from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.training import checkpoints, evaluation, workdir
 from semreg_tf.training.predictions import Predictions
@@ -62,7 +63,10 @@ def export_run(
     evaluator = split = None
     if compare_on is not None:
         # Before the export is written, so that a split that is not there is told at once.
-        evaluator = RunEvaluator(run, data_dir, overrides)
+        same = exported_decoding(config).block_repeats
+        evaluator = RunEvaluator(
+            run, data_dir, [*overrides, f"decoding.block_repeats={str(same).lower()}"]
+        )
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
     path = export(

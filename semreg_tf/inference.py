@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from semreg_tf.text.function_words import content_first, words_shown_last
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 FORMAT_VERSION = 2
@@ -43,9 +45,13 @@ class ImageAnnotation:
     Attributes:
       text: the best caption, or the labels in predicted order, comma-separated; None if `error`.
       n_best: (text, score) pairs, best first; scores are log probabilities.
-      concepts: (name, probability) pairs, most probable first.
+      concepts: (name, probability) pairs of all concepts, most probable first; of a captioner
+        content words come before function words such as "a" and "in".
       error: why the picture could not be read, or None.
       unknown_user_tags: how many of its user tags the model does not know; None without tags.
+      label_scores: of a tag model the probability of each label of `text`, in order, given the
+        picture and the labels before it; of a CNN alone its concept's probability. Empty of a
+        captioner and of exports of earlier versions.
     """
 
     text: str | None
@@ -53,6 +59,7 @@ class ImageAnnotation:
     concepts: tuple[tuple[str, float], ...] = ()
     error: str | None = None
     unknown_user_tags: int | None = None
+    label_scores: tuple[float, ...] = ()
 
 
 class ExportedModel:
@@ -86,6 +93,11 @@ class ExportedModel:
     def task(self) -> str:
         """Either "captions" or "tags"."""
         return self.info["task"]
+
+    @property
+    def words_shown_last(self) -> frozenset[str]:
+        """Function words, which stand behind the other concepts; none of a model of labels."""
+        return shown_last_of(self.info)
 
     def annotate(
         self,
@@ -201,28 +213,37 @@ class ExportedModel:
         answer = {name: value.numpy() for name, value in answer.items()}
         concepts = [name.decode() for name in answer["concept_names"][0]]
         return [
-            _row_of(answer, row, concepts)
+            _row_of(answer, row, concepts, self.words_shown_last)
             if answer["valid"][row]
             else ImageAnnotation(None, error=_why_refused(image))
             for row, (image, _) in enumerate(given)
         ]
 
 
-def _row_of(answer: dict[str, np.ndarray], row: int, names: list[str]) -> ImageAnnotation:
+def _row_of(
+    answer: dict[str, np.ndarray], row: int, names: list[str], shown_last: frozenset[str]
+) -> ImageAnnotation:
     texts, probabilities = answer["annotations"][row], answer["concept_probabilities"][row]
     n_best = tuple(
         (text.decode(), float(score))
         for text, score in zip(texts, answer["scores"][row], strict=True)
         if np.isfinite(score)
     )
-    order = np.argsort(-probabilities, kind="stable")
+    order = content_first(names, probabilities, shown_last)
     unknown = answer.get("unknown_user_tags")
     return ImageAnnotation(
         texts[0].decode(),
         n_best,
         tuple((names[i], float(probabilities[i])) for i in order),
         unknown_user_tags=None if unknown is None else int(unknown[row]),
+        label_scores=_label_scores(answer, row),
     )
+
+
+def _label_scores(answer: dict[str, np.ndarray], row: int) -> tuple[float, ...]:
+    if "label_scores" not in answer:
+        return ()
+    return tuple(float(score) for score in answer["label_scores"][row, 0] if score >= 0)
 
 
 def _why_refused(image: Picture) -> str:
@@ -233,6 +254,13 @@ def _why_refused(image: Picture) -> str:
         return str(error)
     # It takes a few that they refuse.
     return _not_whole("TensorFlow refuses it", _name(image))
+
+
+def shown_last_of(info: Mapping[str, Any]) -> frozenset[str]:
+    """Returns the concepts that are shown last by a model whose `info` this is."""
+    data = info.get("config", {}).get("data", {})
+    language = data.get("function_words", "english")
+    return words_shown_last(info["task"], data.get("labels_from", "labels"), language)
 
 
 def load(path: str | os.PathLike[str]) -> ExportedModel:

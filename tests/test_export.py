@@ -24,7 +24,7 @@ from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
 from semreg_tf.decoding.search import search
 from semreg_tf.export import export
-from semreg_tf.exporting.served_annotator import ServedAnnotator
+from semreg_tf.exporting.served_annotator import ServedAnnotator, exported_decoding
 from semreg_tf.models.annotator import Annotator
 
 NAMES = (
@@ -83,7 +83,7 @@ class Exported:
         output = self.vocabularies.output
         found = search(
             *self.annotator.search_start(outputs),
-            self.config.decoding,
+            exported_decoding(self.config),
             start_id=output.start_id,
             end_id=output.end_id,
         )

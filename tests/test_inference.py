@@ -78,7 +78,22 @@ def test_an_annotation_holds_texts_and_concepts_best_first(model, toy_export):
     ((text, score),) = found.n_best
     assert text == found.text
     assert score == pytest.approx(np.log(values[:3]).sum(), rel=1e-4)
+    assert found.label_scores == pytest.approx(values[:3], rel=1e-4)
     assert (model.task, found.error) == ("tags", None)
+
+
+def test_a_captioners_concepts_begin_with_content_words(toy_export):
+    exported = toy_export("demo_captions/s_cnn_rnn")
+    (found,) = exported.model.annotate([array()])
+    names = [name for name, _ in found.concepts]
+    last = exported.model.words_shown_last & set(names)
+    assert {"a", "the"} <= last
+    assert set(names[-len(last) :]) == last
+    assert set(names) == set(exported.vocabularies.concepts.names)
+    for part in (found.concepts[: -len(last)], found.concepts[-len(last) :]):
+        values = [p for _, p in part]
+        assert values == sorted(values, reverse=True)
+    assert found.label_scores == ()
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
@@ -338,5 +353,11 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     assert done.returncode == 0, done.stderr[-2000:]
     text, modules, others = done.stdout.splitlines()
     assert text == model.annotate([path])[0].text
-    assert modules.split() == ["semreg_tf", "semreg_tf._version", "semreg_tf.inference"]
+    assert modules.split() == [
+        "semreg_tf",
+        "semreg_tf._version",
+        "semreg_tf.inference",
+        "semreg_tf.text",
+        "semreg_tf.text.function_words",
+    ]
     assert others == "False False False"

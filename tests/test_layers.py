@@ -21,7 +21,10 @@ SERVING = CONFIG | {
     "data.name_list",
     "data.image_ops",
 }
+# What every layer may read user's text with.
+TEXT = {"text"}
 ALLOWED = {
+    "text": set(),
     "_version": set(),
     "console": set(),
     "config_checks": set(),
@@ -42,15 +45,16 @@ ALLOWED = {
     "retrieval": SERVING | {"prefix_tree"},
     "reranking": SERVING,
     "training": CONFIG
+    | TEXT
     | {"_version", "data", "models", "losses", "decoding", "metrics", "retrieval", "reranking"},
     "exporting": SERVING,
     "export": SERVING | {"_version", "exporting"},
     "export_run": CONFIG | {"data", "training", "export", "exporting", "inference"},
-    # Nothing of ours, so that annotating loads TensorFlow and Pillow alone.
-    "inference": set(),
+    # No models, so that annotating loads TensorFlow and Pillow alone.
+    "inference": TEXT,
     "annotating": {"inference"},
     "serving": {"inference"},
-    "reporting": CONFIG | {"metrics", "experiments.reported"},
+    "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     "__init__": {"_version", "inference"},
 }

@@ -24,8 +24,9 @@ def answer_row(
       copy: the file with the caption under the picture, if there is one.
 
     Returns:
-      `file`, `model`, and `error`; or `text`, `n_best`, the most probable `concepts`, with user
-      tags `unknown_user_tags`, and `copy` if there is one.
+      `file`, `model`, and `error`; or `text`, `n_best`, the most probable `concepts`, content
+      words first, of a tag model `label_scores`, with user tags `unknown_user_tags`, and `copy`
+      if there is one.
     """
     row: dict[str, Any] = {"file": picture.path, "model": model_id}
     if annotation.error is not None:
@@ -35,6 +36,8 @@ def answer_row(
         "n_best": [list(pair) for pair in annotation.n_best],
         "concepts": [list(pair) for pair in annotation.concepts[:TOP_CONCEPTS]],
     }
+    if annotation.label_scores:
+        row["label_scores"] = list(annotation.label_scores)
     if annotation.unknown_user_tags is not None:
         row["unknown_user_tags"] = annotation.unknown_user_tags
     return row if copy is None else row | {"copy": copy}

@@ -11,6 +11,7 @@ from semreg_tf.decoding.step_function import (
     batch_size,
     call_step,
     check_integer,
+    without_emitted,
 )
 
 
@@ -103,18 +104,10 @@ def _best(
     logits: tf.Tensor, emitted_ids: tf.Tensor, block_repeats: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Give the best token `(batch,)` and its log-probability `(batch,)`."""
-    allowed = _without_emitted(logits, emitted_ids) if block_repeats else logits
+    allowed = without_emitted(logits, emitted_ids) if block_repeats else logits
     best_ids = tf.argmax(allowed, axis=1, output_type=tf.int32)
     best_logits = tf.gather(logits, best_ids, batch_dims=1)
     return best_ids, best_logits - tf.reduce_logsumexp(logits, axis=1)
-
-
-def _without_emitted(logits: tf.Tensor, emitted_ids: tf.Tensor) -> tf.Tensor:
-    """Set the logits of tokens emitted before to minus infinity; END never is among them."""
-    images = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(emitted_ids))
-    indices = tf.stack([images, tf.maximum(emitted_ids, 0)], axis=2)
-    ceilings = tf.where(emitted_ids >= 0, float("-inf"), float("inf"))
-    return tf.tensor_scatter_nd_min(logits, indices, ceilings)
 
 
 def _append(

@@ -8,7 +8,12 @@ from semreg_tf.config import DecodingConfig
 from semreg_tf.decoding.beam_expansion import BeamResults
 from semreg_tf.decoding.beam_search import beam_search
 from semreg_tf.decoding.greedy import greedy_search
-from semreg_tf.decoding.step_function import StepFunction
+from semreg_tf.decoding.step_function import (
+    StepFunction,
+    as_tensors,
+    batch_size,
+    without_emitted,
+)
 
 
 def search(
@@ -44,6 +49,10 @@ def search(
     if config.end_bias:
         step_fn = _shifted(step_fn, end_id, config.end_bias)
     if config.method == "beam":
+        if config.block_repeats:
+            step_fn, initial_state = _without_repeats(
+                step_fn, initial_state, context, config.max_steps
+            )
         return beam_search(
             step_fn,
             initial_state,
@@ -78,3 +87,25 @@ def _shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunctio
         return logits + shift, state
 
     return step
+
+
+def _without_repeats(
+    step_fn: StepFunction, initial_state: Any, context: Any, max_steps: int
+) -> tuple[StepFunction, Any]:
+    """Returns a step that gives no token of its hypothesis again, and its first state.
+
+    The state holds beside the model's own the tokens so far, so that it follows the hypotheses.
+    """
+    rows = batch_size(*as_tensors((initial_state, context)))
+    nothing, before_start = tf.fill([rows, max_steps], -1), tf.fill([rows], -1)
+
+    def step(token_ids: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any]:
+        inner, emitted, place = state
+        # START, the first token, stands before the first place.
+        here = tf.range(max_steps)[None] == place[:, None]
+        emitted = tf.where(here, token_ids[:, None], emitted)
+        logits, inner = step_fn(token_ids, inner, context)
+        logits = without_emitted(tf.cast(logits, tf.float32), emitted)
+        return logits, (inner, emitted, place + 1)
+
+    return step, (initial_state, nothing, before_start)

@@ -106,6 +106,19 @@ def call_step(
     return tf.cast(logits, tf.float32), new_state
 
 
+def without_emitted(logits: tf.Tensor, emitted_ids: tf.Tensor) -> tf.Tensor:
+    """Set the logits of tokens emitted before to minus infinity.
+
+    Args:
+        logits: `(rows, vocab_size)` float32.
+        emitted_ids: `(rows, any)` int32, padded with -1; END never is among them.
+    """
+    rows = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(emitted_ids))
+    indices = tf.stack([rows, tf.maximum(emitted_ids, 0)], axis=2)
+    ceilings = tf.where(emitted_ids >= 0, float("-inf"), float("inf"))
+    return tf.tensor_scatter_nd_min(logits, indices, ceilings)
+
+
 def gather_rows(structure: Any, rows: tf.Tensor) -> Any:
     """Take rows of every tensor: `(rows, ...)` becomes `(size of rows, ...)`."""
     rows = tf.reshape(rows, [-1])

@@ -8,6 +8,7 @@ from typing import Any
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
+from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.metrics.caption_results import decoded_intervals, decoded_scores
 
 CARD_FILE = "MODEL.md"
@@ -94,6 +95,11 @@ def _what(config: Config, vocabularies: Vocabularies) -> str:
 def _use(config: Config, vocabularies: Vocabularies, facts: Mapping[str, Any]) -> str:
     captions = config.data.task == "captions"
     verb, names = ("caption", "words") if captions else ("label", "labels")
+    once = (
+        "- It lists no label twice; the scores below are of the paper's plain maximum.\n"
+        if exported_decoding(config).block_repeats and not config.decoding.block_repeats
+        else ""
+    )
     return (
         "## Use and limits\n\n"
         f"For research on image annotation, and to {verb} pictures like those it was trained on, "
@@ -102,6 +108,7 @@ def _use(config: Config, vocabularies: Vocabularies, facts: Mapping[str, Any]) -
         "without a check).\n\n"
         f"- It knows {len(vocabularies.output.names):,} {names}, and says them of pictures that "
         "show something else too: it has no way to say that it does not know.\n"
+        f"{once}"
         "- Who or what people in a picture are is guessed from what was usual in the training "
         "data, prejudice included.\n"
         "- Scores and probabilities rank its answers; they are no calibrated certainty.\n"

@@ -1,15 +1,17 @@
 """The signatures of an export: picture bytes in, strings out, everything inside the graph."""
 
 import copy
+import dataclasses
 
 import tensorflow as tf
 
-from semreg_tf.config import Config
+from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data import image_ops
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
 from semreg_tf.decoding.search import search
 from semreg_tf.decoding.top_k import top_k_labels
 from semreg_tf.exporting.batch_norm_folding import fold_batch_norm
+from semreg_tf.exporting.label_scores import label_probabilities
 from semreg_tf.exporting.picture_decoding import decode_each
 from semreg_tf.exporting.stored_weights import StoredWeights
 from semreg_tf.models.annotator import Annotator
@@ -29,6 +31,9 @@ class ServedAnnotator(tf.Module):
     - `annotations`, (batch, results) strings: captions, or labels joined by commas, best first;
       "" where the search found fewer.
     - `scores`, (batch, results) float32: their log probabilities, -inf where there is none.
+    - `label_scores`, (batch, results, steps) float32, of a tag model alone: of each label, in
+      order, the decoder's probability given the picture and the labels before it; of a CNN alone
+      its concept's probability. -1 behind the last.
     - `concept_probabilities`, (batch, num_concepts) float32, and `concept_names`, the same shape.
     - `valid`, (batch,) bool: False where a picture could not be decoded; its texts are then "",
       its numbers 0.
@@ -52,6 +57,7 @@ class ServedAnnotator(tf.Module):
     ) -> None:
         super().__init__()
         self._config, self._output = config, vocabularies.output
+        self._decoding = exported_decoding(config)
         self._num_results = num_results
         self._annotator = copy.copy(annotator)
         self._annotator.encoder = fold_batch_norm(annotator.encoder)
@@ -122,7 +128,11 @@ class ServedAnnotator(tf.Module):
         pixels, valid = decode_each(images, decode, (self._size, self._size, 3))
         answer = self._annotate({"image": pixels, **more}, tf.shape(images)[0])
         kept = valid[:, None]
+        more = {}
+        if "label_scores" in answer:
+            more["label_scores"] = tf.where(kept[..., None], answer["label_scores"], 0.0)
         return {
+            **more,
             "annotations": tf.where(kept, answer["annotations"], ""),
             "scores": tf.where(kept, answer["scores"], 0.0),
             "concept_probabilities": tf.where(kept, answer["concept_probabilities"], 0.0),
@@ -136,8 +146,10 @@ class ServedAnnotator(tf.Module):
         with self.weights.in_use():
             outputs = self._annotator.encode(inputs)
             probabilities = outputs["concept_probabilities"]
-            texts, scores = self._decode(outputs)
+            texts, scores, label_scores = self._decode(outputs)
+        more = {} if label_scores is None else {"label_scores": label_scores}
         return {
+            **more,
             "annotations": texts,
             "scores": scores,
             "concept_probabilities": probabilities,
@@ -145,16 +157,20 @@ class ServedAnnotator(tf.Module):
             "valid": tf.ones((rows,), tf.bool),
         }
 
-    def _decode(self, outputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        decoding = self._config.decoding
+    def _decode(
+        self, outputs: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Returns texts and scores, (batch, results), and labels' scores, None of a captioner."""
+        decoding, tags = self._decoding, self._config.data.task == "tags"
         if self._annotator.decoder is None:
             probabilities = outputs["concept_probabilities"]
             ids = top_k_labels(probabilities, decoding.top_k)
             labels = tf.gather(self._words, ids)
-            scores = tf.math.log(tf.gather(probabilities, ids, batch_dims=1))
+            chosen = tf.gather(probabilities, ids, batch_dims=1)
             return (
                 tf.strings.reduce_join(labels, 1, True, separator=", "),
-                tf.reduce_sum(scores, 1, True),
+                tf.reduce_sum(tf.math.log(chosen), 1, True),
+                chosen[:, None] if tags else None,
             )
         step, state, context = self._annotator.search_start(
             outputs, bfloat16_output=decoding.bfloat16_output
@@ -175,4 +191,16 @@ class ServedAnnotator(tf.Module):
         first = tf.range(tf.shape(words)[-1]) == 0
         pieces = tf.where(first, words, tf.strings.join([separator, words]))
         pieces = tf.where(found.token_ids >= 0, pieces, "")
-        return tf.strings.reduce_join(pieces, axis=-1), found.scores
+        label_scores = None
+        if tags:
+            label_scores = label_probabilities(
+                self._annotator.decoder, outputs, found.token_ids, self._output.start_id
+            )
+        return tf.strings.reduce_join(pieces, axis=-1), found.scores, label_scores
+
+
+def exported_decoding(config: Config) -> DecodingConfig:
+    """Returns how an export decodes: as evaluation does, but without repeated labels."""
+    decoding = config.decoding
+    never_twice = config.data.task == "tags" and decoding.block_repeats_in_export
+    return dataclasses.replace(decoding, block_repeats=decoding.block_repeats or never_twice)

@@ -7,21 +7,11 @@ from collections.abc import Sequence
 from nltk.stem.porter import PorterStemmer
 
 from semreg_tf.metrics.ptb_tokenizer import ptb_tokenize
+from semreg_tf.text.function_words import is_content
 
 WRONG, DETAIL, PLAIN = "wrong", "right", ""
 # Ours: a detail is said of at most one picture in ten.
 DETAIL_SHARE = 0.1
-# Counts and relations such as "two" and "behind" are content: they can be wrong.
-_WORDS = (
-    "a about after against along an and another are around as at away be been being both but by "
-    "can do does doing down each for from get gets getting has have having he her hers him his i "
-    "in into is it its itself just made many more most near next no nor not of off on onto or "
-    "other others out own past she so some something than that the their them themselves then "
-    "there these they this those through to together too toward towards up upon very was were "
-    "what when where which while who whose will with within without you your n't 's 'm 're 've "
-    "'ll 'd"
-)
-_FUNCTION_WORDS = frozenset(_WORDS.split())
 
 
 def content_words(caption: str) -> list[str]:
@@ -32,11 +22,6 @@ def content_words(caption: str) -> list[str]:
 def all_words(caption: str) -> list[str]:
     """Returns the stems of all words of a caption."""
     return [stem(token) for token in ptb_tokenize(caption)]
-
-
-def is_content(token: str) -> bool:
-    """Tells whether a lower-case token is neither a function word nor punctuation."""
-    return token not in _FUNCTION_WORDS and any(c.isalnum() for c in token)
 
 
 @functools.lru_cache(maxsize=50_000)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
+from semreg_tf.inference import shown_last_of
 from semreg_tf.serving.served_model import ServedModel
 from semreg_tf.serving.service import Service
 
@@ -43,8 +44,9 @@ def describe(model: ServedModel) -> dict[str, Any]:
     """Returns what the page says of a model.
 
     Returns:
-      name, version, task, data set, numbers of words and concepts, whether it has a card, and,
-      where it takes user tags, how many it knows and the most frequent of them.
+      name, version, task, data set, numbers of words and concepts, the concepts that are shown
+      last, whether it has a card, and, where it takes user tags, how many it knows and the most
+      frequent of them.
     """
     tags, num_tags = model.names("user_tags.txt", _SHOWN_TAGS)
     return {
@@ -53,6 +55,7 @@ def describe(model: ServedModel) -> dict[str, Any]:
         "task": model.info["task"],
         "dataset": model.info.get("config", {}).get("data", {}).get("dataset", ""),
         "numWords": model.names("vocabulary.txt", 0)[1],
+        "shownLast": sorted(shown_last_of(model.info)),
         "numConcepts": model.names("concepts.txt", 0)[1],
         "hasCard": model.card() is not None,
         "takesTags": "serving_with_tags" in model.signatures,

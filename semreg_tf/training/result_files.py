@@ -16,6 +16,7 @@ from PIL import Image
 from semreg_tf import config_io
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.metrics import coco_results
+from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training import workdir
 from semreg_tf.training.predictions import Predictions
 from semreg_tf.training.run_evaluator import RunEvaluator
@@ -80,6 +81,8 @@ def prediction_rows(
     """Returns one row of `predictions.jsonl` an image: what people say and what the model says."""
     names, counts = run.vocabularies.concepts.names, run.vocabularies.concepts.counts
     order = dict(zip(names, counts, strict=True))
+    data = run.config.data
+    shown_last = words_shown_last(data.task, data.labels_from, data.function_words)
     joined = " " if run.config.data.task == "captions" else ", "
     rows = []
     for i, annotation in enumerate(split.annotations):
@@ -98,7 +101,7 @@ def prediction_rows(
                 ],
                 "concepts": [
                     [names[j], round(float(probabilities[j]), 4)]
-                    for j in by_score(probabilities)[:TOP_CONCEPTS]
+                    for j in content_first(names, probabilities, shown_last)[:TOP_CONCEPTS]
                 ],
             }
         )

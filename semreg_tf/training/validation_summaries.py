@@ -8,6 +8,7 @@ import tensorflow as tf
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import evaluation_batches
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training.captioned_pictures import captioned_pictures
 from semreg_tf.training.embedding_projector import write_projector
 from semreg_tf.training.gate_saturation import gate_values, saturation
@@ -67,10 +68,14 @@ class ValidationSummaries:
             return [" ".join(ranked[0]) for ranked in made.sequences[:NUM_PICTURES]]
         names = self._data.validation.vocabularies.concepts.names
         rows = made.concept_probabilities[:NUM_PICTURES]
-        best = np.argsort(-rows, axis=1)[:, :NUM_CONCEPTS]
+        data = self._annotator.config.data
+        shown_last = words_shown_last(data.task, data.labels_from, data.function_words)
         return [
-            ", ".join(f"{names[i]} {row[i]:.2f}" for i in own)
-            for row, own in zip(rows, best, strict=True)
+            ", ".join(
+                f"{names[i]} {row[i]:.2f}"
+                for i in content_first(names, row, shown_last)[:NUM_CONCEPTS]
+            )
+            for row in rows
         ]
 
     def _gates(self, phase: Phase) -> dict[str, np.ndarray]:

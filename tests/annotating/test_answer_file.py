@@ -37,6 +37,12 @@ def test_a_row_holds_what_was_said():
     assert "unknown_user_tags" not in ROWS[2]
 
 
+def test_labels_have_their_scores():
+    annotation = ImageAnnotation("oven, cup", label_scores=(0.75, 0.5))
+    assert answer_row(Picture("a.jpg"), annotation, "m1")["label_scores"] == [0.75, 0.5]
+    assert "label_scores" not in ROWS[0]
+
+
 def test_rows_come_back(tmp_path):
     path = tmp_path / "new" / "answers.jsonl"
     write(path)

@@ -53,6 +53,34 @@ def test_repeats_are_blocked_where_asked():
         assert len(set(emitted)) == len(emitted)
 
 
+def scored_without_repeats(context, max_steps):
+    """Every sequence without repeats that ends, with its log probability over what is left."""
+    complete, live = [], [((), 0.0, START)]
+    for _ in range(max_steps):
+        grown = []
+        for ids, total, last in live:
+            logits = step(tf.constant([last]), (), context)[0].numpy()[0].astype("float64")
+            logits[list(ids)] = -np.inf
+            logs = logits - np.log(np.exp(logits).sum())
+            complete.append((ids, total + logs[END]))
+            grown += [((*ids, i), total + logs[i], i) for i in range(VOCAB - 1) if i not in ids]
+        live = grown
+    return sorted(complete, key=lambda pair: -pair[1])
+
+
+def test_a_beam_without_repeats_finds_what_trying_all_finds():
+    config = DecodingConfig(method="beam", beam_width=60, max_steps=5, block_repeats=True)
+    found = search(*arguments(), config, start_id=START, end_id=END, num_results=4)
+    for image in range(3):
+        best = scored_without_repeats(arguments()[2][image : image + 1], 5)[:4]
+        said = [tuple(ids[ids >= 0].tolist()) for ids in found.token_ids[image].numpy()]
+        assert said == [ids for ids, _ in best]
+        np.testing.assert_allclose(found.scores[image], [score for _, score in best], rtol=1e-4)
+    plain = search(*arguments(), DecodingConfig(max_steps=5), start_id=START, end_id=END)
+    ids = plain.token_ids.numpy().reshape(-1, 5)
+    assert any(len(set(row[row >= 0])) < (row >= 0).sum() for row in ids)
+
+
 @pytest.mark.parametrize("fields", [{"method": "greedy"}, {"method": "beam", "beam_width": 3}])
 def test_the_unknown_word_is_blocked_where_asked(fields):
     said = []

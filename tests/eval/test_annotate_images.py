@@ -77,7 +77,8 @@ def test_a_table_shows_texts_and_concepts(model, photos):
     assert len(lines) == 6
     found = model.model.annotate([photos / f"{i}.png" for i in range(3)])
     for i, annotation in enumerate(found):
-        assert lines[2 * i] == f"{i}.png  {annotation.text}"
+        pairs = zip(annotation.text.split(", "), annotation.label_scores, strict=True)
+        assert lines[2 * i] == f"{i}.png  " + ", ".join(f"{label} {p:.2f}" for label, p in pairs)
         name, probability = annotation.concepts[0]
         assert lines[2 * i + 1].startswith(f"       [{name} {probability:.2f}, ")
 

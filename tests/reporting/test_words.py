@@ -1,6 +1,7 @@
 """Which words are wrong, which are fine details."""
 
-from semreg_tf.reporting.words import DETAIL, PLAIN, WRONG, WordJudge, content_words, is_content
+from semreg_tf.reporting.words import DETAIL, PLAIN, WRONG, WordJudge, content_words
+from semreg_tf.text.function_words import is_content
 
 COMMON = [["a dog runs", "one dog"]] * 19
 HERE = ["Two dogs catching a frisbee .", "a dog with a frisbee in the snow"]

@@ -1,0 +1,1 @@
+"""Text that people wrote: files, characters, tokens. Plain Python that every layer may import."""
