@@ -207,3 +207,20 @@ def test_the_combinations_beside_them_pass():
 def test_a_captioner_has_no_labels():
     with pytest.raises(ValueError, match=r"may be 'captions' only .*data.task='captions'$"):
         DataConfig(task="captions", labels_from="captions")
+
+
+def test_maps_are_cached_for_the_relational_stage_as_features_are():
+    def read(*embeddings):
+        kinds = ("init_state", "soft_attention")
+        conditionings = tuple(
+            ConditioningConfig(kind=kind, embedding=embedding)
+            for kind, embedding in zip(kinds, embeddings, strict=False)
+        )
+        return Config(conditionings=conditionings)
+
+    maps = read("features", "spatial_features")
+    assert maps.embeddings_read == {"features", "spatial_features"}
+    assert (maps.reads_map, maps.pretrains_on_features) == (True, True)
+    assert (read("concepts").reads_map, read("concepts").pretrains_on_features) == (False, False)
+    with pytest.raises(ValueError, match=r"embeddings=\['concepts', 'spatial_features'\]"):
+        read("concepts", "spatial_features")

@@ -30,17 +30,29 @@ CASES = {
         ConditioningConfig(kind="multimodal_output", embedding="features", width=6),
     ),
     "no_image": (MULTIMODAL, ConditioningConfig(kind="multimodal_output", embedding="none")),
+    "soft_attention": (
+        DecoderConfig(cells=5, word_embedding=4),
+        ConditioningConfig(embedding="concepts"),
+        ConditioningConfig(kind="soft_attention", embedding="spatial_features", width=6),
+        ConditioningConfig(kind="output_fusion", embedding="features", width=3),
+    ),
 }
 
 
 def member(case, seed=0):
-    return build(*CASES[case], VOCAB, seed)
+    return build(*CASES[case], vocab_size=VOCAB, seed=seed)
 
 
-def build(config, conditioning, vocab_size, seed=0):
+def build(config, *conditionings, vocab_size, seed=0):
     """What an ensemble needs of an annotator: encoder outputs go in as they are."""
-    decoder = Decoder(config, (conditioning,), vocab_size)
-    decoder.build({"features": (None, 7), "concept_probabilities": (None, 6)})
+    decoder = Decoder(config, conditionings, vocab_size)
+    decoder.build(
+        {
+            "features": (None, 7),
+            "concept_probabilities": (None, 6),
+            "spatial_features": (None, 4, 3),
+        }
+    )
     rng = np.random.default_rng(seed)
     for variable in decoder.trainable_variables:
         variable.assign(rng.normal(scale=0.5, size=variable.shape))
@@ -52,6 +64,7 @@ def encoder_outputs(images=IMAGES):
     return {
         "features": tf.constant(rng.normal(size=(images, 7)).astype("f")),
         "concept_probabilities": tf.constant(rng.random((images, 6)).astype("f")),
+        "spatial_features": tf.constant(rng.normal(size=(images, 4, 3)).astype("f")),
     }
 
 
@@ -142,7 +155,7 @@ def test_a_model_overfitted_to_20_pairs_retrieves_all(case):
     model = build(
         dataclasses.replace(config, cells=32, second_embedding=second),
         dataclasses.replace(conditioning, width=32),
-        vocab_size,
+        vocab_size=vocab_size,
     )
     ids = tf.constant([[[vocab_size, *s]] for s in texts], tf.int32)
     targets = tf.constant([[*s, END] for s in texts])

@@ -43,7 +43,7 @@ class ConditioningChain:
         self.encoder_outputs_read = frozenset(EMBEDDING_KEYS[e] for e in embeddings)
         self._changing_output = [i for i, c in enumerate(conditionings) if c.changes_output]
 
-    def input_size(self, word_size: int, encoder_shapes: EncoderShapes, cell: Cell) -> int:
+    def input_size(self, encoder_shapes: EncoderShapes, word_size: int, cell: Cell) -> int:
         """Returns the width of the cell's inputs.
 
         Raises:
@@ -62,7 +62,7 @@ class ConditioningChain:
 
     def build(self, encoder_shapes: EncoderShapes, word_size: int, cell: Cell) -> int:
         """Creates the weights of all; returns the width of what the output layer sees."""
-        cell_input = self.input_size(word_size, encoder_shapes, cell)
+        cell_input = self.input_size(encoder_shapes, word_size, cell)
         step_input, hidden = word_size, cell.units
         for conditioning in self._all:
             conditioning.build(encoder_shapes, Widths(word_size, step_input, cell_input, hidden))

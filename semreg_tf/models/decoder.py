@@ -83,10 +83,10 @@ class Decoder(keras.layers.Layer):
             self.second_embedding = self._dense(
                 "second_embedding", self.config.second_embedding, self.config.word_embedding
             )
-        words = self.config.input_width
-        self.cell_input_size = self._chain.input_size(words, encoder_outputs_shape, self.cell)
+        sizes = encoder_outputs_shape, self.config.input_width, self.cell
+        self.cell_input_size = self._chain.input_size(*sizes)
         self.cell.build((None, self.cell_input_size))
-        width = self._chain.build(encoder_outputs_shape, words, self.cell)
+        width = self._chain.build(*sizes)
         if self.config.tie_output and width != self.config.word_embedding:
             raise ValueError(
                 f"`tie_output` needs a word embedding as wide as the scores' input, {width}. "
@@ -305,14 +305,11 @@ class Decoder(keras.layers.Layer):
     ) -> tf.Tensor:
         """Returns the logits, (rows, vocab_size), from `project_output`; as `logits`."""
         hidden = self._chain.fuse_output(context, words, projected)
-        if output_weights is not None:
-            kernel, bias = output_weights
-            return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
-        if self.config.tie_output:
+        if output_weights is None and self.config.tie_output:
             table = tf.cast(self.embedding[: self.vocab_size], self.compute_dtype)
             return tf.linalg.matmul(hidden, table, transpose_b=True)
         # Not the layer's BiasAdd, whose gradient takes four times as long as this sum's on a CPU.
-        kernel, bias = self.output_weights(self.compute_dtype)
+        kernel, bias = output_weights or self.output_weights(self.compute_dtype)
         return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
 
     def packed_logits(

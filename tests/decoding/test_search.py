@@ -76,8 +76,9 @@ def test_a_beam_without_repeats_finds_what_trying_all_finds():
         said = [tuple(ids[ids >= 0].tolist()) for ids in found.token_ids[image].numpy()]
         assert said == [ids for ids, _ in best]
         np.testing.assert_allclose(found.scores[image], [score for _, score in best], rtol=1e-4)
-    plain = search(*arguments(), DecodingConfig(max_steps=5), start_id=START, end_id=END)
-    ids = plain.token_ids.numpy().reshape(-1, 5)
+    plain = DecodingConfig(method="beam", beam_width=30, max_steps=5)
+    found = search(*arguments(), plain, start_id=START, end_id=END)
+    ids = found.token_ids.numpy().reshape(-1, 5)
     assert any(len(set(row[row >= 0])) < (row >= 0).sum() for row in ids)
 
 

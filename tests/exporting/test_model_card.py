@@ -96,3 +96,15 @@ def test_tag_systems_have_a_row_each(vocabularies, tmp_path):
     for line in ("| ours | O-F1 | 0.500 |", "| ours | I-F1 | 0.250 |", "| CNN top 3 | O-F1 | 0.4"):
         assert line in text
     assert "user tags" in sections(text)["Data"]
+
+
+def test_a_tag_models_card_says_that_no_label_comes_twice(vocabularies, tmp_path):
+    config = experiments.get("demo_tags/s_cnn_rnn")
+    plain = dataclasses.replace(
+        config, decoding=dataclasses.replace(config.decoding, block_repeats_in_export=False)
+    )
+    for number, (tags, said) in enumerate(((config, True), (plain, False))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        text = write_card(folder, tags, vocabularies, Provenance(), FACTS).read_text("utf-8")
+        assert ("It lists no label twice; the scores below" in text) is said

@@ -1,5 +1,6 @@
 """The models of an experiment put together: names, sizes, saving, groups."""
 
+import dataclasses
 import io
 
 import keras
@@ -82,7 +83,10 @@ def test_functional_model_has_the_contracts_names(toy):
         assert part in out.getvalue()
 
 
-@pytest.mark.parametrize("name", ["demo_captions/s_cnn_rnn", "demo_tags/s_cnn_rnn_tag1k"])
+@pytest.mark.parametrize(
+    "name",
+    ["demo_captions/s_cnn_rnn", "demo_tags/s_cnn_rnn_tag1k", "demo_captions/s_cnn_rnn_attention"],
+)
 def test_whole_model_saves_and_loads(name, toy, tmp_path):
     model = make(toy, name).model
     rng = np.random.default_rng(0)
@@ -107,6 +111,36 @@ def test_functional_model_is_encode_and_unroll(toy):
     outputs = annotator.encode({"image": images})
     np.testing.assert_allclose(whole["concept_logits"], outputs["concept_logits"], atol=1e-5)
     np.testing.assert_allclose(whole["token_logits"], annotator.decoder(outputs, ids), atol=1e-5)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_a_cached_map_gives_what_the_image_gives(standardise, toy):
+    config = toy(experiments.get("demo_captions/s_cnn_rnn_attention"))
+    encoder = dataclasses.replace(config.encoder, standardise=standardise)
+    config = dataclasses.replace(config, encoder=encoder)
+    whole = Annotator(config, 12, 13)
+    of_features = Annotator(config, 12, 13, whole.feature_size, map_shape=whole.map_shape)
+    for part in ("head", "decoder"):
+        getattr(of_features, part).set_weights(getattr(whole, part).get_weights())
+    rng = np.random.default_rng(0)
+    images = tf.constant(10 * rng.normal(size=(2, 32, 32, 3)), tf.float32)
+    ids = tf.constant(rng.integers(0, 13, (2, 3, 4)), tf.int32)
+    cached = dict(whole.encoder({"image": images}))
+    outputs = whole.encode({"image": images})
+    again = of_features.encode(cached)
+    np.testing.assert_allclose(again["spatial_features"], outputs["spatial_features"], atol=1e-5)
+    if standardise:
+        squares = np.mean(np.square(outputs["spatial_features"]), axis=-1)
+        assert np.allclose(squares[squares > 0.5], 1.0, atol=1e-3)
+    expected = whole.model({"image": images, "input_ids": ids})["token_logits"]
+    made = of_features.model({**cached, "input_ids": ids})["token_logits"]
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+    np.testing.assert_allclose(whole.decoder(outputs, ids), expected, atol=1e-5)
+
+
+def test_a_map_that_nobody_reads_is_not_passed_on(toy):
+    images = tf.zeros((1, 32, 32, 3))
+    assert "spatial_features" not in make(toy).encode({"image": images})
 
 
 def test_groups_part_the_trainable_variables(toy):

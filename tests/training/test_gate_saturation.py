@@ -20,6 +20,8 @@ def sigmoid(x):
 
 def numpy_gates(decoder, concepts, ids, mask):
     table, inner = np.asarray(decoder.embedding), decoder.cell.cell
+    if decoder.second_embedding is not None:
+        table = table @ np.asarray(decoder.second_embedding.kernel) + decoder.second_embedding.bias
     kernel, recurrent, bias = (np.asarray(w) for w in inner.get_weights())
     memory_kernel = getattr(decoder.cell, "memory_kernel", None)
     (initial,) = decoder.conditionings[0].maps
@@ -36,10 +38,15 @@ def numpy_gates(decoder, concepts, ids, mask):
     return {name: np.concatenate(values) for name, values in found.items()}
 
 
-@pytest.mark.parametrize("cell", ["lstm", "peephole_lstm"])
-def test_gates_equal_the_equation(cell, toy):
+# With a second embedding as wide as the first, the wrong table would be read silently.
+@pytest.mark.parametrize(
+    ("cell", "second"), [("lstm", None), ("peephole_lstm", None), ("lstm", 8), ("lstm", 5)]
+)
+def test_gates_equal_the_equation(cell, second, toy):
     config = toy(experiments.get("demo_captions/s_cnn_rnn"))
-    decoder = dataclasses.replace(config.decoder, cell=cell, initializer_range=1.0)
+    decoder = dataclasses.replace(
+        config.decoder, cell=cell, initializer_range=1.0, second_embedding=second
+    )
     config = dataclasses.replace(config, decoder=decoder)
     annotator = Annotator(config, CONCEPTS, VOCAB, feature_size=3)
     rng = np.random.default_rng(0)

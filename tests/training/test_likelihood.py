@@ -105,7 +105,7 @@ def test_perplexity_and_retrieval_score_long_captions_whole(caption_runs, demo_d
 
 def test_training_cuts_long_captions_and_says_how_many(both, long_caption, caplog):
     caplog.set_level(logging.INFO)
-    data = StageData(both.config, "joint", both.builder, both.vocabularies)
+    data = StageData(both.config, both.stage, both.builder, both.vocabularies)
     assert np.diff(data.train.encoded.token_splits).max() == both.config.data.max_caption_tokens
     assert np.diff(data.validation.encoded.token_splits).max() == LONG
     assert "40 captions of train are longer than 50 tokens: training reads their beg" in caplog.text
