@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large lint format flickr8k study-demo study-flickr8k study-coco128 clean
+.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-flickr8k study-coco128 clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -31,6 +31,10 @@ test: $(VENV)/installed
 ## make test-large  the slower tests as well
 test-large: $(VENV)/installed
 	$(RUN) pytest -q -n $(WORKERS) -m "large or not large"
+
+## make gpu-check   correctness and speed on a GPU in at most 8 minutes, gpu_check.json
+gpu-check: $(VENV)/installed
+	$(RUN) eval.gpu_check
 
 ## make lint        ruff, lint and format
 lint: $(VENV)/installed
