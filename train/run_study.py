@@ -20,7 +20,7 @@ from typing import Any
 
 from absl import app, flags
 
-from semreg_tf import console
+from semreg_tf import config_io, console
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
 from semreg_tf.training.phases import find_stage
@@ -30,6 +30,11 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", re
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
+_OVERRIDES = flags.DEFINE_multi_string(
+    "config",
+    [],
+    "Fields of every system that this machine asks for, as --config.deterministic=false; recorded.",
+)
 _ENCODER = flags.DEFINE_string(
     "encoder",
     None,
@@ -79,7 +84,7 @@ class JobRunner:
             "system": self.job.system.name,
             "seed": self.job.seed,
             "experiment": self.job.system.experiment,
-            "overrides": list(self.job.system.overrides),
+            "overrides": [*self.job.system.overrides, *_OVERRIDES.value],
             **({} if self.job.system.encoder is None else {"encoder": self.job.system.encoder}),
             "commands": self.commands,
             "elapsed_secs": round(time.perf_counter() - started, 1),
@@ -99,7 +104,7 @@ class JobRunner:
         return None
 
     def _train(self, stage: str) -> None:
-        flags_ = [f"--config.{x}" for x in self.job.system.overrides]
+        flags_ = [f"--config.{x}" for x in (*self.job.system.overrides, *_OVERRIDES.value)]
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
         # A unary run brings its CNN; true concepts need none.
@@ -202,4 +207,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, argv=config_io.override_flags(sys.argv))

@@ -92,6 +92,16 @@ def test_only_and_seeds_choose_jobs_and_no_job_begins_after_the_time(ran):
     assert commands == []
 
 
+def test_what_a_machine_asks_for_reaches_every_stage_and_the_record(ran):
+    commands, records = ran
+    with flagsaver.flagsaver(config=["deterministic=false"], only=["ours"], seeds=[1]):
+        run_study.main([])
+    trained = [c for c in commands if c.startswith("train.")]
+    assert trained and all(" --config.deterministic=false" in c for c in trained)
+    record = json.loads((records / "ours-seed1.json").read_text())
+    assert "deterministic=false" in record["overrides"]
+
+
 def test_a_command_that_fails_ends_the_study_in_one_line(ran, monkeypatch, capsys):
     failed = subprocess.CompletedProcess([], 3)
     monkeypatch.setattr(run_study.subprocess, "run", lambda *_, **__: failed)
