@@ -13,6 +13,7 @@ from data_prep import beam_records
 from data_prep.images import read_images
 from data_prep.raw_examples import RawExample, make_record
 from semreg_tf.data.records import annotation_features
+from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, check_tokenizer
 
 
 class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -39,16 +40,27 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         super().__init_subclass__(**kwargs)
         cls.code_path = epath.Path(inspect.getfile(cls))
 
-    def __init__(self, *, shorter_side: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        shorter_side: int | None = None,
+        tokenizer: Tokenizer | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Makes the builder.
 
         Args:
           shorter_side: shrink larger pictures to that many pixels at their shorter side.
+          tokenizer: how captions become tokens, one of `semreg_tf.data.text.TOKENIZERS`; None:
+            as the folder's shards have them, and "ptb" where there are none yet.
           **kwargs: what every TFDS builder takes, `data_dir` above all.
 
         Raises:
-          ValueError: `shorter_side` is too small for any encoder.
+          ValueError: `shorter_side` is too small for any encoder, or the tokenizer is unknown.
         """
+        if tokenizer is not None:
+            check_tokenizer(tokenizer)
+        self.chosen_tokenizer = tokenizer
         if shorter_side is not None and shorter_side < 16:
             raise ValueError(
                 f"`shorter_side` must be at least 16. Received: shorter_side={shorter_side}"
@@ -61,7 +73,12 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     @property
     def parameters(self) -> dict[str, Any]:
         """What changes the records; shards made with other values are refused."""
-        return {"shorter_side": self.shorter_side}
+        return {"shorter_side": self.shorter_side, "tokenizer": self.tokenizer}
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """How captions become tokens, where shards are written."""
+        return self.chosen_tokenizer or DEFAULT_TOKENIZER
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError where `raw_dir` cannot be read; nothing to check by default."""
@@ -85,7 +102,9 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         paths = beam_records.write_raw_examples(self.beam_folder, split, number, raw_examples)
         if not paths:
             raise _nothing_in(split)
-        return beam_records.beam_records(self.beam_folder, split, paths, self.shorter_side)
+        return beam_records.beam_records(
+            self.beam_folder, split, paths, self.shorter_side, self.tokenizer
+        )
 
     def _generate_here(
         self, split: str, raw_examples: Iterable[RawExample]
@@ -98,7 +117,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         image_ids: set[str] = set()
         items = ((raw, raw.path) for raw in raw_examples)
         for raw, image in read_images(items, self.shorter_side):
-            made = make_record(raw, image)
+            made = make_record(raw, image, self.tokenizer)
             for reason in made.notes:
                 self.note(reason, raw.file_name)
             if made.record is None:

@@ -15,6 +15,7 @@ from etils import epath
 
 from data_prep.images import read_image
 from data_prep.raw_examples import MadeRecord, RawExample, make_record
+from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer
 
 # Raw examples in one file: the unit that is handed to a worker to read.
 _EXAMPLES_PER_FILE = 1_000
@@ -84,7 +85,11 @@ def read_raw_examples(path: str) -> Iterator[Numbered]:
 
 
 def beam_records(
-    folder: str | PathLike[str], split: str, paths: list[str], shorter_side: int | None
+    folder: str | PathLike[str],
+    split: str,
+    paths: list[str],
+    shorter_side: int | None,
+    tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> Any:
     """Returns a Beam transform that makes keys and records, and writes the notes as files.
 
@@ -93,6 +98,7 @@ def beam_records(
       split: of the notes' names.
       paths: files of `write_raw_examples`.
       shorter_side: as in `data_prep.images.read_image`.
+      tokenizer: as in `data_prep.raw_examples.make_record`.
 
     Returns:
       A transform from a pipeline to (image id, record).
@@ -108,7 +114,7 @@ def beam_records(
             | "SpreadFiles" >> beam.Reshuffle()
             | "RawExamples" >> beam.FlatMap(read_raw_examples)
             | "SpreadRawExamples" >> beam.Reshuffle()
-            | "MakeRecords" >> beam.Map(_make_numbered, shorter_side)
+            | "MakeRecords" >> beam.Map(_make_numbered, shorter_side, tokenizer)
         )
         notes = made | "Notes" >> beam.FlatMap(_note_lines)
         _ = notes | "WriteNotes" >> beam.io.WriteToText(notes_prefix)
@@ -126,10 +132,10 @@ def read_notes(folder: str | PathLike[str]) -> list[tuple[str, str]]:
 
 
 def _make_numbered(
-    numbered: Numbered, shorter_side: int | None
+    numbered: Numbered, shorter_side: int | None, tokenizer: Tokenizer
 ) -> tuple[tuple[int, int], MadeRecord]:
     place, raw = numbered
-    return place, make_record(raw, read_image(raw.path, shorter_side))
+    return place, make_record(raw, read_image(raw.path, shorter_side), tokenizer)
 
 
 def _note_lines(made: tuple[tuple[int, int], MadeRecord]) -> Iterator[str]:

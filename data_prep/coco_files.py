@@ -9,7 +9,7 @@ from typing import Any
 
 from pycocotools.coco import COCO
 
-from data_prep.json_files import json_errors
+from data_prep.json_files import read_json
 
 _IMAGE_KEYS = {"id": int, "file_name": str}
 _ANNOTATION_KEYS = {"id": int, "image_id": int}
@@ -20,7 +20,7 @@ def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> CO
     """Reads an annotation file and checks what pycocotools takes on trust.
 
     Args:
-      path: a file of the local disk, since pycocotools opens no other.
+      path: the file.
       annotation_keys: what every annotation must have, as `{"caption": str}`.
 
     Returns:
@@ -30,9 +30,14 @@ def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> CO
       ValueError: the file is cut short or of another form, an entry lacks something, or two
         entries have one id. What and where is named.
     """
-    with json_errors(path), contextlib.redirect_stdout(io.StringIO()):
+    dataset = read_json(path)
+    with contextlib.redirect_stdout(io.StringIO()):
         try:
-            coco = COCO(fspath(path))
+            if not isinstance(dataset, dict):
+                raise TypeError(f"a JSON {type(dataset).__name__}, no object")
+            coco = COCO()
+            coco.dataset = dataset
+            coco.createIndex()
         except (AssertionError, KeyError, TypeError, AttributeError) as error:
             raise _refused(path, f"{type(error).__name__}: {error}") from None
     _check_entries(path, coco.dataset, "images", _IMAGE_KEYS)
@@ -81,13 +86,20 @@ def _check_entries(
     if not isinstance(entries, list):
         raise _refused(path, f"no list {kind!r}")
     for number, entry in enumerate(entries, start=1):
-        bad = [key for key, kept in keys.items() if not isinstance(entry.get(key), kept)]
+        bad = [key for key, kind in keys.items() if not _is(entry.get(key), kind)]
         if bad:
             raise _refused(path, f"number {number} of {kind!r}: {bad[0]}={entry.get(bad[0])!r}")
     twice = [entry_id for entry_id, n in Counter(e["id"] for e in entries).items() if n > 1]
     if twice:
         numbers = [n for n, e in enumerate(entries, start=1) if e["id"] == twice[0]]
         raise _refused(path, f"numbers {numbers[0]} and {numbers[1]} of {kind!r}: id {twice[0]}")
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Tells whether a value is of a kind; `true` is no number, nor is one beyond 64 bits an id."""
+    if kind is int:
+        return type(value) is int and abs(value) < 2**63
+    return isinstance(value, kind)
 
 
 def _refused(path: str | PathLike[str], what: str) -> ValueError:

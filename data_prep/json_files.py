@@ -8,6 +8,8 @@ from typing import Any
 
 from etils import epath
 
+from semreg_tf.text.text_files import parse_json
+
 
 @contextlib.contextmanager
 def json_errors(path: str | PathLike[str]) -> Iterator[None]:
@@ -41,4 +43,4 @@ def read_json(path: str | PathLike[str]) -> Any:
       ValueError: as in `json_errors`.
     """
     with json_errors(path):
-        return json.loads(epath.Path(path).read_bytes().decode("utf-8-sig"))
+        return parse_json(epath.Path(path).read_bytes().decode("utf-8-sig"))

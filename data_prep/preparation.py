@@ -18,6 +18,7 @@ from data_prep.beam_records import pipeline_options
 from data_prep.dataset_counts import describe_counts, read_counts, write_counts
 from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.annotations import write_annotations
+from semreg_tf.data.text import EARLIEST_TOKENIZER
 
 
 def prepare(
@@ -99,9 +100,13 @@ def _remove_interrupted(builder: AnnotationBuilder) -> None:
 
 
 def _check_parameters(builder: AnnotationBuilder) -> None:
-    stored = builder.info.metadata["parameters"]
-    if stored != builder.parameters:
+    # Shards of before there was a choice say nothing of it.
+    stored = {"tokenizer": EARLIEST_TOKENIZER, **builder.info.metadata["parameters"]}
+    wanted = builder.parameters
+    if builder.chosen_tokenizer is None:
+        wanted["tokenizer"] = stored["tokenizer"]
+    if stored != wanted:
         raise ValueError(
             f"`data_dir` holds {builder.name!r} prepared with {stored}: choose another folder, or "
-            f"delete {os.fspath(builder.data_dir)!r}. Received: {builder.parameters}"
+            f"delete {os.fspath(builder.data_dir)!r}. Received: {wanted}"
         )

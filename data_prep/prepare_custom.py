@@ -15,6 +15,7 @@ from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.custom.custom_dataset_builder import Builder, find_annotations
 from data_prep.preparation import prepare
+from data_prep.tokenizer_flag import define_tokenizer_flag
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the shards go.")
 _RAW_DIR = flags.DEFINE_string("raw_dir", None, "The folder of the pictures.", required=True)
@@ -33,6 +34,7 @@ _CHECK_ONLY = flags.DEFINE_bool("check_only", False, "Say what is wrong, and pre
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_TOKENIZER = define_tokenizer_flag()
 _BEAM = define_beam_flag()
 
 
@@ -48,6 +50,7 @@ def main(argv: Sequence[str]) -> None:
             seed=_SEED.value,
             skip_bad_pictures=_SKIP.value,
             shorter_side=_SHORTER_SIDE.value,
+            tokenizer=_TOKENIZER.value,
             data_dir=_DATA_DIR.value,
         )
         if _CHECK_ONLY.value:

@@ -14,6 +14,7 @@ from data_prep.beam_flags import define_beam_flag
 from data_prep.command_line import plain_errors
 from data_prep.flickr30k.flickr30k_dataset_builder import PUBLISHED, Builder
 from data_prep.preparation import prepare
+from data_prep.tokenizer_flag import define_tokenizer_flag
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the shards go.", required=True)
 _RAW_DIR = flags.DEFINE_string("raw_dir", None, Builder.MANUAL_DOWNLOAD_INSTRUCTIONS, required=True)
@@ -26,6 +27,7 @@ _SPLITS = flags.DEFINE_enum(
 _SHORTER_SIDE = flags.DEFINE_integer(
     "shorter_side", None, "Shrink larger pictures to this many pixels at their shorter side."
 )
+_TOKENIZER = define_tokenizer_flag()
 _BEAM = define_beam_flag()
 
 
@@ -34,7 +36,10 @@ def main(argv: Sequence[str]) -> None:
     with plain_errors():
         variant = None if _SPLITS.value == "file_order" else _SPLITS.value
         builder = Builder(
-            data_dir=_DATA_DIR.value, config=variant, shorter_side=_SHORTER_SIDE.value
+            data_dir=_DATA_DIR.value,
+            config=variant,
+            shorter_side=_SHORTER_SIDE.value,
+            tokenizer=_TOKENIZER.value,
         )
         prepare(builder, _RAW_DIR.value, _BEAM.value)
         print(PUBLISHED)

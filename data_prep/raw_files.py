@@ -5,6 +5,12 @@ from os import PathLike, fspath
 
 from etils import epath
 
+from semreg_tf.text.text_files import (
+    CARRIAGE_RETURNS,
+    ends_in_carriage_returns,
+    without_bom,
+)
+
 _TOKEN_LINE = re.compile(r"(?P<name>[^\t#]+)#(?P<number>\d+)\t(?P<caption>.*)")
 
 
@@ -28,14 +34,22 @@ def require_files(raw_dir: str | PathLike[str] | None, names: tuple[str, ...]) -
         )
 
 
-def read_lines(path: str | PathLike[str], encoding: str = "utf-8-sig") -> list[str]:
+def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> list[str]:
     """Returns the lines of a text file without line ends of either kind; empty ones stay.
 
+    A byte order mark at the file's start is passed over.
+
     Raises:
-      ValueError: the bytes are no text of that encoding.
+      ValueError: the bytes are no text of that encoding, or CR alone ends the lines.
     """
+    content = without_bom(epath.Path(path).read_bytes())
+    if ends_in_carriage_returns(content):
+        raise ValueError(
+            f"`raw_dir` must hold files of lines that end in LF: {CARRIAGE_RETURNS}. "
+            f"Received: {fspath(path)!r}"
+        )
     try:
-        text = epath.Path(path).read_bytes().decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise ValueError(
             f"`raw_dir` must hold text files in {encoding}. "

@@ -18,10 +18,11 @@ def check_number(name: str, value: Any, hint: Any, minimum: float, maximum: floa
     wanted, types = ("a number", int | float) if float in kinds else ("a whole number", int)
     if not isinstance(value, types) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be {wanted}. Received: {name}={value!r}")
-    # Written so that NaN, which is neither above nor below, is refused.
-    if not (value >= minimum and (maximum is None or value <= maximum)):
+    # Written so that NaN is refused; above 2**53, infinity too, whole numbers are not exact.
+    if not minimum <= value <= (2**53 if maximum is None else maximum):
         bounds = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
-        raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value!r}")
+        bounds = f"{bounds} and below 2**53" if value > 2**53 else bounds
+        raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value!r:.60}")
 
 
 def _literals(hint: Any) -> tuple[Any, ...] | None:

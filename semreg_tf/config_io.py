@@ -5,14 +5,17 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pydantic
 
 from semreg_tf.config import FORMAT_VERSION, Config
 from semreg_tf.earlier_configs import complete_earlier
+from semreg_tf.text.cleaning import lone_surrogate
+from semreg_tf.text.text_files import parse_json
 
 _ADAPTER = pydantic.TypeAdapter(Config)
+_LONGEST_SHOWN = 200
 _OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
 
 
@@ -53,7 +56,7 @@ def load(path: str) -> Config:
     Raises:
       ValueError: the file is no config of this project.
     """
-    with open(path, encoding="utf-8") as f:
+    with open(path, encoding="utf-8-sig") as f:
         try:
             return from_dict({**json.load(f)["config"]})
         except (json.JSONDecodeError, KeyError, TypeError) as error:
@@ -90,11 +93,7 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
         section: Any = values
         for key in parents:
             section = section[_known_key(section, key, override)]
-        key, value = _known_key(section, leaf, override), _parse(text)
-        # Left to itself, the parser would take `true` for 1.
-        if isinstance(value, bool) and type(section[key]) in (int, float):
-            raise ValueError(f"`config.{name}`: it must be a number. Received: {override}")
-        section[key] = value
+        section[_known_key(section, leaf, override)] = _parse(text, override)
     return _validate(values)
 
 
@@ -153,14 +152,54 @@ def _flatten(values: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str, override: str) -> Any:
+    half = lone_surrogate(text)
+    if half is not None:
+        raise ValueError(
+            f"`--config` must be text that UTF-8 can write: {half} is half of a surrogate pair. "
+            f"Received: --config.{override[:60]!a}"
+        )
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        if re.fullmatch(r"[-+]?\d{1000,}", text.strip()) or "surrogate" in error.msg:
+            raise ValueError(
+                f"`--config` must give values that can be stored: {error.msg}. "
+                f"Received: --config.{override[:60]!a}"
+            ) from None
         return text
 
 
+def _refuse_booleans(values: Any, hint: Any, name: str) -> None:
+    """Refuses `true` and `false` where a number belongs; the parser would take them for 1 and 0.
+
+    Raises:
+      ValueError: as said.
+    """
+    kinds = [kind for kind in (hint, *get_args(hint)) if kind is not type(None)]
+    if isinstance(values, bool):
+        numbers = any(kind in (int, float) or type(kind) is int for kind in kinds)
+        if numbers and bool not in kinds:
+            raise ValueError(
+                f"`config.{name}`: it must be a number. Received: {name}={json.dumps(values)}"
+            )
+    elif isinstance(values, dict):
+        section = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
+        hints = {} if section is None else get_type_hints(section)
+        for key, value in values.items():
+            _refuse_booleans(value, hints.get(key), f"{name}.{key}" if name else str(key))
+    elif isinstance(values, tuple | list):
+        for i, value in enumerate(values):
+            _refuse_booleans(value, kinds[-2] if len(kinds) > 2 else None, f"{name}.{i}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 def _validate(values: dict[str, Any]) -> Config:
+    _refuse_booleans(values, Config, "")
     try:
         return _ADAPTER.validate_python(values)
     except pydantic.ValidationError as error:
@@ -170,5 +209,5 @@ def _validate(values: dict[str, Any]) -> Config:
         if first["type"] == "value_error":
             raise ValueError(f"{message} (in config.{name})" if name else message) from None
         raise ValueError(
-            f"`config.{name}`: {message}. Received: {name}={first['input']!r}"
+            f"`config.{name}`: {message}. Received: {name}={_shown(first['input'])}"
         ) from None

@@ -27,7 +27,7 @@ TWO_WAYS = Config(
         ConditioningConfig(kind="output_fusion", embedding="features"),
     ),
     stages=("unary", "joint"),
-    relational=StageConfig(clip_norm=float("inf"), learning_rate=1 / 3),
+    relational=StageConfig(clip_norm=1e9, learning_rate=1 / 3),
 )
 CONFIGS = {"default": Config(), "without decoder": CNN_ALONE, "two conditionings": TWO_WAYS}
 

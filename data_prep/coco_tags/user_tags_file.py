@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
 
+from semreg_tf.text.text_files import parse_json, without_bom
+
 
 @dataclass(frozen=True)
 class PhotoTags:
@@ -52,7 +54,7 @@ def read_user_tags(path: str | PathLike[str]) -> dict[str, PhotoTags]:
             f"Received: no file {fspath(path)!r}"
         )
     images: dict[str, PhotoTags] = {}
-    *lines, rest = file.read_bytes().split(b"\n")
+    *lines, rest = without_bom(file.read_bytes()).split(b"\n")
     if rest:
         raise _refused(path, len(lines) + 1, "cut short; run fetch_flickr_tags again")
     for number, line in enumerate(lines, start=1):
@@ -67,7 +69,7 @@ def read_user_tags(path: str | PathLike[str]) -> dict[str, PhotoTags]:
 
 def _from_line(line: bytes) -> PhotoTags | None:
     try:
-        entry = PhotoTags(**json.loads(line))
+        entry = PhotoTags(**parse_json(line.decode()))
     except (ValueError, TypeError):
         return None
     tags = entry.tags

@@ -15,6 +15,13 @@ from typing import Any
 from etils import epath
 
 from data_prep.custom.findings import Findings
+from semreg_tf.text.text_files import (
+    CARRIAGE_RETURNS,
+    ends_in_carriage_returns,
+    parse_json,
+    why_no_text,
+    without_bom,
+)
 
 LIST_COLUMNS = ("captions", "labels", "user_tags")
 COLUMNS = ("file_name", *LIST_COLUMNS, "caption", "split")
@@ -75,16 +82,15 @@ def excerpt(value: Any) -> str:
 
 def _read_text(content: bytes, findings: Findings) -> tuple[list[str], set[int] | None]:
     """Returns the lines and the numbers of those that are no UTF-8; None: the file is no text."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        findings.problem(1, "encoding", "the file is UTF-16: save it as UTF-8")
+    why = why_no_text(content)
+    if why is not None:
+        findings.problem(1, "encoding", why)
         return [], None
-    if content.startswith(b"PK\x03\x04"):
-        findings.problem(
-            1, "encoding", "the file is a workbook or an archive: save it as CSV UTF-8"
-        )
+    if ends_in_carriage_returns(content):
+        findings.problem(1, "line ends", CARRIAGE_RETURNS)
         return [], None
     lines, unreadable = [], set()
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for number, line in enumerate(without_bom(content).split(b"\n"), start=1):
         try:
             lines.append(line.removesuffix(b"\r").decode())
         except UnicodeDecodeError as error:
@@ -114,7 +120,7 @@ def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> It
         if not line.strip() or number in unreadable:
             continue
         try:
-            values = json.loads(line, object_pairs_hook=_distinct)
+            values = parse_json(line, object_pairs_hook=_distinct)
         except json.JSONDecodeError as error:
             findings.problem(number, "no JSON", _why_no_json(line, error))
             continue
@@ -150,6 +156,8 @@ def _why_no_json(line: str, error: json.JSONDecodeError) -> str:
             f"Received: ...{line.rstrip()[-_EXCERPT // 2 :]!r}"
         )
     before = line[: error.pos].rstrip()
+    if "\r" in line[: error.pos]:
+        return f"two lines are parted by CR alone: end each line with LF. Received: {excerpt(line)}"
     if line[error.pos] in "}]" and before.endswith(","):
         hint = " (a comma too many)"
     else:
@@ -175,7 +183,7 @@ def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Ite
         except StopIteration:
             return
         except csv.Error as error:
-            why = "a quote is opened and never closed" if "end of data" in str(error) else error
+            why = _why_no_csv(lines[start - 1], error)
             received = excerpt(lines[start - 1])
             findings.problem(start, "no CSV", f"no CSV: {why}. Received: {received}")
             continue
@@ -196,6 +204,16 @@ def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Ite
         else:
             named = zip(header, cells, strict=True)
             yield Row(start, {name: _cell(name, text) for name, text in named if text})
+
+
+def _why_no_csv(line: str, error: csv.Error) -> str:
+    if "end of data" in str(error):
+        return "a quote is opened and never closed"
+    if "\r" in line:
+        return "two lines are parted by CR alone: end each line with LF"
+    if "field limit" in str(error) or "field larger" in str(error):
+        return "a cell is longer than any caption: is a quote opened and never closed?"
+    return str(error)
 
 
 def _cell(column: str, text: str) -> str | list[str]:

@@ -86,7 +86,7 @@ class Builder(AnnotationBuilder):
         """
         path = find_annotations(raw_dir, self.annotations)
         findings = Findings()
-        entries = read_entries(read_rows(path, findings), findings)
+        entries = read_entries(read_rows(path, findings), findings, self.tokenizer)
         folder = PictureFolder.read(raw_dir)
         whole = check_pictures(entries, folder, self.skip_bad_pictures, findings)
         check_splits(entries, findings)
@@ -101,14 +101,14 @@ class Builder(AnnotationBuilder):
                 f"{describe(findings.problems)}\nReceived: annotations={fspath(path)!r}"
             )
         warn_of_unnamed(entries, folder, findings)
-        warn_of_the_whole(splits, findings)
+        warn_of_the_whole(splits, findings, self.tokenizer)
         if findings.warnings:
             print(f"Warnings, in {fspath(path)}:", file=sys.stderr)
             print(describe(findings.warnings), file=sys.stderr)
         for finding in findings.warnings:
             for name in finding.names or (f"line {finding.line}",):
                 self.note(finding.kind, name)
-        print(f"{fspath(path)}: {describe_set(splits)}")
+        print(f"{fspath(path)}: {describe_set(splits, self.tokenizer)}")
         self._splits = splits
 
     def _split_generators(

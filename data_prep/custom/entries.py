@@ -8,7 +8,9 @@ from typing import Any
 
 from data_prep.custom.annotation_file import COLUMNS, LIST_COLUMNS, Row, excerpt
 from data_prep.custom.findings import Findings
+from data_prep.custom.spelling import clean, is_encodable
 from data_prep.raw_examples import MAX_CAPTION_WORDS
+from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, tokenize
 
 SPLITS = ("train", "validation", "test")
 # What other tools call the same things.
@@ -36,12 +38,15 @@ class Entry:
     split: str | None = None
 
 
-def read_entries(rows: Iterable[Row], findings: Findings) -> list[Entry]:
+def read_entries(
+    rows: Iterable[Row], findings: Findings, tokenizer: Tokenizer = DEFAULT_TOKENIZER
+) -> list[Entry]:
     """Judges rows and joins those that give one caption each of the same picture.
 
     Args:
       rows: the rows of the file, in order.
       findings: where problems and warnings go.
+      tokenizer: how captions become tokens; with "blanks" a caption may be a list of them.
 
     Returns:
       One entry a picture, in the order of the file; only rows without a file name give none.
@@ -51,7 +56,7 @@ def read_entries(rows: Iterable[Row], findings: Findings) -> list[Entry]:
     single: set[str] = set()
     for row in rows:
         _check_columns(row, unknown, findings)
-        entry = _entry(row, findings)
+        entry = _entry(_with_joined_tokens(row, tokenizer, findings), tokenizer, findings)
         if entry is None:
             continue
         first = entries.setdefault(entry.file_name, entry)
@@ -91,7 +96,35 @@ def _check_columns(row: Row, unknown: dict[str, int], findings: Findings) -> Non
             )
 
 
-def _entry(row: Row, findings: Findings) -> Entry | None:
+def _with_joined_tokens(row: Row, tokenizer: Tokenizer, findings: Findings) -> Row:
+    """Returns a row whose captions are texts: with "blanks" those given as tokens are joined."""
+    if tokenizer != "blanks":
+        return row
+    values = dict(row.values)
+    if isinstance(values.get("caption"), list):
+        values["caption"] = _joined_tokens(row.line, values["caption"], findings)
+    if isinstance(values.get("captions"), list):
+        values["captions"] = [
+            _joined_tokens(row.line, c, findings) if isinstance(c, list) else c
+            for c in values["captions"]
+        ]
+    return Row(row.line, values)
+
+
+def _joined_tokens(line: int, tokens: list[Any], findings: Findings) -> str:
+    bad = next((t for t in tokens if not isinstance(t, str) or len(t.split()) != 1), None)
+    if bad is not None:
+        findings.problem(
+            line,
+            "no token",
+            "the tokens of a caption must be texts without a blank, none empty. "
+            f"Received: {excerpt(bad)}",
+        )
+        return "?"
+    return " ".join(tokens)
+
+
+def _entry(row: Row, tokenizer: Tokenizer, findings: Findings) -> Entry | None:
     """Returns what is usable of a row, so that its picture is looked at all the same."""
     file_name = _file_name(row, findings)
     if file_name is None:
@@ -114,6 +147,12 @@ def _entry(row: Row, findings: Findings) -> Entry | None:
                 f"caption {number} has {len(text.split()):,} words and is left out: more than "
                 f"{MAX_CAPTION_WORDS} are no caption",
             )
+        elif not tokenize(text, tokenizer):
+            findings.warn(
+                row.line,
+                "caption left out, no word",
+                f"caption {number} has no word and is left out. Received: {excerpt(text)}",
+            )
     labels, user_tags = (_once(row, column, lists[column], findings) for column in LIST_COLUMNS[1:])
     return Entry(row.line, file_name, captions, labels, user_tags, split)
 
@@ -125,6 +164,8 @@ def _file_name(row: Row, findings: Findings) -> str | None:
         findings.problem(
             row.line, "no file name", f"`file_name` must name a picture. Received: {received}"
         )
+        return None
+    if not is_encodable(row.line, "`file_name`", name, findings):
         return None
     normal = posixpath.normpath(name.strip())
     if normal.startswith(("/", "../")) or normal in (".", ".."):
@@ -151,18 +192,20 @@ def _texts(row: Row, column: str, findings: Findings) -> tuple[str, ...]:
     texts = []
     for number, value in enumerate(values, start=1):
         if not isinstance(value, str):
+            tokens = column == "captions" and isinstance(value, list)
+            hint = " (or with --tokenizer=blanks a list of tokens)" if tokens else ""
             findings.problem(
                 row.line,
                 f"`{column}` no text",
-                f"number {number} of `{column}` must be a text in double quotes. "
+                f"number {number} of `{column}` must be a text in double quotes{hint}. "
                 f"Received: {excerpt(value)}",
             )
         elif not value.strip():
             findings.problem(
                 row.line, f"empty text in `{column}`", f"number {number} of `{column}` is empty"
             )
-        else:
-            texts.append(" ".join(value.split()))
+        elif text := clean(row.line, f"number {number} of `{column}`", column, value, findings):
+            texts.append(text)
     return tuple(texts)
 
 
@@ -181,8 +224,8 @@ def _caption(row: Row, findings: Findings) -> tuple[str, ...]:
         )
     elif not value.strip():
         findings.problem(row.line, "empty text in `caption`", "`caption` is empty")
-    else:
-        return (" ".join(value.split()),)
+    elif text := clean(row.line, "`caption`", "caption", value, findings):
+        return (text,)
     return ()
 
 
@@ -208,6 +251,13 @@ def _once(row: Row, column: str, names: tuple[str, ...], findings: Findings) -> 
             row.line, f"name twice in `{column}`", f"{twice!r} is in `{column}` twice, taken once"
         )
     for name in distinct:
+        if column == "user_tags" and "," in name:
+            findings.problem(
+                row.line,
+                "user tag with a comma",
+                f"the user tag {name!r} holds a comma, and a model reads a picture's tags as one "
+                "text with commas between them: write it without",
+            )
         if column == "labels" and any(mark in name for mark in (",", ";", "|")):
             findings.warn(
                 row.line,

@@ -4,14 +4,21 @@ from collections.abc import Mapping, Sequence
 
 from data_prep.custom.entries import Entry
 from data_prep.custom.findings import Findings, some_lines
+from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, is_punctuation, tokenize
+from semreg_tf.text.cleaning import LETTER_WITHOUT_BLANKS, look_alike_key
 
 
-def warn_of_the_whole(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
+def warn_of_the_whole(
+    splits: Mapping[str, Sequence[Entry]],
+    findings: Findings,
+    tokenizer: Tokenizer = DEFAULT_TOKENIZER,
+) -> None:
     """Warns of splits, kinds of annotations and labels that will be missed in training.
 
     Args:
       splits: the entries of each split that has any.
       findings: where the warnings go.
+      tokenizer: how captions become tokens.
     """
     entries = [entry for members in splits.values() for entry in members]
     if "validation" not in splits:
@@ -32,19 +39,68 @@ def warn_of_the_whole(splits: Mapping[str, Sequence[Entry]], findings: Findings)
                 f"(lines {some_lines([entry.line for entry in without])})",
                 tuple(entry.file_name for entry in without),
             )
+    _warn_of_bare_splits(splits, findings)
+    _warn_of_long_words(entries, tokenizer, findings)
     _warn_of_labels(splits, findings)
 
 
-def describe_set(splits: Mapping[str, Sequence[Entry]]) -> str:
+def describe_set(
+    splits: Mapping[str, Sequence[Entry]], tokenizer: Tokenizer = DEFAULT_TOKENIZER
+) -> str:
     """Returns in one line how many pictures and annotations there are."""
     entries = [entry for members in splits.values() for entry in members]
     parts = ", ".join(f"{split} {len(members):,}" for split, members in splits.items())
     labels = {label for entry in entries for label in entry.labels}
+    captions = [caption for entry in entries for caption in entry.captions]
+    words = f" of {_mean_words(captions, tokenizer):.1f} words on average" if captions else ""
     return (
-        f"{len(entries):,} pictures ({parts}), {sum(len(e.captions) for e in entries):,} captions, "
+        f"{len(entries):,} pictures ({parts}), {len(captions):,} captions{words}, "
         f"{len(labels):,} different labels on {sum(bool(e.labels) for e in entries):,} pictures, "
         f"user tags on {sum(bool(e.user_tags) for e in entries):,}"
     )
+
+
+def _mean_words(captions: Sequence[str], tokenizer: Tokenizer) -> float:
+    tokens = (t for caption in captions for t in tokenize(caption, tokenizer))
+    return sum(not is_punctuation(t) for t in tokens) / len(captions)
+
+
+def _warn_of_bare_splits(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
+    """Warns of a split that has none of what other splits have."""
+    for column, task in (("captions", "captions"), ("labels", "tags")):
+        bare = [n for n, members in splits.items() if not any(getattr(e, column) for e in members)]
+        if bare and len(bare) < len(splits):
+            names = " and ".join(map(repr, bare))
+            findings.warn(
+                0,
+                f"split without {column}",
+                f"no picture of {names} has {column}: {task} can be neither trained nor scored "
+                "there",
+                tuple(e.file_name for n in bare for e in splits[n]),
+            )
+
+
+def _warn_of_long_words(entries: Sequence[Entry], tokenizer: Tokenizer, findings: Findings) -> None:
+    """Warns of captions in scripts without blanks, of which a sentence becomes one word."""
+    if tokenizer in ("characters", "blanks"):
+        return
+    unparted = [
+        (entry, caption)
+        for entry in entries
+        for caption in entry.captions
+        if 2 * len(LETTER_WITHOUT_BLANKS.findall(caption)) > len(caption.replace(" ", ""))
+    ]
+    if unparted:
+        captions = [caption for _, caption in unparted]
+        findings.warn(
+            0,
+            "captions in a script without blanks",
+            f"{len(captions):,} captions are in a script written without blanks between words and "
+            f"have {_mean_words(captions, tokenizer):.1f} words on average (the first on line "
+            f"{unparted[0][0].line}): part them by blanks with a segmenter and give "
+            "--tokenizer=blanks, or let each letter be a word with --tokenizer=characters",
+            tuple(dict.fromkeys(entry.file_name for entry, _ in unparted)),
+        )
 
 
 def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
@@ -53,9 +109,9 @@ def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -
         for entry in members:
             for label in entry.labels:
                 lines[label] = min(lines.get(label, entry.line), entry.line)
-    by_lower: dict[str, str] = {}
+    by_look: dict[str, str] = {}
     for label in sorted(lines, key=lines.__getitem__):
-        other = by_lower.setdefault(label.lower(), label)
+        other = by_look.setdefault(look_alike_key(label), label)
         if other != label:
             findings.warn(
                 lines[label],

@@ -6,6 +6,8 @@ from os import PathLike
 import numpy as np
 from etils import epath
 
+from semreg_tf.text.text_files import without_bom
+
 
 def read_labels(
     folder: str | PathLike[str], concepts: Sequence[str], suffix: str, num_images: int
@@ -35,7 +37,7 @@ def read_labels(
     labels = np.zeros((num_images, len(paths)), bool)
     unequal = []
     for column, path in enumerate(paths):
-        tokens = np.array(path.read_bytes().split(), dtype="S2")
+        tokens = np.array(without_bom(path.read_bytes()).split(), dtype="S2")
         wrong = np.flatnonzero((tokens != b"0") & (tokens != b"1"))
         if len(wrong):
             raise ValueError(

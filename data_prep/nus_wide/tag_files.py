@@ -1,13 +1,14 @@
 """The user tags of NUS-WIDE, in the forms in which they are published."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike, fspath
 
 import numpy as np
 from etils import epath
 
 from data_prep.nus_wide.image_list import Photo
+from semreg_tf.text.text_files import without_bom
 
 WORDS, MATRIX = "image ids with their tags as words", "a matrix of 0 and 1"
 _LINE_ENDS = b" \t\r\n"
@@ -27,7 +28,7 @@ def form_of(path: str | PathLike[str], num_names: int) -> str:
       ValueError: it has neither.
     """
     with epath.Path(path).open("rb") as file:
-        first = next((line for line in file if line.strip()), b"")
+        first = next((line for line in _lines(file) if line.strip()), b"")
     tokens = first.split()
     if len(tokens) == num_names and not first.translate(None, _LINE_ENDS + b"01"):
         return MATRIX
@@ -59,7 +60,7 @@ def read_words(
     tags: dict[str, tuple[str, ...]] = {photo.photo_id: () for photo in photos}
     num_used = 0
     with epath.Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             tokens = _decode(line).split()
             if not tokens:
                 continue
@@ -111,7 +112,7 @@ def read_matrix(
 
 def _matrix_rows(path: str | PathLike[str], num_columns: int) -> Iterator[np.ndarray]:
     with epath.Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             digits = line.translate(None, _LINE_ENDS)
             if not digits:
                 continue
@@ -122,6 +123,12 @@ def _matrix_rows(path: str | PathLike[str], num_columns: int) -> Iterator[np.nda
                     f"{line[:40]!r}"
                 )
             yield np.flatnonzero(np.frombuffer(digits, np.uint8) == ord("1"))
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the lines of a file, the first without a byte order mark."""
+    for number, line in enumerate(file):
+        yield line if number else without_bom(line)
 
 
 def _decode(line: bytes) -> str:

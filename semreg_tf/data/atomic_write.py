@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from semreg_tf.text.text_files import decode
+
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
     """Writes UTF-8 lines beside `path`, then renames: a killed run leaves no half file.
@@ -26,10 +28,11 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
     r"""Returns the lines of a UTF-8 file; only `\n` ends a line, and the last must be ended.
 
     Raises:
-      ValueError: the file's end is missing.
+      ValueError: the file is no UTF-8, or its end is missing.
     """
     with tf.io.gfile.GFile(os.fspath(path), "rb") as f:
-        *lines, rest = f.read().decode().split("\n")
+        content = f.read()
+    *lines, rest = decode(content, "path", f"path={os.fspath(path)!r}").split("\n")
     if rest:
         raise ValueError(
             f"`path` must be a whole file: line {len(lines) + 1} is cut short. Write it again. "

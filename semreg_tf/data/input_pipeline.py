@@ -19,11 +19,13 @@ from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.image_batches import image_batches
 from semreg_tf.data.index_plan import batches_per_epoch, index_plan
 from semreg_tf.data.record_reader import RecordReader
+from semreg_tf.data.records import stored_tokenizer
 from semreg_tf.data.targets import (
     EncodedAnnotations,
     encode_annotations,
     labels_of_captions,
 )
+from semreg_tf.data.text import EARLIEST_TOKENIZER, Tokenizer
 from semreg_tf.data.vocabulary import Vocabularies
 
 # Batches made at the same time, each on its own thread.
@@ -42,6 +44,7 @@ class Split:
       shards: paths of the record files, in order.
       shard_lengths: images in each.
       first_record: the record of the first annotation; above 0 in a part such as "train[100:]".
+      tokenizer: how captions became tokens, one of `semreg_tf.data.text.TOKENIZERS`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Split:
     shards: tuple[str, ...]
     shard_lengths: tuple[int, ...]
     first_record: int = 0
+    tokenizer: Tokenizer = EARLIEST_TOKENIZER
 
     def record_reader(self) -> RecordReader:
         """Opens the records; row 0 is the first annotation's."""
@@ -101,6 +105,7 @@ def load_split(
         tuple(str(path) for path in info.filepaths),
         tuple(info.shard_lengths),
         first,
+        stored_tokenizer(builder),
     )
 
 

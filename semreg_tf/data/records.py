@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
-from semreg_tf.data.text import tokenize
+from semreg_tf.data.text import DEFAULT_TOKENIZER, EARLIEST_TOKENIZER, Tokenizer, tokenize
 
 ANNOTATIONS_DIR = "annotations"
 # Written last: a prepared folder without it is unfinished.
@@ -42,6 +42,7 @@ def example(
     labels: Sequence[str] = (),
     user_tags: Sequence[str] = (),
     groups: Sequence[str] = (),
+    tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> dict[str, Any]:
     """Returns one record for `annotation_features`; captions are tokenised here, once.
 
@@ -53,9 +54,10 @@ def example(
       labels: names of the classes to predict, in any order, each once.
       user_tags: noisy tags of the photo's owner, each once.
       groups: folder or group names of the photo, each once.
+      tokenizer: how captions become tokens, one of `semreg_tf.data.text.TOKENIZERS`.
 
     Raises:
-      ValueError: the image is no JPEG, a caption is empty, or a name is empty or there twice.
+      ValueError: the image is no JPEG, a caption has no token, or a name is empty or there twice.
     """
     if not image.startswith(_JPEG_START):
         raise ValueError(
@@ -63,10 +65,10 @@ def example(
             f"Received: image={image[:8]!r}... of image_id={image_id!r}"
         )
     texts = [caption.strip() for caption in captions]
-    tokens = [tokenize(text) for text in texts]
+    tokens = [tokenize(text, tokenizer) for text in texts]
     if not all(tokens):
         raise ValueError(
-            "`captions` must not be empty strings: leave them out and count them. "
+            "`captions` must hold words: leave empty ones out and count them. "
             f"Received: captions={list(captions)!r} of image_id={image_id!r}"
         )
     for field, names in (("labels", labels), ("user_tags", user_tags), ("groups", groups)):
@@ -87,6 +89,12 @@ def example(
         "user_tags": list(user_tags),
         "groups": list(groups),
     }
+
+
+def stored_tokenizer(builder: tfds.core.DatasetBuilder) -> Tokenizer:
+    """Returns how the captions of a prepared data set became tokens."""
+    parameters = dict(builder.info.metadata or {}).get("parameters") or {}
+    return parameters.get("tokenizer", EARLIEST_TOKENIZER)
 
 
 def find_builder(

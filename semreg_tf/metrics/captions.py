@@ -15,7 +15,7 @@ from semreg_tf.metrics.java_scorers import (
     require_java,
     tokenize_with_java,
 )
-from semreg_tf.metrics.ptb_tokenizer import ptb_tokenize
+from semreg_tf.text.ptb_tokenizer import ptb_tokenize
 
 ImageId = int | str
 _BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
@@ -55,7 +55,7 @@ def caption_metrics(
     hypotheses: Mapping[ImageId, str],
     *,
     meteor: Literal["auto"] | bool = "auto",
-    tokenizer: Literal["python", "java"] = "python",
+    tokenizer: Literal["python", "java", "blanks"] = "python",
     allow_missing: bool = False,
 ) -> CaptionMetrics:
     """Scores one caption an image against its references (Sec. 5.1).
@@ -68,7 +68,8 @@ def caption_metrics(
       references: raw captions of each image, at least one each, as many as there are.
       hypotheses: a raw caption of each image.
       meteor: True runs METEOR and needs Java; "auto" runs it where Java is found.
-      tokenizer: "python" needs no Java; "java" is the COCO evaluation's own.
+      tokenizer: "python" needs no Java; "java" is the COCO evaluation's own; "blanks" takes what
+        stands between blanks, punctuation left out, for captions parted into tokens before.
       allow_missing: scores the images that have a caption and counts the others; without, an
         image without a caption is refused, since leaving it out would flatter the rest (ours).
 
@@ -122,9 +123,9 @@ def caption_metrics(
 def _check_choices(meteor: object, tokenizer: object) -> None:
     if meteor not in ("auto", True, False):
         raise ValueError(f"`meteor` must be 'auto', True or False. Received: meteor={meteor!r}")
-    if tokenizer not in ("python", "java"):
+    if tokenizer not in ("python", "java", "blanks"):
         raise ValueError(
-            f"`tokenizer` must be 'python' or 'java'. Received: tokenizer={tokenizer!r}"
+            f"`tokenizer` must be 'python', 'java' or 'blanks'. Received: tokenizer={tokenizer!r}"
         )
     if meteor is True:
         require_java("meteor=True")
@@ -200,6 +201,8 @@ def _tokenize(
     captions = [text for i in image_ids for text in (hypotheses[i], *references[i])]
     if tokenizer == "java":
         tokens = iter(tokenize_with_java(captions))
+    elif tokenizer == "blanks":
+        tokens = (" ".join(_words(caption)) for caption in captions)
     else:
         tokens = (" ".join(ptb_tokenize(caption)) for caption in captions)
     true, guessed = {}, {}
@@ -207,6 +210,11 @@ def _tokenize(
         guessed[image_id] = [next(tokens)]
         true[image_id] = [next(tokens) for _ in references[image_id]]
     return true, guessed
+
+
+def _words(caption: str) -> list[str]:
+    """Returns what stands between blanks and holds a letter or a digit, in lower case."""
+    return [t for t in caption.lower().split() if any(c.isalnum() for c in t)]
 
 
 def _bleu(

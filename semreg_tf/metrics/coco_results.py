@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.text.text_files import parse_json, read_text
+
+LARGEST_ID = 2**63 - 1
+
 
 def results_file_name(split: str, name: str) -> str:
     """Returns the file name the COCO server asks for.
@@ -53,7 +57,7 @@ def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
     """Reads a results file back.
 
     Args:
-      path: a JSON file, UTF-8.
+      path: a JSON file, UTF-8, with or without a byte order mark.
 
     Returns:
       The caption of each image, in the file's order.
@@ -63,12 +67,7 @@ def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
       ValueError: malformed JSON, another structure, a missing key, or an image named twice.
     """
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"`path` must be a UTF-8 file: {error.reason} at byte {error.start}. "
-            f"Received: path={str(path)!r}"
-        ) from error
+        entries = parse_json(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(
             f"`path` must be a JSON file: {error.msg} at line {error.lineno}, column "
@@ -105,6 +104,11 @@ def _entry(where: str, image_id: Any, caption: Any) -> dict[str, Any]:
     received = f"Received: {where}: image_id={image_id!r}, caption={caption!r}"
     if isinstance(image_id, numbers.Integral) and not isinstance(image_id, bool):
         image_id = int(image_id)
+        if abs(image_id) > LARGEST_ID:
+            raise ValueError(
+                "`image_id` must be below 2**63. "
+                f"Received: {where}: image_id={str(image_id)[:20]}..."
+            )
     elif not isinstance(image_id, str):
         raise TypeError(f"`image_id` must be an integer or a string. {received}")
     if not isinstance(caption, str):

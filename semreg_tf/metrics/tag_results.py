@@ -3,8 +3,10 @@
 import json
 import numbers
 import os
-from pathlib import Path
 from typing import Any
+
+from semreg_tf.metrics.coco_results import LARGEST_ID
+from semreg_tf.text.text_files import parse_json, read_text
 
 _KEYS = {"image_id", "labels"}
 
@@ -13,8 +15,8 @@ def read_tag_results(path: str | os.PathLike[str]) -> dict[int | str, list[str]]
     """Reads a file of predicted labels; blank lines are passed over.
 
     Args:
-      path: UTF-8, one JSON object a line with an `image_id` (integer or string) and `labels` (a
-        list of strings, which may be empty), nothing else.
+      path: UTF-8, with or without a byte order mark; one JSON object a line with an `image_id`
+        (integer or string) and `labels` (a list of strings, which may be empty), nothing else.
 
     Returns:
       The labels of each image, in the file's order.
@@ -24,13 +26,7 @@ def read_tag_results(path: str | os.PathLike[str]) -> dict[int | str, list[str]]
       ValueError: malformed JSON, other keys, an image named twice, or no image at all; the line
         is named.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"`path` must be a UTF-8 file: {error.reason} at byte {error.start}. "
-            f"Received: path={str(path)!r}"
-        ) from error
+    text = read_text(path)
     found: dict[int | str, list[str]] = {}
     # Not splitlines(): other line ends may stand inside a JSON string.
     for number, line in enumerate(text.split("\n"), start=1):
@@ -52,7 +48,7 @@ def read_tag_results(path: str | os.PathLike[str]) -> dict[int | str, list[str]]
 
 def _entry(line: str, where: str) -> tuple[int | str, list[str]]:
     try:
-        entry: Any = json.loads(line)
+        entry: Any = parse_json(line)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"`path` must hold a JSON object on each line: {error.msg} at column {error.colno}. "
@@ -69,6 +65,10 @@ def _entry(line: str, where: str) -> tuple[int | str, list[str]]:
     if isinstance(image_id, bool) or not isinstance(image_id, numbers.Integral | str):
         raise TypeError(
             f"`image_id` must be an integer or a string. Received: {where}: image_id={image_id!r}"
+        )
+    if isinstance(image_id, int) and abs(image_id) > LARGEST_ID:
+        raise ValueError(
+            f"`image_id` must be below 2**63. Received: {where}: image_id={str(image_id)[:20]}..."
         )
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise TypeError(f"`labels` must be a list of strings. Received: {where}: labels={labels!r}")

@@ -263,7 +263,7 @@ def _read_rows(path: Path, notes: list[str]) -> list[dict[str, Any]]:
 
 def _read_text(path: Path, notes: list[str]) -> str | None:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         notes.append(f"{path.name} is not there.")
     except OSError as error:

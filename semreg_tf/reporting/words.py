@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from nltk.stem.porter import PorterStemmer
 
-from semreg_tf.metrics.ptb_tokenizer import ptb_tokenize
 from semreg_tf.text.function_words import is_content
+from semreg_tf.text.ptb_tokenizer import ptb_tokenize
 
 WRONG, DETAIL, PLAIN = "wrong", "right", ""
 # Ours: a detail is said of at most one picture in ten.

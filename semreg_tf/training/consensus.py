@@ -13,7 +13,6 @@ from tqdm import tqdm
 from semreg_tf.config import RerankingConfig
 from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
-from semreg_tf.data.text import tokenize
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.models.encoder import stored_variables
 from semreg_tf.reranking import Compared, compare_with_neighbours, nearest_images, rerank
@@ -48,7 +47,7 @@ class Consensus:
             for row, a in zip(found, split.annotations, strict=True)
         ]
         self._similarity = NgramSimilarity(
-            [[tokenize(c) for c in train.annotations[i].captions] for i in known]
+            [list(map(list, train.annotations[i].tokens)) for i in known]
         )
 
     def compare(self, hypotheses: Sequence[Sequence[Sequence[str]]], kind: str) -> list[Compared]:

@@ -10,14 +10,17 @@ import numpy as np
 
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.name_list import NameList
-from semreg_tf.data.records import find_builder
+from semreg_tf.data.records import find_builder, stored_tokenizer
+from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer, tokenize
 from semreg_tf.data.vocabulary import VOCABULARY_DIR
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.metrics.tag_results import read_tag_results
+from semreg_tf.text.cleaning import clean_caption
 from semreg_tf.training import workdir
+from semreg_tf.training.evaluation import scored_references
 
 TASKS = ("captions", "tags")
 _SHOWN = 5
@@ -70,7 +73,7 @@ def evaluate_predictions(
     results = {"predictions": str(predictions), "task": task, "dataset": dataset}
     results |= {"split": split_name, "num_images": len(own), "num_missing": missing}
     if task == "captions":
-        results |= _caption_scores(own, split_name, metric_options)
+        results |= _caption_scores(own, split_name, stored_tokenizer(builder), metric_options)
     else:
         classes = NameList.load(os.path.join(builder.data_dir, VOCABULARY_DIR, "labels.txt"))
         results |= _tag_scores(own, classes, Path(predictions).stem)
@@ -124,7 +127,10 @@ def _some(image_ids: Sequence[str]) -> str:
 
 
 def _caption_scores(
-    own: Sequence[tuple[Annotation, str]], split_name: str, metric_options: Mapping[str, Any]
+    own: Sequence[tuple[Annotation, str]],
+    split_name: str,
+    tokenizer: Tokenizer,
+    metric_options: Mapping[str, Any],
 ) -> dict[str, Any]:
     scored = [(a, caption) for a, caption in own if a.captions]
     if not scored:
@@ -132,11 +138,12 @@ def _caption_scores(
             "`split` must have reference captions of the predicted images. "
             f"Received: split={split_name!r}, {len(own)} images without any"
         )
-    metrics = caption_metrics(
-        {a.image_id: list(a.captions) for a, _ in scored},
-        {a.image_id: caption for a, caption in scored},
-        **metric_options,
-    )
+    hypotheses = {a.image_id: clean_caption(caption).text for a, caption in scored}
+    if tokenizer in SCORED_AS_THEY_ARE:
+        metric_options = {**metric_options, "tokenizer": "blanks"}
+        hypotheses = {i: " ".join(tokenize(text, tokenizer)) for i, text in hypotheses.items()}
+    references = {a.image_id: scored_references(a, tokenizer) for a, _ in scored}
+    metrics = caption_metrics(references, hypotheses, **metric_options)
     warnings = list(metrics.warnings)
     if len(scored) < len(own):
         warnings.append(f"{len(own) - len(scored)} images have no reference and are left out")

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.targets import multi_hot
+from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer
 from semreg_tf.decoding import top_k
 from semreg_tf.metrics.captions import CaptionMetrics, caption_metrics
 from semreg_tf.metrics.multilabel import multilabel_metrics
@@ -102,11 +104,26 @@ def tag_scores(
 
 
 def caption_scores(predictions: Predictions, split: Split, **options: Any) -> CaptionMetrics:
-    """Scores the best captions against all of an image's references; see `caption_metrics`."""
-    references = {a.image_id: list(a.captions) for a in split.annotations if a.captions}
+    """Scores the best captions against all of an image's references; see `caption_metrics`.
+
+    Where the data's tokens are not those of the COCO evaluation but a segmenter's or characters,
+    the scorer compares these very tokens.
+    """
+    if split.tokenizer in SCORED_AS_THEY_ARE:
+        options = {**options, "tokenizer": "blanks"}
+    references = {
+        a.image_id: scored_references(a, split.tokenizer) for a in split.annotations if a.captions
+    }
     hypotheses = {
         image_id: " ".join(ranked[0])
         for image_id, ranked in zip(predictions.image_ids, predictions.sequences, strict=True)
         if image_id in references
     }
     return caption_metrics(references, hypotheses, **options)
+
+
+def scored_references(annotation: Annotation, tokenizer: Tokenizer) -> list[str]:
+    """Returns an image's captions as the scorer reads them: raw, or parted into tokens before."""
+    if tokenizer in SCORED_AS_THEY_ARE:
+        return [" ".join(tokens) for tokens in annotation.tokens]
+    return list(annotation.captions)

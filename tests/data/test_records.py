@@ -38,7 +38,7 @@ def test_everything_but_the_picture_may_be_missing():
     ("changes", "message"),
     [
         ({"image": b"\x89PNG\r\n"}, r"`image` must hold the bytes of a JPEG.*image_id='7'"),
-        ({"captions": ["a dog", " "]}, r"`captions` must not be empty.*image_id='7'"),
+        ({"captions": ["a dog", " "]}, r"`captions` must hold words.*image_id='7'"),
         ({"labels": ["sky", "sky"]}, r"`labels` must be distinct.*'sky', 'sky'"),
         ({"user_tags": [""]}, r"`user_tags` must be distinct names, none empty"),
         ({"groups": ["a", "a"]}, r"`groups` must be distinct"),

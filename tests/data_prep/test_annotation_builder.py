@@ -70,7 +70,7 @@ def test_what_was_left_out_is_noted_and_stored(builder, raw, tmp_path):
         "image corrupt": ["cut.jpg"],
         "image missing": ["gone.jpg"],
     }
-    assert stored.info.metadata["parameters"] == {"shorter_side": None}
+    assert stored.info.metadata["parameters"] == {"shorter_side": None, "tokenizer": "ptb"}
 
 
 def test_pictures_shrink_to_the_shorter_side(tmp_path, raw):

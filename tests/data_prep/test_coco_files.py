@@ -57,7 +57,7 @@ def test_wrong_entries_are_refused_with_their_number(path, kind, number, values,
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ([], "AssertionError: .*list"),
+        ([], "TypeError: a JSON list"),
         ({}, "no list 'images'"),
         ({"images": [], "annotations": {}}, "no list 'annotations'"),
         ({"images": [], "annotations": []}, "no list 'categories'"),

@@ -207,7 +207,9 @@ def test_errors_name_what_came_in(references, hypotheses, error, message):
 def test_unknown_choices_are_refused():
     with pytest.raises(ValueError, match=r"`meteor` must be 'auto', True or False.*meteor='yes'"):
         caption_metrics({1: ["a"]}, {1: "a"}, meteor="yes")
-    with pytest.raises(ValueError, match=r"`tokenizer` must be 'python' or 'java'.*='nltk'"):
+    with pytest.raises(
+        ValueError, match=r"`tokenizer` must be 'python', 'java' or 'blanks'.*='nltk'"
+    ):
         caption_metrics({1: ["a"]}, {1: "a"}, tokenizer="nltk")
 
 

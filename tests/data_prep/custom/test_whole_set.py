@@ -3,9 +3,9 @@ from data_prep.custom.findings import Findings
 from data_prep.custom.whole_set import describe_set, warn_of_the_whole
 
 
-def warnings(**splits):
+def warnings(tokenizer="ptb", **splits):
     findings = Findings()
-    warn_of_the_whole(splits, findings)
+    warn_of_the_whole(splits, findings, tokenizer)
     return [(f.line, f.text) for f in findings.warnings]
 
 
@@ -28,6 +28,11 @@ def test_annotations_that_only_some_pictures_have():
     assert found == [
         (0, "2 of 3 pictures have no captions (lines 1-2)"),
         (0, "1 of 3 pictures have no labels (lines 3)"),
+        (
+            0,
+            "no picture of 'validation' has captions: captions can be neither trained nor scored "
+            "there",
+        ),
     ]
 
 
@@ -42,6 +47,32 @@ def test_labels_that_look_alike_or_are_never_trained():
     ]
 
 
+def test_labels_in_letters_of_another_alphabet_or_width_are_told():
+    found = warnings(
+        train=[Entry(1, "a", labels=("sea", "\uff53ea")), Entry(2, "b", labels=("se\u0430",))],
+        validation=[Entry(3, "c", labels=("sea",))],
+    )
+    assert [(line, "'sea' on line 1 are two labels" in text) for line, text in found] == [
+        (1, True),
+        (2, True),
+    ]
+
+
+def test_captions_in_a_script_without_blanks_are_told_with_their_words():
+    chinese = ("\u8349\u5730\u4e0a\u6709\u4e00\u4e2a\u65b9\u5757", "\u84dd\u5929\u4e0b")
+    members = [Entry(4, "a", captions=("A dog.",)), Entry(7, "b", captions=chinese)]
+    ((line, text),) = warnings(train=members, validation=members[:1])
+    assert line == 0
+    assert text.startswith("2 captions are in a script written without blanks between words and ")
+    assert "have 1.0 words on average (the first on line 7)" in text
+    assert "--tokenizer=blanks" in text
+    for tokenizer in ("blanks", "characters"):
+        assert not warnings(tokenizer, train=members, validation=members[:1])
+    splits = {"train": members[1:]}
+    assert "2 captions of 1.0 words" in describe_set(splits)
+    assert "2 captions of 5.5 words" in describe_set(splits, "characters")
+
+
 def test_a_set_in_one_line():
     text = describe_set(
         {
@@ -50,5 +81,6 @@ def test_a_set_in_one_line():
         }
     )
     assert text == (
-        "3 pictures (train 2, test 1), 2 captions, 2 different labels on 2 pictures, user tags on 1"
+        "3 pictures (train 2, test 1), 2 captions of 1.0 words on average, 2 different labels on "
+        "2 pictures, user tags on 1"
     )

@@ -1,7 +1,7 @@
 """PTB tokens of captions as the COCO evaluation has them, without Java.
 
 They are what pycocoevalcap's Java tokeniser gives (`-preserveLines -lowerCase`, then punctuation
-removed): rules of what stays one token, from `semreg_tf.metrics.ptb_rules`, and nltk's Treebank
+removed): rules of what stays one token, from `semreg_tf.text.ptb_rules`, and nltk's Treebank
 rules for the words between them. One caption is one line; no sentence splitter is needed.
 
 Known to differ, all rare in captions:
@@ -17,10 +17,11 @@ Known to differ, all rare in captions:
 import functools
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from nltk.tokenize import TreebankWordTokenizer
 
-from semreg_tf.metrics.ptb_rules import FRACTION, PHONE, TAG, TOKENS, WORD
+from semreg_tf.text.ptb_rules import FRACTION, PHONE, TAG, TOKENS, WORD
 
 # The COCO evaluation drops these, and names brackets too: -LRB-. But tokens are lower-cased
 # before they are compared, so -lrb- is never dropped and counts as a word.
@@ -35,6 +36,8 @@ _NAMES = (
 )
 _QUOTES = str.maketrans({"‘": "`", "’": "'", "‛": "`", "“": "``", "”": "''"})
 _PARENTHESES = str.maketrans({"(": "-lrb-", ")": "-rrb-", " ": "\xa0"})
+
+_REDUCED = frozenset(("’s", "’m", "’d", "’re", "’ve", "’ll"))
 
 # A letter's marks and these symbols stay; what else is no letter or digit acts as a blank.
 _SYMBOLS = "¡¢£¤¥¦§¨©¬®¯°±²³´¶·¸¹¼½¾¿×÷‐‑‖‗‘’‚‛“”„†‡•‣‰‱′″‴‵‶‷‸※‾‿⁀⁁⁂⁄₠₤€、。〒・￠￡￥￦"
@@ -80,22 +83,50 @@ def ptb_tokenize(caption: str) -> list[str]:
       >>> ptb_tokenize('The U.S. team can\'t run 1,000 m -- "why?"')
       ['the', 'u.s.', 'team', 'ca', "n't", 'run', '1,000', 'm', 'why']
     """
+    return [t for piece in _pieces(caption) for t in _scored_tokens(*piece)]
+
+
+def ptb_printed_tokens(caption: str) -> list[str]:
+    """Returns the same tokens with their punctuation, as they are printed: `(`, not `-lrb-`.
+
+    These are what a decoder learns to say. Said with blanks between them, they have the scorer's
+    tokens of the caption.
+
+    Example:
+      >>> ptb_printed_tokens("A dog (red) in the U.S., isn't it?")
+      ['a', 'dog', '(', 'red', ')', 'in', 'the', 'u.s.', ',', 'is', "n't", 'it', '?']
+    """
+    return [t for piece in _pieces(caption) for t in _printed_tokens(*piece)]
+
+
+def _pieces(caption: str) -> Iterator[tuple[str, str]]:
+    """Yields what stands between blanks, each with the next word where it ends in a full stop."""
     text = _INNER_NOT.sub(r" \1", " ".join(caption.translate(_CHARACTERS).split()))
-    tokens: list[str] = []
     for match in _PIECE.finditer(text):
         piece, following = match.group(), None
         if piece[-1] == ".":
             following = _NEXT_WORD.match(text, match.end())
-        tokens += _tokenize_piece(piece, following.group() if following else "")
-    return tokens
+        yield piece, following.group() if following else ""
 
 
 @functools.lru_cache(maxsize=100_000)
-def _tokenize_piece(piece: str, following: str) -> tuple[str, ...]:
+def _scored_tokens(piece: str, following: str) -> tuple[str, ...]:
+    written = map(_written, _tokens_of(piece, following))
+    return tuple(token for token in written if token not in DROPPED)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _printed_tokens(piece: str, following: str) -> tuple[str, ...]:
+    # A phone number or a mixed fraction is one token that holds a blank.
+    return tuple(t for token in _tokens_of(piece, following) for t in _printed(token).split())
+
+
+def _tokens_of(piece: str, following: str) -> list[str]:
     """Tokens of what stands between two blanks; `following` decides what a full stop means."""
     if piece.isascii() and piece.isalpha():
-        return tuple(_split_word(piece.lower()))
-    text, start, tokens = piece + following, 0, []
+        return _split_word(piece.lower())
+    text, start = piece + following, 0
+    tokens: list[str] = []
     while start < len(piece):
         word = WORD.match(text, start)
         end = max((m.end() for rule in TOKENS if (m := rule.match(text, start))), default=start + 1)
@@ -105,7 +136,7 @@ def _tokenize_piece(piece: str, following: str) -> tuple[str, ...]:
         else:
             tokens.append(text[start:end])
         start = end
-    return tuple(written for token in tokens if (written := _written(token)) not in DROPPED)
+    return tokens
 
 
 def _split_word(word: str) -> list[str]:
@@ -123,7 +154,13 @@ def _written(token: str) -> str:
     if not token.strip("‘’‛“”`"):
         return token.translate(_QUOTES)
     token = token.lower()
-    if token in ("’s", "’m", "’d", "’re", "’ve", "’ll"):
+    if token in _REDUCED:
         return token.translate(_QUOTES)
     is_tag = token[0] == "<" and token[-1] == ">"
     return token.replace(" ", "\xa0") if is_tag else token.translate(_PARENTHESES)
+
+
+def _printed(token: str) -> str:
+    """Returns a token as a caption says it: lower case, `'s` with a plain apostrophe."""
+    token = token.lower()
+    return token.translate(_QUOTES) if token in _REDUCED else token

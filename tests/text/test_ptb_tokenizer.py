@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semreg_tf.metrics.java_scorers import tokenize_with_java
-from semreg_tf.metrics.ptb_tokenizer import DROPPED, ptb_tokenize
+from semreg_tf.text.ptb_tokenizer import DROPPED, ptb_tokenize
 
 DATA = Path(__file__).parent / "data"
 FLICKR8K = Path(__file__).parents[3] / "shared/data/flickr8k/Flickr8k.token.txt"
