@@ -142,7 +142,6 @@ def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
         tags = (",".join(a.user_tags) for a in split.annotations)
     found = model.annotate_stream(_pictures(split), tags)
     names = {name: i for i, name in enumerate(split.vocabularies.concepts.names)}
-    separator = " " if model.task == "captions" else ", "
     sequences, scores = [], []
     probabilities = np.zeros((split.num_images, len(names)), np.float32)
     annotations: Iterator[ImageAnnotation] = tqdm(
@@ -153,7 +152,10 @@ def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
             raise ValueError(f"`split` holds a picture that the export refuses: {annotation.error}")
         for name, probability in annotation.concepts:
             probabilities[row, names[name]] = probability
-        sequences.append([text.split(separator) if text else [] for text, _ in annotation.n_best])
+        if model.task == "tags":
+            sequences.append([list(labels) for labels in annotation.n_best_labels])
+        else:
+            sequences.append([text.split() for text, _ in annotation.n_best])
         scores.append([score for _, score in annotation.n_best])
     return Predictions([a.image_id for a in split.annotations], sequences, scores, probabilities)
 

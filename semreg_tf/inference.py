@@ -22,7 +22,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.function_words import content_first, words_shown_last
+from semreg_tf.text.joined_labels import labels_of_text
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 FORMAT_VERSION = 2
@@ -43,7 +45,8 @@ class ImageAnnotation:
     """What the model says of one picture.
 
     Attributes:
-      text: the best caption, or the labels in predicted order, comma-separated; None if `error`.
+      text: the best caption, or the labels in predicted order, comma-separated, to be read by
+        people; None if `error`.
       n_best: (text, score) pairs, best first; scores are log probabilities.
       concepts: (name, probability) pairs of all concepts, most probable first; of a captioner
         content words come before function words such as "a" and "in".
@@ -52,6 +55,8 @@ class ImageAnnotation:
       label_scores: of a tag model the probability of each label of `text`, in order, given the
         picture and the labels before it; of a CNN alone its concept's probability. Empty of a
         captioner and of exports of earlier versions.
+      labels: of a tag model the best labels in predicted order; None of a captioner or if `error`.
+      n_best_labels: of a tag model the labels of each entry of `n_best`.
     """
 
     text: str | None
@@ -60,6 +65,8 @@ class ImageAnnotation:
     error: str | None = None
     unknown_user_tags: int | None = None
     label_scores: tuple[float, ...] = ()
+    labels: tuple[str, ...] | None = None
+    n_best_labels: tuple[tuple[str, ...], ...] = ()
 
 
 class ExportedModel:
@@ -213,7 +220,7 @@ class ExportedModel:
         answer = {name: value.numpy() for name, value in answer.items()}
         concepts = [name.decode() for name in answer["concept_names"][0]]
         return [
-            _row_of(answer, row, concepts, self.words_shown_last)
+            _row_of(answer, row, concepts, self.task, self.words_shown_last)
             if answer["valid"][row]
             else ImageAnnotation(None, error=_why_refused(image))
             for row, (image, _) in enumerate(given)
@@ -221,14 +228,16 @@ class ExportedModel:
 
 
 def _row_of(
-    answer: dict[str, np.ndarray], row: int, names: list[str], shown_last: frozenset[str]
+    answer: dict[str, np.ndarray],
+    row: int,
+    names: list[str],
+    task: str,
+    shown_last: frozenset[str],
 ) -> ImageAnnotation:
     texts, probabilities = answer["annotations"][row], answer["concept_probabilities"][row]
-    n_best = tuple(
-        (text.decode(), float(score))
-        for text, score in zip(texts, answer["scores"][row], strict=True)
-        if np.isfinite(score)
-    )
+    there = [i for i, score in enumerate(answer["scores"][row]) if np.isfinite(score)]
+    n_best = tuple((texts[i].decode(), float(answer["scores"][row][i])) for i in there)
+    labels = _labels_of(answer, row, set(names)) if task == "tags" else []
     order = content_first(names, probabilities, shown_last)
     unknown = answer.get("unknown_user_tags")
     return ImageAnnotation(
@@ -237,6 +246,8 @@ def _row_of(
         tuple((names[i], float(probabilities[i])) for i in order),
         unknown_user_tags=None if unknown is None else int(unknown[row]),
         label_scores=_label_scores(answer, row),
+        labels=labels[0] if labels else None,
+        n_best_labels=tuple(labels[i] for i in there) if labels else (),
     )
 
 
@@ -244,6 +255,14 @@ def _label_scores(answer: dict[str, np.ndarray], row: int) -> tuple[float, ...]:
     if "label_scores" not in answer:
         return ()
     return tuple(float(score) for score in answer["label_scores"][row, 0] if score >= 0)
+
+
+def _labels_of(answer: dict[str, np.ndarray], row: int, known: set[str]) -> list[tuple[str, ...]]:
+    """Returns the labels of each result; exports of earlier versions have them in texts alone."""
+    if "labels" not in answer:
+        texts = answer["annotations"][row]
+        return [tuple(labels_of_text(text.decode(), known)) for text in texts]
+    return [tuple(x.decode() for x in labels if x) for labels in answer["labels"][row]]
 
 
 def _why_refused(image: Picture) -> str:
@@ -325,6 +344,12 @@ def _check_arguments(images: Any, user_tags: Any, batch_size: int) -> None:
         raise TypeError(
             "`user_tags` must be a list of strings, one an image. "
             f"Received: user_tags={user_tags!r}"
+        )
+    half = lone_surrogate("".join(user_tags)) if isinstance(user_tags, list | tuple) else None
+    if half is not None:
+        raise ValueError(
+            f"`user_tags` must be text that UTF-8 can write: {half} is half of a surrogate pair. "
+            f"Received: user_tags={[tags[:60] for tags in user_tags if lone_surrogate(tags)][:1]!a}"
         )
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semreg_tf.experiments.reported import TABLES
 from semreg_tf.reporting import sections
-from semreg_tf.reporting.comparison import compare, to_element, to_markdown
+from semreg_tf.reporting.comparison import compare, left_out, to_element, to_markdown
 from semreg_tf.reporting.markup import Element, element
 from semreg_tf.reporting.page import page
 from semreg_tf.reporting.run_files import RunFiles, read_run, read_runs
@@ -77,7 +77,7 @@ def paper_comparison(
       form: "markdown", or "html" for a page of its own.
 
     Returns:
-      The tables.
+      The tables, and a sentence on each run that is in none of them.
 
     Raises:
       ValueError: no such table or form, or a folder that is no work directory.
@@ -89,10 +89,15 @@ def paper_comparison(
         )
     if form not in ("markdown", "html"):
         raise ValueError(f"`form` must be 'markdown' or 'html'. Received: form={form!r}")
-    comparisons = compare([read_run(path) for path in workdirs], tables)
+    runs = [read_run(path) for path in workdirs]
+    comparisons, missing = compare(runs, tables), left_out(runs, tables)
     if form == "markdown":
-        return to_markdown(comparisons)
+        return to_markdown(comparisons) + "".join(f"\n{sentence}\n" for sentence in missing)
     parts = []
+    if missing:
+        heading = element("h2", "Runs in no table", id="left-out")
+        sentences = [element("p", sentence) for sentence in missing]
+        parts.append(("Runs in no table", [heading, *sentences]))
     for i, comparison in enumerate(comparisons):
         heading = element("h2", comparison.table.name, id=f"table-{i}")
         parts.append((comparison.table.name, [heading, to_element(comparison)]))

@@ -133,6 +133,14 @@ def test_answers_equal_the_python_path_to_the_token(exported, name):
     probabilities, sequences, scores = model.in_python()
     separator = " " if model.config.data.task == "captions" else ", "
     assert texts(answer) == [[separator.join(tokens) for tokens in row] for row in sequences]
+    if model.config.data.task == "tags":
+        # One by one, "" behind the last.
+        labels = [
+            [[x.decode() for x in one if x] for one in row] for row in answer["labels"].numpy()
+        ]
+        assert labels == sequences
+    else:
+        assert "labels" not in answer
     np.testing.assert_allclose(answer["concept_probabilities"], probabilities, atol=1e-5)
     np.testing.assert_allclose(answer["scores"], scores, rtol=1e-4, atol=1e-4)
     names = [x.decode() for x in answer["concept_names"].numpy()[0]]

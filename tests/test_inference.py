@@ -241,6 +241,29 @@ def test_a_score_that_is_not_finite_leaves_the_text(model, monkeypatch):
     assert (found.text, found.n_best) == ("sky, sea", ())
 
 
+@pytest.mark.parametrize("has_lists", [True, False], ids=["lists", "an earlier export"])
+def test_labels_with_a_comma_are_one_label(model, monkeypatch, has_lists):
+    answer = {
+        "concept_names": tf.constant([["boat", "sea, blue", "sea"]]),
+        "concept_probabilities": tf.constant([[0.2, 0.7, 0.1]]),
+        "annotations": tf.constant([["sea, blue, boat", "sea"]]),
+        "scores": tf.constant([[-1.0, -2.0]]),
+        "valid": tf.constant([True]),
+    }
+    if has_lists:
+        answer["labels"] = tf.constant([[["sea, blue", "boat"], ["sea", ""]]])
+    monkeypatch.setattr(model, "signatures", {"serving_default": lambda images: answer})
+    (found,) = model.annotate([array()])
+    assert found.labels == ("sea, blue", "boat")
+    assert found.n_best_labels == (("sea, blue", "boat"), ("sea",))
+    assert found.text == "sea, blue, boat"
+
+
+def test_half_of_a_surrogate_pair_in_user_tags_is_refused(model):
+    with pytest.raises(ValueError, match=r"half of a surrogate pair\. Received: user_tags="):
+        model.annotate([array()], ["sea, \ud800"])
+
+
 def test_user_tags_go_with_their_pictures(model, toy_export, tmp_path):
     names = toy_export("demo_tags/cnn_logistic_tag1k").vocabularies.user_tags.names
     pictures, tags = [array(seed) for seed in range(4)], [names[0], "", names[1], names[0]]
@@ -353,11 +376,10 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     assert done.returncode == 0, done.stderr[-2000:]
     text, modules, others = done.stdout.splitlines()
     assert text == model.annotate([path])[0].text
-    assert modules.split() == [
-        "semreg_tf",
-        "semreg_tf._version",
-        "semreg_tf.inference",
-        "semreg_tf.text",
-        "semreg_tf.text.function_words",
-    ]
+    # What reads text is plain Python of a few lines.
+    texts = {"", ".cleaning", ".function_words", ".joined_labels"}
+    assert {*modules.split()} == {
+        *("semreg_tf", "semreg_tf._version", "semreg_tf.inference"),
+        *(f"semreg_tf.text{name}" for name in texts),
+    }
     assert others == "False False False"

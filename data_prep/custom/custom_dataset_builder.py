@@ -11,6 +11,7 @@ from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.custom.annotation_file import read_rows
+from data_prep.custom.disk_names import image_id, with_disk_names
 from data_prep.custom.entries import Entry, read_entries
 from data_prep.custom.findings import Findings, describe
 from data_prep.custom.pictures import PictureFolder, check_pictures, warn_of_unnamed
@@ -88,6 +89,7 @@ class Builder(AnnotationBuilder):
         findings = Findings()
         entries = read_entries(read_rows(path, findings), findings, self.tokenizer)
         folder = PictureFolder.read(raw_dir)
+        entries = with_disk_names(entries, folder.names, findings)
         whole = check_pictures(entries, folder, self.skip_bad_pictures, findings)
         check_splits(entries, findings)
         splits = assign_splits(
@@ -156,7 +158,7 @@ def find_annotations(
 def _raw_examples(folder: epath.Path, entries: Sequence[Entry]) -> Iterator[RawExample]:
     for entry in entries:
         yield RawExample(
-            image_id=entry.file_name,
+            image_id=image_id(entry),
             path=folder / entry.file_name,
             file_name=entry.file_name,
             captions=entry.captions,

@@ -25,7 +25,8 @@ def answer_row(
 
     Returns:
       `file`, `model`, and `error`; or `text`, `n_best`, the most probable `concepts`, content
-      words first, of a tag model `label_scores`, with user tags `unknown_user_tags`, and `copy`
+      words first, of a tag model `labels` and `n_best_labels` as lists and `label_scores`, with
+      user tags `unknown_user_tags`, and `copy`
       if there is one.
     """
     row: dict[str, Any] = {"file": picture.path, "model": model_id}
@@ -38,6 +39,9 @@ def answer_row(
     }
     if annotation.label_scores:
         row["label_scores"] = list(annotation.label_scores)
+    if annotation.labels is not None:
+        row["labels"] = list(annotation.labels)
+        row["n_best_labels"] = [list(labels) for labels in annotation.n_best_labels]
     if annotation.unknown_user_tags is not None:
         row["unknown_user_tags"] = annotation.unknown_user_tags
     return row if copy is None else row | {"copy": copy}
@@ -91,7 +95,7 @@ class AnswerFile:
             os.fsync(file.fileno())
 
     def _read(self) -> Iterator[dict[str, Any]]:
-        with open(self.path, encoding="utf-8", errors="replace") as file:
+        with open(self.path, encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, start=1):
                 try:
                     row = json.loads(line)

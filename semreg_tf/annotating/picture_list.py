@@ -1,9 +1,13 @@
 """Which pictures a user means: files, folders, patterns, and lines of standard input."""
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from semreg_tf.text.cleaning import lone_surrogate
+from semreg_tf.text.file_names import on_disk
+from semreg_tf.text.text_files import BOM
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 STANDARD_INPUT = "-"
@@ -16,10 +20,21 @@ class Picture:
     Attributes:
       path: as the user wrote it, or found under what the user wrote.
       user_tags: comma-separated, or None.
+
+    Raises:
+      ValueError: user tags that no UTF-8 text can hold.
     """
 
     path: str
     user_tags: str | None = None
+
+    def __post_init__(self) -> None:
+        half = lone_surrogate(self.user_tags or "")
+        if half is not None:
+            raise ValueError(
+                f"`user_tags` must be text that UTF-8 can write: {half} is half of a surrogate "
+                f"pair. Received: {self.user_tags[:60]!a} for {self.path!a}"
+            )
 
 
 def list_pictures(arguments: Sequence[str], lines: Iterable[str] = ()) -> list[Picture]:
@@ -51,8 +66,12 @@ def list_pictures(arguments: Sequence[str], lines: Iterable[str] = ()) -> list[P
 
 def _named(argument: str, lines: Iterable[str]) -> list[Picture]:
     if argument == STANDARD_INPUT:
-        parts = (line.rstrip("\r\n").partition("\t") for line in lines)
-        return [Picture(path, tags if tab else None) for path, tab, tags in parts if path.strip()]
+        parts = (line.rstrip("\r\n").partition("\t") for line in _without_bom(lines))
+        return [
+            Picture(on_disk(path), tags if tab else None)
+            for path, tab, tags in parts
+            if path.strip()
+        ]
     path = Path(argument)
     if path.is_dir():
         paths = sorted(str(p) for p in path.iterdir() if _is_picture(p))
@@ -60,13 +79,18 @@ def _named(argument: str, lines: Iterable[str]) -> list[Picture]:
         matched = (Path(p) for p in glob.iglob(argument, recursive=True))
         paths = sorted(str(p) for p in matched if _is_picture(p))
     else:
-        return [Picture(argument)]
+        return [Picture(on_disk(argument))]
     if not paths:
         raise ValueError(
             f"A folder or pattern must hold pictures ({', '.join(SUFFIXES)}). "
             f"Received: {argument!r}"
         )
     return [Picture(p) for p in paths]
+
+
+def _without_bom(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix(BOM)
 
 
 def _is_picture(path: Path) -> bool:

@@ -30,6 +30,8 @@ class ServedAnnotator(tf.Module):
 
     - `annotations`, (batch, results) strings: captions, or labels joined by commas, best first;
       "" where the search found fewer.
+    - `labels`, (batch, results, steps) strings, of a tag model alone: the same labels one by one,
+      in order, "" behind the last.
     - `scores`, (batch, results) float32: their log probabilities, -inf where there is none.
     - `label_scores`, (batch, results, steps) float32, of a tag model alone: of each label, in
       order, the decoder's probability given the picture and the labels before it; of a CNN alone
@@ -129,7 +131,8 @@ class ServedAnnotator(tf.Module):
         answer = self._annotate({"image": pixels, **more}, tf.shape(images)[0])
         kept = valid[:, None]
         more = {}
-        if "label_scores" in answer:
+        if "labels" in answer:
+            more["labels"] = tf.where(kept[..., None], answer["labels"], "")
             more["label_scores"] = tf.where(kept[..., None], answer["label_scores"], 0.0)
         return {
             **more,
@@ -146,8 +149,9 @@ class ServedAnnotator(tf.Module):
         with self.weights.in_use():
             outputs = self._annotator.encode(inputs)
             probabilities = outputs["concept_probabilities"]
-            texts, scores, label_scores = self._decode(outputs)
-        more = {} if label_scores is None else {"label_scores": label_scores}
+            words, texts, scores, label_scores = self._decode(outputs)
+        tags = label_scores is not None
+        more = {"labels": words, "label_scores": label_scores} if tags else {}
         return {
             **more,
             "annotations": texts,
@@ -159,8 +163,10 @@ class ServedAnnotator(tf.Module):
 
     def _decode(
         self, outputs: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Returns texts and scores, (batch, results), and labels' scores, None of a captioner."""
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Returns words or labels, (batch, results, steps), their texts and scores,
+        (batch, results), and labels' scores, None of a captioner.
+        """
         decoding, tags = self._decoding, self._config.data.task == "tags"
         if self._annotator.decoder is None:
             probabilities = outputs["concept_probabilities"]
@@ -168,6 +174,7 @@ class ServedAnnotator(tf.Module):
             labels = tf.gather(self._words, ids)
             chosen = tf.gather(probabilities, ids, batch_dims=1)
             return (
+                labels[:, None],
                 tf.strings.reduce_join(labels, 1, True, separator=", "),
                 tf.reduce_sum(tf.math.log(chosen), 1, True),
                 chosen[:, None] if tags else None,
@@ -186,17 +193,18 @@ class ServedAnnotator(tf.Module):
             num_results=self._num_results,
         )
         separator = _SEPARATORS[self._config.data.task]
-        words = tf.gather(self._words, tf.maximum(found.token_ids, 0))
+        there = found.token_ids >= 0
+        words = tf.where(there, tf.gather(self._words, tf.maximum(found.token_ids, 0)), "")
         # Padding has no word and no separator before it.
         first = tf.range(tf.shape(words)[-1]) == 0
         pieces = tf.where(first, words, tf.strings.join([separator, words]))
-        pieces = tf.where(found.token_ids >= 0, pieces, "")
+        pieces = tf.where(there, pieces, "")
         label_scores = None
         if tags:
             label_scores = label_probabilities(
                 self._annotator.decoder, outputs, found.token_ids, self._output.start_id
             )
-        return tf.strings.reduce_join(pieces, axis=-1), found.scores, label_scores
+        return words, tf.strings.reduce_join(pieces, axis=-1), found.scores, label_scores
 
 
 def exported_decoding(config: Config) -> DecodingConfig:

@@ -11,6 +11,7 @@ from semreg_tf.reporting.frequency import best_text
 from semreg_tf.reporting.markup import Element, element
 from semreg_tf.reporting.run_files import RunFiles, is_number
 from semreg_tf.reporting.words import WordJudge, all_words
+from semreg_tf.text.joined_labels import labels_of_text
 
 NUM_CONCEPTS = 6
 _KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png"}
@@ -78,15 +79,23 @@ def image_score(row: dict[str, Any], task: str, has_decoder: bool = True) -> flo
         return float(score) if is_number(score) else None
     human = set(row.get("labels") or ())
     cuts = list((row.get("cnn") or {}).values())
-    said = set(split_labels(best_text(row)) if has_decoder else cuts[0] if cuts else ())
+    said = set(said_labels(row) if has_decoder else cuts[0] if cuts else ())
     if not human:
         return None
     return 2 * len(human & said) / (len(human) + len(said))
 
 
-def split_labels(text: str) -> list[str]:
-    """Returns the labels of a predicted sequence."""
-    return [label for label in text.split(", ") if label]
+def said_labels(row: dict[str, Any]) -> list[str]:
+    """Returns the labels of a row's best sequence.
+
+    Files of earlier versions have them in the text alone; the row's other lists then tell which
+    labels hold a comma.
+    """
+    if row.get("n_best_labels"):
+        return [str(label) for label in row["n_best_labels"][0]]
+    known = {str(name) for name, *_ in row.get("concepts") or () if name}
+    known.update(*(row.get("cnn") or {}).values(), row.get("labels") or ())
+    return [label for label in labels_of_text(best_text(row), known) if label]
 
 
 def card(case: Case, task: str, judge: WordJudge | None) -> Element:
@@ -161,7 +170,7 @@ def _tag_lines(case: Case) -> list[Element]:
         lines += _line(short, _labels(cuts[name], set(human)))
     for sequel in case.sequels:
         if sequel.has_decoder:
-            said = split_labels(best_text(sequel.row))
+            said = said_labels(sequel.row)
             lines += _line(sequel.label, _labels(said, set(human)), cls="ours")
     return lines
 

@@ -40,7 +40,7 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
     beside m-RNN's row. The difference is taken only where the data set is the table's own.
 
     Args:
-      runs: those without results are passed over.
+      runs: those without results stand nowhere, as `left_out` says.
       names: of the tables, such as "Table 4"; None: all.
 
     Returns:
@@ -66,6 +66,41 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
                     rows.extend(_rows_beside(run, label, printed))
         made.append(Comparison(printed, tuple(rows)))
     return made
+
+
+def left_out(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> list[str]:
+    """Says of each run that `compare` shows in none of the tables why that is.
+
+    Args:
+      runs: as for `compare`.
+      names: as for `compare`.
+
+    Returns:
+      A sentence a run, in order; none for runs that have a row.
+    """
+    sentences = []
+    for run in runs:
+        tables = [
+            name
+            for name, printed in reported.TABLES.items()
+            if any(_stands_for(run, printed, system) for system in printed.rows)
+        ]
+        shown = [name for name in tables if names is None or name in names]
+        if not run.main_scores():
+            why = "it has no scores yet: evaluate it first"
+        elif shown:
+            continue
+        elif tables:
+            why = f"its row is in {' and '.join(tables)}, not among the tables asked for"
+        elif run.table_row:
+            why = f"its row, {run.table_row!r}, is none of the printed ones"
+        else:
+            why = (
+                "it stands for no printed row: name one with "
+                "--config.table_row='Table 1: RIA' where it is trained"
+            )
+        sentences.append(f"{run.path} ({run.experiment}) is in no table: {why}.")
+    return sentences
 
 
 def figures_text(row: Row, printed: reported.ReportedTable, i: int) -> str:

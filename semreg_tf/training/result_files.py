@@ -83,7 +83,8 @@ def prediction_rows(
     order = dict(zip(names, counts, strict=True))
     data = run.config.data
     shown_last = words_shown_last(data.task, data.labels_from, data.function_words)
-    joined = " " if run.config.data.task == "captions" else ", "
+    tags = data.task == "tags"
+    joined = ", " if tags else " "
     rows = []
     for i, annotation in enumerate(split.annotations):
         probabilities = predictions.concept_probabilities[i]
@@ -99,6 +100,8 @@ def prediction_rows(
                 "n_best": [
                     [joined.join(words), score] for words, score in zip(ranked, scores, strict=True)
                 ],
+                # What programs read; the texts of `n_best` are for people.
+                **({"n_best_labels": [list(labels) for labels in ranked]} if tags else {}),
                 "concepts": [
                     [names[j], round(float(probabilities[j]), 4)]
                     for j in content_first(names, probabilities, shown_last)[:TOP_CONCEPTS]

@@ -22,6 +22,8 @@ from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import made_in
 
 CONFIG_FILE = "config.json"
+CHANGES = "+changes"
+_CODE = ("semreg_tf", "train", "data_prep", "eval")
 # Fields that may change between two starts of one run.
 _FREE_FIELDS = (
     "steps",
@@ -138,7 +140,7 @@ def _write_config(folder: Path, config: Config, stage: str) -> None:
         config,
         str(partial),
         stage=stage,
-        commit=_commit(),
+        commit=code_commit(),
         versions={
             "semreg_tf": __version__,
             "tensorflow": tf.__version__,
@@ -150,8 +152,24 @@ def _write_config(folder: Path, config: Config, stage: str) -> None:
     os.replace(partial, folder / CONFIG_FILE)
 
 
-def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+def code_commit(folder: Path = Path(__file__).parents[2]) -> str | None:
+    """Returns the commit of the code, ending in `+changes` where the code differs from it.
+
+    Args:
+      folder: the checkout; what lies beside the code, such as runs and results, does not count.
+
+    Returns:
+      The commit; None where the code is in no checkout of its own, as when it is installed.
+    """
+    # Of a package in a user's own repository, git would name the user's commit.
+    if _git(folder, "ls-files", "--error-unmatch", *_CODE) is None:
+        return None
+    commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "-s", "--", *_CODE)
+    return f"{commit}{CHANGES}" if commit and changes else commit
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):

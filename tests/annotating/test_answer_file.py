@@ -43,6 +43,25 @@ def test_labels_have_their_scores():
     assert "label_scores" not in ROWS[0]
 
 
+def test_labels_are_lists():
+    tags = ImageAnnotation(
+        "sea, blue, boat", labels=("sea, blue", "boat"), n_best_labels=(("sea, blue", "boat"),)
+    )
+    row = answer_row(Picture("a.jpg"), tags, "m1")
+    assert row["labels"] == ["sea, blue", "boat"]
+    assert row["n_best_labels"] == [["sea, blue", "boat"]]
+    assert "labels" not in ROWS[0]
+
+
+def test_a_byte_order_mark_before_the_answers_is_passed_over(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    write(path)
+    path.write_bytes("\ufeff".encode() + path.read_bytes())
+    file = AnswerFile(path, "m1")
+    assert len(file.rows) == len(ROWS)
+    file.close()
+
+
 def test_rows_come_back(tmp_path):
     path = tmp_path / "new" / "answers.jsonl"
     write(path)

@@ -67,3 +67,25 @@ def test_what_holds_no_picture_is_refused(folder):
     for arguments in ([], ["-"]):
         with pytest.raises(ValueError, match="Give at least one picture, folder or pattern"):
             list_pictures(arguments)
+
+
+def test_a_byte_order_mark_before_a_list_of_paths_is_passed_over():
+    lines = ["\ufeffa.jpg\tsea\n", "b.jpg\n"]
+    assert list_pictures(["-"], lines) == [Picture("a.jpg", "sea"), Picture("b.jpg")]
+
+
+def test_a_name_in_another_unicode_form_finds_its_picture(tmp_path):
+    folder = tmp_path / "e\u0301te\u0301"
+    folder.mkdir()
+    (folder / "cafe\u0301.jpg").write_bytes(b"")
+    composed = f"{tmp_path}/\u00e9t\u00e9/caf\u00e9.jpg"
+    expected = [Picture(str(folder / "cafe\u0301.jpg"))]
+    assert list_pictures([composed]) == expected
+    assert list_pictures(["-"], [composed]) == expected
+    missing = f"{tmp_path}/\u00e9t\u00e9/th\u00e9.jpg"
+    assert list_pictures([missing]) == [Picture(missing)]
+
+
+def test_user_tags_that_no_text_can_hold_are_refused():
+    with pytest.raises(ValueError, match=r"`user_tags` must be text.*\\ud800 is half"):
+        list_pictures(["-"], ["a.jpg\tsea, \ud800"])

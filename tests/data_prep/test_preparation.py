@@ -13,7 +13,7 @@ from data_prep.demo.demo_dataset_builder import Builder
 from data_prep.flickr8k.flickr8k_dataset_builder import Builder as Flickr8k
 from data_prep.preparation import prepare
 from semreg_tf.data.annotations import read_annotations
-from semreg_tf.data.records import COUNTS_FILE, find_builder
+from semreg_tf.data.records import COUNTS_FILE, find_builder, stored_tokenizer
 
 NUM_IMAGES = {"train": 8, "validation": 3, "test": 2}
 
@@ -122,6 +122,23 @@ def test_two_preparations_at_once_are_refused(data_dir):
 def test_shards_of_other_parameters_are_refused(data_dir):
     with pytest.raises(ValueError, match=r"holds 'demo' prepared with .*'shorter_side': None"):
         prepare(demo(data_dir, shorter_side=32))
+
+
+def test_shards_of_before_there_was_a_choice_of_tokens_stay_as_they_are(data_dir, capsys):
+    path = version_dir(data_dir) / "metadata.json"
+    metadata = json.loads(path.read_text())
+    assert metadata["parameters"].pop("tokenizer") == "ptb"
+    path.write_text(json.dumps(metadata))
+    assert stored_tokenizer(find_builder(data_dir, "demo")) == "treebank"
+    prepare(demo(data_dir))
+    prepare(demo(data_dir, tokenizer="treebank"))
+    with pytest.raises(ValueError, match=r"prepared with .*'tokenizer': 'treebank'"):
+        prepare(demo(data_dir, tokenizer="ptb"))
+
+
+def test_an_unknown_tokenizer_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="`tokenizer` must be one of 'ptb'"):
+        demo(tmp_path, tokenizer="words")
 
 
 def flickr8k_counts(raw_dir, tmp_path, **changes):

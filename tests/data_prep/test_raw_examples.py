@@ -52,3 +52,37 @@ def test_an_image_whose_captions_all_go_is_left_out_unless_it_has_labels(image):
     assert made(image, captions=("",)).notes == ("caption empty", "image without a usable caption")
     assert made(image, captions=("",), labels=("dog",)).record["captions"] == []
     assert made(image, user_tags=("fun",)).record is not None
+
+
+def test_texts_are_brought_to_one_spelling_and_counted(image):
+    result = made(
+        image,
+        captions=("A box &amp; a ball.", "\U0001f600"),
+        labels=("cafe\u0301", "caf\u00e9", "sea\u200b", "sea, blue"),
+        user_tags=("new york, ny", "fun"),
+    )
+    assert result.record["captions"] == [{"text": "A box & a ball.", "tokens": "a box & a ball ."}]
+    assert result.record["labels"] == ["caf\u00e9", "sea", "sea, blue"]
+    assert result.record["user_tags"] == ["fun"]
+    assert result.notes == (
+        "caption: HTML entities unescaped",
+        "caption without a word",
+        "label: letters composed (Unicode NFC)",
+        "label: invisible marks removed",
+        "user tag with a comma left out",
+    )
+
+
+def test_the_tokenizer_is_chosen(image):
+    raw = RawExample("7", "7.jpg", "7.jpg", captions=("\u8349\u5730",))
+    tokens = [
+        make_record(raw, image, tokenizer).record["captions"][0]["tokens"]
+        for tokenizer in ("ptb", "characters")
+    ]
+    assert tokens == ["\u8349\u5730", "\u8349 \u5730"]
+
+
+@pytest.mark.parametrize("kind", ["captions", "labels", "user_tags", "groups"])
+def test_half_of_a_surrogate_pair_is_refused_with_the_picture(image, kind):
+    with pytest.raises(ValueError, match=r"\\ud800 is half .* of '7\.jpg', 'x \\ud800'"):
+        made(image, **{kind: ("x \ud800",)})

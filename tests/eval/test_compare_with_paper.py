@@ -30,6 +30,18 @@ def test_prints_a_run_beside_its_row(tmp_path):
     assert lines[place + 2] == "| *difference* | -3.62 | – | – | – | – | +0.15 |"
 
 
+def test_a_run_of_another_name_is_told(tmp_path):
+    data = {"dataset": "custom", "task": "tags"}
+    config = {"name": "custom_tags/mine", "data": data}
+    (tmp_path / "config.json").write_text(json.dumps({"config": config, "stage": "joint"}))
+    results = {"task": "tags", "split": "test", "systems": {"ours": {"O-F1": 0.68}}}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    done = run(f"--workdir={tmp_path}")
+    assert done.stdout.splitlines()[-1].startswith(
+        f"{tmp_path} (custom_tags/mine) is in no table: it stands for no printed row"
+    )
+
+
 def test_writes_what_the_ending_says(tmp_path):
     for name, start in (("tables.md", "## Table 1"), ("tables.html", "<!DOCTYPE html>")):
         done = run(f"--out={tmp_path / name}")

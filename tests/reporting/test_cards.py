@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semreg_tf.reporting.cards import build_cases, card, image_score, split_labels
+from semreg_tf.reporting.cards import build_cases, card, image_score, said_labels
 from semreg_tf.reporting.markup import to_html
 from semreg_tf.reporting.run_files import RunFiles
 from semreg_tf.reporting.words import WordJudge
@@ -65,5 +65,13 @@ def test_an_untrained_decoder_says_nothing():
 
 
 def test_labels_of_an_empty_sequence():
-    assert split_labels("") == []
-    assert split_labels("hot dog, sky") == ["hot dog", "sky"]
+    assert said_labels({"n_best": []}) == []
+    assert said_labels({"n_best": [["hot dog, sky", -1.0]]}) == ["hot dog", "sky"]
+
+
+def test_labels_with_a_comma_are_not_split():
+    row = {"n_best": [["sea, blue, boat", -1.0]], "n_best_labels": [["sea, blue", "boat"]]}
+    assert said_labels(row) == ["sea, blue", "boat"]
+    earlier = {"n_best": row["n_best"], "labels": ["sea, blue", "boat"], "concepts": [["sea", 1]]}
+    assert said_labels(earlier) == ["sea, blue", "boat"]
+    assert image_score({**row, "labels": ["sea, blue"]}, "tags") == 2 / 3

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from semreg_tf.reporting.comparison import DIFFERENCE, PRINTED, RUN, compare, to_markdown
+from semreg_tf.reporting.comparison import DIFFERENCE, PRINTED, RUN, compare, left_out, to_markdown
 from semreg_tf.reporting.run_files import RunFiles
 
 
@@ -61,6 +61,27 @@ def test_every_run_on_an_annotation_set_stands_beside_its_tables_by_kind_of_labe
     own = [row.figures[0] for row in rows(run, "Corel-5k, own length")]
     assert own == [50.0, 37.5]
     assert not rows(run, "ESP Game at 5 labels")
+
+
+def test_a_run_is_a_row_or_a_sentence_says_why_not():
+    tags = {"task": "tags", "systems": {"ours": {"C-P": 0.5}}}
+    runs = [
+        make("Table 1: Ours", "nus_wide", **tags),
+        make("Table 4: Ours", "coco_captions"),
+        make("Table 2: Ours", "coco_tags", **tags),
+        make("demo, after Table 1: Ours", "demo", **tags),
+        make("", "custom", **tags),
+    ]
+    sentences = left_out(runs, ["Table 1"])
+    assert [s.partition(" is in no table: ")[2][:30] for s in sentences] == [
+        "it has no scores yet: evaluate",
+        "its row is in Table 2, not amo",
+        "its row, 'demo, after Table 1:",
+        "it stands for no printed row: ",
+    ]
+    assert all(s.startswith("run (x/y) ") for s in sentences)
+    rows = [r for c in compare(runs) for r in c.rows if r.kind == RUN]
+    assert len(rows) + len(left_out(runs)) == len(runs)
 
 
 def test_markdown_shows_figures_as_printed():

@@ -153,3 +153,37 @@ def test_a_file_must_be_there_and_its_ending_known(tmp_path):
         read_rows(tmp_path / "a.xlsx", Findings())
     with pytest.raises(ValueError, match=r"`annotations` must be a file: there is none.*a.csv'"):
         read_rows(tmp_path / "a.csv", Findings())
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_lines_that_end_in_cr_alone_are_told(read, name):
+    text = "file_name,caption\ra.jpg,A box.\r" if name == "a.csv" else '{"a": 1}\r{"b": 2}'
+    rows, problems = read(text, name)
+    assert not rows
+    assert problems == [
+        (1, "the lines end in CR alone, as old Mac programs write them: save it with LF")
+    ]
+
+
+def test_one_line_end_of_cr_alone_is_told_with_its_line(read):
+    rows, problems = read("file_name,caption\na.jpg,One.\rb.jpg,Two.\nc.jpg,Three.\n", "a.csv")
+    assert [row.values["file_name"] for row in rows] == ["c.jpg"]
+    assert [(line, "parted by CR alone" in text) for line, text in problems] == [(2, True)]
+    _, problems = read('{"file_name": "a"}\r{"file_name": "b"}\n\n')
+    assert [(line, "parted by CR alone" in text) for line, text in problems] == [(1, True)]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"file_name": "a", "captions": ["x \\ud800 y"]}', "Half of a surrogate pair"),
+        ('{"file_name": NaN}', "NaN is no JSON number"),
+        ("[" * 100_000, "Brackets nested too deeply"),
+        ('{"a": ' + "9" * 5000 + "}", "A number of thousands of digits"),
+    ],
+)
+def test_what_json_should_not_hold_is_one_problem_of_its_line(read, line, says):
+    _, problems = read('{"file_name": "a"}\n' + line + "\n")
+    assert [number for number, _ in problems] == [2]
+    assert says in problems[0][1]
+    assert len(problems[0][1]) < 200

@@ -5,11 +5,11 @@ from data_prep.custom.entries import Entry, nearest, read_entries
 from data_prep.custom.findings import Findings
 
 
-def judge(*values):
+def judge(*values, tokenizer="ptb"):
     """Returns the entries, problems and warnings of rows on lines 1, 2, ..."""
     findings = Findings()
     rows = [Row(line, v) for line, v in enumerate(values, start=1)]
-    entries = read_entries(rows, findings)
+    entries = read_entries(rows, findings, tokenizer)
     return entries, *([(f.line, f.text) for f in x] for x in (findings.problems, findings.warnings))
 
 
@@ -65,6 +65,11 @@ def test_lines_with_one_caption_each_are_joined():
         ({"file_name": "a", "labels": ["x"], "split": 1}, "must be one of train, validation, test"),
         ({"file_name": "a", "lables": ["x"]}, "unknown column 'lables'"),
         ({"file_name": "a", "lables": ["x"]}, "Is labels meant?"),
+        ({"file_name": "a", "user_tags": ["new york, ny"]}, "'new york, ny' holds a comma"),
+        ({"file_name": "a", "labels": ["x\ud800"]}, "`labels` holds \\ud800, half of a surrogate"),
+        ({"file_name": "a\udc00", "labels": ["x"]}, "`file_name` holds \\udc00, half of"),
+        ({"file_name": "a", "labels": ["x", "\u200b"]}, "holds nothing that is seen: '\\u200b'"),
+        ({"file_name": "a", "captions": [["a", "dog"]]}, "--tokenizer=blanks a list of tokens"),
     ],
 )
 def test_each_problem_is_told_once(values, message):
@@ -129,3 +134,40 @@ def test_warnings():
 )
 def test_the_nearest_column(name, hint):
     assert nearest(name, ("file_name", "labels", "user_tags")) == hint
+
+
+def test_texts_are_brought_to_one_spelling_and_told():
+    (entry,), problems, warnings = judge(
+        {
+            "file_name": "a",
+            "captions": ["A box &amp; a ball."],
+            "labels": ["cafe\u0301", "sea\u200b", "sea, blue"],
+        }
+    )
+    assert entry.captions == ("A box & a ball.",)
+    assert entry.labels == ("caf\u00e9", "sea", "sea, blue")
+    assert not problems
+    told = [text for _, text in warnings]
+    assert told[0].endswith("'A box &amp; a ball.', now 'A box & a ball.'")
+    assert [text.split(": ")[1] for text in told[:3]] == [
+        "HTML entities unescaped",
+        "letters composed (Unicode NFC)",
+        "invisible marks removed",
+    ]
+    assert "is one label with a separator in it" in told[3]
+
+
+def test_captions_may_be_lists_of_tokens_where_blanks_part_them():
+    entries, problems, _ = judge(
+        {"file_name": "a", "captions": [["\u8349\u5730", "\u4e0a"], "x y"]},
+        {"file_name": "b", "caption": ["z"]},
+        {"file_name": "c", "captions": [["a b"], ["", 3]]},
+        tokenizer="blanks",
+    )
+    assert [e.captions for e in entries[:2]] == [("\u8349\u5730 \u4e0a", "x y"), ("z",)]
+    assert [(line, text.rpartition(" ")[2]) for line, text in problems] == [(3, "b'"), (3, "''")]
+
+
+def test_a_caption_without_a_word_is_told():
+    _, _, warnings = judge({"file_name": "a", "captions": ["\u2764\U0001f600", "\U0001f600"]})
+    assert [text[:37] for _, text in warnings] == ["caption 2 has no word and is left out"]
