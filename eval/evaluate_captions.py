@@ -8,7 +8,8 @@
 Prints a table with 95 % intervals (bootstrap over images) and the paper's figures; writes
 results.json, predictions.jsonl, pictures for the report and the file that the COCO server takes
 into the work directory or --out. Several work directories are an ensemble: probabilities are
-averaged at each step. A split without references gets its captions and no scores.
+averaged at each step. A split without references is refused, but with --submission_split: then it
+gets its captions and the file for the server, and no scores.
 """
 
 import sys
@@ -64,7 +65,8 @@ def main(_: list[str]) -> None:
             meteor={"auto": "auto", "yes": True, "no": False}[_METEOR.value],
         )
     print(f"{results['experiment']} on {results['num_images']} images of {results['split']}")
-    print(console.table(*result_tables.caption_table(results)))
+    if results["captions"]:
+        print(console.table(*result_tables.caption_table(results)))
     for note in result_tables.notes(results):
         print(f"note: {note}")
     print(f"captions for the COCO server: {results['submission']}, beside results.json")

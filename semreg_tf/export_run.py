@@ -69,6 +69,7 @@ def export_run(
         )
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
+        evaluation.check_annotated(split, config.data.task)
     path = export(
         config,
         vocabularies,

@@ -235,3 +235,61 @@ def test_differing_fields_name_what_only_one_has():
 def test_differing_fields_tell_numbers_of_a_section():
     config = dataclasses.replace(Config(), unary=UnaryConfig(steps=7))
     assert config_io.differing_fields(config, Config()) == {"unary.steps": 7}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "data.num_concepts",
+        "data.captions_per_image",
+        "data.min_word_count",
+        "image.size",
+        "image.cached_views",
+        "decoder.second_embedding",
+        "decoder.initializer_range",
+        "conditionings.0.width",
+        "joint.clip_norm",
+        "joint.encoder_rate",
+        "reranking.best",
+        "seed",
+    ],
+)
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_boolean_is_no_number_in_overrides_and_files(field, value):
+    with pytest.raises(ValueError, match=rf"`config\.{field}`: it must be a number.*={value}$"):
+        config_io.apply_overrides(Config(), [f"{field}={value}"])
+    values = config_io.to_dict(Config())
+    section, *parts = field.split(".")
+    if section == "data":
+        values[section][parts[0]] = value == "true"
+        with pytest.raises(ValueError, match=rf"`config\.{field}`: it must be a number"):
+            config_io.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("joint.learning_rate=Infinity", r"at least 0\.0 and below 2\*\*53\. Received: .*=inf"),
+        ("joint.learning_rate=1e999", r"at least 0\.0 and below 2\*\*53\. Received: .*=inf"),
+        ("joint.learning_rate=NaN", r"at least 0\.0\. Received: learning_rate=nan"),
+        ("joint.clip_norm=Infinity", "below 2"),
+        (f"joint.steps={'9' * 400}", r"at least 0 and below 2\*\*53"),
+        (f"joint.learning_rate={'9' * 400}", r"`config\.joint\.learning_rate`"),
+        (f"joint.steps={'9' * 5000}", "thousands of digits"),
+        ("seed=9007199254740993", "at least 0 and below"),
+        ('name="\\ud800"', "Half of a surrogate pair"),
+        ("name=x\ud800", "half of a surrogate pair"),
+    ],
+)
+def test_numbers_are_finite_and_texts_can_be_written(override, says):
+    with pytest.raises(ValueError, match=says) as found:
+        config_io.apply_overrides(Config(), [override])
+    assert len(str(found.value)) < 400
+    assert str(found.value).isprintable()
+
+
+def test_a_byte_order_mark_before_a_config_is_passed_over(tmp_path):
+    path = tmp_path / "config.json"
+    config_io.save(Config(), str(path))
+    path.write_bytes("\ufeff".encode() + path.read_bytes())
+    assert config_io.load(str(path)) == Config()

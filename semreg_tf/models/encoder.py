@@ -157,7 +157,8 @@ def _choose_build(config: EncoderConfig, spec: EncoderSpec, size: int, with_top:
     if spec.imagenet_build is None:
         raise ValueError(
             f"`weights` may be 'imagenet' only where Keras or a pip package has them; for "
-            f"{config.name!r} {spec.weights_hint}. Received: weights='imagenet'"
+            f"{config.name!r} {spec.weights_hint}, or train from nothing with "
+            "--config.encoder.weights=null. Received: weights='imagenet'"
         )
     if with_top and size != spec.default_size:
         raise ValueError(

@@ -143,6 +143,12 @@ class RunFiles:
         return {k: v for k, v in reranked_scores(self.results).items() if is_number(v)}
 
 
+def short_commit(commit: Any) -> str:
+    """Returns the beginning of a commit, with `+changes` where the code differed from it."""
+    start, plus, changes = str(commit or "unknown").partition("+")
+    return f"{start[:10]}{plus}{changes}"
+
+
 def is_number(value: Any) -> bool:
     """Tells whether a value read from JSON is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

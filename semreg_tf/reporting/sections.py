@@ -14,7 +14,7 @@ from semreg_tf.reporting.frequency import (
     word_recalls,
 )
 from semreg_tf.reporting.markup import Element, element, table
-from semreg_tf.reporting.run_files import OURS, RunFiles, distinct_labels
+from semreg_tf.reporting.run_files import OURS, RunFiles, distinct_labels, short_commit
 
 NUM_EXTREMES = 8
 
@@ -26,7 +26,7 @@ def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
         evaluated = "not evaluated"
         if run.results:
             evaluated = f"{run.split}, {run.results.get('num_images', '?')} images"
-        commit = str(run.about.get("commit") or "unknown")[:10]
+        commit = short_commit(run.about.get("commit"))
         rows.append(
             [run.folder, run.experiment, run.table_row, run.stage, str(run.seed), evaluated,
              element("code", commit)]

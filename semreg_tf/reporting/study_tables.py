@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from semreg_tf.metrics.caption_results import last_scores
+from semreg_tf.reporting.run_files import short_commit
 
 Record = dict[str, Any]
 CAPTION_COLUMNS = (
@@ -188,7 +189,7 @@ def _provenance(records: Sequence[Record]) -> str:
         [
             r["system"],
             str(r["seed"]),
-            f"`{(r['commit'] or 'unknown')[:10]}`",
+            f"`{short_commit(r['commit'])}`",
             f"{r['vocab_size']:,}",
             f"{r['num_concepts']:,}",
             _unknown_rate(r),

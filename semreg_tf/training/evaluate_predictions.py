@@ -18,7 +18,7 @@ from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.metrics.tag_results import read_tag_results
-from semreg_tf.text.cleaning import clean_caption
+from semreg_tf.text.cleaning import clean_caption, clean_name
 from semreg_tf.training import workdir
 from semreg_tf.training.evaluation import scored_references
 
@@ -76,7 +76,7 @@ def evaluate_predictions(
         results |= _caption_scores(own, split_name, stored_tokenizer(builder), metric_options)
     else:
         classes = NameList.load(os.path.join(builder.data_dir, VOCABULARY_DIR, "labels.txt"))
-        results |= _tag_scores(own, classes, Path(predictions).stem)
+        results |= _tag_scores(own, classes, split_name, Path(predictions).stem)
     if missing:
         results["warnings"].append(f"{missing} images have no prediction and are left out")
     if out is not None:
@@ -157,15 +157,24 @@ def _caption_scores(
 
 
 def _tag_scores(
-    own: Sequence[tuple[Annotation, Sequence[str]]], classes: NameList, system: str
+    own: Sequence[tuple[Annotation, Sequence[str]]],
+    classes: NameList,
+    split_name: str,
+    system: str,
 ) -> dict[str, Any]:
     if not len(classes):
         raise ValueError(
             "`task` must be 'captions' for a data set without labels. Received: task='tags'"
         )
+    if not any(annotation.labels for annotation, _ in own):
+        raise ValueError(
+            "`split` must have labels of the predicted images. "
+            f"Received: split={split_name!r}, {len(own)} images without any"
+        )
     index = classes.index
     targets, guesses = (np.zeros((len(own), len(classes)), np.uint8) for _ in range(2))
-    for row, (annotation, labels) in enumerate(own):
+    for row, (annotation, given) in enumerate(own):
+        labels = [label if label in index else clean_name(label).text for label in given]
         unknown = next((label for label in labels if label not in index), None)
         if unknown is not None:
             close = difflib.get_close_matches(unknown, classes.names, 1)

@@ -14,7 +14,7 @@ from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
 from semreg_tf.metrics.retrieval import chance, retrieval_metrics
 from semreg_tf.retrieval import SentenceScorer
-from semreg_tf.training import result_files, workdir
+from semreg_tf.training import evaluation, result_files, workdir
 from semreg_tf.training.run_evaluator import RunEvaluator
 
 RESULTS_FILE = "retrieval.json"
@@ -79,6 +79,7 @@ def evaluate_retrieval(
     run = RunEvaluator(path, data_dir)
     run.check_task("captions")
     split = run.split(split_name or run.config.data.test_split)
+    evaluation.check_annotated(split, "captions")
     chosen = choose(split, num_images, num_sentences)
     train = run.split(run.config.data.train_split)
     sample = _sample(train, marginal_images, seed)

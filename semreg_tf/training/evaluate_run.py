@@ -55,7 +55,7 @@ def evaluate_tags(
       `intervals`, [low, high] of 95 % by the bootstrap over images.
 
     Raises:
-      ValueError: a folder, split, vocabulary or override does not fit.
+      ValueError: a folder, split, vocabulary or override does not fit, or the split has no labels.
     """
     started = time.perf_counter()
     run = RunEvaluator(path, data_dir, overrides)
@@ -64,6 +64,7 @@ def evaluate_tags(
     run.check_cnn(cnn)
     folder = result_files.open_folder(run, out)
     split = run.split(split_name or run.config.data.test_split)
+    evaluation.check_annotated(split, "tags")
     predictions = run.predict(split)
     probabilities = predictions.concept_probabilities
     if cnn is not run:
@@ -205,7 +206,8 @@ def evaluate_captions(
 ) -> dict[str, Any]:
     """Scores a captioner by the COCO evaluation and its perplexity; writes `results.json`.
 
-    A split without references, such as test2014, gets predictions and a submission file alone.
+    A split without references, such as test2014, gets predictions and a submission file alone, and
+    only where `submission_split` asks for it.
 
     Args:
       path: work directory of the run; of several the probabilities are averaged at each step.
@@ -217,7 +219,8 @@ def evaluate_captions(
       overrides: of the decoding, such as "decoding.beam_width=5".
       out: folder of the results; None: the (first) work directory.
       true_concepts: the decoder is fed the ground truth, the ceiling of its interface; needs `out`.
-      submission_split: the split's name in the submission file's, as the server calls it.
+      submission_split: the split's name in the submission file's, as the server calls it; None:
+        the split's own, which must have references.
       rerank: whether the captions are also reranked by consensus with those of like training
         images, as `config.reranking` says; the submission then holds the reranked.
       **metric_options: passed to `caption_metrics`.
@@ -229,12 +232,19 @@ def evaluate_captions(
       scores, see `add_reranked`.
 
     Raises:
-      ValueError: a folder, split or override does not fit.
+      ValueError: a folder, split or override does not fit, or the split has no captions.
     """
     started = time.perf_counter()
     run = _open(path, data_dir, overrides, out, true_concepts)
     run.check_task("captions")
     split = run.split(split_name or run.config.data.test_split)
+    if submission_split is None:
+        evaluation.check_annotated(
+            split,
+            "captions",
+            "For its captions and a submission file alone, say what the COCO server calls the "
+            "split (--submission_split=test2014).",
+        )
     submission = result_files.submission_name(submission_split or split.name, run.config.name)
     folder = result_files.open_folder(run, out)
     predictions = run.predict(split, num_results or run.config.decoding.beam_width)

@@ -108,7 +108,11 @@ def caption_scores(predictions: Predictions, split: Split, **options: Any) -> Ca
 
     Where the data's tokens are not those of the COCO evaluation but a segmenter's or characters,
     the scorer compares these very tokens.
+
+    Raises:
+      ValueError: the split has no captions.
     """
+    check_annotated(split, "captions")
     if split.tokenizer in SCORED_AS_THEY_ARE:
         options = {**options, "tokenizer": "blanks"}
     references = {
@@ -120,6 +124,26 @@ def caption_scores(predictions: Predictions, split: Split, **options: Any) -> Ca
         if image_id in references
     }
     return caption_metrics(references, hypotheses, **options)
+
+
+def check_annotated(split: Split, task: str, fix: str = "") -> None:
+    """Refuses a split on which there is nothing to score against.
+
+    Args:
+      split: the split.
+      task: "captions" or "tags".
+      fix: what else the caller's user can do, a sentence.
+
+    Raises:
+      ValueError: no image of the split has a caption, or a label.
+    """
+    what = {"captions": "captions", "tags": "labels"}[task]
+    if not any(getattr(annotation, what) for annotation in split.annotations):
+        raise ValueError(
+            f"`split` must hold images with {what}, or there is nothing to score against. "
+            f"{fix + ' ' if fix else ''}Received: split={split.name!r}, {split.num_images:,} "
+            f"images without {what}"
+        )
 
 
 def scored_references(annotation: Annotation, tokenizer: Tokenizer) -> list[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -21,6 +22,7 @@ from semreg_tf.training import checkpoints
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import made_in
 
+logger = logging.getLogger(__name__)
 CONFIG_FILE = "config.json"
 CHANGES = "+changes"
 _CODE = ("semreg_tf", "train", "data_prep", "eval")
@@ -122,8 +124,10 @@ def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
     checkpoint = checkpoints.best_or_last(path)
     bare = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, weights=None))
     with made_in("float32"):
-        annotator = Annotator(bare, len(vocabularies.concepts), vocabularies.output.size)
+        sizes = len(vocabularies.concepts), vocabularies.output.size
+        annotator = Annotator(bare, *sizes, load_first_weights=False)
     checkpoints.restore(checkpoint, annotator.all_variables())
+    logger.info("Encoder %s: weights of the checkpoint %s", config.encoder.name, checkpoint)
     return config, vocabularies, annotator
 
 

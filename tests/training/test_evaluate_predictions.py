@@ -3,10 +3,12 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
+from semreg_tf.data.text import tokenize
 from semreg_tf.training import evaluate_predictions as module
 from semreg_tf.training.evaluate_predictions import evaluate_predictions
 
@@ -162,3 +164,60 @@ def test_a_task_or_a_data_set_that_does_not_fit_is_refused(annotations, score, m
     monkeypatch.setattr(module.NameList, "load", lambda _: NameList((), ()))
     with pytest.raises(ValueError, match="'captions' for a data set without labels"):
         score("tags", [(a.image_id, []) for a in annotations])
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("task", ["captions", "tags"])
+def test_a_byte_order_mark_is_passed_over(annotations, score, task, bom):
+    if task == "captions":
+        rows = [{"image_id": a.image_id, "caption": a.captions[0]} for a in annotations]
+        text = json.dumps(rows)
+    else:
+        rows = [{"image_id": a.image_id, "labels": list(a.labels)} for a in annotations]
+        text = "\n".join(map(json.dumps, rows))
+    assert score(task, bom + text)["num_images"] == len(annotations)
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "says"),
+    [
+        ("captions", '[{"image_id": 1, "caption": "x \\ud800"}]', r"surrogate pair .*line 1"),
+        ("captions", '[{"image_id": NaN, "caption": "x"}]', "NaN is no JSON number"),
+        ("captions", '[{"image_id": %s, "caption": "x"}]' % ("9" * 400), r"below 2\*\*63"),
+        ("tags", '{"image_id": %s, "labels": []}' % ("9" * 400), r"below 2\*\*63.*line 1"),
+        ("tags", '\n{"image_id": 1, "labels": ["\\udc00"]}', r"surrogate pair .*line 2"),
+        ("tags", "[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_no_file_should_hold_is_one_line(score, task, text, says):
+    with pytest.raises(ValueError, match=says) as found:
+        score(task, text)
+    assert len(str(found.value)) < 600
+    assert str(found.value).isprintable()
+
+
+def test_a_class_in_another_spelling_is_the_class(annotations, score):
+    given = [(a.image_id, [f" {label}\u200b" for label in a.labels]) for a in annotations]
+    assert score("tags", given)["systems"]["mine"]["O-F1"] == 1
+
+
+def test_labels_where_there_are_none_are_refused(annotations, score, monkeypatch):
+    bare = [dataclasses.replace(a, labels=()) for a in annotations]
+    monkeypatch.setattr(module, "read_annotations", lambda *_: bare)
+    with pytest.raises(ValueError, match=r"must have labels.*split='test', 8 images"):
+        score("tags", [(a.image_id, []) for a in annotations])
+
+
+@pytest.mark.parametrize("tokenizer", ["characters", "blanks"])
+def test_captions_parted_before_are_scored_by_their_own_tokens(
+    annotations, score, monkeypatch, tokenizer
+):
+    text = "\u8349\u5730 \u4e0a \u6709 \u65b9\u5757"
+    tokens = tuple(tokenize(text, tokenizer))
+    own = [dataclasses.replace(a, captions=(text,), tokens=(tokens,)) for a in annotations]
+    monkeypatch.setattr(module, "read_annotations", lambda *_: own)
+    monkeypatch.setattr(module, "stored_tokenizer", lambda _: tokenizer)
+    said = text.rpartition(" ")[0]
+    bleu = score("captions", [(a.image_id, said) for a in own])["captions"]["BLEU-1"]
+    missing = len(tokens) - len(tokenize(said, tokenizer))
+    assert bleu == pytest.approx(np.exp(1 - len(tokens) / (len(tokens) - missing)), abs=1e-6)

@@ -19,6 +19,7 @@ from semreg_tf.reporting.cards import image_score
 from semreg_tf.reporting.run_files import read_run
 from semreg_tf.training import evaluate_run, evaluation
 from semreg_tf.training.evaluate_predictions import evaluate_predictions
+from semreg_tf.training.evaluate_retrieval import evaluate_retrieval
 from semreg_tf.training.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
 from semreg_tf.training.trainer import Trainer
 
@@ -199,10 +200,36 @@ def test_a_split_without_references_gets_captions_alone(
         "read_annotations",
         lambda *args: [dataclasses.replace(a, captions=(), tokens=()) for a in plain(*args)],
     )
-    results = evaluate_captions(caption_runs[0], demo_data, num_pictures=1, out=tmp_path / "out")
+    with pytest.raises(ValueError, match=r"images with captions.*--submission_split.*='test', 8"):
+        evaluate_captions(caption_runs[0], demo_data, num_pictures=1, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    results = evaluate_captions(
+        caption_runs[0],
+        demo_data,
+        num_pictures=1,
+        out=tmp_path / "out",
+        submission_split="test2014",
+    )
     assert (results["captions"], results["intervals"], results["concept_mAP"]) == ({}, {}, None)
     assert results["warnings"] == ["The split has no references: there is nothing to score against"]
     assert len(read_results(tmp_path / "out" / results["submission"])) == 8
+
+
+def test_a_split_without_labels_or_captions_is_refused(
+    caption_runs, tag_run, demo_data, tmp_path, monkeypatch
+):
+    plain = input_pipeline.read_annotations
+    monkeypatch.setattr(
+        input_pipeline,
+        "read_annotations",
+        lambda *args: [
+            dataclasses.replace(a, captions=(), tokens=(), labels=()) for a in plain(*args)
+        ],
+    )
+    with pytest.raises(ValueError, match=r"hold images with labels.*split='test', 8 images"):
+        evaluate_tags(tag_run, demo_data)
+    with pytest.raises(ValueError, match=r"hold images with captions.*split='test', 8 images"):
+        evaluate_retrieval(caption_runs[0], demo_data, out=tmp_path / "out")
 
 
 def test_images_without_references_are_counted_and_left_out(

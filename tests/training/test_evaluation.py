@@ -26,7 +26,9 @@ def split():
     ]
     vocabularies = Vocabularies(Vocabulary(LABELS, "labels"), LABELS)
     encoded = encode_annotations(annotations, vocabularies, DataConfig(task="tags"))
-    return SimpleNamespace(annotations=annotations, encoded=encoded, vocabularies=vocabularies)
+    return SimpleNamespace(
+        tokenizer="ptb", annotations=annotations, encoded=encoded, vocabularies=vocabularies
+    )
 
 
 def predictions(*sequences):

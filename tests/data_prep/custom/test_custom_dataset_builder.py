@@ -5,7 +5,7 @@ import pytest
 from data_prep.custom.custom_dataset_builder import Builder, find_annotations
 from data_prep.preparation import prepare
 from semreg_tf.data.annotations import read_annotations
-from semreg_tf.data.records import COUNTS_FILE, find_builder
+from semreg_tf.data.records import COUNTS_FILE, find_builder, stored_tokenizer
 
 NAMES = {
     **{f"{i}.jpg": "JPEG" for i in range(6)},
@@ -132,3 +132,32 @@ def test_the_annotation_file_is_found_or_named(own_folder, tmp_path):
     (raw_dir / "annotations.jsonl").touch()
     with pytest.raises(ValueError, match=r"`annotations` must be given .* both are there"):
         find_annotations(raw_dir)
+
+
+def test_words_and_spellings_go_into_the_shards_and_are_counted(own_folder, tmp_path, capsys):
+    rows = [
+        {
+            "file_name": "cafe\u0301.jpg",
+            "captions": ["\u8349\u5730 &amp; \u4e0a"],
+            "split": "train",
+        },
+        {"file_name": "b.jpg", "labels": ["sea, blue", "cafe\u0301"], "split": "train"},
+        {"file_name": "c.jpg", "labels": ["caf\u00e9"], "split": "validation"},
+    ]
+    text = "\n".join(json.dumps(row) for row in rows).replace("cafe\\u0301.jpg", "caf\\u00e9.jpg")
+    names = dict.fromkeys(["cafe\u0301.jpg", "b.jpg", "c.jpg"], "JPEG")
+    folder = own_folder(names, b"\xef\xbb\xbf" + text.encode())
+    prepare(Builder(data_dir=tmp_path / "data", tokenizer="characters"), folder)
+    found = find_builder(tmp_path / "data", "custom")
+    assert stored_tokenizer(found) == "characters"
+    first, second = sorted(read_annotations(found.data_dir, "train"), key=lambda a: a.labels)
+    assert (first.image_id, first.file_name) == ("caf\u00e9.jpg", "cafe\u0301.jpg")
+    assert first.tokens == (("\u8349", "\u5730", "&", "\u4e0a"),)
+    assert second.labels == ("sea, blue", "caf\u00e9")
+    notes = counts(tmp_path / "data")["notes"]
+    assert notes["HTML entities unescaped"] == ["line 1"]
+    assert notes["letters composed (Unicode NFC)"] == ["line 2"]
+    assert notes["file name in another Unicode form"] == ["cafe\u0301.jpg"]
+    captured = capsys.readouterr()
+    assert "1 captions of 3.0 words on average, 2 different labels" in captured.out
+    assert "no picture of 'validation' has captions" in captured.err

@@ -1,0 +1,59 @@
+"""What a work directory says of the code and of where weights came from."""
+
+import logging
+import subprocess
+
+import pytest
+
+from semreg_tf.reporting.run_files import short_commit
+from semreg_tf.training.workdir import code_commit, load_annotator
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with the project's folders of code."""
+    for folder in ("semreg_tf", "train", "data_prep", "eval"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "code.py").write_text("x = 1\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "Begin")
+    return tmp_path
+
+
+def git(folder, *arguments):
+    names = ("-c", "user.name=A", "-c", "user.email=a@b.org", "-c", "commit.gpgsign=false")
+    command = ["git", "-C", str(folder), *names, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_changed_tree_is_told_beside_its_commit(checkout):
+    commit = git(checkout, "rev-parse", "HEAD")
+    (checkout / "runs").mkdir()
+    (checkout / "runs" / "results.json").write_text("{}")
+    assert code_commit(checkout) == commit
+    (checkout / "train" / "new.py").write_text("")
+    assert code_commit(checkout) == f"{commit}+changes"
+    (checkout / "train" / "new.py").unlink()
+    (checkout / "eval" / "code.py").write_text("x = 2\n")
+    assert code_commit(checkout) == f"{commit}+changes"
+
+
+def test_another_projects_commit_is_not_ours(checkout):
+    package = checkout / "vendor"
+    (package / "semreg_tf").mkdir(parents=True)
+    assert code_commit(package) is None
+    assert code_commit(checkout / "nowhere") is None
+
+
+def test_a_commit_is_shortened_with_its_changes():
+    assert short_commit("0123456789abcdef+changes") == "0123456789+changes"
+    assert short_commit("0123456789abcdef") == "0123456789"
+    assert short_commit(None) == "unknown"
+
+
+def test_a_loaded_run_says_where_its_weights_came_from(caption_runs, caplog):
+    with caplog.at_level(logging.INFO):
+        load_annotator(caption_runs[0])
+    assert "random weights" not in caplog.text
+    assert f"weights of the checkpoint {caption_runs[0]}/checkpoints" in caplog.text
