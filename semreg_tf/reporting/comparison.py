@@ -80,11 +80,7 @@ def left_out(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> li
     """
     sentences = []
     for run in runs:
-        tables = [
-            name
-            for name, printed in reported.TABLES.items()
-            if any(_stands_for(run, printed, system) for system in printed.rows)
-        ]
+        tables = [c.table.name for c in compare([run]) if c.has_runs]
         shown = [name for name in tables if names is None or name in names]
         if not run.main_scores():
             why = "it has no scores yet: evaluate it first"
