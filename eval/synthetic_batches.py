@@ -78,10 +78,11 @@ def training_step(
       vocab_size: words.
     """
     keras.config.set_dtype_policy(config.precision)
-    size = 8 if stage == "relational" else None
+    phase = find_stage(config, stage).phases[-1]
+    # Fed the true concepts, a phase runs no CNN.
+    size = 8 if phase.loss.reads == "true_concepts" else None
     annotator = Annotator(config, num_concepts, vocab_size, feature_size=size)
     keras.config.set_dtype_policy("float32")
-    phase = find_stage(config, stage).phases[-1]
     groups = build_groups(annotator, phase)
     step = build_train_step(annotator, phase, groups, config.jit_compile)
     seed = tf.constant([0, 0])

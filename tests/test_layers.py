@@ -142,8 +142,9 @@ def _names_a_stage(node):
     """`"joint" in config.stages` asks whether there is such a stage, not which one it is."""
     if isinstance(node.left, ast.Constant) and isinstance(node.ops[0], ast.In | ast.NotIn):
         return False
-    sides = [node.left, *node.comparators]
-    inner = [x for side in sides for x in (side, *getattr(side, "elts", ()))]
+    inner = [node.left, *node.comparators]
+    if isinstance(node.ops[0], ast.In | ast.NotIn):
+        inner = [x for side in inner for x in getattr(side, "elts", ())]
     return bool(
         {"unary", "relational", "joint"}
         & {getattr(x, "value", None) for x in inner if isinstance(x, ast.Constant)}
