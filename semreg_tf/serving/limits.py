@@ -30,11 +30,18 @@ class Limits:
     Attributes:
       max_body_bytes: of one request (413).
       max_image_pixels: of one picture, by its header, before it is unpacked (422).
+      max_request_pixels: of all pictures of one request, by their headers (413).
       max_images: of one request (413).
+      max_user_tags: of one picture (400).
+      max_tag_chars: of one user tag (400).
       max_queue_images: waiting for the model (429).
-      max_requests: being read, waiting or being answered (429).
+      max_requests: whole requests, waiting or being answered (429).
       max_held_bytes: of all bodies together (429).
+      max_connections: open at once; the one that has kept the server waiting longest makes room,
+        else 503.
+      header_secs: for a request's header to arrive (408).
       body_secs: for a body to arrive (408).
+      idle_secs: between an answer and the next request; the connection is then closed.
 
     Raises:
       ValueError: a limit below 1, or limits that no request could meet.
@@ -45,11 +52,17 @@ class Limits:
 
     max_body_bytes: int = 32 * MEBIBYTE
     max_image_pixels: int = 25_000_000
+    max_request_pixels: int = 100_000_000
     max_images: int = 64
+    max_user_tags: int = 256
+    max_tag_chars: int = 200
     max_queue_images: int = 256
     max_requests: int = 512
     max_held_bytes: int = 256 * MEBIBYTE
+    max_connections: int = 1000
+    header_secs: float = 10.0
     body_secs: float = 30.0
+    idle_secs: float = 15.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -61,6 +74,7 @@ class Limits:
         for name, least in (
             ("max_queue_images", "max_images"),
             ("max_held_bytes", "max_body_bytes"),
+            ("max_request_pixels", "max_image_pixels"),
         ):
             if getattr(self, name) < getattr(self, least):
                 raise ValueError(

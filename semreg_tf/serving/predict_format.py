@@ -8,16 +8,20 @@ Row form: `{"instances": [{"b64": "..."}]}` or, with named inputs,
 
 import base64
 import binascii
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from semreg_tf.serving.limits import Refusal
+import numpy as np
+
+from semreg_tf.serving.limits import Limits, Refusal
 from semreg_tf.serving.served_model import PICTURES, VALID, Signature
+from semreg_tf.serving.strict_json import parse_json
 
 DEFAULT_SIGNATURE = "serving_default"
+_LARGEST = float(np.finfo(np.float32).max)
+# JSON values of a request beside those of its rows' lists, and of a row beside its lists.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -35,21 +39,20 @@ class PredictRequest:
     by_columns: bool
 
 
-def parse(body: bytes, signatures: Mapping[str, Signature], max_images: int) -> PredictRequest:
+def parse(
+    body: bytes | bytearray, signatures: Mapping[str, Signature], limits: Limits
+) -> PredictRequest:
     """Reads a request.
 
     Args:
       body: JSON.
       signatures: of the model.
-      max_images: more rows are refused.
+      limits: on rows, user tags and lists.
 
     Raises:
       Refusal: 400, not of this form; 413, too many rows.
     """
-    try:
-        asked = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, f"The body is not JSON: {error}.") from None
+    asked = parse_json(body, _most_values(signatures, limits))
     if not isinstance(asked, dict):
         raise Refusal(400, 'The body must be a JSON object with "instances" or "inputs".')
     name = asked.get("signature_name", DEFAULT_SIGNATURE)
@@ -60,10 +63,15 @@ def parse(body: bytes, signatures: Mapping[str, Signature], max_images: int) -> 
     by_columns = "inputs" in asked
     signature = signatures[name]
     rows = (_transposed if by_columns else _named)(asked, signature)
-    if len(rows) > max_images:
-        raise Refusal(413, f"The request has {len(rows)} pictures; at most {max_images} are taken.")
+    if len(rows) > limits.max_images:
+        raise Refusal(
+            413, f"The request has {len(rows)} pictures; at most {limits.max_images} are taken."
+        )
     values = tuple(
-        {key: _value(row[key], key, width, f"row {i}") for key, width in signature.inputs.items()}
+        {
+            key: _value(row[key], key, width, f'"{key}", row {i}', limits)
+            for key, width in signature.inputs.items()
+        }
         for i, row in enumerate(rows)
     )
     return PredictRequest(name, values, by_columns)
@@ -147,30 +155,63 @@ def _check_names(row: Any, signature: Signature, where: str) -> None:
         )
 
 
-def _value(value: Any, key: str, width: int | None, where: str) -> Any:
+def _most_values(signatures: Mapping[str, Signature], limits: Limits) -> int:
+    """Returns how many values the longest lists in the most rows of any signature come to."""
+    widths = [
+        width or 0 for signature in signatures.values() for width in signature.inputs.values()
+    ]
+    row = _FEW + max(limits.max_user_tags, *widths)
+    return _FEW + limits.max_images * row
+
+
+def _value(value: Any, key: str, width: int | None, where: str, limits: Limits) -> Any:
     if width is not None:
-        numbers = isinstance(value, list) and len(value) == width
-        # A boolean is an int to Python.
-        if not numbers or not all(type(v) in (int, float) and math.isfinite(v) for v in value):
-            raise Refusal(400, f'"{key}", {where}: must be a list of {width} numbers.')
-        return [float(v) for v in value]
+        return _numbers(value, width, where)
     encoded = value.get("b64") if isinstance(value, dict) else None
     if isinstance(encoded, str) and len(value) == 1:
         try:
             data = base64.b64decode(encoded, validate=True)
-            return data if key == PICTURES else data.decode()
+            value = data if key == PICTURES else data.decode()
         except (binascii.Error, ValueError):
-            raise Refusal(400, f'"{key}", {where}: "b64" is not base64.') from None
+            raise Refusal(400, f'{where}: "b64" is not base64.') from None
     if key == PICTURES:
-        raise Refusal(400, f'"{key}", {where}: must be {{"b64": "<a picture in base64>"}}.')
+        if isinstance(value, bytes):
+            return value
+        raise Refusal(400, f'{where}: must be {{"b64": "<a picture in base64>"}}.')
     if not isinstance(value, str):
-        raise Refusal(400, f'"{key}", {where}: must be a string.')
-    return value
+        raise Refusal(400, f"{where}: must be a string.")
+    return _checked_tags(value, where, limits)
+
+
+def _numbers(value: Any, width: int, where: str) -> list[float]:
+    # A boolean is an int to Python; an integer may be larger than any float.
+    if not (
+        isinstance(value, list)
+        and len(value) == width
+        and all(type(v) in (int, float) and abs(v) <= _LARGEST for v in value)
+    ):
+        raise Refusal(
+            400, f"{where}: must be a list of {width} numbers of at most {_LARGEST:.2g} in size."
+        )
+    return [float(v) for v in value]
+
+
+def _checked_tags(text: str, where: str, limits: Limits) -> str:
+    """Returns comma-separated tags; the graph's memory grows with their number and length."""
+    number = text.count(",") + 1
+    if number > limits.max_user_tags:
+        raise Refusal(
+            400, f"{where}: has {number:,} tags; at most {limits.max_user_tags} are taken."
+        )
+    longest = max(map(len, text.split(",")))
+    if longest > limits.max_tag_chars:
+        raise Refusal(
+            400,
+            f"{where}: has a tag of {longest:,} characters; at most {limits.max_tag_chars} are "
+            "taken.",
+        )
+    return text
 
 
 def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(f'"{name}"'[:60] for name in sorted(names)) or "none"
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")

@@ -12,7 +12,7 @@ import pytest
 from eval import load_test
 from eval.load_traffic import Kind, draw, kinds
 from semreg_tf.export import export
-from semreg_tf.serving.limits import Refusal
+from semreg_tf.serving.limits import Limits, Refusal
 from semreg_tf.serving.pictures import check_picture
 from semreg_tf.serving.predict_format import parse
 from semreg_tf.serving.served_model import Signature
@@ -25,7 +25,7 @@ SIGNATURES = {"serving_default": Signature("serving_default", {"images": None})}
 def outcome_of(body):
     """Returns what the server's own parts make of a request."""
     try:
-        rows = parse(body, SIGNATURES, 64).rows
+        rows = parse(body, SIGNATURES, Limits()).rows
         codes = []
         for row in rows:
             try:
