@@ -1,17 +1,23 @@
 """The addresses of the server: TensorFlow Serving's, health, metrics and the page."""
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from semreg_tf.serving.fair_queue import Client
+from semreg_tf.serving.guard import Guard
 from semreg_tf.serving.limits import Refusal
 from semreg_tf.serving.page import PAGE_HEADERS, page
 from semreg_tf.serving.served_model import ServedModel
@@ -23,13 +29,17 @@ _CLIENT_GONE = 499
 _VERSION = "/versions/{version:int}"
 
 
-def create_app(service: Service, examples: Mapping[str, Path] | None = None) -> Starlette:
+def create_app(
+    service: Service, examples: Mapping[str, Path] | None = None, guard: Guard | None = None
+) -> Starlette:
     """Returns the server as an ASGI application.
 
     Args:
       service: the models; started and closed with the application.
       examples: pictures that the page offers, by name.
+      guard: from where it may be used; None: from the server's own page and by programs.
     """
+    guard = guard or Guard()
     handlers = _Handlers(service, examples or {})
 
     @contextlib.asynccontextmanager
@@ -63,6 +73,14 @@ def create_app(service: Service, examples: Mapping[str, Path] | None = None) -> 
         },
         lifespan=lifespan,
     )
+    app.add_middleware(_Guarded, service=service, guard=guard)
+    if guard.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(guard.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type"],
+        )
     app.add_middleware(_Counted, service=service)
     return app
 
@@ -114,13 +132,18 @@ class _Handlers:
             if self._service.draining:
                 raise Refusal(503, "The server is stopping.")
             model = self._model(request)
+            client = Client(*request.client) if request.client else Client()
             # Said before the pictures are read, which would be for nothing.
-            self._service.batcher.check_room()
+            self._service.batcher.check_room(client.peer)
             declared = request.headers.get("content-length", "")
             declared_bytes = int(declared) if declared.isdecimal() else None
-            with intake.request():
-                async with intake.body(chunks, declared_bytes) as body:
-                    return JSONResponse(await self._service.predict(model, body))
+            async with intake.body(chunks, declared_bytes) as body:
+                # A request is taken once it is whole.
+                if self._service.draining:
+                    raise Refusal(503, "The server is stopping.")
+                with intake.request():
+                    answer = self._service.predict(model, body, client)
+                    return JSONResponse(await _unless_gone(request, answer))
         except (Refusal, HTTPException):
             await intake.discard(chunks)
             raise
@@ -131,6 +154,21 @@ class _Handlers:
             here = [f"{m.name}, version {m.version}" for m in self._service.models.values()]
             raise HTTPException(404, f"No such model or version. Here is: {'; '.join(here)}.")
         return model
+
+
+async def _unless_gone(request: Request, answer: Coroutine[Any, Any, Any]) -> Any:
+    """Returns an answer; gives it up where the client leaves before it is there."""
+    answering = asyncio.ensure_future(answer)
+    # With the body read, the next that can come is the connection's end.
+    leaving = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientDisconnect
+        return answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
 
 
 async def _refused(request: Request, refusal: Refusal) -> Response:
@@ -151,6 +189,25 @@ async def _gone(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     reason = f"The model failed: {type(error).__name__}. The server's log says more."
     return JSONResponse({"error": reason}, 500)
+
+
+class _Guarded:
+    """Lets through what the guard allows."""
+
+    def __init__(self, app: ASGIApp, service: Service, guard: Guard) -> None:
+        self._app, self._intake, self._guard = app, service.intake, guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["type"] == "http":
+                self._guard.check(scope["method"], Headers(scope=scope))
+        except Refusal as refusal:
+            request = Request(scope, receive)
+            with contextlib.suppress(ClientDisconnect):
+                await self._intake.discard(request.stream())
+                await (await _refused(request, refusal))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class _Counted:

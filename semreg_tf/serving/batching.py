@@ -2,16 +2,18 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from semreg_tf.serving.fair_queue import Client, FairQueue
 from semreg_tf.serving.limits import Refusal
 
 # How much the last batch counts in the running mean of a batch's time.
 _NEWEST = 0.2
+# While small pictures wait, large ones have so many times less of the model's time.
+_SMALL_SHARE = 4.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class BatchRules:
       max_pixels: or when the next would take its pictures over so many pixels, which bounds the
         memory that unpacking takes.
       max_queue_secs: rows older than this when their batch starts are refused in place of run.
+      large_pixels: pictures of more share no batch with smaller ones, and give way to them for
+        four fifths of the time.
 
     Raises:
       ValueError: a rule out of range.
@@ -33,6 +37,7 @@ class BatchRules:
     max_wait_ms: float = 10.0
     max_pixels: int = 32_000_000
     max_queue_secs: float = 10.0
+    large_pixels: int = 4_000_000
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -40,6 +45,7 @@ class BatchRules:
             ("max_wait_ms", 0),
             ("max_pixels", 1),
             ("max_queue_secs", 0),
+            ("large_pixels", 1),
         ):
             value = getattr(self, name)
             if value < least:
@@ -55,6 +61,7 @@ class Row:
       value: what the model is given.
       pixels: of the picture.
       since: when its request came, in seconds of the monotonic clock.
+      client: whose request it is; clients take turns.
       future: gets the answer, or the exception.
     """
 
@@ -62,15 +69,20 @@ class Row:
     value: Any
     pixels: int = 0
     since: float = field(default_factory=time.monotonic)
+    client: Client = field(default_factory=Client)
     future: Future = field(default_factory=Future)
 
 
 class Batcher:
     """A bounded queue and the thread that empties it.
 
+    Clients take turns. Where the queue is full, a peer with few rows takes the places of the last
+    rows of the peer with the most.
+
     Args:
       run: `run(key, values)` returns an answer a value, in order; an answer that is an exception
-        is raised to its own request alone.
+        is raised to its own request alone. Where it raises for a batch, each of the batch's values
+        is run by itself.
       rules: when a batch starts.
       max_queue_images: more waiting rows are refused.
       on_batch: told the size and the seconds of every batch.
@@ -95,7 +107,9 @@ class Batcher:
             max_queue_images,
             on_batch,
         )
-        self._rows: deque[Row] = deque()
+        # Small pictures and large ones.
+        self._lanes: tuple[FairQueue[Row], FairQueue[Row]] = (FairQueue(), FairQueue())
+        self._large_from = 0.0
         self._changed = threading.Condition()
         self._closing = False
         self._batch_secs = 0.0
@@ -104,7 +118,8 @@ class Batcher:
     @property
     def depth(self) -> int:
         """Rows that wait."""
-        return len(self._rows)
+        with self._changed:
+            return sum(map(len, self._lanes))
 
     def start(self) -> None:
         """Starts the thread."""
@@ -122,20 +137,16 @@ class Batcher:
         if self._thread.is_alive():
             self._thread.join(timeout_secs)
 
-    def check_room(self, num_rows: int = 1) -> None:
-        """Says early whether rows would be refused.
+    def check_room(self, peer: str = "", num_rows: int = 1) -> None:
+        """Says early whether rows of a peer would be refused.
 
         Raises:
           Refusal: 429 where the queue is full, with the time it takes to empty.
         """
-        if self.depth + num_rows > self._capacity:
-            batches = -(-self._capacity // self._rules.max_images)
-            raise Refusal(
-                429,
-                f"The server is busy: {self.depth} pictures wait, of at most {self._capacity}. "
-                "Try again later.",
-                batches * self._batch_secs,
-            )
+        with self._changed:
+            over = self.depth + num_rows - self._capacity
+            if over > 0 and self._crowding_lane(peer, num_rows, over) is None:
+                raise self._full()
 
     def submit(self, rows: Sequence[Row]) -> list[Future]:
         """Queues the rows of one request, all or none.
@@ -149,10 +160,43 @@ class Batcher:
         with self._changed:
             if self._closing:
                 raise Refusal(503, "The server is stopping.")
-            self.check_room(len(rows))
-            self._rows.extend(rows)
+            if rows:
+                self._make_room(rows[0].client.peer, len(rows))
+            for row in rows:
+                self._lanes[row.pixels > self._rules.large_pixels].push(row, row.client)
             self._changed.notify_all()
         return [row.future for row in rows]
+
+    def _full(self) -> Refusal:
+        batches = -(-self._capacity // self._rules.max_images)
+        return Refusal(
+            429,
+            f"The server is busy: {self.depth} pictures wait, of at most {self._capacity}. "
+            "Try again later.",
+            batches * self._batch_secs,
+        )
+
+    def _crowding_lane(self, peer: str, num_rows: int, over: int) -> FairQueue[Row] | None:
+        """Returns the lane in which another peer has so much more that it must give way."""
+        mine = sum(lane.count(peer) for lane in self._lanes) + num_rows
+        for lane in sorted(self._lanes, key=len, reverse=True):
+            busiest = lane.busiest()
+            if busiest not in (None, peer) and lane.count(busiest) - over >= mine:
+                return lane
+        return None
+
+    def _make_room(self, peer: str, num_rows: int) -> None:
+        over = self.depth + num_rows - self._capacity
+        if over <= 0:
+            return
+        lane = self._crowding_lane(peer, num_rows, over)
+        if lane is None:
+            raise self._full()
+        crowding, refusal = lane.busiest(), self._full()
+        for _ in range(over):
+            row = lane.pop_last(crowding)
+            if row.future.set_running_or_notify_cancel():
+                row.future.set_exception(refusal)
 
     def _loop(self) -> None:
         while taken := self._next_batch():
@@ -163,7 +207,11 @@ class Batcher:
                 if row.since < oldest:
                     row.future.set_exception(self.too_late())
             if batch := [row for row in batch if not row.future.done()]:
-                self._answer(batch)
+                secs = self._answer(batch)
+                if batch[0].pixels > self._rules.large_pixels:
+                    self._large_from = time.monotonic() + _SMALL_SHARE * secs
+            # Their pictures are not held until the next batch comes.
+            del taken, batch
 
     def too_late(self) -> Refusal:
         """Returns what a row that waited too long is told."""
@@ -174,48 +222,81 @@ class Batcher:
             self._rules.max_queue_secs / 2,
         )
 
-    def _answer(self, batch: list[Row]) -> None:
+    def _answer(self, batch: list[Row]) -> float:
+        """Runs a batch; returns the seconds it took."""
         started = time.monotonic()
-        try:
-            answers = self._run(batch[0].key, [row.value for row in batch])
-            if len(answers) != len(batch):
-                raise RuntimeError(f"{len(answers)} answers to {len(batch)} pictures")
-        # Whatever it is, it is these requests' answer; the thread goes on.
-        except Exception as error:
-            answers = [error] * len(batch)
+        answers = self._try(batch)
+        if len(batch) > 1 and isinstance(answers[0], _Failed):
+            # One of them may have failed them all.
+            answers = [self._try([row])[0] for row in batch]
         secs = time.monotonic() - started
         self._batch_secs += (secs - self._batch_secs) * (_NEWEST if self._batch_secs else 1)
         self._on_batch(len(batch), secs)
         for row, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, _Failed):
+                answer = answer.error
             if isinstance(answer, Exception):
                 row.future.set_exception(answer)
             else:
                 row.future.set_result(answer)
+        return secs
+
+    def _try(self, batch: list[Row]) -> Sequence[Any]:
+        try:
+            answers = self._run(batch[0].key, [row.value for row in batch])
+            if len(answers) != len(batch):
+                raise RuntimeError(f"{len(answers)} answers to {len(batch)} pictures")
+            return answers
+        # Whatever it is, it is these requests' answer; the thread goes on.
+        except Exception as error:
+            return [_Failed(error)] * len(batch)
 
     def _next_batch(self) -> list[Row]:
-        """Returns the oldest row and those that may share its batch; none when all is done."""
+        """Returns rows that may share a batch, in their turn; none when all is done."""
         with self._changed:
-            while not self._rows and not self._closing:
-                self._changed.wait()
-            while self._rows:
-                batch, full = self._ready()
-                left = batch[0].since + self._rules.max_wait_ms / 1000 - time.monotonic()
+            while True:
+                lane = self._next_lane()
+                if lane is None:
+                    if self._closing:
+                        return []
+                    self._changed.wait()
+                    continue
+                key = next(iter(lane)).key
+                rows = [row for row in lane if row.key == key]
+                pixels = sum(row.pixels for row in rows)
+                full = len(rows) >= self._rules.max_images or pixels > self._most_pixels(lane)
+                oldest = min(row.since for row in rows)
+                left = oldest + self._rules.max_wait_ms / 1000 - time.monotonic()
                 if full or left <= 0 or self._closing:
-                    taken = set(map(id, batch))
-                    self._rows = deque(row for row in self._rows if id(row) not in taken)
-                    return batch
+                    return self._take(lane, key)
                 self._changed.wait(left)
-            return []
 
-    def _ready(self) -> tuple[list[Row], bool]:
-        """Returns the rows of the oldest row's key that fit a batch, and whether it is full."""
-        batch, pixels = [], 0
-        for row in self._rows:
-            if row.key != self._rows[0].key:
-                continue
-            over = pixels + row.pixels > self._rules.max_pixels
-            if batch and (over or len(batch) == self._rules.max_images):
-                return batch, True
+    def _next_lane(self) -> FairQueue[Row] | None:
+        small, large = self._lanes
+        if not len(large):
+            return small if len(small) else None
+        return large if not len(small) or time.monotonic() >= self._large_from else small
+
+    def _most_pixels(self, lane: FairQueue[Row]) -> int:
+        # Small pictures wait for a batch of large ones to end, so it is half as long.
+        return self._rules.max_pixels // (2 if lane is self._lanes[1] else 1)
+
+    def _take(self, lane: FairQueue[Row], key: Hashable) -> list[Row]:
+        """Removes from a lane as many rows of a key as one batch may hold."""
+        batch: list[Row] = []
+        pixels, most_pixels = 0, self._most_pixels(lane)
+
+        def fits(row: Row) -> bool:
+            return row.key == key and (not batch or pixels + row.pixels <= most_pixels)
+
+        while len(batch) < self._rules.max_images and (row := lane.pop(fits)) is not None:
             batch.append(row)
             pixels += row.pixels
-        return batch, len(batch) == self._rules.max_images
+        return batch
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """Stands for the answers of a call that raised."""
+
+    error: Exception

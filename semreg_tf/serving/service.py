@@ -4,15 +4,18 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from semreg_tf.serving.batching import Batcher, BatchRules, Row
-from semreg_tf.serving.intake import Intake
+from semreg_tf.serving.fair_queue import Client
+from semreg_tf.serving.intake import Body, Intake
 from semreg_tf.serving.limits import Limits, Refusal
 from semreg_tf.serving.metrics import Metrics
+from semreg_tf.serving.picture_size import picture_pixels
 from semreg_tf.serving.pictures import check_picture
 from semreg_tf.serving.predict_format import PredictRequest, parse, render
+from semreg_tf.serving.reader_pool import ReaderPool
 from semreg_tf.serving.served_model import PICTURES, ServedModel
 
 # Whatever still runs when the server closes has nobody left to answer.
@@ -20,13 +23,18 @@ _END_SECS = 5.0
 _BAD_PICTURE = 422
 # Of the time that a picture may wait, the part in which its reading must begin.
 _READING_SHARE = 0.5
+# A body of more is parsed, and a picture of many pixels unpacked, where it holds up no small one.
+_LARGE_BODY_BYTES = 2**20
+_LARGE_NICENESS = 10
+# What Python takes for a number of a list.
+_BYTES_A_NUMBER = 32
 
 
 class Service:
     """Models behind one queue and one inference thread.
 
-    Pictures are checked and read through on a few threads of their own, so that a large request
-    holds up no other.
+    Requests are parsed, and pictures checked and read through, on a few threads of their own, large
+    ones on one that gives way to all others; clients take turns at each.
 
     Args:
       models: at least one, of different names.
@@ -56,7 +64,8 @@ class Service:
             self._run, self.rules, self.limits.max_queue_images, self._count_batch
         )
         self.metrics = Metrics(lambda: self.batcher.depth, lambda: self.intake.requests)
-        self._readers = ThreadPoolExecutor(os.cpu_count() or 1, "pictures")
+        self._readers = ReaderPool(os.cpu_count() or 1, "pictures")
+        self._large_readers = ReaderPool(1, "large-pictures", _LARGE_NICENESS)
 
     def start(self) -> None:
         """Starts the inference thread."""
@@ -66,47 +75,92 @@ class Service:
         """Ends the threads; what waits is answered if it takes a few seconds only."""
         self.draining = True
         self.batcher.close(_END_SECS)
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._readers.close()
+        self._large_readers.close()
 
-    async def predict(self, model: ServedModel, body: bytes | bytearray) -> Any:
+    async def predict(self, model: ServedModel, body: Body, client: Client | None = None) -> Any:
         """Returns the answer to a predict request as a JSON value.
+
+        Args:
+          model: the one that is asked.
+          body: of the request; it is let go of as soon as it is parsed.
+          client: whose request it is.
 
         Raises:
           Refusal: what was wrong with it, or with the time it came at.
         """
-        loop, since = asyncio.get_running_loop(), time.monotonic()
-        request, rows = await loop.run_in_executor(self._readers, self._read, model, body, since)
+        client, since = client or Client(), time.monotonic()
+        readers = self._readers_of(len(body.data) > _LARGE_BODY_BYTES)
+        request, sizes = await asyncio.wrap_future(
+            readers.submit(client, self._parse, model, body.data, since)
+        )
+        body.data = bytearray()
+        body.hold(sum(map(_num_bytes, request.rows)))
+        key = (model.name, request.signature)
+        checked = await self._check(request, sizes, client, since)
+        rows = [
+            Row(key, {**row, **found[0]}, found[1], since, client)
+            if isinstance(found, tuple)
+            else found
+            for row, found in zip(request.rows, checked, strict=True)
+        ]
+        body.hold(sum(_num_bytes(row.value) for row in rows if isinstance(row, Row)))
         good = [row for row in rows if isinstance(row, Row)]
-        futures = map(asyncio.wrap_future, self.batcher.submit(good))
-        found = iter(await asyncio.gather(*futures, return_exceptions=True))
-        answers = [next(found) if isinstance(row, Row) else row for row in rows]
-        for answer in answers:
-            # A refused picture has its place in the answer; a busy server or a failure has not.
-            refused = isinstance(answer, Refusal) and answer.status == _BAD_PICTURE
-            if isinstance(answer, BaseException) and not refused:
-                raise answer
+        answered = iter(await _all(self.batcher.submit(good)))
+        answers = [next(answered) if isinstance(row, Row) else row for row in rows]
+        _raise_unless_answers(answers)
         num_refused = sum(isinstance(answer, Refusal) for answer in answers)
         self.metrics.count_images(len(answers) - num_refused, num_refused)
         return render(request, answers)
 
-    def _read(
-        self, model: ServedModel, body: bytes | bytearray, since: float
-    ) -> tuple[PredictRequest, list[Row | Refusal]]:
-        request = parse(body, model.signatures, self.limits.max_images)
-        rows: list[Row | Refusal] = []
-        for value in request.rows:
-            # Else an overloaded server would read pictures only to refuse them afterwards.
-            if time.monotonic() - since > _READING_SHARE * self.rules.max_queue_secs:
-                raise self.batcher.too_late()
-            try:
-                pixels = 0
-                if PICTURES in value:
-                    data, pixels = check_picture(value[PICTURES], self.limits.max_image_pixels)
-                    value = {**value, PICTURES: data}
-                rows.append(Row((model.name, request.signature), value, pixels, since))
-            except Refusal as refusal:
-                rows.append(refusal)
-        return request, rows
+    def _readers_of(self, large: bool) -> ReaderPool:
+        return self._large_readers if large else self._readers
+
+    def _parse(
+        self, model: ServedModel, data: bytearray, since: float
+    ) -> tuple[PredictRequest, list[int]]:
+        """Returns a request and the pixels of its pictures, by their headers."""
+        self._check_time(since)
+        request = parse(data, model.signatures, self.limits)
+        sizes = [picture_pixels(row.get(PICTURES, b"")) for row in request.rows]
+        # One that is too large by itself is refused by itself, unread.
+        total = sum(size for size in sizes if size <= self.limits.max_image_pixels)
+        if total > self.limits.max_request_pixels:
+            raise Refusal(
+                413,
+                f"The request's pictures have {total:,} pixels together; at most "
+                f"{self.limits.max_request_pixels:,} are taken: send fewer at a time.",
+            )
+        return request, sizes
+
+    async def _check(
+        self, request: PredictRequest, sizes: Sequence[int], client: Client, since: float
+    ) -> list[Any]:
+        """Reads the pictures of a request through.
+
+        Returns:
+          For each row the values that take the places of its own, and its pixels; or a `Refusal`.
+        """
+        checks: list[Future] = []
+        for row, size in zip(request.rows, sizes, strict=True):
+            if PICTURES in row:
+                readers = self._readers_of(size > self.rules.large_pixels)
+                checks.append(readers.submit(client, self._check_picture, row[PICTURES], since))
+            else:
+                checks.append(_done(({}, 0)))
+        checked = await _all(checks)
+        _raise_unless_answers(checked)
+        return checked
+
+    def _check_picture(self, data: bytes, since: float) -> tuple[dict[str, bytes], int]:
+        self._check_time(since)
+        data, pixels = check_picture(data, self.limits.max_image_pixels)
+        return {PICTURES: data}, pixels
+
+    def _check_time(self, since: float) -> None:
+        # Else an overloaded server would read pictures only to refuse them afterwards.
+        if time.monotonic() - since > _READING_SHARE * self.rules.max_queue_secs:
+            raise self.batcher.too_late()
 
     def _run(self, key: tuple[str, str], values: list[Any]) -> Sequence[Any]:
         name, signature = key
@@ -114,3 +168,28 @@ class Service:
 
     def _count_batch(self, num_images: int, secs: float) -> None:
         self.metrics.count_batch(num_images, secs)
+
+
+async def _all(futures: Sequence[Future]) -> list[Any]:
+    """Returns the results or exceptions; cancelling it cancels those that have not begun."""
+    return await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+
+
+def _raise_unless_answers(answers: Sequence[Any]) -> None:
+    """A refused picture has its place in the answer; a busy server or a failure has not."""
+    for answer in answers:
+        refused = isinstance(answer, Refusal) and answer.status == _BAD_PICTURE
+        if isinstance(answer, BaseException) and not refused:
+            raise answer
+
+
+def _done(result: Any) -> Future:
+    future: Future = Future()
+    future.set_result(result)
+    return future
+
+
+def _num_bytes(row: dict[str, Any]) -> int:
+    return sum(
+        len(value) * (_BYTES_A_NUMBER if isinstance(value, list) else 1) for value in row.values()
+    )

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from semreg_tf.serving.app import create_app
 from semreg_tf.serving.batching import BatchRules
+from semreg_tf.serving.guard import Guard
 from semreg_tf.serving.limits import Limits
 from semreg_tf.serving.service import Service
 
@@ -21,10 +22,10 @@ def serve(fake_model):
     """Serves fakes: `client, service, model = serve(names, **limits)`."""
     clients = []
 
-    def start(names=("fake",), examples=None, rules=None, **limits):
+    def start(names=("fake",), examples=None, rules=None, guard=None, **limits):
         models = [fake_model(name) for name in names]
         service = Service(models, Limits(**limits), rules or BatchRules(max_wait_ms=0))
-        client = TestClient(create_app(service, examples), raise_server_exceptions=False)
+        client = TestClient(create_app(service, examples, guard), raise_server_exceptions=False)
         clients.append(client.__enter__())
         return client, service, models[0]
 
@@ -235,6 +236,91 @@ def test_a_failing_model_is_500_and_the_server_goes_on(serve, picture):
     assert ask(client, picture(5, 5)).status_code == 200
 
 
+def test_what_fails_the_model_fails_no_neighbour(serve, picture):
+    rules = BatchRules(max_images=3, max_wait_ms=1e6)
+    client, _, _ = serve(rules=rules)
+    found = {}
+
+    def one(width):
+        found[width] = ask(client, picture(width, 5)).status_code
+
+    # At a width of 14 the stand-in fails the whole batch.
+    threads = [threading.Thread(target=one, args=[width]) for width in (5, 14, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECS)
+    assert found == {5: 200, 6: 200, 14: 500}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances":[{"\\ud800":1}]}',
+        b'{"\\ud800":1,"instances":[]}',
+        b'{"signature_name":"\\ud800","instances":[]}',
+        b'{"signature_name":"serve_features","instances":[[1e300,1]]}',
+        b'{"signature_name":"serve_features","instances":[[%s,1]]}' % (b"9" * 400),
+        b'{"signature_name":"serving_with_tags","inputs":{"images":[],"user_tags":["\\udfff"]}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_poisoned_body_is_its_senders_error(serve, body):
+    client, _, model = serve()
+    answer = client.post(f"{FAKE}:predict", content=body)
+    assert answer.status_code == 400 and answer.json()["error"]
+    assert not model.batches
+
+
+def test_pictures_too_large_together_get_a_definite_answer(serve, picture):
+    client, _, model = serve(max_image_pixels=100, max_request_pixels=250)
+    answer = ask(client, *[picture(10, 10)] * 3)
+    assert answer.status_code == 413 and "Retry-After" not in answer.headers
+    assert "have 300 pixels together; at most 250 are taken" in answer.json()["error"]
+    assert not model.batches
+    # One that is too large by itself is no reason to refuse the others.
+    answer = ask(client, picture(10, 10), picture(100, 100), picture(15, 10))
+    errors = ["error" in row for row in answer.json()["predictions"]]
+    assert answer.status_code == 200 and errors == [False, True, True]
+
+
+def test_large_and_small_pictures_of_a_request_keep_their_places(serve, picture):
+    client, _, _ = serve(rules=BatchRules(max_wait_ms=0, large_pixels=50))
+    sizes = [(10, 9), (2, 3), (9, 9), (4, 5)]
+    rows = ask(client, *[picture(*size) for size in sizes]).json()["predictions"]
+    said = [row["annotations"][0] for row in rows]
+    assert said == [f"a picture {width} by {height}" for width, height in sizes]
+
+
+def test_other_sites_and_names_are_refused_and_counted(serve, picture):
+    client, _, model = serve(guard=Guard.of("127.0.0.1"))
+    answer = ask(client, picture())
+    assert answer.status_code == 421 and "'testserver'" in answer.json()["error"]
+    client.headers["Host"] = "localhost"
+    client.headers["Origin"] = "https://evil.example"
+    answer = ask(client, picture())
+    assert answer.status_code == 403 and "--allowed_origins" in answer.json()["error"]
+    assert "access-control-allow-origin" not in answer.headers
+    client.headers["Origin"] = "http://localhost"
+    assert ask(client, picture()).status_code == 200 and len(model.batches) == 1
+    assert counted(client, 'semreg_requests_total{code="421",route="other"}') == 1
+
+
+def test_an_allowed_page_may_ask_and_read(serve, picture):
+    page = "https://demo.example"
+    client, _, _ = serve(guard=Guard.of("127.0.0.1", ["testserver"], [page]))
+    client.headers["Origin"] = page
+    answer = ask(client, picture())
+    assert answer.status_code == 200 and answer.headers["access-control-allow-origin"] == page
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    assert client.options(f"{FAKE}:predict", headers=asked).status_code == 200
+    client.headers["Origin"] = "https://evil.example"
+    assert client.options(f"{FAKE}:predict", headers=asked).status_code == 400
+
+
 def test_a_stopping_server_refuses_what_is_new_and_answers_what_it_took(serve, picture):
     client, service, model = serve()
     model.gate.clear()
@@ -274,7 +360,9 @@ def test_the_page_loads_nothing_and_names_what_it_needs(serve, picture, tmp_path
     client, _, _ = serve(examples={path.name: path})
     answer = client.get("/")
     assert answer.headers["content-type"].startswith("text/html")
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert answer.headers["X-Frame-Options"] == "DENY"
     setup = answer.text.split('id="setup">')[1].split("</script>")[0]
     setup = json.loads(setup)
     assert setup["examples"] == ["a b.png"]

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from semreg_tf.serving.batching import Batcher, BatchRules, Row
+from semreg_tf.serving.fair_queue import Client
 from semreg_tf.serving.limits import Refusal
 
 SECS = 20
@@ -190,8 +191,95 @@ def test_sizes_and_seconds_are_told():
 
 @pytest.mark.parametrize(
     "name, least",
-    [("max_images", 1), ("max_wait_ms", 0), ("max_pixels", 1), ("max_queue_secs", 0)],
+    [
+        ("max_images", 1),
+        ("max_wait_ms", 0),
+        ("max_pixels", 1),
+        ("max_queue_secs", 0),
+        ("large_pixels", 1),
+    ],
 )
 def test_rules_out_of_range_are_refused(name, least):
     with pytest.raises(ValueError, match=f"`{name}` must be at least {least}"):
         BatchRules(**{name: least - 1})
+
+
+def test_a_value_that_fails_the_whole_batch_fails_alone(start):
+    calls = []
+
+    def whole_or_nothing(key, values):
+        calls.append(values)
+        if -1 in values:
+            raise ValueError("bad -1")
+        return [2 * value for value in values]
+
+    futures = start(whole_or_nothing, max_images=3, max_wait_ms=1e6).submit(rows(1, -1, 3))
+    assert futures[0].result(SECS) == 2 and futures[2].result(SECS) == 6
+    with pytest.raises(ValueError, match="bad -1"):
+        futures[1].result(SECS)
+    assert calls == [[1, -1, 3], [1], [-1], [3]]
+
+
+def of(peer, *values, connection=0, pixels=0):
+    client = Client(peer, connection)
+    return [Row("a", value, pixels, client=client) for value in values]
+
+
+def test_a_request_of_few_pictures_is_not_behind_one_of_many(start):
+    model = Model()
+    batcher = start(model, capacity=16, max_images=2, max_wait_ms=0)
+    model.gate.clear()
+    futures = batcher.submit(rows(0))
+    assert model.entered.acquire(timeout=SECS)
+    futures += batcher.submit(of("p", 1, 2, 3, 4, connection=1))
+    futures += batcher.submit(of("p", 5, connection=2)) + batcher.submit(of("q", 6))
+    model.gate.set()
+    results(futures)
+    assert [values for _, values in model.batches] == [[0], [1, 6], [5, 2], [3, 4]]
+
+
+def test_large_pictures_give_way_and_are_reached_all_the_same(start):
+    model = Model()
+    batcher = start(model, capacity=64, max_images=1, max_wait_ms=0, large_pixels=10)
+    model.gate.clear()
+    futures = batcher.submit(rows(0))
+    assert model.entered.acquire(timeout=SECS)
+    batcher._large_from = time.monotonic() + 3600
+    futures += batcher.submit(of("p", 100, pixels=11)) + batcher.submit(of("q", 1, 2))
+    model.gate.set()
+    results(futures)
+    assert [values for _, values in model.batches] == [[0], [1], [2], [100]]
+    # Having waited as long as it must, a large picture goes first.
+    model = Model()
+    batcher = start(model, capacity=64, max_images=1, max_wait_ms=0, large_pixels=10)
+    model.gate.clear()
+    futures = batcher.submit(rows(0))
+    assert model.entered.acquire(timeout=SECS)
+    futures += batcher.submit(of("q", 1)) + batcher.submit(of("p", 100, pixels=11))
+    model.gate.set()
+    results(futures)
+    assert [values for _, values in model.batches] == [[0], [100], [1]]
+    assert batcher._large_from > 0
+
+
+def test_a_crowding_peer_makes_room_for_another_but_not_for_itself(start):
+    model = Model()
+    batcher = start(model, capacity=4, max_images=1, max_wait_ms=0)
+    model.gate.clear()
+    futures = batcher.submit(rows(0))
+    assert model.entered.acquire(timeout=SECS)
+    crowd = batcher.submit(of("p", 1, 2, 3, 4))
+    for refused in (lambda: batcher.submit(of("p", 5)), lambda: batcher.check_room("p")):
+        with pytest.raises(Refusal, match="4 pictures wait"):
+            refused()
+    batcher.check_room("q")
+    futures += batcher.submit(of("q", 6))
+    with pytest.raises(Refusal, match="4 pictures wait") as refusal:
+        crowd[3].result(SECS)
+    assert refusal.value.status == 429
+    # With what they have alike, nobody makes room.
+    futures += batcher.submit(of("q", 7))
+    with pytest.raises(Refusal):
+        batcher.submit(of("q", 8))
+    model.gate.set()
+    assert results(futures) == [0, 12, 14] and results(crowd[:2]) == [2, 4]

@@ -18,7 +18,7 @@ async def chunks(*parts):
 def read(intake, parts, declared=None):
     async def go():
         async with intake.body(chunks(*parts), declared) as body:
-            return bytes(body), intake.held_bytes
+            return bytes(body.data), intake.held_bytes
 
     return asyncio.run(go())
 
@@ -89,3 +89,55 @@ def test_of_a_refused_body_a_bounded_part_is_read():
 
     asyncio.run(Intake(SMALL).discard(endless()))
     assert len(read_parts) == 5
+
+
+def test_a_slow_body_makes_room_for_a_quick_one(monkeypatch):
+    monkeypatch.setattr("semreg_tf.serving.intake._PATIENCE_SECS", 0.0)
+    intake = Intake(SMALL)
+
+    async def slow():
+        yield b"x" * 9
+        await asyncio.sleep(60)
+
+    async def take(parts):
+        async with intake.body(parts, None) as body:
+            return bytes(body.data)
+
+    async def go():
+        waiting = asyncio.ensure_future(take(slow()))
+        await asyncio.sleep(0)
+        assert await take(chunks(b"y" * 10)) == b"y" * 10
+        with pytest.raises(Refusal, match="where others wait") as refusal:
+            await waiting
+        assert refusal.value.status == 408 and intake.held_bytes == 0
+
+    asyncio.run(go())
+
+
+def test_what_a_request_grows_to_is_counted():
+    intake = Intake(SMALL)
+
+    async def go():
+        async with intake.body(chunks(b"x" * 8), None) as body:
+            body.hold(12)
+            assert intake.held_bytes == 12
+            with pytest.raises(Refusal, match="too many"):
+                body.hold(16)
+        assert intake.held_bytes == 0
+
+    asyncio.run(go())
+
+
+def test_large_requests_leave_memory_to_small_ones(monkeypatch):
+    monkeypatch.setattr("semreg_tf.serving.intake._SMALL_BYTES", 5)
+    intake = Intake(Limits(max_body_bytes=10, max_held_bytes=20))
+
+    async def go():
+        async with intake.body(chunks(b"x" * 8), None):
+            with pytest.raises(Refusal, match="too many"):
+                async with intake.body(chunks(b"x" * 8), None):
+                    pass
+            async with intake.body(chunks(b"x" * 5), None), intake.body(chunks(b"x" * 5), None):
+                assert intake.held_bytes == 18
+
+    asyncio.run(go())

@@ -1,0 +1,128 @@
+"""A queue in which clients take turns, so that who asks for much waits and not who asks for little.
+
+Peers (addresses) are served round robin. Within a peer, its connections share its turns by
+start-time fair queueing (Goyal, Vin and Cheng, 1996): each waiting item has a start tag, one more
+than the tag of the connection's item before it, and the lowest tag is served first. The first
+picture of a small request is therefore never behind the sixty-fourth of a large one, and the
+sixty-fourth is reached all the same.
+"""
+
+import bisect
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+# Tags of connections that have nothing waiting are forgotten once there are so many.
+_MOST_TAGS = 1000
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who asks.
+
+    Attributes:
+      peer: an address, which may have many connections.
+      connection: one of them.
+    """
+
+    peer: str = ""
+    connection: int = 0
+
+
+class FairQueue(Generic[T]):
+    """Items of many clients; not safe for threads by itself.
+
+    Example:
+      >>> queue = FairQueue()
+      >>> for item, port in (("a1", 1), ("a2", 1), ("b1", 2)):
+      ...     queue.push(item, Client("::1", port))
+      >>> [queue.pop() for _ in range(3)]
+      ['a1', 'b1', 'a2']
+    """
+
+    def __init__(self) -> None:
+        # The peer whose turn is next comes first.
+        self._peers: dict[str, _PeerQueue[T]] = {}
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._peers.values()))
+
+    def __iter__(self) -> Iterator[T]:
+        """Iterates in the order in which the items would be served, peer after peer."""
+        return itertools.chain.from_iterable(self._peers.values())
+
+    def push(self, item: T, client: Client) -> None:
+        """Adds an item."""
+        queue = self._peers.setdefault(client.peer, _PeerQueue())
+        queue.push(item, client.connection, next(self._numbers))
+
+    def pop(self, fits: Callable[[T], bool] = lambda item: True) -> T | None:
+        """Removes and returns the next item that fits; None where none does."""
+        for peer, queue in self._peers.items():
+            item = queue.pop(fits)
+            if item is not None:
+                del self._peers[peer]
+                if len(queue):
+                    self._peers[peer] = queue
+                return item
+        return None
+
+    def count(self, peer: str) -> int:
+        """Returns how many items of a peer wait."""
+        return len(self._peers.get(peer, ()))
+
+    def busiest(self) -> str | None:
+        """Returns the peer with the most items."""
+        return max(self._peers, key=self.count, default=None)
+
+    def pop_last(self, peer: str) -> T:
+        """Removes and returns the item of a peer that would be served last."""
+        queue = self._peers[peer]
+        item = queue.pop_last()
+        if not len(queue):
+            del self._peers[peer]
+        return item
+
+
+class _PeerQueue(Generic[T]):
+    """The items of one peer by start tag."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, int, T]] = []
+        self._next_tags: dict[int, float] = {}
+        self._now = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[T]:
+        return (item for *_, item in self._waiting)
+
+    def push(self, item: T, connection: int, number: int) -> None:
+        tag = max(self._now, self._next_tags.get(connection, 0.0))
+        self._next_tags[connection] = tag + 1
+        # The number is unlike any other's, so items are never compared.
+        bisect.insort(self._waiting, (tag, number, connection, item))
+
+    def pop(self, fits: Callable[[T], bool]) -> T | None:
+        for i, (tag, _, _, item) in enumerate(self._waiting):
+            if fits(item):
+                # Time goes on as if all connections were served at once, a little each: were it
+                # the tag alone, new connections could keep back an earlier one's later items.
+                connections = len({connection for *_, connection, _ in self._waiting})
+                self._now = max(self._now + 1 / connections, tag)
+                del self._waiting[i]
+                self._forget()
+                return item
+        return None
+
+    def pop_last(self) -> T:
+        return self._waiting.pop()[-1]
+
+    def _forget(self) -> None:
+        if len(self._next_tags) > _MOST_TAGS:
+            later = {c: tag for c, tag in self._next_tags.items() if tag > self._now}
+            self._next_tags = later
