@@ -45,6 +45,32 @@ _MAX_QUEUE_SECS = flags.DEFINE_float(
 _MAX_QUEUE = flags.DEFINE_integer("max_queue_images", 256, "More waiting pictures: 429.", 1)
 _MAX_IMAGES = flags.DEFINE_integer("max_images", 64, "More pictures in one request: 413.", 1)
 _MAX_BODY = flags.DEFINE_float("max_body_mb", 32.0, "A larger body: 413.", 0.001)
+_MAX_REQUEST_PIXELS = flags.DEFINE_float(
+    "max_request_megapixels", 100.0, "All pictures of one request together larger: 413.", 0.001
+)
+_MAX_USER_TAGS = flags.DEFINE_integer("max_user_tags", 256, "More user tags of a picture: 400.", 1)
+_MAX_CONNECTIONS = flags.DEFINE_integer(
+    "max_connections",
+    1000,
+    "Connections at once; fewer where the limit on open files (ulimit -n) demands it.",
+    1,
+)
+_HEADER_SECS = flags.DEFINE_float("header_secs", 10.0, "A header that takes longer: 408.", 1.0)
+_BODY_SECS = flags.DEFINE_float("body_secs", 30.0, "A body that takes longer: 408.", 1.0)
+_IDLE_SECS = flags.DEFINE_float(
+    "idle_secs", 15.0, "A connection without a request for so long is closed.", 1.0
+)
+_HOSTS = flags.DEFINE_list(
+    "allowed_hosts",
+    [],
+    "Names by which the server may be addressed, beside localhost. Bound to this machine alone it "
+    "refuses all others (421); bound elsewhere it takes any if none is given.",
+)
+_ORIGINS = flags.DEFINE_list(
+    "allowed_origins",
+    [],
+    "Other web pages that may use the server, as https://example.org; all others' requests: 403.",
+)
 _MAX_PIXELS = flags.DEFINE_float("max_megapixels", 25.0, "A larger picture: 422.", 0.001)
 _DRAIN = flags.DEFINE_float(
     "drain_secs", 30.0, "The longest that taken requests are waited for after SIGTERM.", 0.0
@@ -56,23 +82,32 @@ def main(_: list[str]) -> None:
     # TensorFlow takes seconds to import; --help and an address in use should not.
     with console.plain_errors():
         try:
-            from semreg_tf.serving import server
+            from semreg_tf.serving import memory, server
             from semreg_tf.serving.batching import BatchRules
             from semreg_tf.serving.examples import find_examples
+            from semreg_tf.serving.guard import Guard
             from semreg_tf.serving.limits import MEBIBYTE, Limits
             from semreg_tf.serving.served_model import ServedModel
             from semreg_tf.serving.service import Service
         except ModuleNotFoundError as error:
             raise ValueError(f"{error}: pip install semreg_tf[serve]") from error
+        memory.use_few_arenas()
         bound = server.bind(_HOST.value, _PORT.value)
         max_body_bytes = math.ceil(_MAX_BODY.value * MEBIBYTE)
         limits = Limits(
             max_body_bytes=max_body_bytes,
             max_image_pixels=math.ceil(_MAX_PIXELS.value * 1e6),
+            max_request_pixels=math.ceil(_MAX_REQUEST_PIXELS.value * 1e6),
             max_images=_MAX_IMAGES.value,
+            max_user_tags=_MAX_USER_TAGS.value,
             max_queue_images=_MAX_QUEUE.value,
             max_held_bytes=max(8 * max_body_bytes, Limits.max_held_bytes),
+            max_connections=_MAX_CONNECTIONS.value,
+            header_secs=_HEADER_SECS.value,
+            body_secs=_BODY_SECS.value,
+            idle_secs=_IDLE_SECS.value,
         )
+        guard = Guard.of(_HOST.value, _HOSTS.value, _ORIGINS.value)
         rules = BatchRules(_MAX_BATCH.value, _MAX_WAIT.value, max_queue_secs=_MAX_QUEUE_SECS.value)
         models = []
         for given in _MODELS.value:
@@ -84,16 +119,21 @@ def main(_: list[str]) -> None:
         service = Service(models, limits, rules)
         print("Warming up ...", file=sys.stderr)
         batch_secs = max(server.warm_up(model, rules.max_images) for model in models)
+        running = server.make_server(
+            service,
+            examples,
+            guard=guard,
+            drain_secs=_DRAIN.value,
+            on_started=lambda: print(f"Serving on {address}  (stop with Ctrl+C)", flush=True),
+        )
     host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
     named = ", ".join(f"{m.name} ({m.info['task']}, version {m.version})" for m in models)
     print(f"Models: {named}")
     print(
         f"A batch of {rules.max_images} took {1000 * batch_secs:.0f} ms; it starts within "
         f"{rules.max_wait_ms:g} ms when the model is idle and {rules.max_queue_secs:g} s when not."
     )
-    print(f"Serving on http://{shown}:{port}/  (stop with Ctrl+C)", flush=True)
-    running = server.make_server(service, examples, drain_secs=_DRAIN.value)
     running.run(sockets=[bound])
     if running.cut:
         raise SystemExit("Stopped before every request taken was answered.")

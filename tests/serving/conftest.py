@@ -14,8 +14,11 @@ import PIL.Image
 import pytest
 import requests
 
-from semreg_tf.serving.limits import Refusal
+from semreg_tf.serving.batching import BatchRules
+from semreg_tf.serving.limits import Limits, Refusal
 from semreg_tf.serving.served_model import Signature
+from semreg_tf.serving.server import bind, make_server
+from semreg_tf.serving.service import Service
 
 _ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -217,3 +220,32 @@ def fake_model():
 def picture():
     """Makes encoded pictures: `picture(width, height, image_format, mode)`."""
     return encoded
+
+
+@pytest.fixture
+def running(fake_model):
+    """Starts a server in a thread: `server, model, address, thread = running(limits, **options)`.
+
+    Limits may be set to parts of a second, which `Limits` itself would refuse.
+    """
+    started = []
+
+    def start(limits=None, bound=None, **options):
+        model, most = fake_model(), Limits()
+        for name, value in (limits or {}).items():
+            object.__setattr__(most, name, value)
+        server = make_server(Service([model], most, BatchRules(max_wait_ms=0)), **options)
+        bound = bound or bind("127.0.0.1", 0)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        started.append((server, model, thread))
+        while not server.started:
+            assert thread.is_alive()
+        return server, model, f"http://127.0.0.1:{bound.getsockname()[1]}", thread
+
+    yield start
+    for server, model, thread in started:
+        model.gate.set()
+        server.should_exit = True
+        thread.join(_SECS)
+        assert not thread.is_alive()

@@ -2,40 +2,15 @@
 
 import base64
 import signal
+import socket
 import threading
 
 import pytest
 import requests
 
-from semreg_tf.serving.batching import BatchRules
-from semreg_tf.serving.server import bind, make_server, warm_up
-from semreg_tf.serving.service import Service
+from semreg_tf.serving.server import bind, warm_up
 
 SECS = 20
-
-
-@pytest.fixture
-def running(fake_model):
-    """Starts a server in a thread: `server, model, address, thread = running(**options)`."""
-    started = []
-
-    def start(**options):
-        model = fake_model()
-        server = make_server(Service([model], rules=BatchRules(max_wait_ms=0)), **options)
-        bound = bind("127.0.0.1", 0)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        started.append((server, model, thread))
-        while not server.started:
-            assert thread.is_alive()
-        return server, model, f"http://127.0.0.1:{bound.getsockname()[1]}", thread
-
-    yield start
-    for server, model, thread in started:
-        model.gate.set()
-        server.should_exit = True
-        thread.join(SECS)
-        assert not thread.is_alive()
 
 
 @pytest.fixture
@@ -147,3 +122,54 @@ def test_warming_up_asks_every_signature_of_pictures(fake_model):
     assert model.batches == [
         (name, size) for name in ("serving_default", "serving_with_tags") for size in sizes
     ]
+
+
+def test_it_says_that_it_serves_once_it_accepts(running):
+    said = []
+
+    def on_started():
+        # The thread that would answer runs this: to be connected is enough.
+        said.append(socket.create_connection(("127.0.0.1", port), SECS))
+
+    bound = bind("127.0.0.1", 0)
+    port = bound.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), SECS)
+    running(bound=bound, on_started=on_started)
+    assert len(said) == 1
+    said[0].close()
+
+
+def test_a_request_that_came_late_gets_503_and_a_clean_end(running, ask):
+    server, model, address, thread = running(grace_secs=0.0, drain_secs=SECS)
+    waiting, found = held_request(ask, address, model)
+    host, port = address.removeprefix("http://").split(":")
+    begun = socket.create_connection((host, int(port)), SECS)
+    begun.sendall(b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\n")
+    idle = socket.create_connection((host, int(port)), SECS)
+    server.handle_exit(signal.SIGTERM, None)
+    begun.sendall(b"Content-Length: 2\r\n\r\n{}")
+    answer = b"".join(iter(lambda: begun.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"connection: close" in answer.lower()
+    assert thread.is_alive() and not found
+    model.gate.set()
+    # An idle connection is closed, not reset.
+    assert idle.recv(1) == b""
+    for connection in (begun, idle):
+        connection.close()
+    waiting.join(SECS)
+    thread.join(SECS)
+    assert found == [200] and not server.cut
+
+
+def test_a_body_that_is_not_whole_keeps_nobody_from_stopping(running):
+    server, _, address, thread = running(grace_secs=0.0, drain_secs=1e6)
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), SECS) as slow:
+        slow.sendall(
+            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Length: 9\r\n\r\n{"
+        )
+        server.handle_exit(signal.SIGTERM, None)
+        thread.join(SECS)
+        assert not thread.is_alive() and not server.cut
