@@ -17,6 +17,8 @@ from semreg_tf.exporting.stored_weights import StoredWeights
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 
+# Of one picture's user tags.
+MAX_USER_TAG_BYTES = 65_536
 _SEPARATORS = {"captions": " ", "tags": ", "}
 
 
@@ -107,13 +109,25 @@ class ServedAnnotator(tf.Module):
     def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates encoded pictures, each with a string of comma-separated user tags.
 
-        A tag is looked up as it stands, else in lower case; what is unknown then is counted.
+        A tag is looked up as it stands, else in lower case; what is unknown then is counted. A row
+        with more than `MAX_USER_TAG_BYTES` of tags is not valid.
         """
-        tags = tf.strings.strip(tf.strings.split(user_tags, ",").to_tensor(""))
+        # A row of more is not answered, as if its picture were damaged; and no row is padded to the
+        # longest, so that one client of a shared batch cannot multiply the memory of all.
+        fits = tf.strings.length(user_tags) <= MAX_USER_TAG_BYTES
+        images = tf.where(fits, images, "")
+        split = tf.strings.split(tf.where(fits, user_tags, ""), ",")
+        rows, tags = split.value_rowids(), tf.strings.strip(split.flat_values)
         ids = self._tag_table.lookup(tags)
         ids = tf.where(ids < 0, self._tag_table.lookup(tf.strings.lower(tags, "utf-8")), ids)
-        unknown = tf.reduce_sum(tf.cast((ids < 0) & (tags != ""), tf.int32), axis=1)
-        hot = tf.reduce_max(tf.one_hot(ids, self._num_tags), axis=1)
+        num_rows = tf.size(user_tags, out_type=tf.int64)
+        is_unknown = tf.cast((ids < 0) & (tags != ""), tf.int32)
+        unknown = tf.math.unsorted_segment_sum(is_unknown, rows, num_rows)
+        known = tf.boolean_mask(tf.stack([rows, ids], axis=1), ids >= 0)
+        counts = tf.scatter_nd(
+            known, tf.ones_like(known[:, 0], tf.float32), [num_rows, self._num_tags]
+        )
+        hot = tf.ensure_shape(tf.minimum(counts, 1.0), (None, self._num_tags))
         return {
             **self._serve_pictures(images, {"user_tags": hot}),
             "unknown_user_tags": unknown,

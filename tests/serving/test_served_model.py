@@ -67,6 +67,30 @@ def test_a_picture_that_tensorflow_cannot_decode_fails_alone(model, pictures):
     assert found[3]["concept_probabilities"] == pytest.approx(alone["concept_probabilities"])
 
 
+def test_user_tags_are_looked_up_counted_and_bounded_in_the_graph(model, pictures):
+    known = model.names("user_tags.txt", 2)[0]
+    ask = model.exported.signatures["serving_with_tags"]
+
+    def answers(*tags):
+        images = tf.constant([pictures[0]] * len(tags))
+        return {k: v.numpy() for k, v in ask(images=images, user_tags=tf.constant(tags)).items()}
+
+    both = ",".join(known)
+    found = answers(
+        both, f" {known[1].upper()},,{known[0]} , {known[0]}", "", "," * 65_536, b"\xff"
+    )
+    assert found["valid"].tolist() == [True, True, True, True, True]
+    probabilities = found["concept_probabilities"]
+    np.testing.assert_allclose(probabilities[0], probabilities[1], atol=1e-6)
+    np.testing.assert_allclose(probabilities[2], probabilities[3], atol=1e-6)
+    assert np.abs(probabilities[0] - probabilities[2]).max() > 1e-4
+    assert found["unknown_user_tags"].tolist() == [0, 0, 0, 0, 1]
+    # One of too many is refused alone, its neighbour answered as ever.
+    found = answers("," * 65_537, both)
+    assert found["valid"].tolist() == [False, True] and found["annotations"][0, 0] == b""
+    np.testing.assert_allclose(found["concept_probabilities"][1], probabilities[0], atol=1e-6)
+
+
 def test_signatures_and_metadata_say_what_can_be_asked(model):
     assert model.signatures["serving_with_tags"].inputs == {"images": None, "user_tags": None}
     assert model.signatures["serving_default"].inputs == {"images": None}
