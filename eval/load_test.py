@@ -9,22 +9,19 @@ kind, or 429 and the right answer later; the status is 1 if any did not. Clients
 the machine, so the times are those of both.
 """
 
-import contextlib
 import http.client
 import json
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from absl import app, flags
 
+from eval.load_server import counts, own_server
 from eval.load_traffic import BUSY, Kind, draw, kinds
 from semreg_tf import console
 
@@ -150,38 +147,6 @@ def percentile_table(outcomes: Sequence[Outcome]) -> str:
             ]
         )
     return console.table(header, [*rows[1:], rows[0]])
-
-
-@contextlib.contextmanager
-def own_server(model: str, name: str, arguments: Sequence[str] = ()) -> Iterator[str]:
-    """Serves a model on a free port of this machine; gives the address, stops it in the end.
-
-    Raises:
-      RuntimeError: it did not start, or did not end as it should.
-    """
-    command = [sys.executable, "-m", "eval.serve", f"--model={name}={model}", "--port=0"]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            for line in process.stdout:
-                print(line, end="")
-                if line.startswith("Serving on "):
-                    yield line.split()[2].rstrip("/")
-                    break
-        finally:
-            process.send_signal(signal.SIGTERM)
-            print(process.stdout.read(), end="")
-    if process.returncode:
-        raise RuntimeError(f"The server ended with status {process.returncode}.")
-
-
-def counts(address: str) -> dict[str, float]:
-    """Returns the server's metrics by sample."""
-    parts = urllib.parse.urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_SECS)
-    connection.request("GET", "/metrics")
-    lines = connection.getresponse().read().decode().splitlines()
-    connection.close()
-    return {k: float(v) for k, v in (x.rsplit(" ", 1) for x in lines if not x.startswith("#"))}
 
 
 def report(address: str, name: str, num_requests: int, num_clients: int, max_body: int) -> bool:

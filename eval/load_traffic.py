@@ -45,8 +45,8 @@ def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
       seed: of the pictures.
     """
     generator = np.random.default_rng(seed)
-    photos = [_photo(generator, "JPEG") for _ in range(4)]
-    png, cut = _photo(generator, "PNG"), photos[0][: len(photos[0]) // 2]
+    photos = [photo(generator, "JPEG") for _ in range(4)]
+    png, cut = photo(generator, "PNG"), photos[0][: len(photos[0]) // 2]
 
     def rows(*pictures: bytes) -> bytes:
         instances = [{"b64": base64.b64encode(data).decode()} for data in pictures]
@@ -81,7 +81,8 @@ def draw(made: list[Kind], num_requests: int, seed: int = 0) -> list[Kind]:
     return drawn
 
 
-def _photo(generator: np.random.Generator, image_format: str) -> bytes:
+def photo(generator: np.random.Generator, image_format: str) -> bytes:
+    """Returns an encoded picture of 640 x 480 pixels, unlike any other of the generator."""
     coarse = generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC).save(buffer, image_format)

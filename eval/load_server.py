@@ -1,0 +1,43 @@
+"""A server of its own for a test under load, and what it counts."""
+
+import contextlib
+import http.client
+import signal
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Iterator, Sequence
+
+_TIMEOUT_SECS = 120
+
+
+@contextlib.contextmanager
+def own_server(model: str, name: str, arguments: Sequence[str] = ()) -> Iterator[str]:
+    """Serves a model on a free port of this machine; gives the address, stops it in the end.
+
+    Raises:
+      RuntimeError: it did not start, or did not end as it should.
+    """
+    command = [sys.executable, "-m", "eval.serve", f"--model={name}={model}", "--port=0"]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stdout:
+                print(line, end="")
+                if line.startswith("Serving on "):
+                    yield line.split()[2].rstrip("/")
+                    break
+        finally:
+            process.send_signal(signal.SIGTERM)
+            print(process.stdout.read(), end="")
+    if process.returncode:
+        raise RuntimeError(f"The server ended with status {process.returncode}.")
+
+
+def counts(address: str) -> dict[str, float]:
+    """Returns the server's metrics by sample."""
+    parts = urllib.parse.urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_SECS)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    return {k: float(v) for k, v in (x.rsplit(" ", 1) for x in lines if not x.startswith("#"))}
