@@ -10,20 +10,11 @@ and --max_ratio say. docs/serving.md has the list of attacks.
 """
 
 import asyncio
-import json
-import random
-import statistics
-import time
-import urllib.parse
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 
-import numpy as np
 from absl import app, flags
 
-from eval.load_attackers import Attack, Target, attacks, rows
-from eval.load_server import counts, own_server
-from eval.load_traffic import BUSY, photo
+from eval.load_record import attack, summary
+from eval.load_server import own_server
 from semreg_tf import console
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an export to serve.", required=True)
@@ -38,157 +29,6 @@ _MAX_RATIO = flags.DEFINE_float(
 _MAX_MEMORY = flags.DEFINE_float(
     "max_memory_mb", 1200.0, "Memory of the server beyond what it has before the attack."
 )
-
-_PERCENTILE = 99
-_QUIET_SHARE = 0.4
-_RETRY_SECS = 0.25
-
-
-@dataclass
-class Record:
-    """What came of an attack.
-
-    Attributes:
-      secs: of good requests, by round, from the first try to the answer.
-      faults: what was wrong, and how often.
-      busy: good requests' answers of 429.
-      answers: to each kind of attack, by status.
-      memory: of the server in MiB, every second.
-    """
-
-    secs: list[list[float]] = field(default_factory=list)
-    faults: Counter = field(default_factory=Counter)
-    busy: int = 0
-    answers: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
-    memory: list[float] = field(default_factory=list)
-
-    def percentiles(self, first: int) -> list[float]:
-        """Returns every second round's percentile, of those without attackers from 0."""
-        return [float(np.percentile(secs, _PERCENTILE)) for secs in self.secs[first::2]]
-
-    def ratio(self) -> float:
-        """Returns the median latency with attackers over the median without."""
-        return statistics.median(self.percentiles(1)) / statistics.median(self.percentiles(0))
-
-    def grown(self) -> float:
-        """Returns by how many MiB the server's memory grew at most."""
-        return max(self.memory) - self.memory[0]
-
-
-class _Clients:
-    def __init__(self, target: Target, seed: int) -> None:
-        self.target, self._chance = target, random.Random(seed)
-        self._bodies = [rows(photo(np.random.default_rng(seed + i), "JPEG")) for i in range(8)]
-        self._right: list[list[float]] = []
-        self._attacks = attacks(photo(np.random.default_rng(seed), "JPEG"), self._chance)
-        self.record = Record()
-
-    async def learn(self) -> None:
-        """Notes the answers of a server that nobody attacks."""
-        for body in self._bodies:
-            _, answer = await self.target.exchange(self.target.post(body))
-            self._right.append(_concepts(answer))
-
-    async def ask(self, client: int, end: float, secs: list[float]) -> None:
-        """Asks for annotations until the end of the round."""
-        number = client
-        while time.monotonic() < end:
-            which, started = number % len(self._bodies), time.monotonic()
-            number += 1
-            while True:
-                status, answer = await self.target.exchange(self.target.post(self._bodies[which]))
-                if status != BUSY:
-                    break
-                self.record.busy += 1
-                await asyncio.sleep(_RETRY_SECS)
-            secs.append(time.monotonic() - started)
-            if status != 200:
-                self.record.faults[f"a good request: {status} {answer[:80]!r}"] += 1
-            elif not np.allclose(_concepts(answer), self._right[which], atol=2e-3):
-                self.record.faults["a good request: another picture's answer"] += 1
-
-    async def attack(self, end: float) -> None:
-        """Attacks until the end of the round."""
-        names = list(self._attacks)
-        shares = [attack.share for attack in self._attacks.values()]
-        while time.monotonic() < end:
-            name = self._chance.choices(names, shares)[0]
-            attack: Attack = self._attacks[name]
-            try:
-                status = await attack.run(self.target)
-            except (OSError, TimeoutError) as error:
-                self.record.faults[f"{name}: {type(error).__name__}"] += 1
-                continue
-            self.record.answers[name][status] += 1
-            if status not in attack.codes | {BUSY}:
-                self.record.faults[f"{name}: answered {status}"] += 1
-
-    async def watch(self, address: str, end: float) -> None:
-        """Reads the server's memory every second."""
-        while time.monotonic() < end:
-            found = await asyncio.to_thread(counts, address)
-            self.record.memory.append(found["process_resident_memory_bytes"] / 2**20)
-            await asyncio.sleep(1)
-
-
-def _concepts(answer: bytes) -> list[float]:
-    return json.loads(answer)["predictions"][0]["concept_probabilities"]
-
-
-async def _hold_idle(target: Target, number: int) -> list[asyncio.StreamWriter]:
-    opened = [await asyncio.open_connection(target.host, target.port) for _ in range(number)]
-    return [writer for _, writer in opened]
-
-
-async def attack(
-    address: str, name: str, secs: float, rounds: int, num_good: int, num_bad: int, num_idle: int
-) -> Record:
-    """Attacks a server on this machine.
-
-    Args:
-      address: of the server.
-      name: of the model.
-      secs: of attacks, all rounds together.
-      rounds: with attackers, each after one without.
-      num_good: clients that ask for annotations.
-      num_bad: attackers.
-      num_idle: connections that send nothing.
-    """
-    parts = urllib.parse.urlsplit(address)
-    clients = _Clients(Target(parts.hostname, parts.port, name), seed=0)
-    target, record = clients.target, clients.record
-    await clients.learn()
-    await clients.watch(address, time.monotonic() + 1)
-    for i in range(2 * rounds):
-        idle = await _hold_idle(target, num_idle) if i % 2 else []
-        round_secs = secs / rounds * (1 if i % 2 else _QUIET_SHARE)
-        end = time.monotonic() + round_secs
-        record.secs.append([])
-        good = [clients.ask(k, end, record.secs[-1]) for k in range(num_good)]
-        bad = [clients.attack(end) for _ in range(num_bad if i % 2 else 0)]
-        await asyncio.gather(*good, *bad, clients.watch(address, end))
-        for writer in idle:
-            writer.transport.abort()
-    return record
-
-
-def summary(record: Record) -> str:
-    """Returns what came of an attack, for people."""
-    quiet, attacked = record.percentiles(0), record.percentiles(1)
-    lines = [
-        f"Good requests: {sum(map(len, record.secs))}, {record.busy} times 429.",
-        f"p{_PERCENTILE} without attackers: {', '.join(f'{x:.2f}' for x in quiet)} s",
-        f"p{_PERCENTILE} among attackers:   {', '.join(f'{x:.2f}' for x in attacked)} s; "
-        f"the medians' ratio is {record.ratio():.1f}",
-        f"Memory: {record.memory[0]:.0f} MiB at the start, {max(record.memory):.0f} at most, "
-        f"{record.memory[-1]:.0f} in the end.",
-    ]
-    table = [
-        [name, str(sum(found.values())), ", ".join(f"{s}: {n}" for s, n in sorted(found.items()))]
-        for name, found in sorted(record.answers.items())
-    ]
-    lines += ["", console.table(["attack", "times", "answers"], table)]
-    return "\n".join([*lines, *(f"{n} x {fault}" for fault, n in record.faults.items())])
 
 
 def main(argv: list[str]) -> None:

@@ -210,7 +210,7 @@ async def _takes_no_answer(target: Target) -> int:
         # The stream would else read the answers on by itself.
         reader._transport.pause_reading()
         with contextlib.suppress(ConnectionError):
-            for _ in range(100):
+            for _ in range(300):
                 writer.write(f"GET / HTTP/1.1\r\nHost: {target.host}\r\n\r\n".encode())
             await asyncio.sleep(_HELD_SECS)
     return LEFT

@@ -76,10 +76,6 @@ class ConnectionPool:
             max(late, key=lambda c: (per_peer[c.peer], now - c.since)).transport.abort()
         return bool(late)
 
-    def has_exchanges(self) -> bool:
-        """Whether a client is about to send a request, or to get its answer."""
-        return any(connection.is_in_exchange() for connection in list(self.connections))
-
 
 class BoundedConnection(H11Protocol):
     """A connection of uvicorn that waits for its client no longer than the limits say.
@@ -199,8 +195,6 @@ class BoundedConnection(H11Protocol):
             super().shutdown()
         elif self.is_in_exchange():
             self.loop.call_later(_PATIENCE_SECS, self.shutdown)
-        elif self._body_comes():
-            self.transport.abort()
         else:
             super().shutdown()
             self._abort_later()

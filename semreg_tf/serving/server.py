@@ -43,6 +43,7 @@ class DrainingServer(uvicorn.Server):
       on_started: called once connections are accepted.
 
     Attributes:
+      pool: of the connections.
       cut: whether requests were left when it stopped.
     """
 
@@ -56,7 +57,7 @@ class DrainingServer(uvicorn.Server):
         on_started: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._service, self._pool, self._on_started = service, pool, on_started
+        self._service, self.pool, self._on_started = service, pool, on_started
         self._drain_secs, self._grace_secs = drain_secs, grace_secs
         self._told = 0.0
         self.cut = False
@@ -88,7 +89,7 @@ class DrainingServer(uvicorn.Server):
         """Ends the loop once all is answered, or the time for it is over; tidies up meanwhile."""
         if self._service.draining:
             waited = time.monotonic() - self._told
-            idle = self._service.intake.requests == 0 and not self._pool.has_exchanges()
+            idle = self._service.intake.requests == 0
             if waited >= self._drain_secs or (idle and waited >= self._grace_secs):
                 self.should_exit = True
         if counter % _LOOKS == 0:

@@ -8,8 +8,9 @@ from semreg_tf.serving.picture_size import picture_pixels
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "BMP"])
 def test_the_header_says_how_many(picture, image_format, monkeypatch):
+    data = picture(30, 20, image_format)
     monkeypatch.setattr(PIL.Image.Image, "load", None)
-    assert picture_pixels(picture(30, 20, image_format)) == 600
+    assert picture_pixels(data) == 600
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])

@@ -4,6 +4,7 @@ import base64
 import signal
 import socket
 import threading
+import time
 
 import pytest
 import requests
@@ -162,7 +163,28 @@ def test_a_request_that_came_late_gets_503_and_a_clean_end(running, ask):
     assert found == [200] and not server.cut
 
 
-def test_a_body_that_is_not_whole_keeps_nobody_from_stopping(running):
+def test_a_request_that_has_begun_to_come_is_answered_before_the_end(running, monkeypatch):
+    monkeypatch.setattr("semreg_tf.serving.server._LAST_SECS", 0)
+    server, _, address, thread = running(grace_secs=0.0)
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), SECS) as begun:
+        begun.sendall(b"GET /healthz HTTP/1.1\r\n")
+        while not any(connection.is_in_exchange() for connection in list(server.pool.connections)):
+            pass
+        server.handle_exit(signal.SIGTERM, None)
+        # By then all connections have been told to end.
+        while any(listening.is_serving() for listening in server.servers):
+            time.sleep(0.001)
+        time.sleep(0.05)
+        begun.sendall(b"Host: localhost\r\n\r\n")
+        assert begun.recv(4096).startswith(b"HTTP/1.1 503 ")
+    thread.join(SECS)
+    assert not thread.is_alive()
+
+
+def test_a_body_that_is_not_whole_keeps_nobody_from_stopping(running, monkeypatch):
+    monkeypatch.setattr("semreg_tf.serving.server._CUT_SECS", 3600)
+    monkeypatch.setattr("semreg_tf.serving.connection._LINGER_SECS", 0.1)
     server, _, address, thread = running(grace_secs=0.0, drain_secs=1e6)
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), SECS) as slow:

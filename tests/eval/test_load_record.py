@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.load_attack import Record, attack, summary
+from eval.load_record import Record, attack, summary
 from eval.load_server import own_server
 
 ROOT = Path(__file__).parents[2]
