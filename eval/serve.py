@@ -20,6 +20,7 @@ from pathlib import Path
 from absl import app, flags
 
 from semreg_tf import console
+from semreg_tf.serving.limits import MEBIBYTE, Limits
 
 _MODELS = flags.DEFINE_multi_string(
     "model",
@@ -86,27 +87,13 @@ def main(_: list[str]) -> None:
             from semreg_tf.serving.batching import BatchRules
             from semreg_tf.serving.examples import find_examples
             from semreg_tf.serving.guard import Guard
-            from semreg_tf.serving.limits import MEBIBYTE, Limits
             from semreg_tf.serving.served_model import ServedModel
             from semreg_tf.serving.service import Service
         except ModuleNotFoundError as error:
             raise ValueError(f"{error}: pip install semreg_tf[serve]") from error
         memory.use_few_arenas()
         bound = server.bind(_HOST.value, _PORT.value)
-        max_body_bytes = math.ceil(_MAX_BODY.value * MEBIBYTE)
-        limits = Limits(
-            max_body_bytes=max_body_bytes,
-            max_image_pixels=math.ceil(_MAX_PIXELS.value * 1e6),
-            max_request_pixels=math.ceil(_MAX_REQUEST_PIXELS.value * 1e6),
-            max_images=_MAX_IMAGES.value,
-            max_user_tags=_MAX_USER_TAGS.value,
-            max_queue_images=_MAX_QUEUE.value,
-            max_held_bytes=max(8 * max_body_bytes, Limits.max_held_bytes),
-            max_connections=_MAX_CONNECTIONS.value,
-            header_secs=_HEADER_SECS.value,
-            body_secs=_BODY_SECS.value,
-            idle_secs=_IDLE_SECS.value,
-        )
+        limits = _limits()
         guard = Guard.of(_HOST.value, _HOSTS.value, _ORIGINS.value)
         rules = BatchRules(_MAX_BATCH.value, _MAX_WAIT.value, max_queue_secs=_MAX_QUEUE_SECS.value)
         models = []
@@ -138,6 +125,23 @@ def main(_: list[str]) -> None:
     if running.cut:
         raise SystemExit("Stopped before every request taken was answered.")
     print("Stopped; every request taken was answered.")
+
+
+def _limits() -> Limits:
+    max_body_bytes = math.ceil(_MAX_BODY.value * MEBIBYTE)
+    return Limits(
+        max_body_bytes=max_body_bytes,
+        max_image_pixels=math.ceil(_MAX_PIXELS.value * 1e6),
+        max_request_pixels=math.ceil(_MAX_REQUEST_PIXELS.value * 1e6),
+        max_images=_MAX_IMAGES.value,
+        max_user_tags=_MAX_USER_TAGS.value,
+        max_queue_images=_MAX_QUEUE.value,
+        max_held_bytes=max(8 * max_body_bytes, Limits.max_held_bytes),
+        max_connections=_MAX_CONNECTIONS.value,
+        header_secs=_HEADER_SECS.value,
+        body_secs=_BODY_SECS.value,
+        idle_secs=_IDLE_SECS.value,
+    )
 
 
 if __name__ == "__main__":

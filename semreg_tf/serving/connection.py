@@ -25,8 +25,9 @@ _MOST_TURNED_AWAY = 64
 _SPARE_FILES = 4 * ACCEPTED_AT_ONCE
 # For a client to read an answer after which the connection closes.
 _LINGER_SECS = 2.0
-# A younger connection is not closed for another's sake.
+# A younger connection is not closed for another's sake; of one that has never sent anything, less.
 _PATIENCE_SECS = 1.0
+_SILENT_SECS = 0.05
 # A connection so young is about to send its request.
 _FRESH_SECS = 0.2
 
@@ -71,7 +72,7 @@ class ConnectionPool:
         now = time.monotonic()
         waiting = [c for c in self.connections if c.waits() and not c.transport.is_closing()]
         per_peer = Counter(c.peer for c in waiting)
-        late = [c for c in waiting if now - c.since >= _PATIENCE_SECS]
+        late = [c for c in waiting if now - c.since >= c.patience_secs()]
         if late:
             max(late, key=lambda c: (per_peer[c.peer], now - c.since)).transport.abort()
         return bool(late)
@@ -101,6 +102,11 @@ class BoundedConnection(H11Protocol):
     def waits(self) -> bool:
         """Whether the server waits for the client: for a request, or for the rest of one."""
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+
+    def patience_secs(self) -> float:
+        """For how long the connection may keep the server waiting where others have no room."""
+        is_silent = self.cycle is None and not self._has_begun
+        return _SILENT_SECS if is_silent else _PATIENCE_SECS
 
     def is_in_exchange(self) -> bool:
         """Whether a request is being answered, or has only just begun to come."""

@@ -144,6 +144,16 @@ def test_the_longest_idle_connection_makes_room(running, connect, monkeypatch):
     assert answered(held[1]) == "200 OK"
 
 
+def test_a_flood_of_silent_connections_makes_room_within_a_moment(running, connect):
+    server, _, address, _ = running({"max_connections": 5})
+    for _ in range(5):
+        connect(address)
+    while len(server.pool.connections) < 5:
+        pass
+    time.sleep(connection._SILENT_SECS)
+    assert answered(connect(address)) == "200 OK"
+
+
 def test_where_no_connection_can_make_room_the_answer_is_503(running, connect, capsys):
     _, _, address, _ = running({"max_connections": 2})
     young = [connect(address) for _ in range(2)]
