@@ -19,6 +19,8 @@ from semreg_tf import console
 _PERCENTILE = 99
 _QUIET_SHARE = 0.4
 _RETRY_SECS = 0.25
+# After a round, for the server to notice who has left.
+_PAUSE_SECS = 1
 
 
 @dataclass
@@ -84,11 +86,11 @@ class _Clients:
             elif not np.allclose(_concepts(answer), self._right[which], atol=2e-3):
                 self.record.faults["a good request: another picture's answer"] += 1
 
-    async def attack(self, end: float) -> None:
-        """Attacks until the end of the round."""
+    async def attack(self) -> None:
+        """Attacks until it is cancelled, at the end of the round."""
         names = list(self._attacks)
         shares = [attack.share for attack in self._attacks.values()]
-        while time.monotonic() < end:
+        while True:
             name = self._chance.choices(names, shares)[0]
             attack: Attack = self._attacks[name]
             try:
@@ -142,10 +144,19 @@ async def attack(
         end = time.monotonic() + round_secs
         record.secs.append([])
         good = [clients.ask(k, end, record.secs[-1]) for k in range(num_good)]
-        bad = [clients.attack(end) for _ in range(num_bad if i % 2 else 0)]
-        await asyncio.gather(*good, *bad, clients.watch(address, end))
+        bad = [asyncio.ensure_future(clients.attack()) for _ in range(num_bad if i % 2 else 0)]
+        await asyncio.gather(*good, clients.watch(address, end))
+        for attacker in bad:
+            attacker.cancel()
+        ends = await asyncio.gather(*bad, return_exceptions=True)
+        record.faults.update(
+            f"an attacker failed: {end!r}"
+            for end in ends
+            if not isinstance(end, asyncio.CancelledError)
+        )
         for writer in idle:
             writer.transport.abort()
+        await asyncio.sleep(_PAUSE_SECS)
     return record
 
 
