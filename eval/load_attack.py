@@ -6,8 +6,8 @@ It starts a server of its own on this machine, attacks that one alone, and stops
 Rounds without attackers and rounds with them alternate, so that the two latencies are of one
 machine in one state. The status is 1 if a good request was lost or answered wrongly, if an attack
 got an answer that is not its own, or if the server took more memory or time than --max_memory_mb
-and --max_ratio say. What stands after `--` goes to
-the server: with `--header_secs=3 --body_secs=8` slow clients get their answers within a round.
+and --max_ratio say. What stands after `--` goes
+to the server: with `--header_secs=3 --body_secs=8` slow clients get their answers in a round.
 """
 
 import asyncio
