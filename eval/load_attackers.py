@@ -148,7 +148,7 @@ def attacks(photo: bytes, chance: random.Random) -> dict[str, Attack]:
             1, send(rows(*[large] * 8), rows(*[middle] * 32)), frozenset([413])
         ),
         "large body": Attack(1, _large_body, frozenset([413])),
-        "endless chunks": Attack(1, _chunks, frozenset([413])),
+        "endless chunks": Attack(1, _chunks, frozenset([413, 408])),
         "slow header": Attack(2, _slow_header, frozenset([408])),
         "slow body": Attack(2, _slow_body, frozenset([408])),
         "takes no answer": Attack(2, _takes_no_answer, frozenset([LEFT])),
