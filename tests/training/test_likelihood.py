@@ -13,6 +13,7 @@ from semreg_tf.data.input_pipeline import evaluation_batches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.retrieval import SentenceScorer
 from semreg_tf.training.likelihood import caption_perplexity
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.run_evaluator import RunEvaluator
 from semreg_tf.training.stage_data import StageData
 
@@ -105,7 +106,8 @@ def test_perplexity_and_retrieval_score_long_captions_whole(caption_runs, demo_d
 
 def test_training_cuts_long_captions_and_says_how_many(both, long_caption, caplog):
     caplog.set_level(logging.INFO)
-    data = StageData(both.config, both.stage, both.builder, both.vocabularies)
+    stage = find_stage(both.config, "joint")
+    data = StageData(both.config, stage, both.builder, both.vocabularies)
     assert np.diff(data.train.encoded.token_splits).max() == both.config.data.max_caption_tokens
     assert np.diff(data.validation.encoded.token_splits).max() == LONG
     assert "40 captions of train are longer than 50 tokens: training reads their beg" in caplog.text
