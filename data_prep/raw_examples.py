@@ -55,6 +55,7 @@ def make_record(raw: RawExample, image: RawImage) -> MadeRecord:
     if image.jpeg is None:
         return MadeRecord(raw, None, (f"image {image.problem}",))
     notes = ["image converted (no RGB or grey JPEG)"] if image.converted else []
+    notes += ["image turned upright (EXIF orientation)"] if image.turned else []
     captions = []
     for caption in raw.captions:
         num_words = len(caption.split())

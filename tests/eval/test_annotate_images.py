@@ -55,7 +55,7 @@ def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(row["file"]).name for row in rows] == ["0.png", "2.png", "bad.jpg"]
     assert [row.get("unknown_user_tags") for row in rows] == [0, 1, None]
-    assert "skipped: `images` must be whole JPEG" in done.stderr
+    assert "skipped: `images` must be whole pictures (in no format" in done.stderr
     assert "1 of 3 could not be read" in done.stderr
     assert "annotating" in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
