@@ -16,8 +16,8 @@ from semreg_tf.data.picture_decoding import (
     UnreadablePictureError,
     is_deep,
     is_read_by_graph,
+    is_turned,
     open_picture,
-    orientation,
     read_through,
     upright,
 )
@@ -88,7 +88,7 @@ def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
     try:
         with open_picture(content) as image:
             is_jpeg = image.format in JPEG_FORMATS and image.mode in ("RGB", "L")
-            turned = orientation(image) != 1
+            turned = is_turned(image)
             shrink = shorter_side is not None and min(image.size) > shorter_side
             if is_jpeg and is_read_by_graph(image, content) and not shrink:
                 read_through(image)

@@ -37,8 +37,10 @@ _TIFF_SUBFILE_TYPE, _TIFF_BITS = 254, 258
 # The ranges of numbers whose file does not state one, smallest first.
 _INTEGER_RANGES, _FLOAT_RANGES = (255, 65_535, 2**31 - 1), (1, 255, 65_535)
 
-# Pillow warns at half its limit, on stderr and in its own terms; the limit here is checked below.
+# Pillow warns of large pictures and of damaged metadata, on stderr and in its own terms; what
+# stands in the way of a picture is told by the error below.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class UnreadablePictureError(ValueError):
@@ -92,13 +94,26 @@ def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation of a picture, 1 (upright) to 8; 1 where none can be read."""
+    """Returns the EXIF orientation of a picture, 1 (upright) to 8; 1 where none can be read.
+
+    Raises:
+      OSError: the pixels of a PNG, whose metadata may follow them, are damaged.
+    """
+    if image.format == "PNG":
+        # `getexif` would do so, and the damage would be taken for that of the metadata.
+        image.load()
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     # Viewers show a picture whose metadata are damaged as it is stored.
     except Exception:
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Returns whether a picture is stored otherwise than it is shown."""
+    # HEIF's reader turns pictures itself and keeps here what the tag said.
+    return orientation(image) != 1 or image.info.get("original_orientation") not in (None, 1)
 
 
 def is_deep(image: Image.Image, data: bytes) -> bool:
@@ -143,7 +158,7 @@ def upright(image: Image.Image) -> Image.Image:
       transparent; deeper numbers are scaled. Colour profiles are not applied.
 
     Raises:
-      ValueError: colours that Pillow does not convert, or numbers of no known range.
+      UnreadablePictureError: numbers of no known range.
     """
     # A TIFF's reader turns it itself and takes the tag away.
     image.load()
@@ -216,7 +231,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     top = next((top for top in ranges if high <= top), None)
     # Comparisons with what is no number are false.
     if top is None or not low >= 0:
-        raise ValueError(
+        raise UnreadablePictureError(
             f"its values, {low:g} to {high:g}, are in none of the ranges "
             f"{', '.join(f'0 to {top:,}' for top in ranges)}"
         )

@@ -3,6 +3,11 @@
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 _BEGINNINGS = (
+    (b"\xff\xd8\xff", "a JPEG picture that is damaged"),
+    (b"\x89PNG", "a PNG picture that is damaged"),
+    (b"GIF8", "a GIF picture that is damaged"),
+    (b"II*\x00", "a TIFF picture that is damaged"),
+    (b"MM\x00*", "a TIFF picture that is damaged"),
     (b"\x00\x05\x16\x07", "a file of macOS that holds a picture's properties, not the picture"),
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
@@ -23,6 +28,8 @@ def kind_of_unknown(data: bytes) -> str:
     """
     if data[4:8] == b"ftyp":
         return _kind_of_container(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "a WebP picture that is damaged"
     for beginning, kind in _BEGINNINGS:
         if data.startswith(beginning):
             return kind

@@ -77,7 +77,13 @@ def test_what_lies_beside_pictures_is_counted_by_kind(folder):
     (folder / "gone.jpg").symlink_to("nowhere.jpg")
     passed_over = Counter()
     found = list_pictures([str(folder), str(folder / "sub/**/*")], (), passed_over)
-    assert [Path(p.path).name for p in found] == ["[odd] e.bmp", "a.png", "b.JPG", "c.jpeg", "d.gif"]
+    assert [Path(p.path).name for p in found] == [
+        "[odd] e.bmp",
+        "a.png",
+        "b.JPG",
+        "c.jpeg",
+        "d.gif",
+    ]
     assert passed_over == {
         "macOS's ._ file": 1,
         "hidden file": 1,

@@ -59,6 +59,15 @@ def test_a_missing_file_is_a_problem_and_no_error(tmp_path):
     assert read_image(tmp_path).problem == "missing"
 
 
+def test_a_file_that_may_not_be_read_is_a_problem_and_no_error(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("data_prep.images.read_picture_file", refuse)
+    image = read_image(tmp_path / "a.jpg")
+    assert (image.problem, image.reason) == ("corrupt", "no permission to read it")
+
+
 def test_many_pictures_come_in_order(tmp_path, draw_picture):
     items = []
     for i in range(150):

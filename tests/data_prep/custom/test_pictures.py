@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from data_prep.custom.entries import Entry
@@ -83,6 +85,35 @@ def test_an_unreadable_picture_and_why(folder, name, why):
     assert (problem.line, problem.kind) == (1, "picture unreadable")
     assert problem.text.startswith(f"the picture {name!r} cannot be read: ")
     assert problem.text.endswith(why)
+
+
+def test_a_named_pipe_is_refused_and_waits_for_nobody(folder):
+    os.mkfifo(os.path.join(folder.root, "pipe.jpg"))
+    _, findings = look(PictureFolder.read(folder.root), "a.jpg", "pipe.jpg")
+    (problem,) = findings.problems
+    assert problem.text == "the picture 'pipe.jpg' cannot be read: a named pipe, not a file"
+
+
+def test_a_name_that_is_not_utf8(folder, draw_picture):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    with open(os.path.join(folder.root, name), "wb") as file:
+        file.write(draw_picture(20, 20, 9))
+    listed = PictureFolder.read(folder.root)
+    assert name in listed.pictures()
+    findings = Findings()
+    warn_of_unnamed([], listed, findings)
+    assert r"caf\udce9.jpg" in findings.warnings[0].names
+    whole, findings = look(listed, "a.jpg", name, skip_bad=True)
+    assert whole == ["a.jpg"]
+    (problem,) = findings.problems
+    assert problem.text.startswith(r"the file name 'caf\udce9.jpg' is not UTF-8: rename the file")
+
+
+def test_hidden_files_are_not_offered_as_pictures(folder):
+    for name in ("._a.jpg", "town/.b.png"):
+        with open(os.path.join(folder.root, name), "wb"):
+            pass
+    assert PictureFolder.read(folder.root).pictures() == folder.pictures()
 
 
 def test_bad_pictures_can_be_left_out(folder):
