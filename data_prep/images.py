@@ -10,6 +10,7 @@ from os import PathLike
 from typing import NamedTuple, TypeVar
 
 import PIL.Image
+import tensorflow as tf
 
 from semreg_tf.data.picture_decoding import (
     JPEG_FORMATS,
@@ -92,6 +93,7 @@ def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
             shrink = shorter_side is not None and min(image.size) > shorter_side
             if is_jpeg and is_read_by_graph(image, content) and not shrink:
                 read_through(image)
+                _check_graph_reads(content)
                 return RawImage(content, digest=hashlib.sha256(content).digest())
             deep = is_deep(image, content)
             jpeg = _encode(upright(image), shorter_side if shrink else None)
@@ -123,6 +125,14 @@ def read_images(
                 yield first, future.result()
         for first, future in pending:
             yield first, future.result()
+
+
+def _check_graph_reads(jpeg: bytes) -> None:
+    """Refuses a JPEG that the decoder of the input pipeline stops at, at an eighth of its size."""
+    try:
+        tf.io.decode_jpeg(jpeg, channels=3, ratio=8)
+    except tf.errors.InvalidArgumentError:
+        raise UnreadablePictureError("damaged: TensorFlow's decoder refuses it") from None
 
 
 def _encode(image: PIL.Image.Image, shorter_side: int | None) -> bytes:

@@ -250,7 +250,7 @@ def _why_refused(image: Picture) -> str:
     except (ValueError, OSError) as error:
         return str(error)
     # It takes a few that they refuse.
-    return _not_whole("TensorFlow refuses it", _name(image))
+    return _not_whole("damaged: TensorFlow's decoder refuses it", _name(image))
 
 
 def shown_last_of(info: Mapping[str, Any]) -> frozenset[str]:

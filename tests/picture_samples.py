@@ -113,6 +113,11 @@ def followed(image_format, **options):
     return save(SCENE, image_format, save_all=True, append_images=more, **options)
 
 
+def flipped(data, place):
+    """Returns a file with one bit changed."""
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
 def float_tiff(top):
     return save((GREY / 255 * top).astype(np.float32), "TIFF")
 
@@ -205,6 +210,8 @@ REFUSED = {
     "damaged HEIC": (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1", "a HEIC picture"),
     "a camera's raw file": (raw_of_a_camera(), "a camera's raw file"),
     "half a JPEG": (SAMPLES["JPEG"][0][:900], "damaged: image file is truncated"),
+    "a PNG with a bit flipped": (flipped(SAMPLES["PNG"][0], 300), "damaged: the checksum of its"),
+    "a PNG without its end": (SAMPLES["PNG"][0][:-5], "damaged: its end is missing"),
     "half a PNG": (SAMPLES["PNG"][0][:900], "damaged: "),
     "half a WebP": (SAMPLES["WebP"][0][:300], "damaged: "),
     "half a TIFF": (SAMPLES["TIFF"][0][:700], "a TIFF picture"),

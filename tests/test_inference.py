@@ -171,6 +171,11 @@ def bad_pictures(folder):
         "nothing": (b"", whole + "empty file). Received: bytes"),
         "half a PNG": (png[:middle], whole),
         "PNG with another byte": (png[:middle] + b"\x00\xff" + png[middle + 2 :], whole),
+        "PNG without its end": (png[:-5], whole + "damaged: its end is missing). Received: "),
+        "JPEG without its end marker": (
+            jpeg[:-2] + b"\xce\xd9",
+            whole + "damaged: TensorFlow's decoder refuses it). Received: bytes",
+        ),
         "half a GIF": (encoded(array(), "GIF")[:300], whole),
         "half a BMP": (encoded(array(), "BMP")[:300], whole),
         "half a TIFF": (encoded(array(), "TIFF")[:300], whole),
@@ -354,6 +359,6 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     assert text == model.annotate([path])[0].text
     assert [name.removeprefix("semreg_tf").removeprefix(".") for name in modules.split()] == [
         *("", "_version", "data", "data.picture_decoding", "data.picture_files"),
-        *("data.picture_kinds", "inference", "text", "text.function_words"),
+        *("data.picture_kinds", "data.png_chunks", "inference", "text", "text.function_words"),
     ]
     assert others == "False False False"

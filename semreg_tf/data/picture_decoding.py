@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from semreg_tf.data.picture_kinds import kind_of_unknown
+from semreg_tf.data.png_chunks import png_damage
 
 # Pillow's names. Formats that run other programs (EPS) or that no camera writes are left out.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
@@ -32,7 +33,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_PNG_DEPTH_BYTE, _PNG_END = 24, b"IEND\xaeB`\x82"
+_PNG_DEPTH_BYTE = 24
 _TIFF_SUBFILE_TYPE, _TIFF_BITS = 254, 258
 # The ranges of numbers whose file does not state one, smallest first.
 _INTEGER_RANGES, _FLOAT_RANGES = (255, 65_535, 2**31 - 1), (1, 255, 65_535)
@@ -77,7 +78,7 @@ def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
     try:
         with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
             _check_size(image, max_pixels)
-            _check_page(image)
+            _check_parts(image, data)
             yield image
     except UnreadablePictureError:
         raise
@@ -128,13 +129,12 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
 def is_read_by_graph(image: Image.Image, data: bytes) -> bool:
     """Returns whether TensorFlow's decoders make of a file the pixels that `upright` makes.
 
-    These are upright JPEGs and whole, opaque PNGs of eight bits, either of them grey or RGB.
+    These are upright JPEGs and opaque PNGs of eight bits, either of them grey or RGB.
     """
     if image.mode not in ("RGB", "L"):
         return False
     if image.format == "PNG":
-        whole = data.rfind(_PNG_END) >= 0
-        if not whole or is_deep(image, data) or image.has_transparency_data:
+        if is_deep(image, data) or image.has_transparency_data:
             return False
     elif image.format not in JPEG_FORMATS:
         return False
@@ -212,8 +212,11 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _check_page(image: Image.Image) -> None:
-    """Refuses a camera's raw file, which is a TIFF that begins with a thumbnail."""
+def _check_parts(image: Image.Image, data: bytes) -> None:
+    """Refuses damaged PNGs, and a camera's raw file, a TIFF that begins with a thumbnail."""
+    damage = png_damage(data) if image.format == "PNG" else None
+    if damage is not None:
+        raise UnreadablePictureError(f"damaged: {damage}")
     if image.format == "TIFF" and image.tag_v2.get(_TIFF_SUBFILE_TYPE, 0) & 1:
         raise UnreadablePictureError("a camera's raw file: convert it to JPEG or TIFF first")
 
