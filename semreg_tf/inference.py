@@ -22,7 +22,6 @@ import tensorflow as tf
 
 from semreg_tf.data.picture_decoding import UnreadablePictureError, for_graph
 from semreg_tf.data.picture_files import read_picture_file
-
 from semreg_tf.text.function_words import content_first, words_shown_last
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
