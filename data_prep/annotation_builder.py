@@ -13,6 +13,7 @@ from data_prep import beam_records
 from data_prep.images import read_images
 from data_prep.raw_examples import RawExample, make_record
 from semreg_tf.data.records import annotation_features
+from semreg_tf.data.stored_orientation import UPRIGHT_KEY
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, check_tokenizer
 
 
@@ -139,13 +140,24 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
             self.note(reason, name)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=annotation_features(),
             supervised_keys=None,
             metadata=tfds.core.MetadataDict(
-                parameters=self.parameters, label_names=list(self.label_names()), notes={}
+                parameters=self.parameters,
+                label_names=list(self.label_names()),
+                notes={},
+                **{UPRIGHT_KEY: True},
             ),
         )
+        # TFDS would ask a bucket, which knows none of these data sets, and leave an empty folder
+        # in the temporary directory each time.
+        info.initialize_from_bucket = _ask_nobody
+        return info
+
+
+def _ask_nobody() -> None:
+    """Stands in for TFDS's search for a data set's description in its bucket."""
 
 
 def _nothing_in(split: str) -> ValueError:

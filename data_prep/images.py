@@ -1,6 +1,7 @@
 """Reads raw picture files into JPEG bytes for the shards, in threads."""
 
 import collections
+import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator
@@ -9,9 +10,21 @@ from os import PathLike
 from typing import NamedTuple, TypeVar
 
 import PIL.Image
-from etils import epath
+import tensorflow as tf
 
-# For pictures that are stored anew; files that are RGB or grey JPEG already stay as they are.
+from semreg_tf.data.picture_decoding import (
+    JPEG_FORMATS,
+    UnreadablePictureError,
+    is_deep,
+    is_read_by_graph,
+    is_turned,
+    open_picture,
+    read_through,
+    upright,
+)
+from semreg_tf.data.picture_files import read_picture_file
+
+# For pictures that are stored anew; upright files that are RGB or grey JPEG stay as they are.
 JPEG_QUALITY = 95
 _AHEAD = 64
 T = TypeVar("T")
@@ -21,20 +34,26 @@ class RawImage(NamedTuple):
     """What became of a file: `jpeg` holds bytes, or `problem` says why there are none.
 
     Attributes:
-      jpeg: the bytes of a JPEG file with one or three channels, or None.
+      jpeg: the bytes of an upright JPEG file with one or three channels, or None.
       problem: "missing" or "corrupt", or None.
       shrunk: whether it had more pixels than wanted.
       converted: whether it was no RGB or grey JPEG (but a PNG, a CMYK JPEG).
+      turned: whether its EXIF orientation said that it lay on its side, its head, or mirrored.
+      reason: what is wrong with it, in words, where there is a problem.
+      digest: equal for equal pictures only; b"" where there is a problem.
     """
 
     jpeg: bytes | None
     problem: str | None = None
     shrunk: bool = False
     converted: bool = False
+    turned: bool = False
+    reason: str = ""
+    digest: bytes = b""
 
 
 def read_image(path: str | PathLike[str], shorter_side: int | None = None) -> RawImage:
-    """Reads one picture file; one that is missing or damaged raises nothing.
+    """Reads one picture file; one that is missing, no file, or damaged raises nothing.
 
     Args:
       path: the file.
@@ -42,38 +61,47 @@ def read_image(path: str | PathLike[str], shorter_side: int | None = None) -> Ra
 
     Returns:
       The bytes, or the problem.
+
+    Raises:
+      OSError: the file is there, but the machine or the network does not give it.
     """
     try:
-        return store_image(epath.Path(path).read_bytes(), shorter_side)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return RawImage(None, "missing")
+        return store_image(read_picture_file(path), shorter_side)
+    except (FileNotFoundError, NotADirectoryError):
+        return RawImage(None, "missing", reason="no such file")
+    except PermissionError:
+        return RawImage(None, "corrupt", reason="no permission to read it")
+    except UnreadablePictureError as error:
+        return RawImage(None, "missing", reason=str(error))
 
 
 def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
     """Makes a picture fit for the shards, and decodes it whole to find damage.
 
     Args:
-      content: a picture file in any format PIL knows, whatever its name says.
+      content: a picture file of `picture_decoding.FORMATS`, whatever its name says.
       shorter_side: shrink it where its shorter side has more pixels; None: never.
 
     Returns:
-      `content` itself where it is an RGB or grey JPEG that need not shrink, else a JPEG made of
-      it, or the problem.
+      `content` itself where it is an upright RGB or grey JPEG that need not shrink, else a JPEG
+      made of it, or the problem.
     """
     try:
-        with PIL.Image.open(io.BytesIO(content)) as image:
-            plain = image.format == "JPEG" and image.mode in ("RGB", "L")
+        with open_picture(content) as image:
+            is_jpeg = image.format in JPEG_FORMATS and image.mode in ("RGB", "L")
+            turned = is_turned(image)
             shrink = shorter_side is not None and min(image.size) > shorter_side
-            if plain and not shrink:
-                # A coarse decode reads the file to its end at a third of the time.
-                image.draft(image.mode, (image.width // 8, image.height // 8))
-                image.load()
-                return RawImage(content)
-            image.load()
-            jpeg = _encode(image, shorter_side if shrink else None)
-            return RawImage(jpeg, shrunk=shrink, converted=not plain)
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
-        return RawImage(None, "corrupt")
+            if is_jpeg and is_read_by_graph(image, content) and not shrink:
+                read_through(image)
+                _check_graph_reads(content)
+                return RawImage(content, digest=hashlib.sha256(content).digest())
+            deep = is_deep(image, content)
+            jpeg = _encode(upright(image), shorter_side if shrink else None)
+            # Eight bits of two pictures may be equal where their sixteen are not.
+            digest = hashlib.sha256(content if deep else jpeg).digest()
+            return RawImage(jpeg, None, shrink, not is_jpeg, turned, digest=digest)
+    except UnreadablePictureError as error:
+        return RawImage(None, "corrupt", reason=str(error))
 
 
 def read_images(
@@ -99,8 +127,15 @@ def read_images(
             yield first, future.result()
 
 
+def _check_graph_reads(jpeg: bytes) -> None:
+    """Refuses a JPEG that the decoder of the input pipeline stops at, at an eighth of its size."""
+    try:
+        tf.io.decode_jpeg(jpeg, channels=3, ratio=8)
+    except tf.errors.InvalidArgumentError:
+        raise UnreadablePictureError("damaged: TensorFlow's decoder refuses it") from None
+
+
 def _encode(image: PIL.Image.Image, shorter_side: int | None) -> bytes:
-    image = image.convert("RGB")
     if shorter_side is not None:
         ratio = shorter_side / min(image.size)
         size = [max(shorter_side, round(side * ratio)) for side in image.size]

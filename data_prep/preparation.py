@@ -18,6 +18,7 @@ from data_prep.beam_records import pipeline_options
 from data_prep.dataset_counts import describe_counts, read_counts, write_counts
 from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.annotations import write_annotations
+from semreg_tf.data.stored_orientation import UPRIGHT_KEY
 from semreg_tf.data.text import EARLIEST_TOKENIZER
 
 
@@ -56,6 +57,11 @@ def prepare(
             build_vocabulary(builder.data_dir)
             write_counts(builder.data_dir)
     print(describe_counts(read_counts(builder.data_dir) or {}))
+    if not builder.info.metadata.get(UPRIGHT_KEY):
+        print(
+            "It was prepared when pictures were stored as they lie in their files: prepare it "
+            "anew to have those turned upright whose EXIF orientation says so"
+        )
     print(f"Prepared in {builder.data_dir}")
 
 

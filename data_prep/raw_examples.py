@@ -65,6 +65,7 @@ def make_record(
     if image.jpeg is None:
         return MadeRecord(raw, None, (f"image {image.problem}",))
     notes = ["image converted (no RGB or grey JPEG)"] if image.converted else []
+    notes += ["image turned upright (EXIF orientation)"] if image.turned else []
     captions = _captions(raw, tokenizer, notes)
     if raw.captions and not captions and not raw.labels:
         return MadeRecord(raw, None, (*notes, "image without a usable caption"))

@@ -10,8 +10,8 @@ or an argument is refused.
 
 import contextlib
 import dataclasses
-import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,15 @@ from tqdm import tqdm
 
 import semreg_tf
 from semreg_tf import console
+from semreg_tf.annotating.answer_file import json_line
 from semreg_tf.annotating.collection import Job, annotate_collection
-from semreg_tf.annotating.picture_list import STANDARD_INPUT, Picture, list_pictures
+from semreg_tf.annotating.picture_list import (
+    STANDARD_INPUT,
+    Picture,
+    describe_passed_over,
+    list_pictures,
+)
+from semreg_tf.data.picture_files import printable
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an exported model.", required=True)
 _FORMAT = flags.DEFINE_enum("format", "table", ["table", "jsonl"], "How answers are printed.")
@@ -53,10 +60,10 @@ _OPTIONS = flags.DEFINE_list(
 def main(argv: list[str]) -> None:
     """Annotates and prints; pictures that cannot be read are listed at the end."""
     with console.plain_errors():
-        lines = sys.stdin if STANDARD_INPUT in argv[1:] else ()
+        lines = _standard_input() if STANDARD_INPUT in argv[1:] else ()
         if _RUNNER.value:
             sys.exit(_on_beam(argv[1:], lines))
-        pictures = _with_tags(list_pictures(argv[1:], lines))
+        pictures = _with_tags(_list(argv[1:], lines))
         job = Job(
             semreg_tf.load(_MODEL.value),
             pictures,
@@ -75,10 +82,26 @@ def main(argv: list[str]) -> None:
             print("stopped" + ("; the same command goes on" if kept else ""), file=sys.stderr)
             sys.exit(130)
     for error in bad:
-        print(f"skipped: {error}", file=sys.stderr)
+        print(f"skipped: {printable(error)}", file=sys.stderr)
     if bad:
         print(f"{len(bad)} of {len(pictures)} could not be read", file=sys.stderr)
     sys.exit(0 if not bad else 2 if len(bad) == len(pictures) else 1)
+
+
+def _standard_input() -> Any:
+    """Returns standard input, which keeps the bytes of names that are not UTF-8."""
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    return sys.stdin
+
+
+def _list(arguments: list[str], lines: Any) -> list[Picture]:
+    """Returns the pictures that are meant, and says what lies beside them."""
+    passed_over: Counter[str] = Counter()
+    pictures = list_pictures(arguments, lines, passed_over)
+    if passed_over:
+        print(describe_passed_over(passed_over), file=sys.stderr)
+    return pictures
 
 
 def _with_tags(pictures: list[Picture]) -> list[Picture]:
@@ -100,12 +123,12 @@ def _bar(rows: Iterator[Any], total: int, earlier: int) -> Iterator[Any]:
 def _show(row: dict[str, Any], width: int) -> None:
     """Prints an answer beside the bar; a reader that has gone away is no error."""
     if _FORMAT.value == "jsonl":
-        text = json.dumps(row, ensure_ascii=False)
+        text = json_line(row)
     elif "error" in row:
         return
     else:
         concepts = ", ".join(f"{name} {p:.2f}" for name, p in row["concepts"][:5])
-        name = Path(row["file"]).name.ljust(width)
+        name = printable(Path(row["file"]).name).ljust(width)
         text = f"{name}  {_said(row)}\n{' ' * width}  [{concepts}]"
     with contextlib.suppress(BrokenPipeError):
         tqdm.write(text, file=sys.stdout)
@@ -134,7 +157,7 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
     # Patterns are matched by Beam's file systems: buckets have them too.
     here = [a for a in arguments if Path(a).is_dir() or a == STANDARD_INPUT]
     pictures = [Picture(a) for a in arguments if a not in here]
-    pictures += list_pictures(here, lines) if here or not pictures else []
+    pictures += _list(here, lines) if here or not pictures else []
     counts = annotate_on_beam(
         _MODEL.value,
         _with_tags(pictures),

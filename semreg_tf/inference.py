@@ -1,4 +1,4 @@
-"""Annotating pictures with an exported model: TensorFlow and the SavedModel, nothing else of ours.
+"""Annotating pictures with an exported model: TensorFlow, Pillow and the SavedModel alone.
 
 Example:
   import semreg_tf
@@ -7,7 +7,6 @@ Example:
       print(found.text, found.concepts[:3])
 """
 
-import io
 import itertools
 import json
 import os
@@ -20,22 +19,19 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from semreg_tf.data.picture_decoding import UnreadablePictureError, for_graph
+from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.text.joined_labels import labels_of_text
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 FORMAT_VERSION = 2
-# More pixels than any camera's: a file that unpacks to more is refused, not unpacked.
-MAX_PIXELS = 100_000_000
-FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 # Two calls at once: one decodes its pictures while the other is in the network.
 _CONCURRENT_CALLS = 2
 # Batches whose files are read ahead of the answers handed out.
 _BATCHES_AHEAD = 3
-_ORIENTATION = 0x0112
 
 Picture = str | os.PathLike[str] | bytes | np.ndarray
 
@@ -272,7 +268,7 @@ def _why_refused(image: Picture) -> str:
     except (ValueError, OSError) as error:
         return str(error)
     # It takes a few that they refuse.
-    return _not_whole("TensorFlow refuses it", _name(image))
+    return _not_whole("damaged: TensorFlow's decoder refuses it", _name(image))
 
 
 def shown_last_of(info: Mapping[str, Any]) -> frozenset[str]:
@@ -290,8 +286,8 @@ def load(path: str | os.PathLike[str]) -> ExportedModel:
 def read_image(image: Picture, read_through: bool = True) -> bytes:
     """Returns a picture as bytes that the model's decoder takes.
 
-    What TensorFlow reads otherwise than Pillow is converted to PNG: transparency is dropped, and a
-    picture that says it lies on its side is turned upright.
+    What the graph would read otherwise than preparation does is decoded here, turned upright, and
+    passed on as PNG; docs/pictures.md has the table of formats.
 
     Args:
       image: a path, encoded bytes, or a uint8 array (height, width, 3).
@@ -299,7 +295,7 @@ def read_image(image: Picture, read_through: bool = True) -> bytes:
         False: its header alone is read where that is enough, and the model's decoder finds it.
 
     Raises:
-      ValueError: not a JPEG, PNG, GIF or BMP, truncated, or too large.
+      ValueError: no picture that can be read, truncated, or too large.
       OSError: the file cannot be read.
     """
     if isinstance(image, np.ndarray):
@@ -309,28 +305,11 @@ def read_image(image: Picture, read_through: bool = True) -> bytes:
                 f"Received: {image.dtype} of {image.shape}"
             )
         return tf.io.encode_png(image).numpy()
-    name = _name(image)
-    data = image if isinstance(image, bytes) else Path(image).read_bytes()
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise ValueError(
-                    f"`images` must have at most {MAX_PIXELS:,} pixels. "
-                    f"Received: {width} x {height} in {name}"
-                )
-            if read_through:
-                picture.draft("RGB", (64, 64))
-                picture.load()
-            # Pillow would clip sixteen bits, not scale them.
-            plain = picture.mode in ("RGB", "L", "I;16") and picture.format != "GIF"
-            upright = picture.getexif().get(_ORIENTATION, 1) == 1
-            return data if plain and upright else _as_png(data)
-    except UnidentifiedImageError as error:
-        # Pillow's message tells where its buffer lies in memory.
-        raise ValueError(_not_whole("no such picture", name)) from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(_not_whole(error, name)) from error
+        data = image if isinstance(image, bytes) else read_picture_file(image)
+        return for_graph(data, whole=read_through)
+    except UnreadablePictureError as error:
+        raise ValueError(_not_whole(error, _name(image))) from error
 
 
 def _check_arguments(images: Any, user_tags: Any, batch_size: int) -> None:
@@ -360,11 +339,4 @@ def _name(image: Picture) -> str:
 
 
 def _not_whole(why: object, name: str) -> str:
-    return f"`images` must be whole JPEG, PNG, GIF or BMP pictures ({why}). Received: {name}"
-
-
-def _as_png(data: bytes) -> bytes:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-        out = io.BytesIO()
-        ImageOps.exif_transpose(picture).convert("RGB").save(out, "PNG", compress_level=1)
-        return out.getvalue()
+    return f"`images` must be whole pictures ({why}). Received: {name}"

@@ -23,6 +23,7 @@ SERVING = CONFIG | {
 }
 # What every layer may read user's text with.
 TEXT = {"text"}
+PICTURES = {"data.picture_decoding", "data.picture_files"}
 ALLOWED = {
     "text": set(),
     "_version": set(),
@@ -51,9 +52,9 @@ ALLOWED = {
     "export": SERVING | {"_version", "exporting"},
     "export_run": CONFIG | {"data", "training", "export", "exporting", "inference"},
     # No models, so that annotating loads TensorFlow and Pillow alone.
-    "inference": TEXT,
-    "annotating": {"inference"},
-    "serving": {"inference"},
+    "inference": TEXT | PICTURES,
+    "annotating": {"inference"} | PICTURES,
+    "serving": {"inference"} | PICTURES,
     "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     "__init__": {"_version", "inference"},

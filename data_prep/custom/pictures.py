@@ -1,15 +1,12 @@
 """Looks at every picture that an annotation file names, before any work is done."""
 
 import collections
-import hashlib
-import io
 import os
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 
-import PIL.Image
 import tensorflow as tf
 import tqdm
 from etils import epath
@@ -17,8 +14,8 @@ from etils import epath
 from data_prep.custom.entries import Entry
 from data_prep.custom.findings import Findings
 from data_prep.images import read_images
+from semreg_tf.data.picture_files import has_picture_suffix, hidden_kind, printable
 
-_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 _SHOWN_NAMES = 3
 
 
@@ -33,14 +30,20 @@ class PictureFolder:
     def read(cls, root: str | PathLike[str]) -> "PictureFolder":
         """Lists a folder with all its subfolders."""
         names = set()
-        for folder, _, files in tf.io.gfile.walk(fspath(root)):
+        # TensorFlow's own walk stops at a name that is not UTF-8.
+        walk = tf.io.gfile.walk if "://" in fspath(root) else os.walk
+        for folder, _, files in walk(fspath(root)):
             inner = os.path.relpath(folder, root).replace(os.sep, "/")
             names.update(posixpath.normpath(f"{inner}/{file}") for file in files)
         return cls(fspath(root), frozenset(names))
 
     def pictures(self) -> list[str]:
-        """Returns the names that end as pictures' do, sorted."""
-        return sorted(n for n in self.names if n.lower().endswith(_PICTURE_SUFFIXES))
+        """Returns the names that end as pictures' do, hidden files left out, sorted."""
+        return sorted(
+            name
+            for name in self.names
+            if has_picture_suffix(name) and hidden_kind(posixpath.basename(name)) is None
+        )
 
 
 def check_pictures(
@@ -59,6 +62,7 @@ def check_pictures(
     """
     report = findings.warn if skip_bad else findings.problem
     left_out = " (left out)" if skip_bad else ""
+    entries = [entry for entry in entries if _is_text(entry, findings)]
     there = [entry for entry in entries if entry.file_name in folder.names]
     hints = _Hints(folder)
     for entry in entries:
@@ -83,12 +87,11 @@ def check_pictures(
     )
     for entry, image in progress:
         if image.jpeg is None:
-            why = why_unreadable(epath.Path(folder.root) / entry.file_name)
-            text = f"the picture {entry.file_name!r} cannot be read{left_out}: {why}"
+            text = f"the picture {entry.file_name!r} cannot be read{left_out}: {image.reason}"
             report(entry.line, "picture unreadable", text)
             continue
         whole.append(entry)
-        first = digests.setdefault(hashlib.sha256(image.jpeg).digest(), entry)
+        first = digests.setdefault(image.digest, entry)
         if first is not entry:
             findings.warn(
                 entry.line,
@@ -102,7 +105,7 @@ def check_pictures(
 def warn_of_unnamed(entries: Iterable[Entry], folder: PictureFolder, findings: Findings) -> None:
     """Warns of pictures in the folder that no line names."""
     named = {entry.file_name for entry in entries}
-    unnamed = [name for name in folder.pictures() if name not in named]
+    unnamed = [printable(name) for name in folder.pictures() if name not in named]
     if unnamed:
         shown = ", ".join(unnamed[:_SHOWN_NAMES]) + (", ..." if len(unnamed) > _SHOWN_NAMES else "")
         findings.warn(
@@ -113,22 +116,16 @@ def warn_of_unnamed(entries: Iterable[Entry], folder: PictureFolder, findings: F
         )
 
 
-def why_unreadable(path: str | PathLike[str]) -> str:
-    """Returns in words what is wrong with a picture file."""
-    content = epath.Path(path).read_bytes()
-    if not content:
-        return "the file is empty"
-    if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "the file is a web page"
-    try:
-        with PIL.Image.open(io.BytesIO(content)) as image:
-            image.load()
-            image.convert("RGB")
-    except PIL.UnidentifiedImageError:
-        return f"in no format that is known (it begins with {content[:8]!r})"
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        return f"{error} ({len(content):,} bytes)"
-    return "damaged"
+def _is_text(entry: Entry, findings: Findings) -> bool:
+    """Refuses a name of other bytes than UTF-8: records and result files hold names as UTF-8."""
+    shown = printable(entry.file_name)
+    if shown != entry.file_name:
+        findings.problem(
+            entry.line,
+            "file name no UTF-8",
+            f"the file name '{shown}' is not UTF-8: rename the file, and name it so in the line",
+        )
+    return shown == entry.file_name
 
 
 class _Hints:

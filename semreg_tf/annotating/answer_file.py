@@ -1,4 +1,8 @@
-"""A file of answers, one JSON object a line, that a job stopped at any moment goes on with."""
+"""A file of answers, one JSON object a line, that a job stopped at any moment goes on with.
+
+A path is written as Python holds it; a byte of a name that is not UTF-8 is the escape of a lone
+surrogate, and `os.fsencode(json.loads(line)["file"])` gives the bytes back.
+"""
 
 import json
 import os
@@ -7,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.annotating.picture_list import Picture
+from semreg_tf.data.picture_files import printable
 from semreg_tf.inference import ImageAnnotation
 
 TOP_CONCEPTS = 10
@@ -47,6 +52,11 @@ def answer_row(
     return row if copy is None else row | {"copy": copy}
 
 
+def json_line(row: dict[str, Any]) -> str:
+    """Returns an answer as one line of JSON that can be written as UTF-8, whatever its path."""
+    return printable(json.dumps(row, ensure_ascii=False))
+
+
 class AnswerFile:
     """Answers on disk. Lines are whole: what a kill tore at the end is cut off at the next start.
 
@@ -78,7 +88,7 @@ class AnswerFile:
 
     def append(self, row: dict[str, Any]) -> None:
         """Writes an answer; it is in the system's hands when this returns."""
-        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._file.write(json_line(row) + "\n")
         self._file.flush()
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """The same over Apache Beam, for collections beyond one machine. Needs the extra `beam`."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from semreg_tf.annotating.answer_file import answer_row
+from semreg_tf.annotating.answer_file import answer_row, json_line
 from semreg_tf.annotating.captioned_copy import captioned_jpeg, unique_copy_name
 from semreg_tf.annotating.collection import model_id
 from semreg_tf.annotating.picture_list import Picture
@@ -52,7 +51,7 @@ def annotate_on_beam(
         | beam.Reshuffle()
         | beam.BatchElements(min_batch_size=1, max_batch_size=batch_size)
         | "Annotate" >> beam.ParDo(_Annotate(model_path, copies, font))
-        | beam.Map(json.dumps, ensure_ascii=False)
+        | beam.Map(json_line)
         | beam.io.WriteToText(answers, file_name_suffix=".jsonl")
     )
     result = pipeline.run()

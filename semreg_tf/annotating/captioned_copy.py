@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
-from semreg_tf.inference import FORMATS
+from semreg_tf.data.picture_decoding import open_picture, upright
 
 _SMALLEST_FONT, _LINES_PER_WIDTH = 14, 28
 _QUALITY = 90
@@ -27,8 +27,8 @@ def captioned_jpeg(data: bytes, text: str, font_file: str | None = None) -> byte
     Returns:
       A JPEG as wide as the picture, which lies as viewers show it.
     """
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-        picture = ImageOps.exif_transpose(opened).convert("RGB")
+    with open_picture(data) as opened:
+        picture = upright(opened)
     size = max(_SMALLEST_FONT, picture.width // _LINES_PER_WIDTH)
     font = _font(font_file, size)
     margin = size // 2
@@ -83,7 +83,7 @@ def copy_names(paths: Sequence[str]) -> dict[str, str]:
 
 def unique_copy_name(path: str) -> str:
     """Returns a name that no other path has, without knowing the others."""
-    return f"{_stem(path)}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.jpg"
+    return f"{_stem(path)}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}.jpg"
 
 
 def check_font(font_file: str | None) -> None:

@@ -15,6 +15,7 @@ from semreg_tf.annotating.captioned_copy import (
     write_whole,
 )
 from semreg_tf.annotating.picture_list import Picture
+from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 
 ANSWERS_FILE = "annotations.jsonl"
@@ -127,7 +128,7 @@ def _is_drawn(drawing: Future | None) -> bool:
 
 def _draw(job: Job, path: str, text: str, name: str) -> str:
     target = job.copies / name
-    write_whole(target, captioned_jpeg(Path(path).read_bytes(), text, job.font))
+    write_whole(target, captioned_jpeg(read_picture_file(path), text, job.font))
     return str(target)
 
 

@@ -20,6 +20,7 @@ from semreg_tf.data.image_batches import image_batches
 from semreg_tf.data.index_plan import batches_per_epoch, index_plan
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.records import stored_tokenizer
+from semreg_tf.data.stored_orientation import warn_of_sideways
 from semreg_tf.data.targets import (
     EncodedAnnotations,
     encode_annotations,
@@ -78,7 +79,7 @@ def load_split(
     data_config: DataConfig,
     for_training: bool = False,
 ) -> Split:
-    """Reads the annotations of a split, or of a part of one; no image is touched.
+    """Reads the annotations of a split, or of a part of one; of images a few headers at most.
 
     Args:
       builder: of the prepared data set.
@@ -97,6 +98,7 @@ def load_split(
     if data_config.labels_from == "captions":
         annotations = labels_of_captions(annotations, vocabularies)
     info = builder.info.splits[whole]
+    warn_of_sideways(builder.info, whole)
     return Split(
         name,
         annotations,

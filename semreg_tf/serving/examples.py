@@ -3,10 +3,13 @@
 import itertools
 from pathlib import Path
 
+from semreg_tf.data.picture_decoding import UnreadablePictureError
+from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.serving.limits import Refusal
 from semreg_tf.serving.pictures import check_picture
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+# What every browser shows.
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp", ".avif")
 MOST = 12
 
 
@@ -43,7 +46,7 @@ def _is_fine(path: Path, max_pixels: int, max_bytes: int) -> bool:
     try:
         if path.stat().st_size > max_bytes:
             return False
-        check_picture(path.read_bytes(), max_pixels)
+        check_picture(read_picture_file(path), max_pixels)
         return True
-    except (Refusal, OSError):
+    except (Refusal, UnreadablePictureError, OSError):
         return False

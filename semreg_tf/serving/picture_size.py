@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from semreg_tf.inference import FORMATS
+from semreg_tf.data.picture_decoding import readable_formats
 
 
 def picture_pixels(data: bytes) -> int:
@@ -14,7 +14,7 @@ def picture_pixels(data: bytes) -> int:
       data: the encoded picture; nothing of it is unpacked.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with Image.open(io.BytesIO(data), formats=readable_formats()) as picture:
             width, height = picture.size
             return width * height
     # What is wrong with it is for the function that reads it through to say.

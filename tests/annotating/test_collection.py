@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -51,6 +53,25 @@ def test_copies_and_answers_are_kept_together(job, tmp_path):
 def said(rows):
     """What does not hang on the batch a picture was in, as the last digits of a probability do."""
     return [(row["file"], row.get("text"), row.get("error")) for row in rows]
+
+
+def test_a_name_that_is_not_utf8_is_annotated_and_resumed(job, photos, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
+    shutil.copyfile(photos[0].path, path)
+    bad = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
+    pictures = [Picture(path), Picture(bad)]
+    job = dataclasses.replace(job, pictures=pictures, copies=tmp_path / "out")
+    rows = list(annotate_collection(job))
+    assert [row["file"] for row in rows] == [path, bad]
+    assert os.path.exists(rows[0]["copy"]) and "error" in rows[1]
+    lines = (tmp_path / "out" / "annotations.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [os.fsencode(json.loads(line)["file"]) for line in lines] == [
+        os.fsencode(path),
+        os.fsencode(bad),
+    ]
+    again = dataclasses.replace(job, model=Counting(job.model))
+    assert list(annotate_collection(again)) == rows
+    assert again.model.asked == []
 
 
 class Counting:

@@ -1,10 +1,14 @@
 """Which pictures arguments mean."""
 
+import os
 import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from semreg_tf.annotating.picture_list import Picture, list_pictures
+from semreg_tf.annotating.picture_list import Picture, describe_passed_over, list_pictures
+from semreg_tf.data.picture_files import SUFFIXES
 
 
 @pytest.fixture
@@ -58,10 +62,60 @@ def test_lines_hold_paths_and_perhaps_tags():
     ]
 
 
+def test_every_suffix_that_preparation_takes_is_found_in_any_case(tmp_path):
+    written = [f"{i:02}{s.upper() if i % 2 else s}" for i, s in enumerate(SUFFIXES)]
+    for name in written:
+        (tmp_path / name).write_bytes(b"")
+    assert names(tmp_path, ".") == written
+    assert {".webp", ".tif", ".tiff", ".heic", ".avif", ".jfif", ".jpe"} <= set(SUFFIXES)
+
+
+def test_what_lies_beside_pictures_is_counted_by_kind(folder):
+    for name in ("._b.JPG", ".hidden.png", "more.TXT", "README"):
+        (folder / name).write_bytes(b"")
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    passed_over = Counter()
+    found = list_pictures([str(folder), str(folder / "sub/**/*")], (), passed_over)
+    assert [Path(p.path).name for p in found] == [
+        "[odd] e.bmp",
+        "a.png",
+        "b.JPG",
+        "c.jpeg",
+        "d.gif",
+    ]
+    assert passed_over == {
+        "macOS's ._ file": 1,
+        "hidden file": 1,
+        ".txt": 2,
+        "without a suffix": 1,
+        "named pipe": 1,
+        "broken link": 1,
+        "folder": 2,
+    }
+    assert describe_passed_over(passed_over) == (
+        "passed over 7 files: 2 .txt, 1 broken link, 1 hidden file, 1 macOS's ._ file, "
+        "1 named pipe, 1 without a suffix; did not look into 2 folders "
+        "(FOLDER/**/* names all below)"
+    )
+    assert describe_passed_over(Counter()) == ""
+
+
+def test_what_a_pattern_asks_for_by_a_dot_is_taken_but_for_macos_files(folder):
+    for name in ("._b.jpg", ".c.jpg"):
+        (folder / name).write_bytes(b"")
+    assert names(folder, ".*.jpg") == [".c.jpg"]
+
+
 def test_what_holds_no_picture_is_refused(folder):
     (folder / "empty").mkdir()
-    for argument in ("empty", "*.tiff"):
-        message = f"A folder or pattern must hold pictures (.jpg, .jpeg, .png, .gif, .bmp). Received: {str(folder / argument)!r}"  # noqa: E501
+    (folder / "empty" / "a.txt").write_bytes(b"")
+    (folder / "empty" / "b.txt").write_bytes(b"")
+    for argument, told in (("empty", ": passed over 2 files: 2 .txt"), ("*.tiff", "")):
+        message = (
+            f"A folder or pattern must hold pictures ({', '.join(SUFFIXES)}){told}. "
+            f"Received: {str(folder / argument)!r}"
+        )
         with pytest.raises(ValueError, match=re.escape(message)):
             list_pictures([str(folder / argument)])
     for arguments in ([], ["-"]):

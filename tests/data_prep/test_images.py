@@ -54,9 +54,25 @@ def test_what_is_no_picture_is_corrupt(content):
     assert store_image(content).problem == "corrupt"
 
 
+def test_a_jpeg_that_the_input_pipeline_could_not_decode_is_corrupt(draw_picture):
+    whole = draw_picture(64, 48, 1)
+    image = store_image(whole[:-2] + b"\xce\xd9")
+    assert (image.problem, image.jpeg) == ("corrupt", None)
+    assert image.reason == "damaged: TensorFlow's decoder refuses it"
+
+
 def test_a_missing_file_is_a_problem_and_no_error(tmp_path):
     assert read_image(tmp_path / "nowhere.jpg").problem == "missing"
     assert read_image(tmp_path).problem == "missing"
+
+
+def test_a_file_that_may_not_be_read_is_a_problem_and_no_error(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("data_prep.images.read_picture_file", refuse)
+    image = read_image(tmp_path / "a.jpg")
+    assert (image.problem, image.reason) == ("corrupt", "no permission to read it")
 
 
 def test_many_pictures_come_in_order(tmp_path, draw_picture):

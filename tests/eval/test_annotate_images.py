@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,28 +41,33 @@ def run(model, *arguments, lines=""):
         input=lines,
         capture_output=True,
         text=True,
+        errors="surrogateescape",
         check=False,
     )
 
 
 def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    latin1 = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
+    shutil.copyfile(photos / "1.png", latin1)
     known = model.vocabularies.user_tags.names[0]
-    lines = f"{photos / '2.png'}\t{known}, nosuch\n{tmp_path / 'bad.jpg'}\n"
+    lines = f"{photos / '2.png'}\t{known}, nosuch\n{tmp_path / 'bad.jpg'}\n{latin1}\n"
     done = run(
         model, "--format=jsonl", f"--out={tmp_path / 'out'}", photos / "0.png", "-", lines=lines
     )
     assert done.returncode == 1, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [Path(row["file"]).name for row in rows] == ["0.png", "2.png", "bad.jpg"]
-    assert [row.get("unknown_user_tags") for row in rows] == [0, 1, None]
-    assert "skipped: `images` must be whole JPEG" in done.stderr
-    assert "1 of 3 could not be read" in done.stderr
+    names = ["0.png", "2.png", "bad.jpg", os.fsdecode(b"caf\xe9.png")]
+    assert [Path(row["file"]).name for row in rows] == names
+    assert [row.get("unknown_user_tags") for row in rows] == [0, 1, None, 0]
+    assert "skipped: `images` must be whole pictures (in no format" in done.stderr
+    assert "1 of 4 could not be read" in done.stderr
     assert "annotating" in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "0.jpg",
         "2.jpg",
         "annotations.jsonl",
+        os.fsdecode(b"caf\xe9.jpg"),
     ]
     # The second time nothing is left to do, and the same is printed.
     again = run(
@@ -71,8 +77,11 @@ def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
 
 
 def test_a_table_shows_texts_and_concepts(model, photos):
+    (photos / "notes.txt").write_bytes(b"")
     done = run(model, photos)
+    (photos / "notes.txt").unlink()
     assert done.returncode == 0, done.stderr
+    assert "passed over 1 file: 1 .txt" in done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 6
     found = model.model.annotate([photos / f"{i}.png" for i in range(3)])

@@ -1,11 +1,16 @@
 import json
+import tempfile
 
+import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from data_prep.custom.custom_dataset_builder import Builder, find_annotations
 from data_prep.preparation import prepare
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import COUNTS_FILE, find_builder, stored_tokenizer
+from semreg_tf.data.stored_orientation import UPRIGHT_KEY
+from tests.picture_samples import GREY_SCENE, SAMPLES, SCENE, TURNED, save
 
 NAMES = {
     **{f"{i}.jpg": "JPEG" for i in range(6)},
@@ -53,6 +58,30 @@ def test_all_that_the_file_says_is_in_the_shards(raw_dir, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "4 pictures (train 2, validation 1, test 1), 3 captions" in captured.out
     assert "no line names: 4 (2.jpg, 3.jpg, 4.jpg, ...)" in captured.err
+
+
+def test_pictures_are_stored_upright_and_counted(raw_dir, tmp_path, capsys, monkeypatch):
+    (raw_dir / "0.jpg").write_bytes(TURNED["JPEG 6"])
+    (raw_dir / "1.jpg").write_bytes(save(np.full((40, 7, 3), 90, np.uint8), "JPEG"))
+    (raw_dir / "town/square.jpg").write_bytes(SAMPLES["PNG, grey, 16 bits"][0])
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    prepare(Builder(data_dir=tmp_path), raw_dir)
+    assert not list(temporary.iterdir())
+    found = find_builder(tmp_path, "custom")
+    assert found.info.metadata[UPRIGHT_KEY]
+    shown = {
+        record["file_name"].decode(): record["image"].astype(float)
+        for split in ("train", "test")
+        for record in tfds.as_numpy(found.as_dataset(split))
+    }
+    assert shown["1.jpg"].shape == (40, 7, 3)
+    assert np.abs(shown["0.jpg"] - SCENE).mean() < 2
+    assert np.abs(shown["town/square.jpg"] - GREY_SCENE).mean() < 2
+    notes = counts(tmp_path)["notes"]
+    assert notes["image turned upright (EXIF orientation)"] == ["0.jpg"]
+    assert "image turned upright (EXIF orientation): 1 (0.jpg)" in capsys.readouterr().out
 
 
 def test_csv_with_drawn_splits(own_folder, tmp_path):

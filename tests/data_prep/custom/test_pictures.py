@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from data_prep.custom.entries import Entry
@@ -6,7 +8,6 @@ from data_prep.custom.pictures import (
     PictureFolder,
     check_pictures,
     warn_of_unnamed,
-    why_unreadable,
 )
 
 
@@ -71,9 +72,9 @@ def test_a_missing_picture_and_what_may_be_meant(folder, name, hint):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("cut.jpg", "(700 bytes)"),
-        ("web.jpg", "the file is a web page"),
-        ("empty.jpg", "the file is empty"),
+        ("cut.jpg", "bytes not processed)"),
+        ("web.jpg", "a web page"),
+        ("empty.jpg", "empty file"),
         ("text.jpg", "in no format that is known (it begins with b'no pictu')"),
     ],
 )
@@ -84,6 +85,35 @@ def test_an_unreadable_picture_and_why(folder, name, why):
     assert (problem.line, problem.kind) == (1, "picture unreadable")
     assert problem.text.startswith(f"the picture {name!r} cannot be read: ")
     assert problem.text.endswith(why)
+
+
+def test_a_named_pipe_is_refused_and_waits_for_nobody(folder):
+    os.mkfifo(os.path.join(folder.root, "pipe.jpg"))
+    _, findings = look(PictureFolder.read(folder.root), "a.jpg", "pipe.jpg")
+    (problem,) = findings.problems
+    assert problem.text == "the picture 'pipe.jpg' cannot be read: a named pipe, not a file"
+
+
+def test_a_name_that_is_not_utf8(folder, draw_picture):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    with open(os.path.join(folder.root, name), "wb") as file:
+        file.write(draw_picture(20, 20, 9))
+    listed = PictureFolder.read(folder.root)
+    assert name in listed.pictures()
+    findings = Findings()
+    warn_of_unnamed([], listed, findings)
+    assert r"caf\udce9.jpg" in findings.warnings[0].names
+    whole, findings = look(listed, "a.jpg", name, skip_bad=True)
+    assert whole == ["a.jpg"]
+    (problem,) = findings.problems
+    assert problem.text.startswith(r"the file name 'caf\udce9.jpg' is not UTF-8: rename the file")
+
+
+def test_hidden_files_are_not_offered_as_pictures(folder):
+    for name in ("._a.jpg", "town/.b.png"):
+        with open(os.path.join(folder.root, name), "wb"):
+            pass
+    assert PictureFolder.read(folder.root).pictures() == folder.pictures()
 
 
 def test_bad_pictures_can_be_left_out(folder):
@@ -114,7 +144,3 @@ def test_pictures_that_no_line_names(folder):
     (warning,) = findings.warnings
     assert warning.text.endswith("no line names: 6 (Dog.JPG, empty.jpg, text.jpg, ...)")
     assert len(warning.names) == 6
-
-
-def test_a_picture_that_can_be_read_after_all(folder, tmp_path):
-    assert why_unreadable(tmp_path / "a.jpg") == "damaged"

@@ -1,0 +1,55 @@
+"""What a file is that no reader of pictures knows, in words for the person who gave it."""
+
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", "a JPEG picture that is damaged"),
+    (b"\x89PNG", "a PNG picture that is damaged"),
+    (b"GIF8", "a GIF picture that is damaged"),
+    (b"II*\x00", "a TIFF picture that is damaged"),
+    (b"MM\x00*", "a TIFF picture that is damaged"),
+    (b"\x00\x05\x16\x07", "a file of macOS that holds a picture's properties, not the picture"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"8BPS", "a Photoshop document"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1a\x45\xdf\xa3", "a video"),
+    (b"version https://git-lfs", "a pointer of Git LFS: fetch the file itself"),
+)
+_PAGES = (b"<!doctype", b"<html")
+_HEIC_HINT = "a HEIC picture, which needs the extra `heic`: pip install -e '.[heic]'"
+
+
+def kind_of_unknown(data: bytes) -> str:
+    """Returns what a file is, or how it begins where that is not known either.
+
+    Args:
+      data: the file, of none of the formats that are read.
+    """
+    if data[4:8] == b"ftyp":
+        return _kind_of_container(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "a WebP picture that is damaged"
+    for beginning, kind in _BEGINNINGS:
+        if data.startswith(beginning):
+            return kind
+    text = data[:1_000].lstrip().lower()
+    if b"<svg" in text:
+        return "an SVG drawing"
+    if text.startswith(_PAGES) or text.startswith(b"<?xml"):
+        return "a web page"
+    return f"in no format that is known (it begins with {data[:8]!r})"
+
+
+def _kind_of_container(data: bytes) -> str:
+    """Returns the kind of a file of boxes (ISO 14496-12), whose brand stands at byte 8."""
+    brand = data[8:12]
+    if brand in _AVIF_BRANDS:
+        return "an AVIF picture that is damaged, or that Pillow was built without"
+    if brand in _HEIC_BRANDS:
+        try:
+            import pillow_heif  # noqa: F401
+        except ImportError:
+            return _HEIC_HINT
+        return "a HEIC picture that is damaged"
+    return "a video"
