@@ -11,6 +11,7 @@ from absl import app, flags
 
 from data_prep.command_line import plain_errors
 from data_prep.dataset_counts import describe_counts, read_counts, write_counts
+from data_prep.preparation import preparation_lock
 from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.records import find_builder
 
@@ -23,8 +24,9 @@ def main(argv: Sequence[str]) -> None:
     """Counts, writes the lists and prints the counts."""
     with plain_errors():
         builder_dir = find_builder(_DATA_DIR.value, _DATASET.value).data_dir
-        build_vocabulary(builder_dir, _TRAIN_SPLIT.value)
-        write_counts(builder_dir)
+        with preparation_lock(builder_dir):
+            build_vocabulary(builder_dir, _TRAIN_SPLIT.value)
+            write_counts(builder_dir)
         print(describe_counts(read_counts(builder_dir) or {}))
 
 

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-import tensorflow_datasets as tfds
-from etils import epath
-
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.atomic_write import write_lines
+from semreg_tf.data.dataset_digests import (
+    COUNTS_FILE,
+    dataset_digests,
+    read_counts_file,
+)
 from semreg_tf.data.name_list import NameList, coverage
-from semreg_tf.data.records import COUNTS_FILE
+from semreg_tf.data.records import open_builder
 from semreg_tf.data.text import is_punctuation
 from semreg_tf.data.vocabulary import VOCABULARY_DIR
+from semreg_tf.files.digests import FILE_DIGESTS, with_own_digest
 
 FORMAT_VERSION = 1
 _COVERAGE_SIZES = (100, 256, 500, 1_000, 2_000)
@@ -40,10 +43,12 @@ def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
 def write_counts(builder_dir: str | PathLike[str]) -> None:
     """Writes `dataset_counts.json`, by which a prepared folder is known to be finished.
 
+    It carries the digests of the annotations, the lists of names and TFDS's files.
+
     Args:
       builder_dir: the version folder, with `annotations/` and `vocabulary/` in it.
     """
-    info = tfds.builder_from_directory(builder_dir).info
+    info = open_builder(builder_dir).info
     folder = os.path.join(builder_dir, VOCABULARY_DIR)
     words = NameList.load(os.path.join(folder, "words.txt"))
     labels = NameList.load(os.path.join(folder, "labels.txt"))
@@ -62,15 +67,19 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
         "kept_user_tags": sum(user_tags.counts[:_KEPT_USER_TAGS]),
         "parameters": info.metadata.get("parameters", {}),
         "notes": info.metadata.get("notes", {}),
+        FILE_DIGESTS: dataset_digests(builder_dir),
     }
-    text = json.dumps(counts, indent=2, ensure_ascii=False)
+    text = json.dumps(with_own_digest(counts), indent=2, ensure_ascii=False)
     write_lines(os.path.join(builder_dir, COUNTS_FILE), text.split("\n"))
 
 
 def read_counts(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
-    """Returns what `write_counts` wrote, or None where a preparation is unfinished."""
-    path = epath.Path(builder_dir) / COUNTS_FILE
-    return json.loads(path.read_bytes()) if path.exists() else None
+    """Returns what `write_counts` wrote, or None where a preparation is unfinished.
+
+    Raises:
+      ValueError: the file is damaged or was changed.
+    """
+    return read_counts_file(builder_dir)
 
 
 def describe_counts(counts: dict[str, Any]) -> str:

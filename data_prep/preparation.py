@@ -5,11 +5,12 @@ one stopped; `dataset_counts.json` comes last and says that all is there.
 """
 
 import contextlib
-import fcntl
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from os import PathLike
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -20,6 +21,10 @@ from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.annotations import write_annotations
 from semreg_tf.data.stored_orientation import UPRIGHT_KEY
 from semreg_tf.data.text import EARLIEST_TOKENIZER
+from semreg_tf.files.file_lock import FileLock
+
+# What a disk, a quota or a limit on a file's size says when it is full.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def prepare(
@@ -38,9 +43,10 @@ def prepare(
     Raises:
       ValueError: the raw files cannot be read, the folder holds shards of other parameters,
         another preparation of it is running, or Beam is wanted and not installed.
+      OSError: the disk is full or read-only; the same command goes on when there is room.
     """
     beam_options = pipeline_options(beam_pipeline_options) if beam_pipeline_options else None
-    with _alone(builder):
+    with preparation_lock(builder.data_dir), _full_disk_named(builder):
         if not builder.is_prepared():
             builder.check_raw_files(raw_dir)
             _remove_interrupted(builder)
@@ -65,23 +71,38 @@ def prepare(
     print(f"Prepared in {builder.data_dir}")
 
 
+def preparation_lock(builder_dir: str | PathLike[str]) -> contextlib.AbstractContextManager:
+    """Returns a lock that ends with the process, so that nobody clears away another's work.
+
+    A bucket has none.
+
+    Raises:
+      ValueError: another process prepares the data set.
+    """
+    folder = os.fspath(epath.Path(builder_dir).parent)
+    if "://" in folder:
+        return contextlib.nullcontext()
+    return FileLock(os.path.join(folder, ".lock"), "data_dir", folder)
+
+
 @contextlib.contextmanager
-def _alone(builder: AnnotationBuilder) -> Iterator[None]:
-    """Holds a lock that ends with the process, so that nobody clears away another's work."""
-    folder = epath.Path(builder.data_dir).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    if "://" in os.fspath(folder):
+def _full_disk_named(builder: AnnotationBuilder) -> Iterator[None]:
+    """Names the folder where TensorFlow's or TFDS's writers meet a full disk."""
+    try:
         yield
-        return
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                "`data_dir` must not be in preparation by another process: wait for it. "
-                f"Received: data_dir={os.fspath(folder)!r}"
-            ) from None
-        yield
+    except (OSError, RuntimeError, tf.errors.OpError) as error:
+        # TFDS wraps some in a RuntimeError.
+        causes = (error, error.__cause__, error.__context__)
+        if not any(isinstance(e, tf.errors.OpError) or _is_full(e) for e in causes):
+            raise
+        raise OSError(
+            "`data_dir` could not take the data set: make room and start the same command again. "
+            f"Received: data_dir={os.fspath(builder.data_dir)!r} ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 @contextlib.contextmanager

@@ -46,17 +46,12 @@ def read_images_of(
       ValueError: a shard is damaged, or a record is another image than the annotations say.
     """
     info = builder.info.splits[split]
-    reader = RecordReader([os.fspath(path) for path in info.filepaths], info.shard_lengths)
-    features = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "image_id")}
+    image_ids = [annotation.image_id for annotation in annotations]
+    paths = [os.fspath(path) for path in info.filepaths]
+    reader = RecordReader(paths, info.shard_lengths, 0, image_ids, split)
+    features = {"image": tf.io.FixedLenFeature([], tf.string)}
     images = []
     for row, record in zip(rows, reader.read(np.asarray(rows, np.int64)), strict=True):
         values = tf.io.parse_single_example(record, features)
-        image_id = values["image_id"].numpy().decode()
-        if image_id != annotations[row].image_id:
-            raise ValueError(
-                "`annotations` must be of these shards: delete the folder annotations/ and run "
-                f"the prepare command again. Received: image {image_id!r} in row {row} of "
-                f"{split!r}, annotations of {annotations[row].image_id!r}"
-            )
         images.append((values["image"].numpy(), annotations[row]))
     return images

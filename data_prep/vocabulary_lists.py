@@ -4,10 +4,9 @@ import collections
 import os
 from os import PathLike
 
-import tensorflow_datasets as tfds
-
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.name_list import NameList
+from semreg_tf.data.records import open_builder
 from semreg_tf.data.vocabulary import VOCABULARY_DIR
 
 
@@ -29,7 +28,7 @@ def build_vocabulary(
     Raises:
       ValueError: there is no such split.
     """
-    info = tfds.builder_from_directory(builder_dir).info
+    info = open_builder(builder_dir).info
     words, labels, user_tags, groups = (collections.Counter[str]() for _ in range(4))
     for annotation in read_annotations(builder_dir, train_split):
         for tokens in annotation.tokens:

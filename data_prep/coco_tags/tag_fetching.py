@@ -1,7 +1,6 @@
 """Fetches the user tags of many photos into one file, and goes on where it was stopped."""
 
 import contextlib
-import fcntl
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from data_prep.coco_files import read_coco
 from data_prep.coco_tags.flickr_client import TagsAnswer, TemporaryError
 from data_prep.coco_tags.user_tags_file import PhotoTags, drop_half_line, read_user_tags
+from semreg_tf.files.file_lock import FileLock
 
 # http://farm5.staticflickr.com/4026/4622125393_84c1fdb8d6_z.jpg: the photo's id, its secret.
 _PHOTO_URL = re.compile(r"/(\d+)_[0-9a-f]+(?:_\w+)?\.\w+$")
@@ -125,14 +125,9 @@ def _summary(photo_ids: Mapping[str, str | None], known: Mapping[str, PhotoTags]
 @contextlib.contextmanager
 def _appending(path: Path) -> Iterator[IO[bytes]]:
     """Opens the file, unbuffered, for one process alone and without a half last line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                "`output` must not be in use by another fetcher: wait for it. "
-                f"Received: output={fspath(path)!r}"
-            ) from None
+    with (
+        FileLock(path.with_name(f".{path.name}.lock"), "output", path),
+        path.open("ab", buffering=0) as file,
+    ):
         drop_half_line(path)
         yield file

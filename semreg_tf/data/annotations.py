@@ -10,7 +10,9 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from semreg_tf.data.atomic_write import read_lines, write_lines
-from semreg_tf.data.records import ANNOTATIONS_DIR
+from semreg_tf.data.dataset_digests import ANNOTATIONS_DIR, check_dataset_files
+from semreg_tf.data.records import open_builder
+from semreg_tf.files.json_files import JsonError, parse_json
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annot
       One annotation an image.
 
     Raises:
-      ValueError: the split is unknown or empty, or its file is missing, damaged or not as long
-        as the split.
+      ValueError: the split is unknown or empty, or its file is missing, damaged, another than
+        was prepared, or not as long as the split.
     """
-    splits = tfds.builder_from_directory(builder_dir).info.splits
+    splits = open_builder(builder_dir).info.splits
     if split not in splits:
         raise ValueError(
             f"`split` must be one of {', '.join(sorted(splits))}. Received: split={split!r}"
@@ -68,6 +70,7 @@ def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annot
             "`builder_dir` must hold annotations: run the prepare command again, which finishes "
             f"it. Received: no file {str(path)!r}"
         )
+    check_dataset_files(builder_dir, f"{ANNOTATIONS_DIR}/{split}.jsonl")
     lines = read_lines(path)
     annotations = [_from_line(line, path, number) for number, line in enumerate(lines, start=1)]
     if len(annotations) != expected:
@@ -107,13 +110,13 @@ def _to_line(record: dict[str, Any]) -> str:
 
 def _from_line(line: str, path: epath.Path, number: int) -> Annotation:
     try:
-        values = json.loads(line)
+        values = parse_json(line)
         values["tokens"] = [tokens.split(" ") for tokens in values["tokens"]]
         for field in ("captions", "labels", "user_tags", "groups"):
             values[field] = tuple(values[field])
         values["tokens"] = tuple(map(tuple, values["tokens"]))
         return Annotation(**values)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (JsonError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             "`builder_dir` must hold whole annotations: delete the file and run the prepare "
             f"command again. Received: {str(path)!r}, line {number}: {line[:60]!r}"

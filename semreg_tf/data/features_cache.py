@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from semreg_tf.data.atomic_write import write_lines
+from semreg_tf.data.array_file import GrowingArray, open_whole
+from semreg_tf.files.file_lock import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,9 @@ def load_or_compute(
     """Returns features (num_images, views, feature_size) float32, memory-mapped.
 
     What is computed is written under another name, with the rows done, and renamed at the end:
-    an interrupted run goes on at the row where it stopped.
+    an interrupted run goes on at the row where it stopped. A checksum beside the file is checked
+    when it is opened, and a damaged one is told and computed again. A second process that needs
+    the same features waits for the first.
 
     Args:
       folder: where caches live.
@@ -58,36 +60,47 @@ def load_or_compute(
 
     Raises:
       ValueError: `compute` yields other shapes, or more or fewer rows.
+      OSError: the disk is full or read-only; the rows done are kept.
     """
-    path = Path(folder) / f"{key}.npy"
-    if path.exists():
-        logger.info("%s: read from %s", what.capitalize(), path)
-        return np.load(path, mmap_mode="r")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial, done_path = path.with_suffix(".partial.npy"), path.with_suffix(".done")
-    shape = (num_images, views, feature_size)
-    size_mib = 4 * np.prod(shape) / 2**20
+    path, shape = Path(folder) / f"{key}.npy", (num_images, views, feature_size)
+    there, made = path.exists(), open_whole(path, shape)
+    if made is None:
+        with FileLock(path.with_suffix(".lock"), "folder", path, wait=True) as lock:
+            # Another process may have written it meanwhile.
+            made = open_whole(path, shape) if lock.waited or not there else None
+            if made is None:
+                _compute(path, shape, compute, what)
+                return np.load(path, mmap_mode="r")
+    logger.info("%s: read from %s", what.capitalize(), path)
+    return made
+
+
+def _compute(
+    path: Path,
+    shape: tuple[int, int, int],
+    compute: Callable[[int], Iterable[np.ndarray]],
+    what: str,
+) -> None:
+    """Writes the features that an earlier start did not."""
+    num_images, size_mib = shape[0], 4 * np.prod(shape) / 2**20
     told = (what.capitalize(), num_images, size_mib, path)
     logger.info("%s of %d images: computed once, %.0f MiB in %s", *told)
-    done = int(done_path.read_text()) if done_path.exists() and partial.exists() else 0
-    mode = "r+" if done else "w+"
-    array = np.lib.format.open_memmap(partial, mode, np.float32, None if done else shape)
-    with tqdm(total=num_images, initial=done, unit="image", desc=what) as bar:
-        # A run stopped between its last row and the renaming has nothing left to compute.
-        for block in compute(done) if done < num_images else ():
-            if block.shape[1:] != shape[1:] or done + len(block) > num_images:
-                raise ValueError(
-                    f"`compute` must yield rows of {shape[1:]}, {num_images} in all. "
-                    f"Received: {block.shape} after {done} rows"
-                )
-            array[done : done + len(block)] = block
-            done += len(block)
-            array.flush()
-            write_lines(done_path, [str(done)])
-            bar.update(len(block))
-    if done != num_images:
-        raise ValueError(f"`compute` must yield {num_images} rows in all. Received: {done} rows")
-    del array
-    os.replace(partial, path)
-    done_path.unlink(missing_ok=True)
-    return np.load(path, mmap_mode="r")
+    array = GrowingArray(path, shape)
+    try:
+        with tqdm(total=num_images, initial=array.done, unit="image", desc=what) as bar:
+            # A run stopped between its last row and the renaming has nothing left to compute.
+            for block in compute(array.done) if array.done < num_images else ():
+                if block.shape[1:] != shape[1:] or array.done + len(block) > num_images:
+                    raise ValueError(
+                        f"`compute` must yield rows of {shape[1:]}, {num_images} in all. "
+                        f"Received: {block.shape} after {array.done} rows"
+                    )
+                array.append(block)
+                bar.update(len(block))
+        if array.done != num_images:
+            raise ValueError(
+                f"`compute` must yield {num_images} rows in all. Received: {array.done} rows"
+            )
+        array.finish()
+    finally:
+        array.close()

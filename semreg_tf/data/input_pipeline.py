@@ -58,8 +58,11 @@ class Split:
     tokenizer: Tokenizer = EARLIEST_TOKENIZER
 
     def record_reader(self) -> RecordReader:
-        """Opens the records; row 0 is the first annotation's."""
-        return RecordReader(self.shards, self.shard_lengths, self.first_record)
+        """Opens the records; row 0 is the first annotation's, and each must be its image's."""
+        image_ids = [annotation.image_id for annotation in self.annotations]
+        return RecordReader(
+            self.shards, self.shard_lengths, self.first_record, image_ids, self.name
+        )
 
     @property
     def num_images(self) -> int:

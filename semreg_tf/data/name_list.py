@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from semreg_tf.data.atomic_write import read_lines, write_lines
 from semreg_tf.data.text import is_punctuation
+from semreg_tf.files import digests
 
 FORMAT_VERSION = 1
 
@@ -87,9 +88,17 @@ def coverage(words: NameList, num_words: int) -> float:
 
 def write_names(path: str | PathLike[str], kind: str, entries: NameList) -> None:
     """Writes a header line with the kind, then one `name<TAB>count` a line."""
+    write_lines(path, _lines(kind, entries))
+
+
+def names_digest(kind: str, entries: NameList) -> str:
+    """Returns the SHA-256 of the file that `write_names` writes: of names, order and counts."""
+    return digests.lines_digest(_lines(kind, entries))
+
+
+def _lines(kind: str, entries: NameList) -> list[str]:
     pairs = zip(entries.names, entries.counts, strict=True)
-    lines = [f"semreg_tf {kind} {FORMAT_VERSION}", *(f"{n}\t{c}" for n, c in pairs)]
-    write_lines(path, lines)
+    return [f"semreg_tf {kind} {FORMAT_VERSION}", *(f"{n}\t{c}" for n, c in pairs)]
 
 
 def read_names(path: str | PathLike[str], kinds: tuple[str, ...]) -> tuple[str, NameList]:

@@ -4,35 +4,54 @@ import os
 import struct
 from collections.abc import Sequence
 
+import google_crc32c
 import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
 
-_LENGTH = struct.Struct("<Q")
+from semreg_tf.data.record_errors import DamagedRecordError
+
+_LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
 # A record: length (8 bytes), its checksum (4), the data, the data's checksum (4).
 _HEADER, _FOOTER = 12, 4
+# TFRecord stores CRC-32C rotated and shifted by a constant.
+_MASK_DELTA = 0xA282EAD8
 
 
 class RecordReader:
     """Reads records of local TFRecord files by row, rows counted through the files in order.
 
-    The constructor walks the lengths alone, a few microseconds a record, and so notices a shard
-    that was cut short.
+    Both checksums of a record are checked: the length's when the files are opened, a few
+    microseconds a record, and the data's whenever it is read.
 
     Args:
       paths: the shards, in order.
       lengths: records that each shard must hold.
       first: the record that is row 0.
+      image_ids: the `image_id` that each row's record must have; None: not compared.
+      split: what messages call the rows.
 
     Raises:
-      ValueError: a shard is missing, cut short, or holds another number of records.
+      DamagedRecordError: a shard is missing, cut short, damaged, or holds another number of
+        records.
     """
 
-    def __init__(self, paths: Sequence[str], lengths: Sequence[int], first: int = 0) -> None:
-        self._files = []
+    def __init__(
+        self,
+        paths: Sequence[str],
+        lengths: Sequence[int],
+        first: int = 0,
+        image_ids: Sequence[str] | None = None,
+        split: str = "",
+    ) -> None:
+        self._files: list[int] = []
+        self._paths, self._first = tuple(paths), first
+        self._image_ids, self._split = image_ids, split
         shards, offsets, sizes = [], [], []
         for shard, (path, expected) in enumerate(zip(paths, lengths, strict=True)):
             own = _walk(path)
             if len(own) != expected:
-                raise ValueError(
+                raise DamagedRecordError(
                     f"`{path}` must hold {expected} records: prepare the data again. "
                     f"Received: {len(own)} records"
                 )
@@ -52,26 +71,103 @@ class RecordReader:
             os.close(file)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Returns the serialized records of `rows`, an object array of bytes."""
+        """Returns the serialized records of `rows`, an object array of bytes.
+
+        Raises:
+          DamagedRecordError: a record's checksum does not match its data, or it is of another
+            image; shard and row are named.
+        """
         records = np.empty(len(rows), object)
-        for i, row in enumerate(rows):
-            file = self._files[self._shards[row]]
-            records[i] = os.pread(file, int(self._sizes[row]), int(self._offsets[row]))
+        for i, row in enumerate(np.asarray(rows).tolist()):
+            records[i] = self._read_one(row)
         return records
+
+    def _read_one(self, row: int) -> bytes:
+        size, offset = int(self._sizes[row]), int(self._offsets[row])
+        block = os.pread(self._files[self._shards[row]], size + _FOOTER, offset)
+        data = block[:size]
+        if len(block) < size + _FOOTER or _masked_checksum(data) != _checksum_at(block, size):
+            raise DamagedRecordError(
+                f"`{self._path(row)}` is damaged: the record at byte {offset - _HEADER} does not "
+                f"match its checksum. Prepare the data again. Received: {self._place(row)}"
+            )
+        if self._image_ids is not None:
+            expected = self._image_ids[row]
+            # The exact bytes of the field are sought first: parsing copies the picture.
+            if data.rfind(_image_id_field(expected)) < 0 and _image_id(data) != expected:
+                raise DamagedRecordError(
+                    "`data_dir` must hold shards and annotations of the same images, and they "
+                    "differ: prepare the data again in an empty folder. Received: "
+                    f"{self._place(row)} is image {_image_id(data)!r} in {self._path(row)!r} and "
+                    f"{expected!r} in its annotation"
+                )
+        return data
+
+    def _path(self, row: int) -> str:
+        return self._paths[self._shards[row]]
+
+    def _place(self, row: int) -> str:
+        return f"row {self._first + row} of {self._split.partition('[')[0] or 'the shards'}"
+
+
+def _masked_checksum(data: bytes) -> int:
+    checksum = google_crc32c.value(data)
+    return ((checksum >> 15 | checksum << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def _checksum_at(block: bytes, position: int) -> int:
+    return _CHECKSUM.unpack_from(block, position)[0]
+
+
+def _image_id_field(image_id: str) -> bytes:
+    """Returns how `tf.train.Example` stores `image_id` among its features."""
+    value = image_id.encode()
+    for _ in range(3):
+        # Value within list of bytes within feature, each in field 1 or its own wrapper.
+        value = b"\n" + _varint(len(value)) + value
+    return b"\n\x08image_id\x12" + value[1:]
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _image_id(data: bytes) -> str | None:
+    """Returns the `image_id` of a serialized record, or None where it has none."""
+    try:
+        values = tf.train.Example.FromString(data).features.feature["image_id"].bytes_list.value
+    except DecodeError as error:
+        raise DamagedRecordError(
+            f"`data_dir` must hold records of tf.train.Example. Received: {error}"
+        ) from error
+    return values[0].decode("utf-8", "replace") if values else None
 
 
 def _walk(path: str) -> list[tuple[int, int]]:
     """Returns (offset, size) of every record of a file."""
     if not os.path.exists(path):
-        raise ValueError(f"`{path}` is not there: prepare the data again. Received: {path!r}")
+        raise DamagedRecordError(
+            f"`{path}` is not there: prepare the data again. Received: {path!r}"
+        )
     end, position, found = os.path.getsize(path), 0, []
     with open(path, "rb") as file:
         while position < end:
             file.seek(position)
             header = file.read(_HEADER)
-            size = _LENGTH.unpack_from(header)[0] if len(header) == _HEADER else end
+            whole = len(header) == _HEADER
+            size = _LENGTH.unpack_from(header)[0] if whole else end
+            if whole and _masked_checksum(header[:8]) != _checksum_at(header, 8):
+                raise DamagedRecordError(
+                    f"`{path}` is damaged: the length at byte {position} does not match its "
+                    f"checksum. Prepare the data again. Received: row {len(found)} of this file"
+                )
             if position + _HEADER + size + _FOOTER > end:
-                raise ValueError(
+                raise DamagedRecordError(
                     f"`{path}` is cut short at byte {end}: prepare the data again. "
                     f"Received: a record of {size} bytes at byte {position}"
                 )

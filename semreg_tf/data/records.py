@@ -7,12 +7,18 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
+from semreg_tf.data.dataset_digests import (
+    COUNTS_FILE,
+    FEATURES_FILE,
+    INFO_FILE,
+    METADATA_FILE,
+    PREPARE_ANEW,
+    TFDS_FILES,
+    check_dataset_files,
+)
 from semreg_tf.data.text import DEFAULT_TOKENIZER, EARLIEST_TOKENIZER, Tokenizer, tokenize
+from semreg_tf.files.json_files import read_json_object
 
-ANNOTATIONS_DIR = "annotations"
-# Written last: a prepared folder without it is unfinished.
-COUNTS_FILE = "dataset_counts.json"
-_INFO_FILE = "dataset_info.json"
 _JPEG_START = b"\xff\xd8\xff"
 
 
@@ -97,6 +103,34 @@ def stored_tokenizer(builder: tfds.core.DatasetBuilder) -> Tokenizer:
     return parameters.get("tokenizer", EARLIEST_TOKENIZER)
 
 
+def open_builder(
+    builder_dir: str | PathLike[str],
+) -> tfds.core.read_only_builder.ReadOnlyBuilder:
+    """Returns a read-only builder of a version folder.
+
+    Args:
+      builder_dir: the folder, with TFDS's `dataset_info.json` and `features.json` in it.
+
+    Raises:
+      ValueError: one of the two is missing or damaged.
+    """
+    folder = epath.Path(builder_dir)
+    for name in TFDS_FILES:
+        if name != METADATA_FILE or (folder / name).exists():
+            read_json_object(folder / name, "data_dir", PREPARE_ANEW)
+    try:
+        builder = tfds.builder_from_directory(folder)
+        # Both are read when they are asked for.
+        _ = builder.info.splits, builder.info.features
+    except Exception as error:  # TFDS and protobuf raise whatever the damage leads them to.
+        raise ValueError(
+            f"`data_dir` must hold a whole {INFO_FILE} and {FEATURES_FILE}: "
+            f"{' '.join(str(error).split())[:200]}. {PREPARE_ANEW} "
+            f"Received: {str(folder)!r}"
+        ) from error
+    return builder
+
+
 def find_builder(
     data_dir: str | PathLike[str], dataset_name: str
 ) -> tfds.core.read_only_builder.ReadOnlyBuilder:
@@ -131,14 +165,17 @@ def find_builder(
             f"`data_dir` must hold finished data sets: the preparation of {dataset_name!r} was "
             f"interrupted. Finish it: {command}. Received: data_dir={str(data_dir)!r}"
         )
-    return tfds.builder_from_directory(newest)
+    check_dataset_files(newest, *TFDS_FILES)
+    return open_builder(newest)
 
 
 def _versions(folder: epath.Path) -> list[epath.Path]:
     """Returns the version folders right under `folder`, oldest first."""
     found = []
     for path in _folders(folder):
-        if tfds.core.Version.is_valid(path.name) and (path / _INFO_FILE).exists():
+        # One of the two may be missing, which is told of when the data set is read.
+        prepared = (path / INFO_FILE).exists() or (path / COUNTS_FILE).exists()
+        if tfds.core.Version.is_valid(path.name) and prepared:
             found.append(path)
     return sorted(found, key=lambda path: tfds.core.Version(path.name))
 

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import DataConfig
-from semreg_tf.data.name_list import NameList, read_names, write_names
+from semreg_tf.data.dataset_digests import VOCABULARY_DIR, check_dataset_files
+from semreg_tf.data.name_list import NameList, names_digest, read_names, write_names
 from semreg_tf.data.text import is_punctuation
 
-VOCABULARY_DIR = "vocabulary"
 UNKNOWN = "<unk>"
 # Sec. 5.1: the 1,000 most frequent words, where the config leaves their number open.
 DEFAULT_CAPTION_CONCEPTS = 1_000
@@ -146,6 +146,16 @@ class Vocabularies:
         if self.user_tags is not None:
             self.user_tags.save(os.path.join(workdir, "user_tags.txt"))
 
+    def digests(self) -> dict[str, str]:
+        """Returns the SHA-256 of each file that `save` writes, by its name."""
+        files = {
+            "vocabulary.txt": names_digest(self.output.kind, self.output.entries),
+            "concepts.txt": names_digest("names", self.concepts),
+        }
+        if self.user_tags is not None:
+            files["user_tags.txt"] = names_digest("names", self.user_tags)
+        return files
+
     @classmethod
     def load(cls, workdir: str | PathLike[str]) -> "Vocabularies":
         """Reads what `save` wrote.
@@ -180,22 +190,17 @@ class Vocabularies:
           ValueError: the data has no captions, labels or user tags though the config needs
             them, or `num_concepts` cuts a tagger's labels.
         """
-        folder = os.path.join(builder_dir, VOCABULARY_DIR)
         if data_config.task == "captions":
-            output, concepts = _caption_names(
-                NameList.load(os.path.join(folder, "words.txt")), data_config
-            )
+            output, concepts = _caption_names(load_dataset_names(builder_dir, "words"), data_config)
         elif data_config.labels_from == "captions":
-            words = NameList.load(os.path.join(folder, "words.txt"))
+            words = load_dataset_names(builder_dir, "words")
             concepts = _caption_names(words, data_config)[1]
             output = Vocabulary(concepts, "labels")
         else:
-            output, concepts = _tag_names(
-                NameList.load(os.path.join(folder, "labels.txt")), data_config
-            )
+            output, concepts = _tag_names(load_dataset_names(builder_dir, "labels"), data_config)
         tags = None
         if data_config.num_user_tags:
-            tags = NameList.load(os.path.join(folder, "user_tags.txt"))
+            tags = load_dataset_names(builder_dir, "user_tags")
             tags = tags.head(data_config.num_user_tags)
             if not len(tags):
                 raise ValueError(
@@ -222,6 +227,21 @@ class Vocabularies:
                 if name != other_name:
                     return f"{title}: number {i} is {name!r} and {other_name!r}"
         return None
+
+
+def load_dataset_names(builder_dir: str | PathLike[str], kind: str) -> NameList:
+    """Reads one of a prepared data set's lists and holds it against its digest.
+
+    Args:
+      builder_dir: the version folder that holds `vocabulary/`.
+      kind: "words", "labels", "user_tags" or "groups".
+
+    Raises:
+      ValueError: the file is missing, damaged, or another than was prepared.
+    """
+    name = f"{VOCABULARY_DIR}/{kind}.txt"
+    check_dataset_files(builder_dir, name)
+    return NameList.load(os.path.join(builder_dir, name))
 
 
 def _caption_names(words: NameList, data_config: DataConfig) -> tuple[Vocabulary, NameList]:

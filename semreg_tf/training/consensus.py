@@ -13,6 +13,7 @@ from tqdm import tqdm
 from semreg_tf.config import RerankingConfig
 from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
+from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.models.encoder import stored_variables
 from semreg_tf.reranking import Compared, compare_with_neighbours, nearest_images, rerank
@@ -84,6 +85,7 @@ def reranked(run: RunEvaluator, split: Split, folder: Path) -> tuple[Predictions
     return hypotheses, reordered(hypotheses, rerank(compared, config))
 
 
+@plain_record_errors()
 def try_settings(
     run: RunEvaluator,
     split: Split,

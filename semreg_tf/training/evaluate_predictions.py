@@ -1,7 +1,6 @@
 """Evaluation of predictions made elsewhere against a prepared split."""
 
 import difflib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder, stored_tokenizer
 from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer, tokenize
-from semreg_tf.data.vocabulary import VOCABULARY_DIR
+from semreg_tf.data.vocabulary import load_dataset_names
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
@@ -75,7 +74,7 @@ def evaluate_predictions(
     if task == "captions":
         results |= _caption_scores(own, split_name, stored_tokenizer(builder), metric_options)
     else:
-        classes = NameList.load(os.path.join(builder.data_dir, VOCABULARY_DIR, "labels.txt"))
+        classes = load_dataset_names(builder.data_dir, "labels")
         results |= _tag_scores(own, classes, split_name, Path(predictions).stem)
     if missing:
         results["warnings"].append(f"{missing} images have no prediction and are left out")

@@ -1,11 +1,13 @@
 import logging
 import os
 import re
+import resource
+import threading
 
 import numpy as np
 import pytest
 
-from semreg_tf.data import features_cache
+from semreg_tf.data import array_file
 from semreg_tf.data.features_cache import cache_key, load_or_compute
 
 ROWS, VIEWS, SIZE = 10, 2, 3
@@ -84,7 +86,7 @@ def test_computed_once_then_read(tmp_path):
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, FEATURES)
     assert encoder.asked == [0]
-    assert os.listdir(folder) == ["key.npy"]
+    assert sorted(os.listdir(folder)) == ["key.crc32c.json", "key.npy"]
     with pytest.raises(ValueError, match="read-only"):
         found[0] = 0
 
@@ -105,7 +107,7 @@ def test_an_interrupted_run_goes_on_at_its_row(tmp_path, stop_before):
     np.testing.assert_array_equal(load(tmp_path, encoder), FEATURES)
     assert encoder.asked == [stop_before]
     assert encoder.computed == ROWS - stop_before
-    assert os.listdir(tmp_path) == ["key.npy"]
+    assert sorted(os.listdir(tmp_path)) == ["key.crc32c.json", "key.npy"]
 
 
 def test_a_run_stopped_before_the_renaming_has_nothing_left_to_compute(tmp_path, monkeypatch):
@@ -113,7 +115,7 @@ def test_a_run_stopped_before_the_renaming_has_nothing_left_to_compute(tmp_path,
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(features_cache.os, "replace", killed)
+        patch.setattr(array_file.os, "replace", killed)
         with pytest.raises(Interrupted):
             load(tmp_path, Encoder())
     encoder = Encoder()
@@ -155,3 +157,109 @@ def test_size_and_place_are_logged(tmp_path, caplog):
     assert caplog.messages == [f"Features of 1 images: computed once, 2 MiB in {path}"]
     load_or_compute(tmp_path, "big", 1, 1, 1 << 19, lambda first: [])
     assert caplog.messages[1] == f"Features: read from {path}"
+
+
+def warnings_of(caplog):
+    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "cut short":
+        del content[-5:]
+    else:
+        content[-3 if how == "flipped" else 70] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["flipped", "flipped in its header", "cut short"])
+@pytest.mark.parametrize("name", ["key.npy", "key.crc32c.json"])
+def test_a_damaged_cache_is_told_and_computed_again(tmp_path, caplog, name, how):
+    load(tmp_path, Encoder())
+    if name.endswith("json") and how == "flipped in its header":
+        how = "cut short"
+    damage(tmp_path / name, how)
+    encoder = Encoder()
+    np.testing.assert_array_equal(load(tmp_path, encoder), FEATURES)
+    assert encoder.asked == [0]
+    (told,) = warnings_of(caplog)
+    assert told.startswith(f"{tmp_path / 'key.npy'} is damaged (")
+    assert told.endswith("): it is computed again")
+    load(tmp_path, Encoder(stop_before=0))
+
+
+def test_a_cache_under_another_ones_name_is_computed_again(tmp_path, caplog):
+    load(tmp_path, Encoder(), "other")
+    for suffix in (".npy", ".crc32c.json"):
+        (tmp_path / f"other{suffix}").rename(tmp_path / f"key{suffix}")
+    encoder = Encoder()
+    load(tmp_path, encoder)
+    assert encoder.asked == [0]
+    assert "its checksum is of another file" in warnings_of(caplog)[0]
+
+
+def test_a_cache_of_before_checksums_is_read_and_told(tmp_path, caplog):
+    np.save(tmp_path / "key.npy", FEATURES)
+    np.testing.assert_array_equal(load(tmp_path, Encoder(stop_before=0)), FEATURES)
+    assert "carries no checksum" in warnings_of(caplog)[0]
+    np.save(tmp_path / "key.npy", FEATURES[:5])
+    np.testing.assert_array_equal(load(tmp_path, Encoder()), FEATURES)
+    assert "it holds (5, 2, 3) of float32, not (10, 2, 3)" in caplog.text
+
+
+def test_damaged_rows_of_an_interrupted_run_are_computed_anew(tmp_path, caplog):
+    with pytest.raises(Interrupted):
+        load(tmp_path, Encoder(8))
+    content = bytearray((tmp_path / "key.partial.npy").read_bytes())
+    content[128 + 4 * 20] ^= 8
+    (tmp_path / "key.partial.npy").write_bytes(content)
+    encoder = Encoder()
+    np.testing.assert_array_equal(load(tmp_path, encoder), FEATURES)
+    assert encoder.asked == [0]
+    assert "key.partial.npy is damaged: it is computed anew" in caplog.text
+
+
+def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
+    """Not by SIGBUS, as a page of a mapped file that finds no room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    encoder = Encoder()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+    try:
+        with pytest.raises(OSError, match=r"`folder` could not take the 10 rows of key\.npy"):
+            load(tmp_path, encoder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert encoder.asked == []
+    np.testing.assert_array_equal(load(tmp_path, encoder), FEATURES)
+
+
+def test_a_disk_that_fills_meanwhile_keeps_the_rows_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(array_file.os, "posix_fallocate", lambda *_: None)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (128 + 4 * 24 + 10, hard))
+    try:
+        with pytest.raises(OSError, match=r"those done are kept.*key\.npy.*File too large"):
+            load(tmp_path, Encoder())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    encoder = Encoder()
+    np.testing.assert_array_equal(load(tmp_path, encoder), FEATURES)
+    assert encoder.asked == [4]
+
+
+def test_a_second_process_waits_for_the_first_and_reads_what_it_wrote(tmp_path, caplog):
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly(first):
+        started.set()
+        go_on.wait(20)
+        yield from Encoder()(first)
+
+    first = threading.Thread(target=load, args=(tmp_path, slowly))
+    first.start()
+    started.wait(20)
+    timer = threading.Timer(0.3, go_on.set)
+    timer.start()
+    np.testing.assert_array_equal(load(tmp_path, Encoder(stop_before=0)), FEATURES)
+    first.join()
+    assert f"Waiting: process {os.getpid()} on " in caplog.text

@@ -1,6 +1,6 @@
-import fcntl
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 from data_prep.demo.demo_dataset_builder import Builder
 from data_prep.flickr8k.flickr8k_dataset_builder import Builder as Flickr8k
-from data_prep.preparation import prepare
+from data_prep.preparation import preparation_lock, prepare
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import COUNTS_FILE, find_builder, stored_tokenizer
 
@@ -80,7 +80,7 @@ def test_a_second_start_finishes_what_comes_after_the_shards(data_dir, lost):
 _KILLED_RUN = """
 import os, signal, sys
 from data_prep.demo import demo_dataset_builder as demo
-from data_prep.preparation import prepare
+from data_prep.preparation import preparation_lock, prepare
 drawn = iter(range(6))
 draw_scene = demo.draw_scene
 def draw_or_die(*args):
@@ -112,10 +112,9 @@ def test_a_second_start_after_kill_9_finishes_the_job(tmp_path, prepared):
 
 
 def test_two_preparations_at_once_are_refused(data_dir):
-    with open(data_dir / "demo" / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match="in preparation by another process"):
-            prepare(demo(data_dir))
+    refused = pytest.raises(ValueError, match=r"`data_dir` must not be in use.*process \d+ on")
+    with preparation_lock(version_dir(data_dir)), refused:
+        prepare(demo(data_dir))
     prepare(demo(data_dir))
 
 
@@ -231,3 +230,19 @@ def test_an_image_in_two_splits_is_refused(flickr8k_raw_dir, tmp_path):
 def test_a_side_too_short_for_any_encoder_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"`shorter_side` must be at least 16.*=8"):
         Flickr8k(data_dir=tmp_path, shorter_side=8)
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path, prepared):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"`data_dir` could not take the data set: make") as told:
+            prepare(demo(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(told.value)
+    prepare(demo(tmp_path))
+    for split in NUM_IMAGES:
+        name = f"annotations/{split}.jsonl"
+        ours, theirs = version_dir(tmp_path) / name, version_dir(prepared) / name
+        assert ours.read_bytes() == theirs.read_bytes()

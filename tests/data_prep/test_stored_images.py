@@ -40,7 +40,7 @@ def test_the_seed_chooses(builder):
 
 def test_annotations_of_other_records_are_refused(builder):
     annotations = read_annotations(builder.data_dir, "train")[::-1]
-    with pytest.raises(ValueError, match=r"must be of these shards.* in row 3 of 'train'"):
+    with pytest.raises(ValueError, match=r"of the same images.*row 3 of train is"):
         read_images_of(builder, "train", annotations, [3])
 
 

@@ -29,8 +29,8 @@ def test_every_way_reads_the_pictures_and_has_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark_input, "evaluation_batches", counted)
     rows = {row.pop("way"): row for row in benchmark_input.run(split, rounds=2, num_timed=4)}
     assert read == [6]
-    assert list(rows)[:2] == [benchmark_input.BARE, "evaluation"]
-    assert len(rows) == 7
+    assert list(rows)[:3] == [benchmark_input.BARE, benchmark_input.RECORDS, "evaluation"]
+    assert len(rows) == 8
     assert all(value > 0 for row in rows.values() for value in row.values())
     assert rows[benchmark_input.BARE]["share"] == rows[benchmark_input.BARE]["cpu_share"] == 1
 

@@ -1,4 +1,3 @@
-import fcntl
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ import pytest
 from data_prep.coco_tags.flickr_client import FlickrClient
 from data_prep.coco_tags.tag_fetching import FetchSummary, fetch_user_tags, read_photo_ids
 from data_prep.coco_tags.user_tags_file import PhotoTags, read_user_tags
+from semreg_tf.files.file_lock import FileLock
 
 ROOT = Path(__file__).parents[3]
 PHOTO_IDS = {str(i): f"{i}77" for i in range(1, 9)}
@@ -96,11 +96,10 @@ def test_a_refused_key_stops_the_run_and_no_photo_is_called_dead(flickr, ask, ou
 
 
 def test_two_fetchers_of_one_file_are_refused(ask, output):
-    output.parent.mkdir()
-    with output.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match=r"`output` must not be in use by another fetcher"):
-            fetch_user_tags(PHOTO_IDS, ask, output)
+    lock = FileLock(output.with_name(f".{output.name}.lock"), "output", output)
+    refused = pytest.raises(ValueError, match=r"`output` must not be in use by another process")
+    with lock, refused:
+        fetch_user_tags(PHOTO_IDS, ask, output)
 
 
 def test_a_damaged_file_is_refused_with_the_line(flickr, ask, output):
