@@ -5,7 +5,6 @@ Reads the results.json that evaluation left in each work directory.
     python -m eval.summarise_runs runs/*/joint runs/*/unary
 """
 
-import json
 import statistics
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from absl import app
 
 from semreg_tf import console
+from semreg_tf.files.json_files import read_json_object
 from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 _TAGS = ("C-F1", "O-F1", "micro-F1", "mAP")
@@ -28,7 +28,7 @@ def read_results(path: str) -> dict[str, Any]:
     file = Path(path) / "results.json"
     if not file.exists():
         raise ValueError(f"`workdir` must be evaluated first. Received: workdir={path!r}")
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_json_object(file, "workdir", fields=("experiment", "task"))
 
 
 def systems_of(results: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -11,11 +11,14 @@ import pydantic
 
 from semreg_tf.config import FORMAT_VERSION, Config
 from semreg_tf.earlier_configs import complete_earlier
+from semreg_tf.files.digests import with_own_digest
+from semreg_tf.files.json_files import read_json_object
 from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.text_files import parse_json
 
 _ADAPTER = pydantic.TypeAdapter(Config)
 _LONGEST_SHOWN = 200
+_SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder")
 _OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
 
 
@@ -44,9 +47,13 @@ def from_dict(values: dict[str, Any]) -> Config:
 
 
 def save(config: Config, path: str, **extra: Any) -> None:
-    """Writes the config, and beside it what `extra` says (versions, commit), to a JSON file."""
+    """Writes the config, and beside it what `extra` says (versions, commit), to a JSON file.
+
+    The file carries a digest of itself, by which a later edit is seen.
+    """
+    values = with_own_digest({"config": to_dict(config), **extra})
     with open(path, "w", encoding="utf-8") as f:
-        json.dump({"config": to_dict(config), **extra}, f, indent=2, sort_keys=False)
+        json.dump(values, f, indent=2, sort_keys=False)
         f.write("\n")
 
 
@@ -56,11 +63,60 @@ def load(path: str) -> Config:
     Raises:
       ValueError: the file is no config of this project.
     """
-    with open(path, encoding="utf-8-sig") as f:
-        try:
-            return from_dict({**json.load(f)["config"]})
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"`path` must be a config.json. Received: path={path!r}") from error
+    return from_file_values(read_json_object(path, "path"), path)
+
+
+def from_file_values(values: dict[str, Any], path: str) -> Config:
+    """Builds the config of what a config.json holds; `path` is for messages.
+
+    Raises:
+      ValueError: the values hold no config of this project.
+    """
+    config = values.get("config")
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"`path` must be a config.json: it lacks the config. Received: path={path!r}"
+        )
+    try:
+        return from_dict(config)
+    except ValueError as error:
+        raise ValueError(f"{error} (in {path!r})") from None
+
+
+def shaping_fields(config: Config) -> dict[str, Any]:
+    """Returns what gives a model its shape, its function and its names, as plain JSON values.
+
+    Weights are right under one value of these alone, so checkpoints carry them. The file of the
+    encoder's first weights is left out: it is gone when training has begun.
+    """
+    values = to_dict(config)
+    shape = {section: values[section] for section in _SHAPING}
+    shape["encoder"] = {k: v for k, v in shape["encoder"].items() if k != "weights"}
+    return shape
+
+
+def first_difference(stored: Any, values: Any, name: str = "") -> tuple[str, Any, Any] | None:
+    """Returns the first field in which stored values differ from others, or None.
+
+    A field that only one of the two has was added or taken away by another version: it is passed
+    over.
+
+    Args:
+      stored: plain JSON values, such as those of `shaping_fields`.
+      values: the same of today.
+      name: of the field that holds them.
+
+    Returns:
+      The field's name, its stored value and the other.
+    """
+    if isinstance(stored, dict) and isinstance(values, dict):
+        pairs = [(k, stored[k], values[k]) for k in stored if k in values]
+    elif isinstance(stored, list) and isinstance(values, list) and len(stored) == len(values):
+        pairs = [(str(i), *pair) for i, pair in enumerate(zip(stored, values, strict=True))]
+    else:
+        return None if stored == values else (name, stored, values)
+    found = (first_difference(a, b, f"{name}.{k}" if name else k) for k, a, b in pairs)
+    return next((x for x in found if x is not None), None)
 
 
 def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:

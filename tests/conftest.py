@@ -112,6 +112,30 @@ def tag_run(demo_data, tmp_path_factory):
     return _train_joint("demo_tags/s_cnn_rnn", (0,), demo_data, folder)[0]
 
 
+@pytest.fixture(scope="session")
+def bare_run(demo_data, tmp_path_factory):
+    """Work directory of a run of toy size with two checkpoints of a few weights, never trained."""
+    import keras
+    import numpy as np
+
+    from semreg_tf import experiments
+    from semreg_tf.data.records import find_builder
+    from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.training import checkpoints, workdir
+    from semreg_tf.training.identity import identity
+
+    config = _toy(experiments.get("demo_tags/s_cnn_rnn_tag1k"))
+    vocabularies = Vocabularies.from_dataset(find_builder(demo_data, "demo").data_dir, config.data)
+    path = tmp_path_factory.mktemp("bare_run") / "run"
+    workdir.open_workdir(path, config, vocabularies, "unary")
+    for step in (1, 2):
+        state = {"stage": "unary", "metric": ["O-F1", 0.1 * step], "is_best": True}
+        weights = {"head/000/w": keras.Variable(np.full((4, 5), step, "f"))}
+        saved = checkpoints.save(path, step, weights, state | identity(config, vocabularies))
+        checkpoints.mark_best(path, saved, *state["metric"])
+    return path
+
+
 class ToyExport(NamedTuple):
     path: object
     vocabularies: object

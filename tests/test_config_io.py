@@ -78,8 +78,8 @@ def test_reading_leaves_the_dict_as_it_was_and_runs_the_checks():
 def test_a_file_that_is_no_config_is_refused(text, tmp_path):
     path = tmp_path / "config.json"
     path.write_text(text, encoding="utf-8")
-    message = f"`path` must be a config.json. Received: path={str(path)!r}"
-    with pytest.raises(ValueError, match=re.escape(message)):
+    message = rf"`path` must .* config\.json: it .* Received: .*{re.escape(str(path))}"
+    with pytest.raises(ValueError, match=message):
         config_io.load(str(path))
 
 

@@ -285,7 +285,7 @@ def test_missing_and_broken_files_are_said_and_do_not_stop(tag_run, tmp_path):
     (tag_run / "pictures" / "test-00001.jpg").write_bytes(b"GIF89a")
     (tag_run / "pictures" / "test-00002.jpg").unlink()
     words = Page(build_report([tag_run, bare])).words
-    assert "tags: results.json cannot be read: Expecting" in words
+    assert "tags: results.json cannot be read: damaged or cut short at line 1" in words
     assert "tags: history.jsonl: 1 lines cannot be read" in words
     assert "the picture's copy cannot be read" in words
     assert "There are predictions but no scores" in words

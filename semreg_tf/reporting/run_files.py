@@ -1,12 +1,13 @@
 """What a work directory says of a run: its result files, read without any model code."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.files import digests
+from semreg_tf.files.json_files import parse_json
 from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 CONFIG_FILE = "config.json"
@@ -164,7 +165,7 @@ def read_run(path: str | Path) -> RunFiles:
       What was found; what was not is in `notes`.
 
     Raises:
-      ValueError: the folder is no work directory.
+      ValueError: the folder is no work directory, or its names are not those of its weights.
     """
     folder = Path(path)
     notes: list[str] = []
@@ -175,6 +176,11 @@ def read_run(path: str | Path) -> RunFiles:
             f"`workdir` must be the folder of a run, with a {CONFIG_FILE}: {reason} "
             f"Received: workdir={str(path)!r}"
         )
+    # The charts join predictions and counts by these names.
+    carried = about.get(digests.FILE_DIGESTS) or {}
+    digests.check_files(folder, carried, "workdir", "Put the earlier file back.")
+    if not digests.is_unchanged(about):
+        notes.append(f"{CONFIG_FILE} was edited or damaged after the run began.")
     return RunFiles(
         path=folder,
         about=about,
@@ -241,7 +247,7 @@ def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except ValueError as error:
         notes.append(f"{path.name} cannot be read: {error}.")
         return {}
@@ -255,7 +261,7 @@ def _read_rows(path: Path, notes: list[str]) -> list[dict[str, Any]]:
     rows, broken = [], 0
     for line in (_read_text(path, notes) or "").split("\n"):
         try:
-            row = json.loads(line) if line.strip() else None
+            row = parse_json(line) if line.strip() else None
         except ValueError:
             row = ()
         if isinstance(row, dict):

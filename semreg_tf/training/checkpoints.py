@@ -4,6 +4,7 @@ A checkpoint is a folder `checkpoints/step-00000500` with TensorFlow's own tenso
 `state.json`. It is written under another name and renamed, so a kill leaves the last good one.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -16,9 +17,25 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import FORMAT_VERSION
+from semreg_tf.files import digests
+from semreg_tf.files.json_files import read_json_object
+from semreg_tf.training.checkpoint_files import (
+    INDEX_DIGEST,
+    INDEX_FILE,
+    STATE_FILE,
+    TENSORS,
+    check_index,
+    list_checkpoints,
+    open_tensors,
+    read_state,
+    stored_names,
+    tensor_errors,
+    verify,
+)
 
 logger = logging.getLogger(__name__)
-_PARTIAL = ".partial-"
+_PARTIAL, _DAMAGED = ".partial-", "damaged-"
+BEST_FILE = "best.json"
 _ROW_STEPS = "row_steps"
 
 
@@ -83,13 +100,15 @@ def save(
         partial.mkdir()
         names = sorted(variables)
         tf.raw_ops.SaveV2(
-            prefix=str(partial / "tensors"),
+            prefix=str(partial / TENSORS),
             tensor_names=names,
             shape_and_slices=[""] * len(names),
             tensors=[tf.convert_to_tensor(variables[n]) for n in names],
         )
         meta = {"format_version": FORMAT_VERSION, "step": step, **state}
-        (partial / "state.json").write_text(json.dumps(meta, indent=2), encoding="utf-8")
+        meta[INDEX_DIGEST] = digests.file_digest(partial / INDEX_FILE)
+        text = json.dumps(digests.with_own_digest(meta), indent=2)
+        (partial / STATE_FILE).write_text(text, encoding="utf-8")
         _sync(partial)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
@@ -103,36 +122,10 @@ def save(
     return final
 
 
-def list_checkpoints(workdir: str | Path) -> list[Path]:
-    """Returns the whole checkpoints of a run, oldest first."""
-    return sorted((Path(workdir) / "checkpoints").glob("step-????????"))
-
-
-def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Reads `state.json`.
-
-    Raises:
-      ValueError: the checkpoint was written by another format version.
-    """
-    state = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-    if state.get("format_version") != FORMAT_VERSION:
-        raise ValueError(
-            f"`checkpoint` must be of format version {FORMAT_VERSION}. Received: "
-            f"format_version={state.get('format_version')!r} in {str(checkpoint)!r}"
-        )
-    return state
-
-
-def stored_names(checkpoint: Path) -> list[str]:
-    """Returns the names of a checkpoint's tensors, sorted."""
-    shapes = tf.train.load_checkpoint(str(checkpoint / "tensors")).get_variable_to_shape_map()
-    return sorted(shapes)
-
-
 def restore(
     checkpoint: Path, variables: dict[str, keras.Variable], partial: bool = False
 ) -> list[str]:
-    """Assigns a checkpoint's tensors to the variables of the same names.
+    """Assigns a checkpoint's tensors to the variables of the same names, all or none.
 
     Args:
       checkpoint: the folder.
@@ -143,12 +136,12 @@ def restore(
       The names restored.
 
     Raises:
-      ValueError: a variable is missing or of another shape.
+      ValueError: a variable is missing or of another shape, or a file is missing or damaged.
     """
-    read_state(checkpoint)
-    reader = tf.train.load_checkpoint(str(checkpoint / "tensors"))
-    shapes = reader.get_variable_to_shape_map()
-    restored = []
+    check_index(checkpoint)
+    with tensor_errors(checkpoint):
+        reader = open_tensors(checkpoint)
+        shapes = reader.get_variable_to_shape_map()
     for name, variable in variables.items():
         if name not in shapes:
             if partial:
@@ -163,14 +156,17 @@ def restore(
                 f"{tuple(variable.shape)} is needed (another vocabulary size or other fields?). "
                 f"Received: checkpoint={str(checkpoint)!r}"
             )
-        variable.assign(np.asarray(reader.get_tensor(name)))
-        restored.append(name)
-    return restored
+    stored = [name for name in variables if name in shapes]
+    with tensor_errors(checkpoint):
+        values = {name: np.asarray(reader.get_tensor(name)) for name in stored}
+    for name, value in values.items():
+        variables[name].assign(value)
+    return stored
 
 
 def mark_best(workdir: str | Path, checkpoint: Path, metric: str, value: float) -> None:
     """Notes the best checkpoint by a validation metric, atomically."""
-    path = Path(workdir) / "checkpoints" / "best.json"
+    path = Path(workdir) / "checkpoints" / BEST_FILE
     partial = path.with_suffix(".partial")
     best = {"checkpoint": checkpoint.name, "metric": metric, "value": value}
     partial.write_text(json.dumps(best), encoding="utf-8")
@@ -192,9 +188,27 @@ def all_finite(variables: dict[str, keras.Variable]) -> bool:
 
 
 def read_best(workdir: str | Path) -> dict[str, Any] | None:
-    """Returns what `mark_best` noted, or None."""
-    path = Path(workdir) / "checkpoints" / "best.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    """Returns what `mark_best` noted, or None.
+
+    Raises:
+      ValueError: the file is damaged, or says other than the checkpoint that it names.
+    """
+    path = Path(workdir) / "checkpoints" / BEST_FILE
+    if not path.exists():
+        return None
+    fix = "Delete it: the last checkpoint is then the one used."
+    best = read_json_object(path, "workdir", fix, ("checkpoint", "metric", "value"))
+    try:
+        stored = read_state(path.parent / str(best["checkpoint"])).get("metric")
+    except ValueError:
+        # Missing or damaged: named where it is used.
+        stored = None
+    if stored and list(stored) != [best["metric"], best["value"]]:
+        raise ValueError(
+            f"`workdir` must hold a {BEST_FILE} that fits its checkpoint, which was judged "
+            f"{stored[0]} {stored[1]}. {fix} Received: {best} in {str(path)!r}"
+        )
+    return best
 
 
 def best_or_last(workdir: str | Path) -> Path:
@@ -211,7 +225,52 @@ def best_or_last(workdir: str | Path) -> Path:
         )
     best = read_best(workdir)
     by_name = {path.name: path for path in found}
+    if best and best["checkpoint"] not in by_name:
+        logger.warning("%s, the best, is gone: %s is used", best["checkpoint"], found[-1])
     return by_name.get(best["checkpoint"], found[-1]) if best else found[-1]
+
+
+def resumable(workdir: str | Path) -> Path | None:
+    """Returns the newest whole checkpoint; damaged ones after it are moved aside with a warning.
+
+    Returns:
+      The checkpoint, or None where there is none at all.
+
+    Raises:
+      ValueError: there are checkpoints, none of them whole.
+    """
+    damaged: dict[Path, str] = {}
+    for path in reversed(list_checkpoints(workdir)):
+        try:
+            verify(path)
+        except ValueError as error:
+            damaged[path] = str(error)
+            continue
+        for other, why in damaged.items():
+            aside = other.with_name(f"{_DAMAGED}{other.name}")
+            logger.warning("%s Going on from %s; it is kept as %s.", why, path.name, aside.name)
+            # Another worker may have moved it.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(aside, ignore_errors=True)
+                os.replace(other, aside)
+        return path
+    if damaged:
+        raise ValueError(
+            f"{next(iter(damaged.values()))} No whole checkpoint is left: give another folder, or "
+            "delete this one to begin anew."
+        )
+    return None
+
+
+def whole_beside(checkpoint: Path) -> list[str]:
+    """Returns the names of the whole checkpoints beside one, newest first."""
+    names = []
+    for path in reversed(list_checkpoints(checkpoint.parents[1])):
+        with contextlib.suppress(ValueError):
+            if path != checkpoint:
+                verify(path)
+                names.append(path.name)
+    return names
 
 
 def prune(workdir: str | Path, keep_last: int = 2) -> None:

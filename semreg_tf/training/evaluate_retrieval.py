@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
+from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.metrics.retrieval import chance, retrieval_metrics
 from semreg_tf.retrieval import SentenceScorer
 from semreg_tf.training import evaluation, result_files, workdir
@@ -38,6 +39,7 @@ class Candidates:
     owners: np.ndarray
 
 
+@plain_record_errors()
 def evaluate_retrieval(
     path: str | Path | Sequence[str | Path],
     data_dir: str | Path,

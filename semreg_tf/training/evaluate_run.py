@@ -10,6 +10,7 @@ import numpy as np
 from semreg_tf import config_io
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Split
+from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.metrics.bootstrap import Interval, caption_intervals, multilabel_intervals
 from semreg_tf.metrics.caption_results import with_reranked
 from semreg_tf.metrics.captions import CaptionMetrics
@@ -27,6 +28,7 @@ _UNSUPERVISED = (
 )
 
 
+@plain_record_errors()
 def evaluate_tags(
     path: Paths,
     data_dir: str | Path,
@@ -190,6 +192,7 @@ def _fixed_lengths(
     }
 
 
+@plain_record_errors()
 def evaluate_captions(
     path: Paths,
     data_dir: str | Path,

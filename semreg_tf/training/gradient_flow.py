@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import training_batches
+from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import workdir
@@ -22,6 +23,7 @@ from semreg_tf.training.train_step import Gradients
 _READ_BY_BOTH = ("encoder", "image_head")
 
 
+@plain_record_errors()
 def measure_gradients(
     path: str | Path, data_dir: str | Path, num_batches: int = 20
 ) -> dict[str, Any]:

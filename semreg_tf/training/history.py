@@ -2,8 +2,11 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from semreg_tf.files.json_files import JsonError, parse_json
 
 HISTORY_FILE = "history.jsonl"
 
@@ -30,9 +33,33 @@ def rewind(workdir: Path, step: int) -> None:
     path = workdir / HISTORY_FILE
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= step]
-    if kept != lines:
+    content = path.read_bytes()
+    *lines, _ = content.split(b"\n")
+    rows = read_rows(path, lines)
+    kept = b"".join(x + b"\n" for x, row in zip(lines, rows, strict=True) if row["step"] <= step)
+    if kept != content:
         partial = path.with_suffix(".partial")
-        partial.write_text("".join(kept), encoding="utf-8")
+        partial.write_bytes(kept)
         os.replace(partial, path)
+
+
+def read_rows(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Returns the rows that lines of the file hold.
+
+    Raises:
+      ValueError: a line is damaged; it is named.
+    """
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = parse_json(line)
+            reason = "no row with a step"
+        except JsonError as error:
+            row, reason = None, str(error)
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            raise ValueError(
+                f"`workdir` must hold a whole {HISTORY_FILE}: line {number} is {reason}. Delete "
+                f"the line. Received: {str(path)!r}, {line[:60]!r}"
+            )
+        rows.append(row)
+    return rows

@@ -15,6 +15,8 @@ from PIL import Image
 
 from semreg_tf import config_io
 from semreg_tf.data.input_pipeline import Split
+from semreg_tf.files.digests import with_own_digest
+from semreg_tf.files.file_lock import FileLock
 from semreg_tf.metrics import coco_results
 from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training import workdir
@@ -47,10 +49,10 @@ def open_folder(run: RunEvaluator, out: str | Path | None) -> Path:
             f"Received: out={str(out)!r}, {what}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    about = json.loads((run.path / workdir.CONFIG_FILE).read_text(encoding="utf-8"))
+    about = workdir.read_about(run.path)
     about["config"] = config_io.to_dict(run.config)
     about["evaluated"] = [str(path) for path in run.paths]
-    workdir.write_json(folder / workdir.CONFIG_FILE, about)
+    workdir.write_json(folder / workdir.CONFIG_FILE, with_own_digest(about))
     for path in run.path.glob("*.txt"):
         shutil.copy(path, folder / path.name)
     return folder
@@ -58,7 +60,7 @@ def open_folder(run: RunEvaluator, out: str | Path | None) -> Path:
 
 def about(run: RunEvaluator, split: Split) -> dict[str, Any]:
     """Returns what `results.json` says of the run and the data."""
-    written = json.loads((run.path / workdir.CONFIG_FILE).read_text(encoding="utf-8"))
+    written = workdir.read_about(run.path)
     return {
         "experiment": run.config.name,
         "table_row": run.config.table_row,
@@ -68,7 +70,7 @@ def about(run: RunEvaluator, split: Split) -> dict[str, Any]:
         "split": split.name,
         "num_images": split.num_images,
         "seed": run.config.seed,
-        "commit": written["commit"],
+        "commit": written.get("commit"),
         "true_concepts": run.true_concepts,
         "decoding": config_io.to_dict(run.config)["decoding"],
         "evaluated": [str(path) for path in run.paths],
@@ -150,20 +152,22 @@ def write(
 
     Pictures that an earlier evaluation of the split kept, and this one does not, are removed.
     """
-    pictures = _write_pictures(folder, split, list(pictured))
-    for row, name in pictures.items():
-        rows[row]["picture"] = f"pictures/{name}"
-    path = folder / "predictions.jsonl"
-    partial = path.with_suffix(".partial")
-    with open(partial, "w", encoding="utf-8") as f:
-        for row in rows:
-            f.write(json.dumps(row, ensure_ascii=False) + "\n")
-    os.replace(partial, path)
-    workdir.write_json(folder / "results.json", results)
-    own = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
-    for path in (folder / "pictures").glob("*.jpg"):
-        if own.fullmatch(path.name) and path.name not in pictures.values():
-            path.unlink()
+    # Two evaluations into one folder leave the results of one of them, not of both.
+    with FileLock(folder / ".results.lock", "out", folder, wait=True):
+        pictures = _write_pictures(folder, split, list(pictured))
+        for row, name in pictures.items():
+            rows[row]["picture"] = f"pictures/{name}"
+        path = folder / "predictions.jsonl"
+        partial = path.with_suffix(".partial")
+        with open(partial, "w", encoding="utf-8") as f:
+            for row in rows:
+                f.write(json.dumps(row, ensure_ascii=False) + "\n")
+        os.replace(partial, path)
+        workdir.write_json(folder / "results.json", results)
+        own = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
+        for path in (folder / "pictures").glob("*.jpg"):
+            if own.fullmatch(path.name) and path.name not in pictures.values():
+                path.unlink()
 
 
 def submission_name(split: str, experiment: str) -> str:

@@ -1,14 +1,15 @@
 """The small record that each job of a study leaves: scores, curves, times, where it came from."""
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.files.json_files import read_json_object
 from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training import workdir
+from semreg_tf.training.history import read_rows
 
 _RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
 # Of results.json, what is small and says how the system did.
@@ -50,8 +51,8 @@ def stage_record(path: str | Path) -> dict[str, Any]:
       seconds, metric and loss.
     """
     folder = Path(path)
-    trained = _read(folder / _TRAINED)
-    lines = (folder / _HISTORY).read_text(encoding="utf-8").splitlines()
+    trained = _read(folder / _TRAINED, "steps", "best")
+    lines = (folder / _HISTORY).read_bytes().splitlines()
     best = trained["best"]
     return {
         "steps": trained["steps"],
@@ -59,7 +60,7 @@ def stage_record(path: str | Path) -> dict[str, Any]:
         "metric": best.get("metric"),
         "best_value": best.get("value"),
         "best_checkpoint": best.get("checkpoint"),
-        "history": [json.loads(line) for line in lines],
+        "history": read_rows(folder / _HISTORY, lines),
     }
 
 
@@ -121,5 +122,5 @@ def read_all(folder: str | Path) -> list[dict[str, Any]]:
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _read(path: Path, *fields: str) -> dict[str, Any]:
+    return read_json_object(path, "results", fields=fields)

@@ -1,5 +1,6 @@
 """The loop behind the three binaries: resumable at any step, atomic, watched."""
 
+import contextlib
 import logging
 import signal
 import time
@@ -14,12 +15,14 @@ import tensorflow as tf
 from semreg_tf.config import Config
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import evaluation_batches
+from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints, history, transfer, workdir
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.features import set_feature_statistics
+from semreg_tf.training.identity import identity
 from semreg_tf.training.initial_bias import set_log_odds
 from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.phase import Phase
@@ -133,7 +136,7 @@ class Trainer:
         """
         earlier = signal.signal(signal.SIGTERM, self._stop)
         try:
-            with self.distribution.one_line_errors():
+            with self._alone(), plain_record_errors(), self.distribution.one_line_errors():
                 progress = self._resume()
                 for phase in progress.remaining(self.phases):
                     if not self._stopping:
@@ -187,6 +190,12 @@ class Trainer:
             self._in_loop = False
             run.close(progress.step)
 
+    def _alone(self) -> contextlib.AbstractContextManager:
+        """Returns a lock on the work directory, which the chief alone writes."""
+        if not self.distribution.is_chief:
+            return contextlib.nullcontext()
+        return workdir.training_lock(self.path)
+
     def _stop(self, *_: object) -> None:
         self._stopping = True
         if not self._in_loop:
@@ -194,8 +203,8 @@ class Trainer:
             raise SystemExit(143)
 
     def _resume(self) -> Progress:
-        found = checkpoints.list_checkpoints(self.path)
-        state = checkpoints.read_state(found[-1]) if found else {"step": 0}
+        found = checkpoints.resumable(self.path)
+        state = checkpoints.read_state(found) if found else {"step": 0}
         step = int(self.distribution.from_chief(state["step"]))
         if step != state["step"]:
             raise ValueError(
@@ -205,11 +214,11 @@ class Trainer:
         if not found:
             self._standardise()
             return Progress()
-        logger.info("Resuming at step %d from %s", step, found[-1])
-        checkpoints.restore(found[-1], self._variables())
+        logger.info("Resuming at step %d from %s", step, found)
+        checkpoints.restore(found, self._variables())
         if self.distribution.is_chief:
             history.rewind(self.path, step)
-            checkpoints.repair_best(self.path, found[-1])
+            checkpoints.repair_best(self.path, found)
         return Progress.from_state(state, self.phases)
 
     def _standardise(self) -> None:
@@ -292,6 +301,7 @@ class Trainer:
             "metric": metric,
             "is_best": is_best,
             **progress.to_state(),
+            **identity(self.config, self.vocabularies),
         }
         saved = checkpoints.save(self.path, step, variables, meta)
         if is_best:

@@ -44,7 +44,7 @@ def warm_start(
         _check(path, source, annotator.config, vocabularies)
         checkpoint = checkpoints.best_or_last(path)
         chosen = {n: v for n, v in variables.items() if n.split("/")[0] in source.parts}
-        checkpoints.restore(checkpoint, chosen)
+        workdir.restore_offering_others(checkpoint, chosen)
         origins |= dict.fromkeys(source.parts, str(checkpoint))
     for part, origin in origins.items():
         logger.info("Weights of the %s: %s", part, origin)

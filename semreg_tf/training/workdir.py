@@ -1,6 +1,7 @@
 """A work directory explains itself: config, vocabularies, checkpoints, logs, results."""
 
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -17,13 +18,16 @@ from semreg_tf import config_io
 from semreg_tf._version import __version__
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.files import digests
+from semreg_tf.files.file_lock import FileLock
+from semreg_tf.files.json_files import read_json_object
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
+from semreg_tf.training.identity import CONFIG_FILE, check_run
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import made_in
 
 logger = logging.getLogger(__name__)
-CONFIG_FILE = "config.json"
 CHANGES = "+changes"
 _CODE = ("semreg_tf", "train", "data_prep", "eval")
 # Fields that may change between two starts of one run.
@@ -40,6 +44,15 @@ _FREE_FIELDS = (
     "name",
     "table_row",
 )
+
+
+def training_lock(path: str | Path) -> FileLock:
+    """Returns a lock on a work directory for one trainer.
+
+    Raises:
+      ValueError: another trainer writes it.
+    """
+    return FileLock(Path(path) / ".lock", "workdir", path)
 
 
 def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, stage: str) -> Path:
@@ -59,32 +72,15 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
       OSError: it cannot be written.
     """
     folder = Path(path)
-    if (folder / CONFIG_FILE).exists():
-        earlier = config_io.load(str(folder / CONFIG_FILE))
-        changed = config_io.differing_fields(config, earlier)
-        changed = [n for n in changed if not any(part in _FREE_FIELDS for part in n.split("."))]
-        if find_stage(config, stage).reads_true_concepts:
-            # It reads none, and earlier versions were told them all the same.
-            changed = [name for name in changed if name != "encoder.weights"]
-        if changed or read_stage(folder) != stage:
-            what = f"differs in {', '.join(changed)}" if changed else f"of {read_stage(folder)}"
-            raise ValueError(
-                f"`workdir` must be new or hold this very run: it holds {earlier.name!r}, {what}. "
-                f"Give another folder. Received: workdir={str(path)!r}"
-            )
-        other = vocabularies.difference(Vocabularies.load(folder))
-        if other:
-            raise ValueError(
-                f"`workdir` holds a run with another vocabulary: {other}. "
-                f"Received: workdir={str(path)!r}"
-            )
-    elif folder.is_file():
+    if folder.is_file():
         raise ValueError(f"`workdir` must be a folder. Received: workdir={str(path)!r}")
-    else:
+    with training_lock(folder):
+        if (folder / CONFIG_FILE).exists():
+            _check_same_run(folder, config, vocabularies, stage)
+            return folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             vocabularies.save(folder)
-            _write_config(folder, config, stage)
+            _write_config(folder, config, stage, vocabularies)
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
                 f"`workdir` must be a folder that can be written ({str(error).splitlines()[0]}). "
@@ -93,32 +89,83 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
     return folder
 
 
-def read_stage(folder: Path) -> str:
-    """Returns the stage a work directory is of."""
-    return json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["stage"]
+def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, stage: str) -> None:
+    about = read_about(folder)
+    earlier = config_io.from_file_values(about, str(folder / CONFIG_FILE))
+    changed = config_io.differing_fields(config, earlier)
+    changed = [n for n in changed if not any(part in _FREE_FIELDS for part in n.split("."))]
+    if find_stage(config, stage).reads_true_concepts:
+        # It reads none, and earlier versions were told them all the same.
+        changed = [name for name in changed if name != "encoder.weights"]
+    if changed or about["stage"] != stage:
+        what = f"differs in {', '.join(changed)}" if changed else f"of {about['stage']}"
+        raise ValueError(
+            f"`workdir` must be new or hold this very run: it holds {earlier.name!r}, {what}. "
+            f"Give another folder. Received: workdir={str(folder)!r}"
+        )
+    there = Vocabularies.load(folder)
+    other = vocabularies.difference(there)
+    if other:
+        raise ValueError(
+            f"`workdir` holds a run with another vocabulary: {other}. "
+            f"Received: workdir={str(folder)!r}"
+        )
+    check_run(folder, about, earlier, there)
+
+
+def read_about(folder: str | Path) -> dict[str, Any]:
+    """Returns what a work directory's config.json says: config, stage, commit, versions, digests.
+
+    Raises:
+      ValueError: the folder is no work directory, or the file is damaged.
+    """
+    path = Path(folder) / CONFIG_FILE
+    if not path.exists():
+        raise ValueError(
+            "`workdir` must be the folder of a run, with a config.json. "
+            f"Received: workdir={str(folder)!r}"
+        )
+    about = read_json_object(path, "workdir", fields=("config", "stage"))
+    if not digests.is_unchanged(about):
+        _say_edited(str(path), digests.json_digest(about))
+    return about
+
+
+def read_stage(folder: str | Path) -> str:
+    """Returns the stage a work directory is of.
+
+    Raises:
+      ValueError: as `read_about`.
+    """
+    return read_about(folder)["stage"]
+
+
+@functools.cache
+def _say_edited(path: str, digest: str) -> None:
+    """Tells once of each content of the file, which is read several times."""
+    logger.warning("%s was edited or damaged after the run began", path)
 
 
 def load_run(path: str | Path) -> tuple[Config, Vocabularies, str]:
     """Reads what a work directory says of itself.
 
     Raises:
-      ValueError: the folder is no work directory.
+      ValueError: the folder is no work directory, a file is damaged, or names or config are not
+        those that its weights were trained with.
     """
     folder = Path(path)
-    if not (folder / CONFIG_FILE).exists():
-        raise ValueError(
-            "`workdir` must be the folder of a run, with a config.json. "
-            f"Received: workdir={str(path)!r}"
-        )
-    config = config_io.load(str(folder / CONFIG_FILE))
-    return config, Vocabularies.load(folder), read_stage(folder)
+    about = read_about(folder)
+    config = config_io.from_file_values(about, str(folder / CONFIG_FILE))
+    vocabularies = Vocabularies.load(folder)
+    check_run(folder, about, config, vocabularies)
+    return config, vocabularies, about["stage"]
 
 
 def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
     """Builds a run's models in float32 and restores its best checkpoint, or its last.
 
     Raises:
-      ValueError: the folder is no work directory or has no checkpoint.
+      ValueError: the folder is no work directory, has no checkpoint, or a file is damaged.
     """
     config, vocabularies, _ = load_run(path)
     checkpoint = checkpoints.best_or_last(path)
@@ -126,9 +173,27 @@ def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
     with made_in("float32"):
         sizes = len(vocabularies.concepts), vocabularies.output.size
         annotator = Annotator(bare, *sizes, load_first_weights=False)
-    checkpoints.restore(checkpoint, annotator.all_variables())
+    restore_offering_others(checkpoint, annotator.all_variables())
     logger.info("Encoder %s: weights of the checkpoint %s", config.encoder.name, checkpoint)
     return config, vocabularies, annotator
+
+
+def restore_offering_others(checkpoint: Path, variables: dict[str, keras.Variable]) -> None:
+    """Restores a checkpoint for use, or names the whole ones beside it where it is damaged.
+
+    Raises:
+      ValueError: the checkpoint is damaged or does not fit.
+    """
+    try:
+        checkpoints.restore(checkpoint, variables)
+    except ValueError as error:
+        others = checkpoints.whole_beside(checkpoint)
+        if not others:
+            raise
+        raise ValueError(
+            f"{error} Whole ones beside it: {', '.join(others)}. Move the damaged folder away to "
+            f"use {others[0]}."
+        ) from error
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -138,13 +203,14 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def _write_config(folder: Path, config: Config, stage: str) -> None:
+def _write_config(folder: Path, config: Config, stage: str, vocabularies: Vocabularies) -> None:
     partial = folder / f"{CONFIG_FILE}.partial"
     config_io.save(
         config,
         str(partial),
         stage=stage,
         commit=code_commit(),
+        digests=vocabularies.digests(),
         versions={
             "semreg_tf": __version__,
             "tensorflow": tf.__version__,

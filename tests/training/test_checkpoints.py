@@ -2,12 +2,13 @@
 
 import json
 import resource
+import shutil
 
 import keras
 import numpy as np
 import pytest
 
-from semreg_tf.training import checkpoints
+from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.fused_optimizers import FusedRMSprop
 
 
@@ -94,3 +95,82 @@ def test_full_disk_is_one_line_and_leaves_the_last_one(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert checkpoints.list_checkpoints(tmp_path) == [first]
     checkpoints.restore(first, variables())
+
+
+def two_checkpoints(path):
+    return [checkpoints.save(path, step, variables(step), {}) for step in (1, 2)]
+
+
+def flip(path, place=0.5):
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 4
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "state changed": lambda x: flip(x / "state.json"),
+    "state missing": lambda x: (x / "state.json").unlink(),
+    "state of brackets": lambda x: (x / "state.json").write_text("[" * 100_000),
+    "index changed": lambda x: flip(x / "tensors.index"),
+    "index missing": lambda x: (x / "tensors.index").unlink(),
+    "tensors changed": lambda x: flip(x / "tensors.data-00000-of-00001"),
+    "tensors cut": lambda x: (x / "tensors.data-00000-of-00001").write_bytes(b"1"),
+    "tensors missing": lambda x: (x / "tensors.data-00000-of-00001").unlink(),
+    "tensors of another step": lambda x: [
+        (x / p.name).write_bytes(p.read_bytes())
+        for p in (x.parent / "step-00000001").glob("tensors*")
+    ],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_one_line_and_the_one_before_is_taken(tmp_path, damage, caplog):
+    first, last = two_checkpoints(tmp_path)
+    DAMAGES[damage](last)
+    fresh = variables(7.0)
+    with pytest.raises(ValueError, match=r"^`checkpoint` .*step-00000002") as refused:
+        checkpoints.restore(last, fresh)
+    assert "\n" not in str(refused.value)
+    np.testing.assert_array_equal(np.array(fresh["decoder/000/w"]), 7.0)
+    assert checkpoints.whole_beside(last) == ["step-00000001"]
+    with pytest.raises(ValueError, match="Whole ones beside it: step-00000001"):
+        workdir.restore_offering_others(last, fresh)
+    assert checkpoints.resumable(tmp_path) == first
+    (told,) = caplog.messages
+    assert "Going on from step-00000001; it is kept as damaged-step-00000002." in told
+    assert checkpoints.list_checkpoints(tmp_path) == [first]
+    assert (first.parent / "damaged-step-00000002").is_dir()
+
+
+def test_without_a_whole_checkpoint_nothing_begins_anew(tmp_path):
+    for path in two_checkpoints(tmp_path):
+        flip(path / "state.json")
+    with pytest.raises(ValueError, match=r"No whole checkpoint is left: give another folder"):
+        checkpoints.resumable(tmp_path)
+    assert len(checkpoints.list_checkpoints(tmp_path)) == 2
+    assert checkpoints.resumable(tmp_path / "new") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "brackets within brackets"),
+        (b"\xff", "no UTF-8"),
+        (b"[]", "no JSON object"),
+        (b'{"checkpoint": "step-00000001", "metric": "O-F1"}', "lacks value"),
+        (b'{"checkpoint": "step-00000001", "metric": "O-F1", "value": 0.5}', "was judged O-F1 0.4"),
+    ],
+)
+def test_a_damaged_best_is_named_with_what_helps(tmp_path, content, message):
+    checkpoints.save(tmp_path, 1, variables(), {"metric": ["O-F1", 0.4]})
+    (tmp_path / "checkpoints" / "best.json").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"best\.json.*{message}.*Delete it"):
+        checkpoints.best_or_last(tmp_path)
+
+
+def test_a_best_that_is_gone_is_told(tmp_path, caplog):
+    first, last = two_checkpoints(tmp_path)
+    checkpoints.mark_best(tmp_path, first, "O-F1", 0.5)
+    shutil.rmtree(first)
+    assert checkpoints.best_or_last(tmp_path) == last
+    assert caplog.messages == [f"step-00000001, the best, is gone: {last} is used"]

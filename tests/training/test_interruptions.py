@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import experiments
-from semreg_tf.training import checkpoints, trainer, validator
+from semreg_tf.data.record_errors import DamagedRecordError
+from semreg_tf.training import checkpoints, trainer, validator, workdir
 from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.trainer import Trainer
 
@@ -193,3 +195,35 @@ def test_kill_9_inside_checkpoint_writes(demo_data, tmp_path):
         assert start(tmp_path / "run", name, number).returncode == -signal.SIGKILL
     assert start(tmp_path / "run", "_sync", -1).returncode == 0
     assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_two_trainers_of_one_folder_are_refused(toy, demo_data, tmp_path):
+    run = make(toy, demo_data, tmp_path / "run")
+    with workdir.training_lock(tmp_path / "run"):
+        for start in (run.train, lambda: make(toy, demo_data, tmp_path / "run")):
+            with pytest.raises(ValueError, match=r"`workdir` must not be in use .*process \d+ on "):
+                start()
+
+
+def test_a_damaged_checkpoint_is_told_and_the_end_is_the_same(
+    toy, demo_data, tmp_path, whole, caplog
+):
+    path = shutil.copytree(whole, tmp_path / "run")
+    tensors = path / "checkpoints" / "step-00000004" / "tensors.data-00000-of-00001"
+    tensors.write_bytes(tensors.read_bytes()[:-1000])
+    make(toy, demo_data, path).train()
+    (told,) = [m for m in caplog.messages if "Going on from step-00000003" in m]
+    assert "damaged-step-00000004" in told
+    shutil.rmtree(path / "checkpoints" / "damaged-step-00000004")
+    assert_same(path, whole)
+
+
+def test_a_damaged_record_ends_training_in_one_line(toy, demo_data, tmp_path):
+    folder = shutil.copytree(demo_data, tmp_path / "data")
+    (shard,) = folder.glob("demo/*/demo-train.tfrecord*")
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"), steps=8)
+    with pytest.raises(DamagedRecordError, match=r"^`.*demo-train.* is damaged.*row \d+ of train$"):
+        Trainer(config, "unary", folder, tmp_path / "run").train()

@@ -9,6 +9,7 @@ import pytest
 
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.files.digests import with_own_digest
 from semreg_tf.training.predictions import predict_together
 from semreg_tf.training.run_evaluator import RunEvaluator, override_decoding
 
@@ -85,6 +86,8 @@ def test_runs_of_other_vocabularies_are_refused(caption_runs, demo_data, tmp_pat
     vocabularies = Vocabularies.load(other)
     shorter = dataclasses.replace(vocabularies, concepts=vocabularies.concepts.head(11))
     shorter.save(other)
+    about = json.loads((other / "config.json").read_text()) | {"digests": shorter.digests()}
+    (other / "config.json").write_text(json.dumps(with_own_digest(about)))
     with pytest.raises(ValueError, match=r"differ: concepts: 12 names and 11\. Received: workdir="):
         RunEvaluator([caption_runs[0], other], demo_data)
 
