@@ -1,10 +1,12 @@
 """A trained model as a SavedModel: picture bytes in, strings out, everything inside the graph."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,18 @@ from semreg_tf import config_io
 from semreg_tf._version import __version__
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.exporting.model_card import write_card
+from semreg_tf.exporting.model_card import CARD_FILE, write_card
 from semreg_tf.exporting.provenance import Provenance
 from semreg_tf.exporting.served_annotator import ServedAnnotator
+from semreg_tf.files import digests
+from semreg_tf.files.file_lock import FileLock
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 
 ASSETS = "assets.extra"
 INFO_FILE = "semreg_tf.json"
 FORMAT_VERSION = 2
+_EARLIER = ".earlier"
 
 
 def export(
@@ -55,8 +60,9 @@ def export(
       The folder.
 
     Raises:
-      ValueError: the path is taken by something else, the annotator reads no pictures, or the
-        weights do not fit the dtype.
+      ValueError: the path is taken by something else, the annotator reads no pictures, the
+        weights do not fit the dtype, or another process writes there.
+      OSError: the disk is full or read-only; what was there is as it was.
     """
     if annotator.encoder is None:
         raise ValueError(
@@ -64,22 +70,67 @@ def export(
             f"Received: an annotator of features of width {annotator.feature_size}"
         )
     final = Path(path)
-    if final.exists() and not (final / ASSETS / INFO_FILE).exists():
-        raise ValueError(
-            "`path` must be new or hold an earlier export: something else is there. "
-            f"Received: path={str(path)!r}"
-        )
-    provenance = provenance or Provenance()
-    config = _without_folders(config)
-    served = ServedAnnotator(config, vocabularies, annotator, num_results, weights_dtype)
+    with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
+        _take_back_earlier(final)
+        if final.exists() and not (final / ASSETS / INFO_FILE).exists():
+            raise ValueError(
+                "`path` must be new or hold an earlier export: something else is there. "
+                f"Received: path={str(path)!r}"
+            )
+        provenance = provenance or Provenance()
+        config = _without_folders(config)
+        served = ServedAnnotator(config, vocabularies, annotator, num_results, weights_dtype)
+        info = _describe(config, annotator, served, weights_dtype, provenance)
+        with _whole_or_absent(final) as partial:
+            tf.saved_model.save(served, str(partial), signatures=served.signatures())
+            _write_assets(partial / ASSETS, config, vocabularies, provenance)
+            write_card(partial, config, vocabularies, provenance, info)
+            write_info(partial, info)
+    return final
+
+
+@contextlib.contextmanager
+def _whole_or_absent(final: Path) -> Iterator[Path]:
+    """Gives a folder beside `final` that takes its place, or is removed where anything fails."""
     partial = final.with_name(final.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    tf.saved_model.save(served, str(partial), signatures=served.signatures())
-    info = _describe(config, annotator, served, weights_dtype, provenance)
-    _write_assets(partial / ASSETS, config, vocabularies, provenance, info)
-    write_card(partial, config, vocabularies, provenance, info)
-    _replace(final, partial)
-    return final
+    try:
+        yield partial
+        _replace(final, partial)
+    except (OSError, tf.errors.OpError) as error:
+        raise OSError(
+            "`path` could not take the export; what was there is intact. Make room and export "
+            f"again. Received: path={str(final)!r} ({str(error).splitlines()[0]})"
+        ) from error
+    finally:
+        _take_back_earlier(final)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_info(folder: Path, info: Mapping[str, Any]) -> None:
+    """Writes what `semreg_tf.load` reads, with the digests of the export's other files.
+
+    The card is for reading and may be written again. TensorFlow's index of the variables holds a
+    checksum of each, so that its digest stands for them.
+
+    Args:
+      folder: the export, complete but for this file.
+      info: what it says.
+    """
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    others = (f"{ASSETS}/{INFO_FILE}", CARD_FILE)
+    names = [n for n in names if n not in others and ".data-" not in n]
+    carried = {digests.FILE_DIGESTS: digests.file_digests(folder, names)}
+    sealed = digests.with_own_digest({**info, **carried})
+    text = json.dumps(sealed, indent=2) + "\n"
+    (folder / ASSETS / INFO_FILE).write_text(text, encoding="utf-8")
+
+
+def _take_back_earlier(final: Path) -> None:
+    """Undoes the first of the two renamings where the second did not follow."""
+    earlier = final.with_name(final.name + _EARLIER)
+    if earlier.exists() and not final.exists():
+        os.replace(earlier, final)
 
 
 def _without_folders(config: Config) -> Config:
@@ -129,7 +180,6 @@ def _write_assets(
     config: Config,
     vocabularies: Vocabularies,
     provenance: Provenance,
-    info: dict[str, Any],
 ) -> None:
     folder.mkdir()
     vocabularies.save(folder)
@@ -143,12 +193,11 @@ def _write_assets(
     if provenance.results:
         results = json.dumps(provenance.portable_results(), indent=2)
         (folder / "results.json").write_text(results + "\n", encoding="utf-8")
-    (folder / INFO_FILE).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
 
 
 def _replace(final: Path, partial: Path) -> None:
     # A folder cannot be renamed over another: the earlier export is moved aside, then removed.
-    earlier = final.with_name(final.name + ".earlier")
+    earlier = final.with_name(final.name + _EARLIER)
     shutil.rmtree(earlier, ignore_errors=True)
     if final.exists():
         os.replace(final, earlier)

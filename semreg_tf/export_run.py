@@ -1,6 +1,5 @@
 """From a run's folder to an export with its card, and the scores of the two side by side."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from tqdm import tqdm
 
 from semreg_tf.config import Config
 from semreg_tf.data.input_pipeline import Split
-from semreg_tf.data.record_reader import RecordReader
+from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.export import ASSETS, INFO_FILE, export
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
+from semreg_tf.files.json_files import read_json_object
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.training import checkpoints, evaluation, workdir
 from semreg_tf.training.predictions import Predictions
@@ -25,6 +25,7 @@ _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
 
 
+@plain_record_errors()
 def export_run(
     run: str | Path,
     out: str | Path,
@@ -82,7 +83,7 @@ def export_run(
     if evaluator is None:
         return path, None
     comparison = compare(evaluator, split, ExportedModel(path))
-    info = json.loads((path / ASSETS / INFO_FILE).read_text(encoding="utf-8"))
+    info = read_json_object(path / ASSETS / INFO_FILE, "path")
     write_card(path, config, vocabularies, provenance, info, comparison)
     return path, comparison
 
@@ -90,14 +91,14 @@ def export_run(
 def read_provenance(run: str | Path) -> Provenance:
     """Returns what a work directory says of its training; what is not there is unknown."""
     folder = Path(run)
-    about = json.loads((folder / workdir.CONFIG_FILE).read_text(encoding="utf-8"))
+    about = workdir.read_about(folder)
     results = folder / "results.json"
     return Provenance(
         commit=about.get("commit"),
         stage=about.get("stage"),
         step=checkpoints.read_state(checkpoints.best_or_last(folder))["step"],
         versions=about.get("versions", {}),
-        results=json.loads(results.read_text(encoding="utf-8")) if results.exists() else {},
+        results=read_json_object(results, "workdir") if results.exists() else {},
     )
 
 
@@ -162,7 +163,7 @@ def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
 
 
 def _pictures(split: Split) -> Iterator[bytes]:
-    reader = RecordReader(split.shards, split.shard_lengths)
+    reader = split.record_reader()
     feature = {"image": tf.io.FixedLenFeature((), tf.string)}
     for row in range(split.num_images):
         (record,) = reader.read(np.array([row]))

@@ -8,7 +8,7 @@ Example:
 """
 
 import itertools
-import json
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,9 +22,14 @@ import tensorflow as tf
 
 from semreg_tf.data.picture_decoding import UnreadablePictureError, for_graph
 from semreg_tf.data.picture_files import read_picture_file
+from semreg_tf.files import digests
+from semreg_tf.files.json_files import read_json_object
 from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.text.joined_labels import labels_of_text
+
+logger = logging.getLogger(__name__)
+_FIX = "Export the run again."
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 FORMAT_VERSION = 2
@@ -72,7 +77,8 @@ class ExportedModel:
       path: folder of the SavedModel.
 
     Raises:
-      ValueError: the folder holds no export of this project, or one of another version.
+      ValueError: the folder holds no export of this project, one of another version, or one of
+        which a file is missing, damaged or exchanged.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -82,14 +88,22 @@ class ExportedModel:
                 "`path` must be a folder written by the export command. "
                 f"Received: path={str(path)!r}"
             )
-        self.info = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
+        self.info = read_json_object(folder / INFO_FILE, "path", _FIX)
         version = self.info.get("format_version")
         if version != FORMAT_VERSION:
             raise ValueError(
                 f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
                 f"again. Received: format_version={version!r} in {str(path)!r}"
             )
-        self._module = tf.saved_model.load(str(folder))
+        _check_digests(folder, self.info)
+        try:
+            self._module = tf.saved_model.load(str(folder))
+        except Exception as error:  # TensorFlow raises whatever the damage leads it to.
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"`path` must hold a whole export: saved_model.pb or variables/ is missing or "
+                f"damaged ({reason}). {_FIX} Received: path={str(path)!r}"
+            ) from error
         self.signatures = self._module.signatures
 
     @property
@@ -221,6 +235,15 @@ class ExportedModel:
             else ImageAnnotation(None, error=_why_refused(image))
             for row, (image, _) in enumerate(given)
         ]
+
+
+def _check_digests(folder: Path, info: dict[str, Any]) -> None:
+    """Refuses an export that is not what was written; one from before digests is told of."""
+    digests.check_own_digest(info, folder / INFO_FILE, "path", _FIX)
+    if digests.FILE_DIGESTS in info:
+        digests.check_files(folder, info[digests.FILE_DIGESTS], "path", _FIX)
+    else:
+        logger.warning("%s carries no digests: it was exported before they were kept", folder)
 
 
 def _row_of(

@@ -4,6 +4,7 @@ A path is written as Python holds it; a byte of a name that is not UTF-8 is the 
 surrogate, and `os.fsencode(json.loads(line)["file"])` gives the bytes back.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.data.picture_files import printable
+from semreg_tf.files.file_lock import FileLock
+from semreg_tf.files.json_files import parse_json
 from semreg_tf.inference import ImageAnnotation
 
 TOP_CONCEPTS = 10
@@ -68,13 +71,22 @@ class AnswerFile:
       model_id: answers of another model are refused.
 
     Raises:
-      ValueError: the file holds something else, or another model's answers.
+      ValueError: the file holds something else, or another model's answers, or another process
+        writes it.
     """
 
     def __init__(self, path: str | Path, model_id: str) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.rows: dict[str, dict[str, Any]] = {}
+        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), "answers", path)
+        try:
+            self._read_earlier(model_id)
+            self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _read_earlier(self, model_id: str) -> None:
         if self.path.exists():
             self._mend()
             for row in self._read():
@@ -84,16 +96,29 @@ class AnswerFile:
                         f"Received: {str(self.path)!r}, of model {row['model']}, not {model_id}"
                     )
                 self.rows[row["file"]] = row
-        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
 
     def append(self, row: dict[str, Any]) -> None:
-        """Writes an answer; it is in the system's hands when this returns."""
-        self._file.write(json_line(row) + "\n")
-        self._file.flush()
+        """Writes an answer; it is in the system's hands when this returns.
+
+        Raises:
+          OSError: the disk is full; the answers before are kept.
+        """
+        try:
+            self._file.write(json_line(row) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                "`answers` could not take an answer; those before are kept. Make room and start "
+                f"the same command again. Received: {str(self.path)!r} ({error.strerror})",
+            ) from error
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the file, for another process to go on with."""
+        with contextlib.suppress(OSError):
+            # What a full disk refused is refused again.
+            self._file.close()
+        self._lock.close()
 
     def _mend(self) -> None:
         with open(self.path, "rb+") as file:
@@ -108,7 +133,7 @@ class AnswerFile:
         with open(self.path, encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    row = json.loads(line)
+                    row = parse_json(line)
                     known = {"file", "model"} <= set(row) and ("text" in row or "error" in row)
                 except (ValueError, TypeError):
                     known = False

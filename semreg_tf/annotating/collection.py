@@ -1,5 +1,6 @@
 """Annotating a collection: the stream, the answers on disk, the copies, and going on later."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from semreg_tf.annotating.captioned_copy import (
 )
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.data.picture_files import read_picture_file
+from semreg_tf.files.file_lock import FileLock
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 
 ANSWERS_FILE = "annotations.jsonl"
@@ -70,24 +72,24 @@ def annotate_collection(
     """
     check_font(job.font)
     path = job.answers or (job.copies / ANSWERS_FILE if job.copies else None)
-    if job.copies is not None:
-        job.copies.mkdir(parents=True, exist_ok=True)
-    file = AnswerFile(path, model_id(job.model)) if path else None
     names = copy_names([p.path for p in job.pictures]) if job.copies else {}
-    earlier = {} if file is None else file.rows
-    todo = [p for p in job.pictures if p.path not in earlier]
-    pool = ThreadPoolExecutor(2)
-    try:
+    with contextlib.ExitStack() as held:
+        if job.copies is not None:
+            job.copies.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(job.copies / ".lock", "copies", job.copies))
+        file = AnswerFile(path, model_id(job.model)) if path else None
+        if file is not None:
+            held.callback(file.close)
+        pool = ThreadPoolExecutor(2)
+        held.callback(pool.shutdown, cancel_futures=True)
+        earlier = {} if file is None else file.rows
+        todo = [p for p in job.pictures if p.path not in earlier]
         for picture in job.pictures:
             if picture.path in earlier:
                 _draw_if_missing(job, earlier[picture.path], names)
                 yield earlier[picture.path]
         made = _answers(job, todo, names, pool, file)
         yield from progress(made, len(job.pictures), len(earlier)) if progress else made
-    finally:
-        pool.shutdown(cancel_futures=True)
-        if file is not None:
-            file.close()
 
 
 def _answers(

@@ -1,6 +1,7 @@
 """Answers survive a kill at any byte, and belong to one model."""
 
 import json
+import resource
 
 import pytest
 
@@ -108,3 +109,33 @@ def test_a_file_without_a_line_is_not_cut(tmp_path):
     with pytest.raises(ValueError, match="line 1 is none"):
         AnswerFile(path, "m1")
     assert path.read_text() == "one line without an end"
+
+
+def test_two_writers_of_one_file_are_refused(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    first = AnswerFile(path, "m1")
+    with pytest.raises(ValueError, match=r"`answers` must not be in use .*process \d+ on "):
+        AnswerFile(path, "m1")
+    first.append(ROWS[0])
+    first.close()
+    AnswerFile(path, "m1").close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["answers.jsonl"]
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_answers_before(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    write(path, ROWS[:1])
+    file = AnswerFile(path, "m1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, hard))
+    try:
+        with pytest.raises(OSError, match=r"`answers` could not take an answer; those before are"):
+            file.append(ROWS[1])
+        file.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    file = AnswerFile(path, "m1")
+    assert list(file.rows) == ["a.jpg"]
+    file.append(ROWS[1])
+    file.close()
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2

@@ -1,0 +1,136 @@
+"""An export is whole or absent, refuses what was changed in it, and is written by one at a time."""
+
+import json
+import logging
+import resource
+import shutil
+
+import pytest
+import tensorflow as tf
+
+from semreg_tf import export as export_module
+from semreg_tf.export import export
+from semreg_tf.files.file_lock import FileLock
+from semreg_tf.inference import INFO_FILE, ExportedModel
+
+
+@pytest.fixture(scope="module")
+def model(toy, demo_data):
+    from semreg_tf import experiments
+    from semreg_tf.data.records import find_builder
+    from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.models.annotator import Annotator
+
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    vocabularies = Vocabularies.from_dataset(find_builder(demo_data, "demo").data_dir, config.data)
+    sizes = len(vocabularies.concepts), vocabularies.output.size
+    return config, vocabularies, Annotator(config, *sizes)
+
+
+@pytest.fixture
+def folder(toy_export, tmp_path):
+    return shutil.copytree(toy_export("demo_tags/s_cnn_rnn").path, tmp_path / "model")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def forget_digests(folder):
+    info = json.loads((folder / INFO_FILE).read_text())
+    info = {k: v for k, v in info.items() if k not in ("digests", "sha256")}
+    (folder / INFO_FILE).write_text(json.dumps(info))
+
+
+FILES = (
+    *("saved_model.pb", "variables/variables.index", "fingerprint.pb"),
+    *("assets.extra/vocabulary.txt", "assets.extra/concepts.txt", "assets.extra/config.json"),
+)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_or_missing_file_is_named(folder, name):
+    flip(folder / name)
+    with pytest.raises(ValueError, match=rf"`path` must hold {name} as it was .*Export the run"):
+        ExportedModel(folder)
+    (folder / name).unlink()
+    with pytest.raises(ValueError, match=rf"`path` must hold {name} as .*it is not there"):
+        ExportedModel(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"[" * 100_000, b"\xff"])
+def test_damaged_info_is_one_line(folder, content):
+    (folder / INFO_FILE).write_bytes(content)
+    with pytest.raises(ValueError, match=r"^`path` must hold a whole semreg_tf\.json") as told:
+        ExportedModel(folder)
+    assert "\n" not in str(told.value)
+
+
+def test_changed_info_is_refused(folder):
+    text = (folder / INFO_FILE).read_text()
+    (folder / INFO_FILE).write_text(text.replace('"task": "tags"', '"task": "captions"'))
+    with pytest.raises(ValueError, match=r"hold semreg_tf\.json as it was written"):
+        ExportedModel(folder)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_damaged_variables_are_refused(folder, damage):
+    path = folder / "variables" / "variables.data-00000-of-00001"
+    if damage == "flipped":
+        flip(path)
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        path.unlink()
+    with pytest.raises(ValueError, match=r"`path` must hold a whole export: .* variables/ is"):
+        ExportedModel(folder)
+
+
+def test_an_export_of_before_digests_loads_with_one_line_and_damage_is_one_too(folder, caplog):
+    forget_digests(folder)
+    caplog.set_level(logging.WARNING, "semreg_tf")
+    ExportedModel(folder)
+    told = [r.getMessage() for r in caplog.records if r.name == "semreg_tf.inference"]
+    assert told == [f"{folder} carries no digests: it was exported before they were kept"]
+    (folder / "saved_model.pb").write_bytes(b"\x0a\xff\xff")
+    with pytest.raises(ValueError, match=r"whole export: saved_model\.pb or variables/") as refused:
+        ExportedModel(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_half(model, folder):
+    before = (folder / INFO_FILE).read_bytes()
+    for path in (folder, folder.with_name("new")):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+        try:
+            with pytest.raises(OSError, match=r"`path` could not take the export.*intact") as told:
+                export(*model, path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert "\n" not in str(told.value)
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+    assert (folder / INFO_FILE).read_bytes() == before
+
+
+def test_two_exports_into_one_folder_are_refused(model, folder):
+    lock = FileLock(folder.with_name(".model.lock"), "path", folder)
+    with lock, pytest.raises(ValueError, match=r"`path` must not be in use .*process \d+ on"):
+        export(*model, folder)
+
+
+def test_a_kill_between_the_two_renamings_is_undone(model, folder, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_, **__):
+        raise Killed
+
+    folder.rename(folder.with_name("model.earlier"))
+    monkeypatch.setattr(tf.saved_model, "save", killed)
+    with pytest.raises(Killed):
+        export_module.export(*model, folder)
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+    ExportedModel(folder)
