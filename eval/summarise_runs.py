@@ -10,9 +10,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from absl import app
-
 from semreg_tf import console
+from semreg_tf.cli import program
 from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 _TAGS = ("C-F1", "O-F1", "micro-F1", "mAP")
@@ -75,4 +74,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, arguments="work directories")

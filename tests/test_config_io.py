@@ -138,13 +138,13 @@ KNOWN_IN_DECODER = ", ".join(f.name for f in dataclasses.fields(DecoderConfig))
         ("beam_width", "`overrides` must look like section.field=value. Received: 'beam_width'"),
         (
             "decoder.cels=3",
-            f"`--config` names no field 'cels': did you mean 'cells'? known here: "
+            f"`--config` names no field 'cels': did you mean 'cells'? Known here: "
             f"{KNOWN_IN_DECODER}. Received: --config.decoder.cels=3",
         ),
-        ("decodr.cells=3", "names no field 'decodr': did you mean 'decoder'? known here: name, "),
-        ("zzz=3", "`--config` names no field 'zzz': known here: name, table_row, data, image"),
-        ("seed.x=3", "names no field 'x': known here: none. Received: --config.seed.x=3"),
-        ("conditionings.1.kind=x", "names no field '1': known here: 0. Received"),
+        ("decodr.cells=3", "names no field 'decodr': did you mean 'decoder'? Known here: name, "),
+        ("zzz=3", "`--config` names no field 'zzz'. Known here: name, table_row, data, image"),
+        ("seed.x=3", "names no field 'x'. Known here: none. Received: --config.seed.x=3"),
+        ("conditionings.1.kind=x", "names no field '1'. Known here: 0. Received"),
         ("=3", "names no field ''"),
     ],
 )

@@ -12,18 +12,20 @@ machine that has the records. `python -m eval.study_tables` makes tables and cur
 
 import json
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from semreg_tf import config_io, console
+from semreg_tf import console, stopping
+from semreg_tf.cli import program
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
 from semreg_tf.training.phases import find_stage
+
+STOPPED = "Stopped; jobs with a record are done, and the same command goes on with the rest."
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
@@ -132,9 +134,9 @@ class JobRunner:
         shown = " ".join(["python", "-m", *map(_with_signs, command)])
         self.commands.append(shown)
         print(f"$ {shown}", flush=True)
-        done = subprocess.run([sys.executable, "-m", *command], check=False)
-        if done.returncode:
-            raise RuntimeError(f"This command failed with exit status {done.returncode}: {shown}")
+        status = stopping.run_child([sys.executable, "-m", *command])
+        if status:
+            raise RuntimeError(f"This command failed with exit status {status}: {shown}")
 
 
 def _encoder_flags(system: studies.System) -> list[str]:
@@ -207,4 +209,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, argv=config_io.override_flags(sys.argv))
+    program.run(main, stopped=STOPPED)

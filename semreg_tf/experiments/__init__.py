@@ -4,12 +4,12 @@ A new system is one entry in `tagging.py`, `annotation_sets.py`, `captioning.py`
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from functools import partial
 
 from semreg_tf.config import Config
 from semreg_tf.experiments import annotation_sets, captioning, demo, tagging
+from semreg_tf.name_hints import did_you_mean
 
 
 def _registry() -> dict[str, Callable[[], Config]]:
@@ -46,11 +46,9 @@ def get(name: str) -> Config:
     """
     registry = _registry()
     if name not in registry:
-        close = difflib.get_close_matches(name, registry, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"`experiment` must be one of {', '.join(sorted(registry))}.{hint} "
-            f"Received: experiment={name!r}"
+            f"`experiment` must be a known name{did_you_mean(name, registry)} "
+            f"Known: {', '.join(sorted(registry))}. Received: experiment={name!r}"
         )
     return registry[name]()
 

@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.metrics.caption_results import last_scores
-from semreg_tf.training import workdir
 
 _RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
 # Of results.json, what is small and says how the system did.
@@ -77,8 +75,12 @@ def scores_of(path: str | Path) -> dict[str, Any]:
 
 def provenance(path: str | Path) -> dict[str, Any]:
     """Returns the commit, the versions, the vocabulary's sizes and the cores behind a run."""
+    # TensorFlow takes seconds to import; reading the records should not.
+    from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.training.workdir import CONFIG_FILE
+
     folder = Path(path)
-    about = _read(folder / workdir.CONFIG_FILE)
+    about = _read(folder / CONFIG_FILE)
     vocabularies = Vocabularies.load(folder)
     return {
         "commit": about.get("commit"),
@@ -101,9 +103,11 @@ def headline(record: dict[str, Any]) -> dict[str, Any]:
 
 def write(path: str | Path, record: dict[str, Any]) -> None:
     """Writes a record atomically."""
+    from semreg_tf.training.workdir import write_json
+
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    workdir.write_json(target, record)
+    write_json(target, record)
 
 
 def read_all(folder: str | Path) -> list[dict[str, Any]]:
