@@ -21,7 +21,7 @@ from semreg_tf.reporting import result_tables
 
 TASKS = ("captions", "tags")
 
-_PREDICTIONS = flags.DEFINE_string("predictions", None, "The file.", required=True)
+_PREDICTIONS = flags.DEFINE_string("predictions", None, "File of predictions.", required=True)
 _TASK = flags.DEFINE_enum("task", None, TASKS, "What it holds.", required=True)
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)

@@ -191,27 +191,6 @@ def test_refused_values_and_combinations_speak_with_the_constructors_words(overr
         config_io.apply_overrides(Config(), [override])
 
 
-def test_dotted_flags_become_values_of_one_flag():
-    given = [
-        "train_joint.py",
-        "--config.a.b=v=1",
-        "-config.conditionings.0.kind=z",
-        "--config=a.b=3",
-        "--config.x=line\nbreak",
-        "--configuration.x=3",
-        "--workdir=--config.a=3",
-    ]
-    assert config_io.override_flags(given) == [
-        "train_joint.py",
-        "--config=a.b=v=1",
-        "--config=conditionings.0.kind=z",
-        "--config=a.b=3",
-        "--config=x=line\nbreak",
-        "--configuration.x=3",
-        "--workdir=--config.a=3",
-    ]
-
-
 def test_differing_fields_are_empty_for_equal_configs_alone():
     for name, config in CONFIGS.items():
         for other_name, other in CONFIGS.items():

@@ -88,7 +88,9 @@ def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
 
 
 def _unknown_flag(name: str) -> str:
-    known = [f"--{flag}" for flag in flags.FLAGS]
+    # Those of absl itself are never what was meant.
+    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    known = [f"--{flag.name}" for flag in own] or [f"--{flag}" for flag in flags.FLAGS]
     if name.startswith("config.") and "config" in flags.FLAGS:
         return f"--{name} must be written --{name}=value. Received: --{name}"
     hint = did_you_mean(f"--{name}", known)
