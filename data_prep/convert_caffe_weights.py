@@ -13,7 +13,7 @@ from absl import flags
 from semreg_tf.cli import program
 from semreg_tf.console import plain_errors
 
-NETWORKS = ("caffenet", "vgg16")
+NETWORKS = ("caffenet", "alexnet", "vgg16")
 
 _CAFFEMODEL = flags.DEFINE_string("caffemodel", None, "The published file.", required=True)
 _NETWORK = flags.DEFINE_enum("network", None, NETWORKS, "Which CNN.", required=True)
