@@ -23,7 +23,6 @@ from semreg_tf import console, stopping
 from semreg_tf.cli import program
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
-from semreg_tf.training.phases import find_stage
 
 STOPPED = "Stopped; jobs with a record are done, and the same command goes on with the rest."
 
@@ -110,6 +109,9 @@ class JobRunner:
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
         # A unary run brings its CNN; true concepts need none.
+        # TensorFlow takes seconds to import; --help and mistakes should not.
+        from semreg_tf.training.phases import find_stage
+
         if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
             flags_ += _encoder_flags(self.job.system)
         self._call(
