@@ -182,4 +182,8 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
 
 
 if __name__ == "__main__":
-    program.run(main, arguments="pictures, folders, patterns, or - for standard input")
+    program.run(
+        main,
+        stopped="Stopped; nothing was annotated.",
+        arguments="pictures, folders, patterns, or - for standard input",
+    )

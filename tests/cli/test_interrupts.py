@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,11 @@ BINARIES = {
         "Encoder",
     ),
     "export": ("eval.export_model", ("--workdir={run}", "--out={tmp}/export"), "Encoder"),
-    "annotate": ("eval.annotate_images", ("--model={export}", "--answers={tmp}/a", "-"), None),
+    "annotate": (
+        "eval.annotate_images",
+        ("--model={export}", "--answers={tmp}/a", "--batch_size=1", "{photos}"),
+        r"annotating: .* [1-9]\d*/",
+    ),
     "serve": ("eval.serve", ("--model={export}", "--port=0"), "Serving on"),
     "study": (
         "train.run_study",
@@ -50,9 +55,14 @@ SAYS = {
 
 
 @pytest.fixture(scope="module")
-def places(demo_data, caption_runs, toy_export):
+def places(demo_data, caption_runs, toy_export, tmp_path_factory):
+    """The folders that the flags name: data, a run, an export, many pictures."""
+    photos = tmp_path_factory.mktemp("photos")
+    PIL.Image.new("RGB", (40, 30)).save(photos / "0.png")
+    for number in range(1, 3000):
+        (photos / f"{number}.png").hardlink_to(photos / "0.png")
     export = toy_export("demo_tags/s_cnn_rnn").path
-    return {"data": demo_data, "run": caption_runs[0], "export": export}
+    return {"data": demo_data, "run": caption_runs[0], "export": export, "photos": photos}
 
 
 def start(*command):
@@ -107,11 +117,7 @@ def test_a_signal_ends_it_in_one_line(name, number, status, places, tmp_path):
     module, flags, pattern = BINARIES[name]
     flags = [flag.format(tmp=tmp_path, **places) for flag in flags]
     process = start(sys.executable, "-m", module, *flags)
-    if pattern is None:
-        # It waits for paths on its standard input.
-        time.sleep(1)
-    else:
-        read_until(process, pattern)
+    read_until(process, pattern)
     # The group, as a terminal does; `study` has a child in it, which hears of it twice.
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     said = rest_of(process)
