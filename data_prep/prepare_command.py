@@ -1,8 +1,7 @@
 """What every prepare command does: the flags its data set declares, then the preparation."""
 
-import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from absl import flags, logging
@@ -10,6 +9,7 @@ from absl import flags, logging
 from data_prep.datasets import DATASETS, options_of
 from data_prep.options import DatasetOptions, Option
 from semreg_tf.cli import program, shared_flags
+from semreg_tf.cli.help_flags import values_on
 from semreg_tf.console import plain_errors
 
 # The flags belong to the binary that calls `run`, so that its --help shows them.
@@ -29,7 +29,7 @@ def run(dataset: str | None = None) -> None:
     """
     if dataset is None:
         flags.DEFINE_enum("dataset", None, list(DATASETS), "Which data set.", required=True)
-        dataset = _named_on(sys.argv)
+        dataset = next(iter(values_on(sys.argv, "dataset")), None)
     if dataset is None:
         # Without a data set there is help, or the message that it must be given.
         program.run(lambda _: None)
@@ -37,15 +37,6 @@ def run(dataset: str | None = None) -> None:
         options = options_of(dataset)
     given = _define(options)
     program.run(lambda _: _prepare(options, given), stopped=STOPPED)
-
-
-def _named_on(argv: Sequence[str]) -> str | None:
-    """Returns the value of --dataset, by which the other flags are defined before parsing."""
-    for argument, following in itertools.pairwise([*argv[1:], None]):
-        name, equals, value = argument.partition("=")
-        if name in ("--dataset", "-dataset"):
-            return value if equals else following
-    return None
 
 
 def _define(options: DatasetOptions) -> dict[str, flags.FlagHolder[Any]]:

@@ -65,32 +65,20 @@ class ImageAnnotation:
     n_best_labels: tuple[tuple[str, ...], ...] = ()
 
 
-class ExportedModel:
-    """An exported model.
+class PictureModel:
+    """Signatures that take pictures and say what is on them.
+
+    Attributes:
+      info: what is known of the model; `task` at least.
+      signatures: by name: `serving_default`, and `serving_with_tags` where user tags are read.
 
     Args:
-      path: folder of the SavedModel.
-
-    Raises:
-      ValueError: the folder holds no export of this project, or one of another version.
+      info: see above.
+      signatures: see above.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        folder = Path(path)
-        if not (folder / INFO_FILE).exists():
-            raise ValueError(
-                "`path` must be a folder written by the export command. "
-                f"Received: path={str(path)!r}"
-            )
-        self.info = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
-        version = self.info.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ValueError(
-                f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
-                f"again. Received: format_version={version!r} in {str(path)!r}"
-            )
-        self._module = tf.saved_model.load(str(folder))
-        self.signatures = self._module.signatures
+    def __init__(self, info: dict[str, Any], signatures: Mapping[str, Any]) -> None:
+        self.info, self.signatures = info, signatures
 
     @property
     def task(self) -> str:
@@ -221,6 +209,34 @@ class ExportedModel:
             else ImageAnnotation(None, error=_why_refused(image))
             for row, (image, _) in enumerate(given)
         ]
+
+
+class ExportedModel(PictureModel):
+    """An exported model.
+
+    Args:
+      path: folder of the SavedModel.
+
+    Raises:
+      ValueError: the folder holds no export of this project, or one of another version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        folder = Path(path)
+        if not (folder / INFO_FILE).exists():
+            raise ValueError(
+                "`path` must be a folder written by the export command. "
+                f"Received: path={str(path)!r}"
+            )
+        info = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
+        version = info.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
+                f"again. Received: format_version={version!r} in {str(path)!r}"
+            )
+        self._module = tf.saved_model.load(str(folder))
+        super().__init__(info, self._module.signatures)
 
 
 def _row_of(

@@ -9,44 +9,39 @@ The same command resumes. Fields of the config are flags (--help_config lists th
 """
 
 import json
-from pathlib import Path
+
+from absl import flags
 
 from semreg_tf.cli import program
 from semreg_tf.console import plain_errors
 from train import run_flags
 
 _GIVEN = run_flags.define("Folder of the stages' folders.")
+_STAGES = flags.DEFINE_list(
+    "stages", None, "Only these, comma-separated; those trained before are started from."
+)
 
 
 def main(_: list[str]) -> None:
     """Trains the stages in order, the joint one from the others."""
     with plain_errors():
         config, profile = _GIVEN.config(), _GIVEN.profiled_steps()
-        import keras
-
-        from semreg_tf.training.distribution import Distribution, LostWorkerError
-        from semreg_tf.training.trainer import NonFiniteLossError, Trainer
+        from semreg_tf.api.training import train
+        from semreg_tf.training.distribution import LostWorkerError
+        from semreg_tf.training.trainer import NonFiniteLossError
 
     with plain_errors(NonFiniteLossError, LostWorkerError):
-        distribution = Distribution(_GIVEN.strategy.value)
-        finished: dict[str, Path] = {}
-        for stage in config.stages:
-            path = Path(_GIVEN.workdir.value) / stage
-            accepted = config.warm_starts(stage)
-            earlier = {s: folder for s, folder in finished.items() if s in accepted}
-            results = Trainer(
-                config,
-                stage,
-                _GIVEN.data_dir.value,
-                path,
-                **earlier,
-                init_from=_GIVEN.init_from.value,
-                distribution=distribution,
-                profile=profile,
-            ).train()
-            print(json.dumps(results))
-            finished[stage] = path
-            keras.backend.clear_session()
+        results = train(
+            config,
+            _GIVEN.data_dir.value,
+            _GIVEN.workdir.value,
+            _STAGES.value,
+            init_from=_GIVEN.init_from.value,
+            strategy=_GIVEN.strategy.value,
+            profile=profile,
+        )
+        for result in results.values():
+            print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,23 @@
 """`--help` of every binary: its own flags, exit status 0; `--help_config`: the config's fields."""
 
+import importlib
+import itertools
+import os
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags
 
 flags.disclaim_key_flags()
+
+
+_REWRITES: list[Callable[[str], str]] = [str]
+
+
+def rewrite_help(rewrite: Callable[[str], str]) -> None:
+    """Has the binaries' own words in `--help` pass through a function first."""
+    _REWRITES.append(rewrite)
 
 
 def define_help_flags() -> None:
@@ -22,6 +34,8 @@ class _ExitsWell:
     """A flag that prints and exits with status 0, where absl's exits with 1."""
 
     def parse(self, argument: Any) -> None:
+        binary = sys.modules["__main__"]
+        binary.__doc__ = _REWRITES[-1](binary.__doc__ or "")
         try:
             super().parse(argument)
         except SystemExit:
@@ -55,8 +69,37 @@ def _experiment() -> Any:
     """Returns the config of the experiment on the command line, which is not parsed yet."""
     from semreg_tf import experiments
 
-    for argument, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+    import_modules(values_on(sys.argv, "import"))
+    named = values_on(sys.argv, "experiment")
+    return experiments.get(named[-1]) if named else None
+
+
+def values_on(argv: Sequence[str], flag: str) -> list[str]:
+    """Returns the values of a flag on a command line that is not parsed yet."""
+    values = []
+    for argument, following in itertools.pairwise([*argv, None]):
         name, equals, value = argument.partition("=")
-        if name in ("--experiment", "-experiment"):
-            return experiments.get(value if equals else following)
-    return None
+        if name in (f"--{flag}", f"-{flag}") and (equals or following is not None):
+            values.append(value if equals else following)
+    return values
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Imports a user's modules, those of the working directory too.
+
+    Raises:
+      ValueError: there is no such module.
+    """
+    if names and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # A module that the user's own one misses is told as Python tells it.
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            raise ValueError(
+                "`--import` must name a module in the working directory or an installed one. "
+                f"Received: --import={name}"
+            ) from None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-from semreg_tf.cli.help_flags import define_help_flags
+from semreg_tf.cli.help_flags import define_help_flags, import_modules
 from semreg_tf.cli.quiet_tensorflow import keep_tensorflow_quiet
 from semreg_tf.console import plain_errors
 from semreg_tf.name_hints import did_you_mean
@@ -32,6 +32,7 @@ def run(
       arguments: what the arguments beside the flags are; None: there must be none.
     """
     define_help_flags()
+    _define_import()
     keep_tensorflow_quiet()
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -41,6 +42,8 @@ def run(
     def guarded(argv: list[str]) -> None:
         try:
             with stoppable():
+                with plain_errors():
+                    import_modules(flags.FLAGS["import"].value)
                 main(argv)
         except Stopped as error:
             print(str(error) or stopped, file=sys.stderr)
@@ -52,6 +55,14 @@ def run(
         # Whoever read the output has gone away, as `head` does; nothing can be written to it now.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+
+
+def _define_import() -> None:
+    """Defines `--import` as one of the binary's own flags."""
+    flags.DEFINE_multi_string(
+        "import", [], "Module of yours to import first, which registers encoders or experiments."
+    )
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["import"])
 
 
 def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
