@@ -21,8 +21,8 @@ def register_encoder(
     Args:
       name: one that no encoder of this package and no network of keras.applications has.
       build: (images, with_top) -> (map, fc7): from a Keras tensor (batch, size, size, 3) to the
-        last map before pooling, (batch, height, width, channels), and None, or where `native_features`
-        is "fc7" and `with_top` is true the fully connected features, (batch, d).
+        last map before pooling, (batch, height, width, channels), and None; where
+        `native_features` is "fc7" and `with_top` is true, the features (batch, d) in its place.
       default_size: the side of its square input in pixels.
       preprocessing: how pixels are normalised: a mode of `semreg_tf.data.image_ops.normalise`.
       native_features: what `encoder.pooling="native"` means: "fc7", "average" or "average_max".
