@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from semreg_tf import config_io
 from semreg_tf.api.evaluating import evaluate
 from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.inference import ImageAnnotation, Picture, PictureModel
@@ -143,8 +144,8 @@ class TrainedRun:
             )
         if num_results not in self._models:
             served = ServedAnnotator(self.config, self.vocabularies, self.annotator, num_results)
-            task = self.config.data.task
-            self._models[num_results] = PictureModel({"task": task}, served.signatures())
+            info = {"task": self.config.data.task, "config": config_io.to_dict(self.config)}
+            self._models[num_results] = PictureModel(info, served.signatures())
         return self._models[num_results].annotate(images, user_tags)
 
 
