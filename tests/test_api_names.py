@@ -1,5 +1,6 @@
 """`import semreg_tf` is quick, and offers the names that docs/api.md lists."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ def test_the_documented_example_runs(demo_data, tmp_path):
     done = subprocess.run(
         [sys.executable, "docs/api_example.py", str(demo_data), str(tmp_path), *small],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
