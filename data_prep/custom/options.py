@@ -1,13 +1,17 @@
 """What the preparation of your own pictures can be asked for."""
 
+from pathlib import Path
+
 from data_prep.options import TOKENIZER, DatasetOptions, Option
 
+# An installed package has it elsewhere than a checkout.
+FORMAT = Path(__file__).with_name("README.md")
 DEFAULT_FILES = ("annotations.jsonl", "annotations.csv")
 OPTIONS = DatasetOptions(
     "custom",
     "your own pictures, with one file of captions, labels or user tags",
     "The folder of the pictures, with subfolders if you like; annotations.jsonl or "
-    "annotations.csv beside them. data_prep/custom/README.md tells the format.",
+    f"annotations.csv beside them. The format: {FORMAT}.",
     (
         Option(
             "annotations", None, "JSON Lines or CSV file. [annotations.jsonl or .csv in --raw_dir]"
