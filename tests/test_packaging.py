@@ -1,6 +1,9 @@
 """The wheel holds the library and, inside it, the binaries: every package, no more."""
 
+import ast
 import configparser
+import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -36,3 +39,49 @@ def test_the_binaries_are_mapped_into_the_package():
 def test_the_command_is_installed():
     scripts = setup()["options.entry_points"]["console_scripts"].split("\n")
     assert "semreg = semreg_tf.cli.semreg:main" in scripts
+
+
+# Where a package is imported by another name than it is installed by.
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "google": "protobuf",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "apache_beam": "apache-beam",
+    "prometheus_client": "prometheus-client",
+}
+OURS = {"semreg_tf", "data_prep", "train", "eval", "tests"}
+# Draws the curves of a study, which a checkout makes.
+OF_A_CHECKOUT = {"matplotlib"}
+
+
+def imported_packages():
+    """Returns top-level modules that the sources import, with one file that does."""
+    found = {}
+    for folder in ("semreg_tf", "data_prep", "train", "eval"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name.endswith("_test.py"):
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [node.module]
+                else:
+                    continue
+                found |= {name.split(".")[0]: str(path.relative_to(ROOT)) for name in names}
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names}
+
+
+def test_what_is_imported_is_installed_with_the_wheel():
+    parser = setup()
+    extras = parser["options.extras_require"]
+    lines = parser["options"]["install_requires"] + extras["beam"] + extras["serve"]
+    required = {re.split(r"[\[>=<]", line)[0].lower() for line in lines.split("\n") if line}
+    missing = {
+        name: path
+        for name, path in imported_packages().items()
+        if name not in OURS | OF_A_CHECKOUT
+        and DISTRIBUTIONS.get(name, name).lower() not in required
+    }
+    assert not missing
