@@ -20,7 +20,7 @@ from typing import Any
 from absl import flags
 
 from semreg_tf import console, stopping
-from semreg_tf.cli import program
+from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
 
@@ -31,11 +31,7 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", re
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
-_OVERRIDES = flags.DEFINE_multi_string(
-    "config",
-    [],
-    "Fields of every system that this machine asks for, as --config.deterministic=false; recorded.",
-)
+_OVERRIDES = shared_flags.define_overrides("Fields that differ in every system, recorded")
 _ENCODER = flags.DEFINE_string(
     "encoder",
     None,
@@ -136,7 +132,8 @@ class JobRunner:
         shown = " ".join(["python", "-m", *map(_with_signs, command)])
         self.commands.append(shown)
         print(f"$ {shown}", flush=True)
-        status = stopping.run_child([sys.executable, "-m", *command])
+        imports = [f"--import={name}" for name in program.imported_modules()]
+        status = stopping.run_child([sys.executable, "-m", *command, *imports])
         if status:
             raise RuntimeError(f"This command failed with exit status {status}: {shown}")
 

@@ -43,7 +43,7 @@ def run(
         try:
             with stoppable():
                 with plain_errors():
-                    import_modules(flags.FLAGS["import"].value)
+                    import_modules(imported_modules())
                 main(argv)
         except Stopped as error:
             print(str(error) or stopped, file=sys.stderr)
@@ -63,6 +63,11 @@ def _define_import() -> None:
         "import", [], "Module of yours to import first, which registers encoders or experiments."
     )
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["import"])
+
+
+def imported_modules() -> list[str]:
+    """Returns what `--import` names, for a binary that starts others."""
+    return flags.FLAGS["import"].value if "import" in flags.FLAGS else []
 
 
 def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
