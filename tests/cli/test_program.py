@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,8 @@ def start(code, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in a shell's background, they were started to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -93,6 +96,8 @@ def test_a_second_signal_ends_at_once_what_does_not_heed_the_first():
     """
     with start(code) as process:
         assert process.stdout.readline() == "ready\n"
+        # Until it is in C, where no signal is heeded.
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
