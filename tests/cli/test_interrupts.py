@@ -66,7 +66,7 @@ def places(demo_data, caption_runs, toy_export, tmp_path_factory):
 
 
 def start(*command):
-    """Starts a program in a group of its own, as a shell does, SIGINT not ignored."""
+    """Starts a program in a group of its own, as a shell does."""
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -75,7 +75,6 @@ def start(*command):
         stderr=subprocess.STDOUT,
         bufsize=0,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
