@@ -140,9 +140,8 @@ def test_a_stopped_training_goes_on_where_it_was(places, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_demo_ends_with_its_two_trainings(number, status, demo_data, tmp_path):
-    """The data set is prepared already; the unary and the relational stage run side by side."""
-    (tmp_path / "data").symlink_to(demo_data)
+def test_the_demo_ends_with_its_two_trainings(number, status, tmp_path):
+    """The unary and the relational stage run side by side."""
     process = start("bash", "train/demo.sh", sys.executable, str(tmp_path))
     read_until(process, STEPS)
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)

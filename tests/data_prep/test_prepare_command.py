@@ -5,7 +5,6 @@ import inspect
 import pytest
 
 from data_prep.datasets import DATASETS, options_of
-from data_prep.prepare_command import _named_on
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -28,20 +27,6 @@ def test_an_unknown_data_set_is_named_with_a_hint():
     message = r"did you mean 'flickr8k'\? Known: custom, demo, .* Received: --dataset=flikr8k"
     with pytest.raises(ValueError, match=message):
         options_of("flikr8k")
-
-
-@pytest.mark.parametrize(
-    ("argv", "name"),
-    [
-        (["x"], None),
-        (["x", "--help"], None),
-        (["x", "--a=b", "--dataset=demo"], "demo"),
-        (["x", "-dataset", "demo", "--help"], "demo"),
-        (["x", "--dataset"], None),
-    ],
-)
-def test_the_data_set_is_read_before_the_flags_are_parsed(argv, name):
-    assert _named_on(argv) == name
 
 
 def test_a_data_set_is_prepared_by_name_or_by_its_alias(run_command, flickr8k_raw_dir, tmp_path):
