@@ -143,7 +143,7 @@ def test_a_stopped_training_goes_on_where_it_was(places, tmp_path):
 def test_the_demo_ends_with_its_two_trainings(number, status, tmp_path):
     """The unary and the relational stage run side by side."""
     process = start("bash", "train/demo.sh", sys.executable, str(tmp_path))
-    read_until(process, STEPS)
+    read_until(process, f"unary.*{STEPS}")
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     said = rest_of(process)
     assert process.returncode == status, said
