@@ -1,6 +1,1 @@
 """Binaries and TFDS builders that turn downloaded files into TFRecord shards."""
-
-import os
-
-# TensorFlow's own lines about oneDNN and missing GPUs would bury what a binary says.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -84,6 +84,20 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError where `raw_dir` cannot be read; nothing to check by default."""
 
+    @classmethod
+    def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
+        """Returns the builder's arguments for the options that its `options.py` declares.
+
+        Args:
+          raw_dir: the folder of the raw files.
+          options: the values by name.
+        """
+        return options
+
+    def describe_published(self) -> str:
+        """Returns what is published of the data set, to stand below the counts; nothing here."""
+        return ""
+
     def label_names(self) -> tuple[str, ...]:
         """The labels that exist though no image may bear them; none by default."""
         return ()

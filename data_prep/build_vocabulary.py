@@ -7,15 +7,12 @@ The prepare commands do this themselves. Run it to count another split than `tra
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from data_prep.command_line import plain_errors
-from data_prep.dataset_counts import describe_counts, read_counts, write_counts
-from data_prep.preparation import preparation_lock
-from data_prep.vocabulary_lists import build_vocabulary
-from semreg_tf.data.records import find_builder
+from semreg_tf.cli import program, shared_flags
+from semreg_tf.console import plain_errors
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the prepared data.", required=True)
+_DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
 _TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split whose names are counted.")
 
@@ -23,6 +20,11 @@ _TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split whose names ar
 def main(argv: Sequence[str]) -> None:
     """Counts, writes the lists and prints the counts."""
     with plain_errors():
+        from data_prep.dataset_counts import describe_counts, read_counts, write_counts
+        from data_prep.preparation import preparation_lock
+        from data_prep.vocabulary_lists import build_vocabulary
+        from semreg_tf.data.records import find_builder
+
         builder_dir = find_builder(_DATA_DIR.value, _DATASET.value).data_dir
         with preparation_lock(builder_dir):
             build_vocabulary(builder_dir, _TRAIN_SPLIT.value)
@@ -31,4 +33,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; the lists that were written are kept.")

@@ -8,22 +8,26 @@ Then train with --config.encoder.name=caffenet --config.encoder.weights=caffenet
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from data_prep.command_line import plain_errors
-from semreg_tf.models.caffe_weights import NETWORKS, convert_caffe_weights
+from semreg_tf.cli import program
+from semreg_tf.console import plain_errors
+
+NETWORKS = ("caffenet", "alexnet", "vgg16")
 
 _CAFFEMODEL = flags.DEFINE_string("caffemodel", None, "The published file.", required=True)
-_NETWORK = flags.DEFINE_enum("network", None, list(NETWORKS), "Which CNN.", required=True)
+_NETWORK = flags.DEFINE_enum("network", None, NETWORKS, "Which CNN.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "A file ending in .weights.h5.", required=True)
 
 
 def main(argv: Sequence[str]) -> None:
     """Converts one file and prints how many weights it held."""
     with plain_errors():
+        from semreg_tf.models.caffe_weights import convert_caffe_weights
+
         count = convert_caffe_weights(_CAFFEMODEL.value, _NETWORK.value, _OUTPUT.value)
         print(f"{_OUTPUT.value}: {count:,} weights of {_NETWORK.value}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main)

@@ -9,14 +9,14 @@ like: it goes on where it was.
 """
 
 import os
-import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from data_prep.coco_tags.flickr_client import BASE_URL, FlickrClient
 from data_prep.coco_tags.tag_fetching import fetch_user_tags, read_photo_ids
-from data_prep.command_line import plain_errors
+from semreg_tf.cli import program
+from semreg_tf.console import plain_errors
 
 _ANNOTATIONS = flags.DEFINE_list(
     "annotations", None, "COCO annotation files, parted by commas.", required=True
@@ -40,12 +40,8 @@ def main(argv: Sequence[str]) -> None:
             timeout_secs=_TIMEOUT_SECS.value,
         )
         photo_ids = read_photo_ids(_ANNOTATIONS.value)
-        try:
-            print(fetch_user_tags(photo_ids, client.tags, _OUTPUT.value))
-        except KeyboardInterrupt:
-            print("stopped; the same command goes on from here", file=sys.stderr)
-            sys.exit(130)
+        print(fetch_user_tags(photo_ids, client.tags, _OUTPUT.value))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; the same command goes on from here.")

@@ -5,17 +5,12 @@ python -m data_prep.inspect_examples --data_dir=data --dataset=demo --split=trai
 
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from data_prep.command_line import plain_errors
-from data_prep.contact_sheet import draw_contact_sheet
-from data_prep.dataset_counts import describe_counts, read_counts
-from data_prep.example_summary import describe_split
-from data_prep.stored_images import sample_images
-from semreg_tf.data.annotations import read_annotations
-from semreg_tf.data.records import find_builder
+from semreg_tf.cli import program, shared_flags
+from semreg_tf.console import plain_errors
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the prepared data.", required=True)
+_DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
 _SPLIT = flags.DEFINE_string("split", "train", "Which split.")
 _TOP = flags.DEFINE_integer("top", 20, "How many names of each kind; 0: all.", lower_bound=0)
@@ -29,6 +24,13 @@ _FONT = flags.DEFINE_string("font", None, "A TrueType font, where the texts are 
 def main(argv: Sequence[str]) -> None:
     """Prints the counts and the tables, and draws the sheet."""
     with plain_errors():
+        from data_prep.contact_sheet import draw_contact_sheet
+        from data_prep.dataset_counts import describe_counts, read_counts
+        from data_prep.example_summary import describe_split
+        from data_prep.stored_images import sample_images
+        from semreg_tf.data.annotations import read_annotations
+        from semreg_tf.data.records import find_builder
+
         builder = find_builder(_DATA_DIR.value, _DATASET.value)
         annotations = read_annotations(builder.data_dir, _SPLIT.value)
         print(describe_counts(read_counts(builder.data_dir) or {}))
@@ -44,4 +46,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main)

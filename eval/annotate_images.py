@@ -16,20 +16,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 from tqdm import tqdm
 
 import semreg_tf
 from semreg_tf import console
-from semreg_tf.annotating.answer_file import json_line
-from semreg_tf.annotating.collection import Job, annotate_collection
 from semreg_tf.annotating.picture_list import (
     STANDARD_INPUT,
     Picture,
     describe_passed_over,
     list_pictures,
 )
+from semreg_tf.cli import program
 from semreg_tf.data.picture_files import printable
+from semreg_tf.stopping import Stopped
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an exported model.", required=True)
 _FORMAT = flags.DEFINE_enum("format", "table", ["table", "jsonl"], "How answers are printed.")
@@ -64,6 +64,8 @@ def main(argv: list[str]) -> None:
         if _RUNNER.value:
             sys.exit(_on_beam(argv[1:], lines))
         pictures = _with_tags(_list(argv[1:], lines))
+        from semreg_tf.annotating.collection import Job, annotate_collection
+
         job = Job(
             semreg_tf.load(_MODEL.value),
             pictures,
@@ -77,10 +79,8 @@ def main(argv: list[str]) -> None:
             for row in annotate_collection(job, _bar):
                 bad += [row["error"]] if "error" in row else []
                 _show(row, max(len(Path(p.path).name) for p in pictures[:1000]))
-        except KeyboardInterrupt:
-            kept = job.answers or job.copies
-            print("stopped" + ("; the same command goes on" if kept else ""), file=sys.stderr)
-            sys.exit(130)
+        except Stopped as error:
+            raise Stopped(error.number, _stopped(job.answers or job.copies)) from None
     for error in bad:
         print(f"skipped: {printable(error)}", file=sys.stderr)
     if bad:
@@ -104,6 +104,12 @@ def _list(arguments: list[str], lines: Any) -> list[Picture]:
     return pictures
 
 
+def _stopped(place: Path | None) -> str:
+    if place is None:
+        return "Stopped; without --out or --answers, nothing is kept but what was printed."
+    return f"Stopped; the answers so far are in {str(place)!r}, and the same command goes on."
+
+
 def _with_tags(pictures: list[Picture]) -> list[Picture]:
     if _TAGS.value is None:
         return pictures
@@ -122,6 +128,9 @@ def _bar(rows: Iterator[Any], total: int, earlier: int) -> Iterator[Any]:
 
 def _show(row: dict[str, Any], width: int) -> None:
     """Prints an answer beside the bar; a reader that has gone away is no error."""
+    # TensorFlow takes seconds to import; --help and mistakes should not.
+    from semreg_tf.annotating.answer_file import json_line
+
     if _FORMAT.value == "jsonl":
         text = json_line(row)
     elif "error" in row:
@@ -173,4 +182,8 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(
+        main,
+        stopped="Stopped; nothing was annotated.",
+        arguments="pictures, folders, patterns, or - for standard input",
+    )

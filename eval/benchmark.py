@@ -3,30 +3,51 @@
   python -m eval.benchmark --part=train --part=decode --part=input --part=annotate
 
 The input is timed on drawn pictures, or on a prepared data set's:
---data_dir=data --dataset=coco_tags/coco128 --split=train.
+--data_dir=data --dataset=coco_tags/coco128 --split=train. The search is timed on random weights, or
+on a trained captioner whose decoder reads concepts: --data_dir=data --workdir=runs/joint.
 """
 
-from absl import app, flags
+from absl import flags
 
-from eval import benchmark_annotate, benchmark_decode, benchmark_input, benchmark_train
+from semreg_tf.cli import program, shared_flags
+from semreg_tf.console import plain_errors
 
-_PARTS = {
-    "input": lambda: benchmark_input.main(_DATA_DIR.value, _DATASET.value, _SPLIT.value),
-    "train": benchmark_train.main,
-    "decode": benchmark_decode.run,
-    "annotate": benchmark_annotate.run,
-}
-_PART = flags.DEFINE_multi_enum("part", list(_PARTS), list(_PARTS), "What to time; repeatable.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Input: folder of prepared data sets.")
+_PARTS = ("input", "train", "decode", "annotate")
+_PART = flags.DEFINE_multi_enum("part", _PARTS, _PARTS, "What to time; repeatable.")
+_DATA_DIR = shared_flags.define_data_dir(required=False)
 _DATASET = flags.DEFINE_string("dataset", None, "Input: which; drawn pictures if not given.")
 _SPLIT = flags.DEFINE_string("split", "train", "Input: its split.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Decode: a trained captioner's work directory.")
 
 
 def main(_: list[str]) -> None:
     """Times each part."""
-    for part in _PART.value:
-        _PARTS[part]()
+    with plain_errors():
+        for name in _PART.value:
+            _time(name)
+
+
+def _time(part: str) -> None:
+    if part == "input":
+        from eval import benchmark_input
+
+        benchmark_input.main(_DATA_DIR.value, _DATASET.value, _SPLIT.value)
+    elif part == "train":
+        from eval import benchmark_train
+
+        benchmark_train.main()
+    elif part == "decode":
+        from eval import benchmark_decode
+
+        trained = None
+        if _WORKDIR.value is not None:
+            trained = benchmark_decode.trained_decoder(_WORKDIR.value, _DATA_DIR.value)
+        benchmark_decode.run(trained=trained)
+    else:
+        from eval import benchmark_annotate
+
+        benchmark_annotate.run()
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; the figures printed are of whole parts.")

@@ -161,7 +161,3 @@ def _time(ways: dict[str, Callable[[int], None]], rounds: int) -> dict[str, tupl
         way: tuple(statistics.median(own) for own in zip(*rounds_of, strict=True))
         for way, rounds_of in taken.items()
     }
-
-
-if __name__ == "__main__":
-    run()

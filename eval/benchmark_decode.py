@@ -9,12 +9,11 @@ default all 19 steps, and for `drop_finished` lengths like those of real caption
 With a run's folder and the data's, its own decoder is timed too, on the true concepts of the
 validation split.
 
-    python -m eval.benchmark_decode [WORKDIR DATA_DIR]
+    python -m eval.benchmark --part=decode
 """
 
 import functools
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -322,7 +321,3 @@ def trained_decoder(workdir: str, data_dir: str) -> TrainedDecoder:
     builder = find_builder(data_dir, config.data.dataset)
     split = load_split(builder, config.data.validation_split, vocabularies, config.data)
     return TrainedDecoder(workdir, concept_targets(split))
-
-
-if __name__ == "__main__":
-    run(trained=trained_decoder(*sys.argv[1:3]) if len(sys.argv) > 2 else None)

@@ -7,7 +7,7 @@ prepared data set's, best stored with `--shorter_side=346`, or are drawn here: 4
 falling spectrum of photographs and about their bytes. Rounds alternate between the ways. Medians
 are quoted of each round's ratio to the bare decode, by the clock and by CPU time.
 
-    python -m eval.benchmark_input
+    python -m eval.benchmark --part=input
     python -m eval.benchmark --part=input --data_dir=data --dataset=coco_tags/coco128 --split=train
 """
 
@@ -201,7 +201,3 @@ def main(data_dir: str | None = None, dataset: str | None = None, split: str = "
                 f"{row['cpu_ms']:7.3f} ms of CPU  {row['share']:5.2f} of the bare decode, "
                 f"{row['cpu_share']:5.2f} by CPU time"
             )
-
-
-if __name__ == "__main__":
-    main()

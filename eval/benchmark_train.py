@@ -7,7 +7,7 @@ options, on batches as a shuffle gives them, padded to their longest. Both see t
 of COCO's lengths (mean 10.5 words, deviation 2.4, at least 5). Rounds alternate between the ways;
 medians are quoted, and the processor time beside them: on a busy machine it is the steadier one.
 
-    python -m eval.benchmark_train
+    python -m eval.benchmark --part=train
 """
 
 import dataclasses
@@ -200,7 +200,3 @@ def main() -> None:
             f"{row['cpu_ms']:8.1f} ms of processors {row['times_plain_cpu']:6.2f} x "
             f"{row['gflops']:8.1f} GFLOP/s {row['share']:6.1%} of the matrix-product rate"
         )
-
-
-if __name__ == "__main__":
-    main()

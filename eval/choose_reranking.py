@@ -8,17 +8,14 @@ first. Choose on a split that is not the one reported: a number chosen there fla
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
-from semreg_tf.training.consensus import grid, try_settings
-from semreg_tf.training.run_evaluator import RunEvaluator
+from semreg_tf.cli import program, shared_flags
 
-_WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", None, "Work directory of the run; several are an ensemble.", required=True
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
-_SPLIT = flags.DEFINE_string("split", None, "The split; the config's validation split if none.")
+_WORKDIRS = shared_flags.define_workdirs()
+_DATA_DIR = shared_flags.define_data_dir()
+_SPLIT = shared_flags.define_split("validation")
 _METRIC = flags.DEFINE_enum(
     "metric", "CIDEr", ["BLEU-1", "BLEU-4", "CIDEr", "ROUGE-L"], "By which to choose."
 )
@@ -42,12 +39,15 @@ def numbers(name: str, values: list[str]) -> list[int]:
 def main(_: list[str]) -> None:
     """Tries every combination and prints them."""
     with console.plain_errors():
-        settings = grid(
-            _SIMILARITIES.value,
+        sizes = [
             numbers("hypotheses", _HYPOTHESES.value),
             numbers("neighbours", _NEIGHBOURS.value),
             numbers("best", _BEST.value),
-        )
+        ]
+        from semreg_tf.training.consensus import grid, try_settings
+        from semreg_tf.training.run_evaluator import RunEvaluator
+
+        settings = grid(_SIMILARITIES.value, *sizes)
         run = RunEvaluator(_WORKDIRS.value, _DATA_DIR.value)
         run.check_task("captions")
         split = run.split(_SPLIT.value or run.config.data.validation_split)
@@ -66,4 +66,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; features are kept, scores are not.")

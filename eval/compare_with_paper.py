@@ -7,10 +7,10 @@ Without --workdir the printed figures stand alone. A difference is taken only wh
 evaluated on the table's own data set.
 """
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
-from semreg_tf.report import paper_comparison, write_text
+from semreg_tf.cli import program
 
 _WORKDIRS = flags.DEFINE_multi_string(
     "workdir", [], "Work directory of an evaluated run; may be given several times."
@@ -25,6 +25,8 @@ def main(_: list[str]) -> None:
     """Compares, then prints or writes."""
     form = "html" if (_OUT.value or "").endswith((".html", ".htm")) else "markdown"
     with console.plain_errors():
+        from semreg_tf.report import paper_comparison, write_text
+
         text = paper_comparison(_WORKDIRS.value, _TABLES.value or None, form)
         if _OUT.value:
             print(f"Tables written to {write_text(text, _OUT.value)}")
@@ -33,4 +35,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main)

@@ -12,35 +12,25 @@ averaged at each step. A split without references is refused, but with --submiss
 gets its captions and the file for the server, and no scores.
 """
 
-import sys
+from absl import flags
 
-from absl import app, flags
-
-from semreg_tf import config_io, console
+from semreg_tf import console
+from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
-from semreg_tf.training.evaluate_run import NUM_PICTURES, evaluate_captions
 
-_WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", None, "Work directory of the run; several are an ensemble.", required=True
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
-_SPLIT = flags.DEFINE_string("split", None, "The split; the config's test split if not given.")
+_WORKDIRS = shared_flags.define_workdirs()
+_DATA_DIR = shared_flags.define_data_dir()
+_SPLIT = shared_flags.define_split()
 _SUBMISSION = flags.DEFINE_string(
     "submission_split", None, "The split as the COCO server names it, such as val2014."
 )
-_METEOR = flags.DEFINE_enum(
-    "meteor", "auto", ["auto", "yes", "no"], "METEOR needs Java; auto: where it is found."
-)
-_OVERRIDES = flags.DEFINE_multi_string(
-    "config", [], "Another decoding or reranking, as --config.decoding.field=value; repeatable."
-)
-_OUT = flags.DEFINE_string("out", None, "Folder of the results; the (first) --workdir if none.")
+_METEOR = shared_flags.define_meteor()
+_OVERRIDES = shared_flags.define_overrides("Another decoding or reranking")
+_OUT = shared_flags.define_out()
 _TRUE_CONCEPTS = flags.DEFINE_bool(
     "true_concepts", False, "Feed the decoder the true concepts, its ceiling; needs --out."
 )
-_PICTURES = flags.DEFINE_integer(
-    "num_pictures", NUM_PICTURES, "Pictures kept besides the best and the worst; 0: none.", 0
-)
+_PICTURES = shared_flags.define_num_pictures()
 _RERANK = flags.DEFINE_bool(
     "rerank",
     False,
@@ -52,6 +42,9 @@ _RERANK = flags.DEFINE_bool(
 def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
+        shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
+        from semreg_tf.training.evaluate_run import evaluate_captions
+
         results = evaluate_captions(
             _WORKDIRS.value,
             _DATA_DIR.value,
@@ -62,7 +55,7 @@ def main(_: list[str]) -> None:
             true_concepts=_TRUE_CONCEPTS.value,
             submission_split=_SUBMISSION.value,
             rerank=_RERANK.value,
-            meteor={"auto": "auto", "yes": True, "no": False}[_METEOR.value],
+            meteor=shared_flags.meteor_of(_METEOR),
         )
     print(f"{results['experiment']} on {results['num_images']} images of {results['split']}")
     if results["captions"]:
@@ -73,4 +66,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, argv=config_io.override_flags(sys.argv))
+    program.run(main, stopped=shared_flags.STOPPED_EVALUATION)

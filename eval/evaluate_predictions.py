@@ -13,23 +13,23 @@ malformed JSON are refused with their place. Images without a prediction are ref
 --allow_missing, which counts them and leaves them out. Empty predictions are counted and score 0.
 """
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
+from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
-from semreg_tf.training.evaluate_predictions import TASKS, evaluate_predictions
 
-_PREDICTIONS = flags.DEFINE_string("predictions", None, "The file.", required=True)
+TASKS = ("captions", "tags")
+
+_PREDICTIONS = flags.DEFINE_string("predictions", None, "File of predictions.", required=True)
 _TASK = flags.DEFINE_enum("task", None, TASKS, "What it holds.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
 _SPLIT = flags.DEFINE_string("split", "test", "The split.")
 _ALLOW_MISSING = flags.DEFINE_bool(
     "allow_missing", False, "Leave images without a prediction out instead of refusing them."
 )
-_METEOR = flags.DEFINE_enum(
-    "meteor", "auto", ["auto", "yes", "no"], "METEOR needs Java; auto: where it is found."
-)
+_METEOR = shared_flags.define_meteor()
 _OUT = flags.DEFINE_string("out", None, "File that takes the results as JSON.")
 
 
@@ -37,8 +37,10 @@ def main(_: list[str]) -> None:
     """Evaluates and prints."""
     options = {}
     if _TASK.value == "captions":
-        options["meteor"] = {"auto": "auto", "yes": True, "no": False}[_METEOR.value]
+        options["meteor"] = shared_flags.meteor_of(_METEOR)
     with console.plain_errors():
+        from semreg_tf.training.evaluate_predictions import evaluate_predictions
+
         results = evaluate_predictions(
             _PREDICTIONS.value,
             _DATA_DIR.value,
@@ -57,4 +59,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped=shared_flags.STOPPED_EVALUATION)

@@ -11,16 +11,14 @@ goes on where it stopped. Several work directories are an ensemble.
 
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
-from semreg_tf.training.evaluate_retrieval import evaluate_retrieval
+from semreg_tf.cli import program, shared_flags
 
-_WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", None, "Work directory of the run; several are an ensemble.", required=True
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
-_SPLIT = flags.DEFINE_string("split", None, "The split; the config's test split if not given.")
+_WORKDIRS = shared_flags.define_workdirs()
+_DATA_DIR = shared_flags.define_data_dir()
+_SPLIT = shared_flags.define_split()
 _IMAGES = flags.DEFINE_integer("num_images", None, "Only the split's first images.")
 _SENTENCES = flags.DEFINE_integer(
     "num_sentences", None, "Only so many of their captions, the first of each image first."
@@ -30,7 +28,7 @@ _MARGINAL = flags.DEFINE_integer(
 )
 _BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "Score words in bfloat16: faster, less exact.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the sample of training images.")
-_OUT = flags.DEFINE_string("out", None, "Folder of the results; the (first) --workdir if none.")
+_OUT = shared_flags.define_out()
 _COLUMNS = ("R@1", "R@5", "R@10", "median_rank", "num_queries", "num_candidates")
 
 
@@ -48,6 +46,8 @@ def row(name: str, figures: dict[str, Any]) -> list[str]:
 def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
+        from semreg_tf.training.evaluate_retrieval import evaluate_retrieval
+
         results = evaluate_retrieval(
             _WORKDIRS.value,
             _DATA_DIR.value,
@@ -75,4 +75,6 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(
+        main, stopped="Stopped; the images scored so far are kept, and the same command goes on."
+    )

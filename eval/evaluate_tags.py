@@ -9,32 +9,27 @@ Several work directories are an ensemble: probabilities are averaged at each ste
 may differ from the run's: --config.decoding.block_repeats=true.
 """
 
-import sys
+from absl import flags
 
-from absl import app, flags
-
-from semreg_tf import config_io, console
+from semreg_tf import console
+from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
-from semreg_tf.training.evaluate_run import NUM_PICTURES, evaluate_tags
 
-_WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", None, "Work directory of the run; several are an ensemble.", required=True
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_WORKDIRS = shared_flags.define_workdirs()
+_DATA_DIR = shared_flags.define_data_dir()
 _CNN = flags.DEFINE_string("cnn", None, "Work directory of the CNN alone (the unary stage).")
-_SPLIT = flags.DEFINE_string("split", None, "The split; the config's test split if not given.")
-_OVERRIDES = flags.DEFINE_multi_string(
-    "config", [], "Another decoding, as --config.decoding.field=value; repeatable."
-)
-_OUT = flags.DEFINE_string("out", None, "Folder of the results; the (first) --workdir if none.")
-_PICTURES = flags.DEFINE_integer(
-    "num_pictures", NUM_PICTURES, "Pictures kept besides the best and the worst; 0: none.", 0
-)
+_SPLIT = shared_flags.define_split()
+_OVERRIDES = shared_flags.define_overrides("Another decoding")
+_OUT = shared_flags.define_out()
+_PICTURES = shared_flags.define_num_pictures()
 
 
 def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
+        shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
+        from semreg_tf.training.evaluate_run import evaluate_tags
+
         results = evaluate_tags(
             _WORKDIRS.value,
             _DATA_DIR.value,
@@ -51,4 +46,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, argv=config_io.override_flags(sys.argv))
+    program.run(main, stopped=shared_flags.STOPPED_EVALUATION)

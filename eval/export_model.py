@@ -5,14 +5,14 @@ python -m eval.export_model --workdir=runs/joint --out=runs/half --weights_dtype
   --compare_on=validation --data_dir=data
 """
 
-import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from semreg_tf import config_io, console
-from semreg_tf.export_run import export_run
-from semreg_tf.exporting.stored_weights import WEIGHTS_DTYPES
+from semreg_tf import console
+from semreg_tf.cli import program, shared_flags
+
+WEIGHTS_DTYPES = ("float32", "bfloat16", "float16")
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of the run.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
@@ -23,15 +23,18 @@ _DTYPE = flags.DEFINE_enum(
 _COMPARE = flags.DEFINE_string(
     "compare_on", None, "Split on which the export is scored beside the run, for its MODEL.md."
 )
-_OVERRIDES = flags.DEFINE_multi_string(
-    "config", [], "Another decoding, as --config.decoding.field=value; repeatable."
+_OVERRIDES = shared_flags.define_overrides("Another decoding")
+_DATA = shared_flags.define_data_dir(
+    required=False, text="Folder of prepared data sets, for --compare_on."
 )
-_DATA = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets, for --compare_on.")
 
 
 def main(_: list[str]) -> None:
     """Loads, exports and compares."""
     with console.plain_errors():
+        shared_flags.check_overrides([_WORKDIR.value], _OVERRIDES.value)
+        from semreg_tf.export_run import export_run
+
         path, comparison = export_run(
             _WORKDIR.value,
             _OUT.value,
@@ -53,4 +56,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, argv=config_io.override_flags(sys.argv))
+    program.run(main, stopped="Stopped; no export was written.")

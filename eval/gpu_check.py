@@ -19,7 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
+
+from semreg_tf.cli import program
 
 _OUT = flags.DEFINE_string("out", "gpu_check.json", "The file of the figures.")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", 7.5, "Begin no part after that long.")
@@ -89,4 +91,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; the parts done are in --out.")

@@ -5,9 +5,10 @@ python -m eval.list_experiments [--match=coco_captions] [--parameters]
 
 import dataclasses
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import config_io, console, experiments
+from semreg_tf.cli import program
 from semreg_tf.experiments import reported
 
 _MATCH = flags.DEFINE_string("match", "", "Only names that contain this.")
@@ -70,4 +71,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main)

@@ -12,11 +12,12 @@ to the server: with `--header_secs=3 --body_secs=8` slow clients get their answe
 
 import asyncio
 
-from absl import app, flags
+from absl import flags
 
 from eval.load_record import attack, summary
 from eval.load_server import own_server
 from semreg_tf import console
+from semreg_tf.cli import program
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an export to serve.", required=True)
 _SECS = flags.DEFINE_float("secs", 60.0, "Of attacks, all rounds together.", 1.0)
@@ -47,4 +48,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, arguments="after --, flags of the server")

@@ -19,11 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from eval.load_server import counts, own_server
 from eval.load_traffic import BUSY, Kind, draw, kinds
 from semreg_tf import console
+from semreg_tf.cli import program
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an export to serve for the test.")
 _URL = flags.DEFINE_string("url", None, "Address of a running server, in place of --model.")
@@ -194,4 +195,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, arguments="after --, flags of the server that --model starts")

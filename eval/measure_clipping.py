@@ -11,15 +11,15 @@ the mean length would clip (`clip_scale=word`).
 import json
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
-from semreg_tf.training.clipping_by_length import measure_clipping
+from semreg_tf.cli import program, shared_flags
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Work directory of a relational or joint stage.", required=True
 )
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_DATA_DIR = shared_flags.define_data_dir()
 _BATCHES = flags.DEFINE_integer("num_batches", 200, "Training batches whose gradients are taken.")
 _BUCKETS = flags.DEFINE_integer("num_buckets", 5, "Rows: equally many batches, short ones first.")
 _OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
@@ -37,6 +37,8 @@ _COLUMNS = (
 def main(_: list[str]) -> None:
     """Measures and prints."""
     with console.plain_errors():
+        from semreg_tf.training.clipping_by_length import measure_clipping
+
         results = measure_clipping(_WORKDIR.value, _DATA_DIR.value, _BATCHES.value, _BUCKETS.value)
         if _OUT.value is not None:
             Path(_OUT.value).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
@@ -49,4 +51,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; nothing was measured to the end, nothing is kept.")

@@ -11,14 +11,14 @@ shows the start of the stage.
 import json
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
+from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
-from semreg_tf.training.gradient_flow import measure_gradients
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of a joint stage.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data sets.", required=True)
+_DATA_DIR = shared_flags.define_data_dir()
 _BATCHES = flags.DEFINE_integer("num_batches", 20, "Training batches to average over.")
 _OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
 
@@ -26,6 +26,8 @@ _OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
 def main(_: list[str]) -> None:
     """Measures and prints."""
     with console.plain_errors():
+        from semreg_tf.training.gradient_flow import measure_gradients
+
         results = measure_gradients(_WORKDIR.value, _DATA_DIR.value, _BATCHES.value)
         if _OUT.value is not None:
             Path(_OUT.value).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
@@ -37,4 +39,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; nothing was measured to the end, nothing is kept.")

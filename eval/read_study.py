@@ -6,7 +6,6 @@ from typing import Any
 from semreg_tf import config_io, experiments
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
-from semreg_tf.training.phases import HEAD_ONLY
 
 
 def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]:
@@ -35,6 +34,9 @@ def note_cached_steps(records: list[dict[str, Any]]) -> None:
       records: as `training.study_records` writes them; `cached_steps` is added to the unary stages
         whose experiment has such steps.
     """
+    # TensorFlow takes seconds to import; --help and mistakes should not.
+    from semreg_tf.training.phases import HEAD_ONLY
+
     for record in records:
         entry = experiments.get(record["experiment"])
         overrides = [o for o in record["overrides"] if o.startswith("unary.")]

@@ -6,10 +6,10 @@ The page opens from disk and loads nothing. Work directories without results (no
 add their training curves; the first of each data set's split leads.
 """
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
-from semreg_tf.report import write_report
+from semreg_tf.cli import program
 
 _WORKDIRS = flags.DEFINE_multi_string(
     "workdir", None, "Work directory of a run; may be given several times.", required=True
@@ -23,9 +23,11 @@ _PICTURES = flags.DEFINE_integer(
 def main(_: list[str]) -> None:
     """Writes the page and prints its path."""
     with console.plain_errors():
+        from semreg_tf.report import write_report
+
         path = write_report(_WORKDIRS.value, _OUT.value, _PICTURES.value)
     print(f"Report written to {path}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped; no report was written.")

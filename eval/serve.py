@@ -17,9 +17,10 @@ import math
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from semreg_tf import console
+from semreg_tf.cli import program
 from semreg_tf.serving.limits import MEBIBYTE, Limits
 
 _MODELS = flags.DEFINE_multi_string(
@@ -122,9 +123,13 @@ def main(_: list[str]) -> None:
         f"{rules.max_wait_ms:g} ms when the model is idle and {rules.max_queue_secs:g} s when not."
     )
     running.run(sockets=[bound])
-    if running.cut:
-        raise SystemExit("Stopped before every request taken was answered.")
-    print("Stopped; every request taken was answered.")
+    print(
+        "Stopped before every request taken was answered."
+        if running.cut
+        else "Stopped; every request taken was answered."
+    )
+    if running.stopped_by is not None:
+        raise SystemExit(128 + running.stopped_by)
 
 
 def _limits() -> Limits:
@@ -145,4 +150,4 @@ def _limits() -> Limits:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, stopped="Stopped before serving began.")

@@ -10,10 +10,11 @@ the curves beside it. With --into, the table of scores takes the place between t
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from eval.read_study import ordered_records
 from semreg_tf import console
+from semreg_tf.cli import program
 from semreg_tf.experiments import studies
 from semreg_tf.reporting import study_curves, study_tables
 
@@ -47,4 +48,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main)

@@ -9,9 +9,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from absl import app
-
 from semreg_tf import console
+from semreg_tf.cli import program
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
@@ -75,4 +74,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    program.run(main, arguments="work directories")

@@ -1,26 +1,56 @@
-"""Semantic Regularisation for Recurrent Image Annotation (Liu et al., CVPR 2017)."""
+"""Semantic Regularisation for Recurrent Image Annotation (Liu et al., CVPR 2017).
 
-import os
-from typing import Any
+The public names, which docs/api.md explains, are imported when they are first asked for: TensorFlow
+takes seconds to import, and `import semreg_tf` should not.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from semreg_tf._version import __version__
 
-__all__ = ["__version__", "load"]
+if TYPE_CHECKING:
+    from semreg_tf import experiments
+    from semreg_tf.api.building import build
+    from semreg_tf.api.evaluating import evaluate
+    from semreg_tf.api.trained_run import load_run
+    from semreg_tf.api.training import train
+    from semreg_tf.experiments import register_experiment
+    from semreg_tf.inference import load
+    from semreg_tf.registered_encoders import register_encoder
+
+__all__ = [
+    "__version__",
+    "build",
+    "evaluate",
+    "experiments",
+    "load",
+    "load_run",
+    "register_encoder",
+    "register_experiment",
+    "train",
+]
+
+# Public name -> the module that has it; "" where it is the module itself.
+_MODULES = {
+    "build": "semreg_tf.api.building",
+    "evaluate": "semreg_tf.api.evaluating",
+    "experiments": "",
+    "load": "semreg_tf.inference",
+    "load_run": "semreg_tf.api.trained_run",
+    "register_encoder": "semreg_tf.registered_encoders",
+    "register_experiment": "semreg_tf.experiments",
+    "train": "semreg_tf.api.training",
+}
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Loads an exported model whose `annotate(images)` gives captions or tags.
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'semreg_tf' has no attribute {name!r}")
+    if not _MODULES[name]:
+        return importlib.import_module(f"semreg_tf.{name}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
-    Args:
-      path: a folder written by the export command.
 
-    Returns:
-      A `semreg_tf.inference.ExportedModel`.
-
-    Example:
-      >>> semreg_tf.load("runs/export").annotate(["beach.jpg"])[0].text
-    """
-    # TensorFlow takes seconds to import; `import semreg_tf` alone should not.
-    from semreg_tf.inference import load as load_model
-
-    return load_model(path)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -1,10 +1,9 @@
 """Configs as JSON, and `section.field=value` overrides applied to them in one step."""
 
 import dataclasses
-import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, get_args, get_type_hints
 
 import pydantic
@@ -13,13 +12,13 @@ from semreg_tf.config import FORMAT_VERSION, Config
 from semreg_tf.earlier_configs import complete_earlier
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.name_hints import did_you_mean
 from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.text_files import parse_json
 
 _ADAPTER = pydantic.TypeAdapter(Config)
 _LONGEST_SHOWN = 200
 _SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder")
-_OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -153,11 +152,6 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
     return _validate(values)
 
 
-def override_flags(argv: Sequence[str]) -> list[str]:
-    """Turns `--config.a.b=v` arguments into `--config=a.b=v`, which a multi-string flag takes."""
-    return [_OVERRIDE_FLAG.sub(r"--config=\1=", argument) for argument in argv]
-
-
 def differing_fields(config: Config, base: Config) -> dict[str, Any]:
     """Returns the flattened fields in which `config` differs from `base`.
 
@@ -181,11 +175,9 @@ def _known_key(section: Any, key: str, override: str) -> Any:
     else:
         known = [str(k) for k in section] if isinstance(section, dict) else []
     if key not in known:
-        close = difflib.get_close_matches(key, known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(
-            f"`--config` names no field {key!r}: {hint}known here: {', '.join(known) or 'none'}. "
-            f"Received: --config.{override}"
+            f"`--config` names no field {key!r}{did_you_mean(key, known)} "
+            f"Known here: {', '.join(known) or 'none'}. Received: --config.{override}"
         )
     return key if isinstance(section, dict) else int(key)
 

@@ -9,17 +9,22 @@ from absl import logging as absl_logging
 
 
 @contextlib.contextmanager
-def plain_errors(*more: type[Exception]) -> Iterator[None]:
+def plain_errors(*more: type[Exception], keep_lines: bool = False) -> Iterator[None]:
     """Turns a refused argument into one line and exit status 2; the log shows what is loaded.
 
     Args:
       *more: exceptions beside ValueError, TypeError and OSError whose message is for the user.
+      keep_lines: whether a message of several lines, such as a list of problems, stays so.
     """
     try:
         with _own_log():
             yield
+    except BrokenPipeError:
+        # The reader of the output has gone away, as `head` does: no mistake.
+        raise
     except (ValueError, TypeError, OSError, *more) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        text = str(error) if keep_lines else " ".join(str(error).split())
+        print(f"error: {text}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

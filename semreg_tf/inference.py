@@ -70,41 +70,20 @@ class ImageAnnotation:
     n_best_labels: tuple[tuple[str, ...], ...] = ()
 
 
-class ExportedModel:
-    """An exported model.
+class PictureModel:
+    """Signatures that take pictures and say what is on them.
+
+    Attributes:
+      info: what is known of the model; `task` at least.
+      signatures: by name: `serving_default`, and `serving_with_tags` where user tags are read.
 
     Args:
-      path: folder of the SavedModel.
-
-    Raises:
-      ValueError: the folder holds no export of this project, one of another version, or one of
-        which a file is missing, damaged or exchanged.
+      info: see above.
+      signatures: see above.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        folder = Path(path)
-        if not (folder / INFO_FILE).exists():
-            raise ValueError(
-                "`path` must be a folder written by the export command. "
-                f"Received: path={str(path)!r}"
-            )
-        self.info = read_json_object(folder / INFO_FILE, "path", _FIX)
-        version = self.info.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ValueError(
-                f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
-                f"again. Received: format_version={version!r} in {str(path)!r}"
-            )
-        _check_digests(folder, self.info)
-        try:
-            self._module = tf.saved_model.load(str(folder))
-        except Exception as error:  # TensorFlow raises whatever the damage leads it to.
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"`path` must hold a whole export: saved_model.pb or variables/ is missing or "
-                f"damaged ({reason}). {_FIX} Received: path={str(path)!r}"
-            ) from error
-        self.signatures = self._module.signatures
+    def __init__(self, info: dict[str, Any], signatures: Mapping[str, Any]) -> None:
+        self.info, self.signatures = info, signatures
 
     @property
     def task(self) -> str:
@@ -244,6 +223,43 @@ def _check_digests(folder: Path, info: dict[str, Any]) -> None:
         digests.check_files(folder, info[digests.FILE_DIGESTS], "path", _FIX)
     else:
         logger.warning("%s carries no digests: it was exported before they were kept", folder)
+
+
+class ExportedModel(PictureModel):
+    """An exported model.
+
+    Args:
+      path: folder of the SavedModel.
+
+    Raises:
+      ValueError: the folder holds no export of this project, one of another version, or one of
+        which a file is missing, damaged or exchanged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        folder = Path(path)
+        if not (folder / INFO_FILE).exists():
+            raise ValueError(
+                "`path` must be a folder written by the export command. "
+                f"Received: path={str(path)!r}"
+            )
+        info = read_json_object(folder / INFO_FILE, "path", _FIX)
+        version = info.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
+                f"again. Received: format_version={version!r} in {str(path)!r}"
+            )
+        _check_digests(folder, info)
+        try:
+            self._module = tf.saved_model.load(str(folder))
+        except Exception as error:  # TensorFlow raises whatever the damage leads it to.
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"`path` must hold a whole export: saved_model.pb or variables/ is missing or "
+                f"damaged ({reason}). {_FIX} Received: path={str(path)!r}"
+            ) from error
+        super().__init__(info, self._module.signatures)
 
 
 def _row_of(

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import signal
 from typing import NamedTuple
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
 
 DEMO_IMAGES = {"train": 40, "validation": 8, "test": 8}
+
+
+def pytest_configure():
+    """Has Ctrl-C heeded, which a shell's background job is started to ignore, and its children."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,17 @@ def test_a_refused_argument_is_one_line_and_status_2(error, capsys):
     assert (out, err) == ("", "error: `x` must be 1. Received: x=2\n")
 
 
+def test_a_list_of_problems_keeps_its_lines(capsys):
+    with pytest.raises(SystemExit), console.plain_errors(keep_lines=True):
+        raise ValueError("`x` has 2 problems:\n  one\n  two")
+    assert capsys.readouterr().err == "error: `x` has 2 problems:\n  one\n  two\n"
+
+
+def test_a_reader_that_has_gone_away_is_no_mistake():
+    with pytest.raises(BrokenPipeError), console.plain_errors():
+        raise BrokenPipeError(32, "Broken pipe")
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyError, KeyboardInterrupt, Broken])
 def test_other_exceptions_keep_their_traceback(error, capsys):
     with pytest.raises(error), console.plain_errors():

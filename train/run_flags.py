@@ -1,44 +1,112 @@
-"""The flags that say where and how a training runs, shared by all training binaries."""
+"""The flags that all training binaries have, and what they mean to the trainer."""
 
-from typing import Any
+import dataclasses
 
 from absl import flags
 
-from semreg_tf.training.distribution import STRATEGIES, Distribution, LostWorkerError
-from semreg_tf.training.trainer import NonFiniteLossError
+from semreg_tf import config_io, experiments
+from semreg_tf.cli import shared_flags
+from semreg_tf.config import Config
+from semreg_tf.encoder_preset import with_preset
 
-# Whose message is for the user.
-PLAIN_ERRORS = (NonFiniteLossError, LostWorkerError)
+# The flags belong to the binary that asks for them, so that its --help shows them.
+flags.disclaim_key_flags()
 
-_STRATEGY = flags.DEFINE_enum(
-    "strategy",
-    "none",
-    STRATEGIES,
-    "Who shares a step: mirrored, all GPUs here; multi_worker_mirrored, the processes that each "
-    "one's TF_CONFIG names, on one work directory; tpu, the TPU attached to this machine "
-    "(untested). The batch size is that of all together.",
-)
-_PROFILE = flags.DEFINE_list(
-    "profile", [], "FIRST,LAST: TensorBoard gets a trace of these steps, such as 100,110."
-)
+STRATEGIES = ("none", "mirrored", "multi_worker_mirrored", "tpu")
+STOPPED = "Stopped between steps; the same command goes on from the last checkpoint, if any."
 
 
-def trainer_arguments() -> dict[str, Any]:
-    """Returns the trainer's `distribution` and `profile`.
+@dataclasses.dataclass(frozen=True)
+class RunFlags:
+    """The holders of the flags; see `define`."""
 
-    It must be called before TensorFlow runs anything.
+    experiment: flags.FlagHolder[str]
+    data_dir: flags.FlagHolder[str]
+    workdir: flags.FlagHolder[str]
+    encoder: flags.FlagHolder[str | None]
+    overrides: flags.FlagHolder[list[str]]
+    seed: flags.FlagHolder[int | None]
+    init_from: flags.FlagHolder[str | None]
+    strategy: flags.FlagHolder[str]
+    profile: flags.FlagHolder[list[str]]
 
-    Raises:
-      ValueError: a flag cannot be used.
-    """
-    profile = None
-    if _PROFILE.value:
+    def config(self) -> Config:
+        """Returns the experiment's config with the overrides and the seed; needs no TensorFlow.
+
+        Raises:
+          ValueError: no such experiment or field, or a refused value.
+        """
+        config = experiments.get(self.experiment.value)
+        config = config_io.apply_overrides(config, self.all_overrides())
+        if self.seed.value is not None:
+            config = dataclasses.replace(config, seed=self.seed.value)
+        return config
+
+    def all_overrides(self) -> list[str]:
+        """Returns the overrides, those of `--encoder` first.
+
+        Raises:
+          ValueError: `--encoder` is no CNN's name, or contradicts an override.
+        """
+        config = experiments.get(self.experiment.value)
+        return with_preset(self.encoder.value, self.overrides.value, config)
+
+    def profiled_steps(self) -> tuple[int, int] | None:
+        """Returns the first and the last step of the trace, or None.
+
+        Raises:
+          ValueError: `--profile` is not two steps.
+        """
+        if not self.profile.value:
+            return None
         try:
-            first, last = map(int, _PROFILE.value)
+            first, last = map(int, self.profile.value)
         except ValueError:
             raise ValueError(
                 "`--profile` must be two steps, such as 100,110. "
-                f"Received: --profile={','.join(_PROFILE.value)}"
+                f"Received: --profile={','.join(self.profile.value)}"
             ) from None
-        profile = (first, last)
-    return {"distribution": Distribution(_STRATEGY.value), "profile": profile}
+        return first, last
+
+
+def define(workdir: str) -> RunFlags:
+    """Defines the flags for the calling binary.
+
+    Args:
+      workdir: help of `--workdir`.
+    """
+    return RunFlags(
+        experiment=flags.DEFINE_string(
+            "experiment",
+            None,
+            "Name of the experiment, such as demo_tags/s_cnn_rnn. eval.list_experiments lists all.",
+            required=True,
+        ),
+        data_dir=shared_flags.define_data_dir(),
+        workdir=flags.DEFINE_string("workdir", None, workdir, required=True),
+        encoder=flags.DEFINE_string(
+            "encoder",
+            None,
+            "The CNN with ImageNet weights, NAME or NAME:POOLING, such as "
+            "efficientnet_lite0:average; without it the experiment's, or that of --unary.",
+        ),
+        overrides=shared_flags.define_overrides("Fields of the config that differ"),
+        seed=flags.DEFINE_integer("seed", None, "Short for --config.seed."),
+        init_from=flags.DEFINE_string(
+            "init_from",
+            None,
+            "Work directory of another model: its encoder and the rows of matching names are "
+            "taken first.",
+        ),
+        strategy=flags.DEFINE_enum(
+            "strategy",
+            "none",
+            STRATEGIES,
+            "Who shares a step: mirrored, all GPUs here; multi_worker_mirrored, the processes "
+            "that each one's TF_CONFIG names, on one work directory; tpu, the TPU attached to "
+            "this machine (untested). The batch size is that of all together.",
+        ),
+        profile=flags.DEFINE_list(
+            "profile", [], "FIRST,LAST: TensorBoard gets a trace of these steps, such as 100,110."
+        ),
+    )

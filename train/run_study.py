@@ -12,29 +12,26 @@ machine that has the records. `python -m eval.study_tables` makes tables and cur
 
 import json
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from semreg_tf import config_io, console
+from semreg_tf import console, stopping
+from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import studies
 from semreg_tf.training import study_records
-from semreg_tf.training.phases import find_stage
+
+STOPPED = "Stopped; jobs with a record are done, and the same command goes on with the rest."
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
-_OVERRIDES = flags.DEFINE_multi_string(
-    "config",
-    [],
-    "Fields of every system that this machine asks for, as --config.deterministic=false; recorded.",
-)
+_OVERRIDES = shared_flags.define_overrides("Fields that differ in every system, recorded")
 _ENCODER = flags.DEFINE_string(
     "encoder",
     None,
@@ -108,6 +105,9 @@ class JobRunner:
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
         # A unary run brings its CNN; true concepts need none.
+        # TensorFlow takes seconds to import; --help and mistakes should not.
+        from semreg_tf.training.phases import find_stage
+
         if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
             flags_ += _encoder_flags(self.job.system)
         self._call(
@@ -132,9 +132,10 @@ class JobRunner:
         shown = " ".join(["python", "-m", *map(_with_signs, command)])
         self.commands.append(shown)
         print(f"$ {shown}", flush=True)
-        done = subprocess.run([sys.executable, "-m", *command], check=False)
-        if done.returncode:
-            raise RuntimeError(f"This command failed with exit status {done.returncode}: {shown}")
+        imports = [f"--import={name}" for name in program.imported_modules()]
+        status = stopping.run_child([sys.executable, "-m", *command, *imports])
+        if status:
+            raise RuntimeError(f"This command failed with exit status {status}: {shown}")
 
 
 def _encoder_flags(system: studies.System) -> list[str]:
@@ -207,4 +208,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, argv=config_io.override_flags(sys.argv))
+    program.run(main, stopped=STOPPED)

@@ -4,11 +4,11 @@ Run from the checkout:
   python -m train.train_relational --experiment=demo_tags/s_cnn_rnn \
     --data_dir=data --workdir=runs/relational
 
-Every field of the config is a flag: --config.relational.learning_rate=1e-3.
+Every field of the config is a flag, see --help_config: --config.relational.learning_rate=1e-3.
 The same command resumes.
 """
 
 from train import stage_binary
 
 if __name__ == "__main__":
-    stage_binary.run("relational", __doc__)
+    stage_binary.run("relational")

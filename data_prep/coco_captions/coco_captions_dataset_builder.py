@@ -15,6 +15,7 @@ from etils import epath
 from pycocotools.coco import COCO
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.coco_captions.options import OPTIONS
 from data_prep.coco_files import check_distinct_images, read_coco, unlisted_images
 from data_prep.karpathy_splits import read_karpathy_splits
 from data_prep.raw_files import require_files
@@ -56,10 +57,11 @@ class Builder(AnnotationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The splits of im2txt and Karpathy."}
     VARIANTS = (tfds.core.BuilderConfig(name=KARPATHY, description="Karpathy's splits."),)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Unpack annotations_trainval2014.zip, train2014.zip and val2014.zip into one folder; "
-        f"for Karpathy's splits, add {KARPATHY_FILE} of his caption_datasets.zip."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
+
+    def describe_published(self) -> str:
+        """Returns the published counts."""
+        return PUBLISHED
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names what is missing."""

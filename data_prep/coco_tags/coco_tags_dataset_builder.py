@@ -19,6 +19,7 @@ from pycocotools.coco import COCO
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.coco_files import check_distinct_images, read_coco, unlisted_images
+from data_prep.coco_tags.options import OPTIONS
 from data_prep.coco_tags.user_tags_file import PhotoTags, read_user_tags
 from data_prep.raw_files import require_files
 
@@ -48,10 +49,7 @@ class Builder(AnnotationBuilder):
         tfds.core.BuilderConfig(name="2017", description="The splits of 2017."),
         tfds.core.BuilderConfig(name="coco128", description="The first 128 of train2017."),
     )
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Unpack annotations_trainval2014.zip, train2014.zip and val2014.zip into one folder (or "
-        "those of 2017, for that variant)."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def __init__(
         self,
@@ -91,6 +89,11 @@ class Builder(AnnotationBuilder):
     @property
     def _parts(self) -> dict[str, str]:
         return PARTS[self.builder_config.name if self.builder_config else None]
+
+    def describe_published(self) -> str:
+        """Returns the counts of the annotation files, and of 2014 the published ones."""
+        found = describe_raw_counts(self.info.metadata.get("raw_counts", {}))
+        return f"{found}\n{PUBLISHED}" if self.builder_config is None else found
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names what is missing."""

@@ -14,11 +14,10 @@ from data_prep.custom.annotation_file import read_rows
 from data_prep.custom.disk_names import image_id, with_disk_names
 from data_prep.custom.entries import Entry, read_entries
 from data_prep.custom.findings import Findings, describe
+from data_prep.custom.options import DEFAULT_FILES, OPTIONS
 from data_prep.custom.pictures import PictureFolder, check_pictures, warn_of_unnamed
 from data_prep.custom.splits import assign_splits, check_shares, check_splits
 from data_prep.custom.whole_set import describe_set, warn_of_the_whole
-
-DEFAULT_FILES = ("annotations.jsonl", "annotations.csv")
 
 
 class Builder(AnnotationBuilder):
@@ -26,10 +25,7 @@ class Builder(AnnotationBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "JSON Lines and CSV."}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Put the pictures into one folder, with subfolders if you like, and {DEFAULT_FILES[0]} or "
-        f"{DEFAULT_FILES[1]} beside them; data_prep/custom/README.md tells the format."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def __init__(
         self,
@@ -78,6 +74,11 @@ class Builder(AnnotationBuilder):
             "skip_bad_pictures": self.skip_bad_pictures,
             **super().parameters,
         }
+
+    @classmethod
+    def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
+        """Returns the options, the annotation file found where none is given."""
+        return {**options, "annotations": find_annotations(raw_dir, options["annotations"])}
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Reads the annotations and every picture; prints how many there are, and the warnings.

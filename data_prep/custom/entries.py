@@ -1,6 +1,5 @@
 """Judges the rows of an annotation file one by one and joins them to one entry a picture."""
 
-import difflib
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from data_prep.custom.findings import Findings
 from data_prep.custom.spelling import clean, is_encodable
 from data_prep.raw_examples import MAX_CAPTION_WORDS
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, tokenize
+from semreg_tf.name_hints import closest_name
 
 SPLITS = ("train", "validation", "test")
 # What other tools call the same things.
@@ -79,8 +79,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Returns a hint at the known name that may be meant, or an empty string."""
     other = _OTHER_NAMES.get(name.strip().lower())
     if other is None:
-        close = difflib.get_close_matches(name.strip().lower(), list(known), n=1)
-        other = close[0] if close else None
+        other = closest_name(name.strip().lower(), known)
     return f" Is {other} meant?" if other else ""
 
 

@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.flickr30k.options import OPTIONS
 from data_prep.karpathy_splits import read_karpathy_splits
 from data_prep.raw_files import read_names, read_token_file, require_files
 
@@ -65,11 +66,11 @@ class Builder(AnnotationBuilder):
         tfds.core.BuilderConfig(name="karpathy", description="Karpathy's splits."),
         tfds.core.BuilderConfig(name="lists", description="The splits of three lists of names."),
     )
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Unpack flickr30k.tar.gz and flickr30k-images.tar into one folder, so that it holds "
-        f"{TOKEN_FILE} and {IMAGE_FOLDER}/; for other splits, add {KARPATHY_FILE} or "
-        f"{', '.join(LIST_FILES.values())}."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
+
+    def describe_published(self) -> str:
+        """Returns the published counts."""
+        return PUBLISHED
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names what is missing."""

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
+from data_prep.flickr8k.options import OPTIONS
 from data_prep.raw_files import read_names, read_token_file, require_files
 
 TOKEN_FILE = "Flickr8k.token.txt"
@@ -32,10 +33,7 @@ class Builder(AnnotationBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The official splits."}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Unpack Flickr8k_text.zip and Flickr8k_Dataset.zip into one folder, so that it holds "
-        f"{TOKEN_FILE}, {', '.join(LIST_FILES.values())} and {IMAGE_FOLDER}/."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names what is missing; the test list may be."""

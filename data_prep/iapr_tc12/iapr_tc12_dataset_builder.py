@@ -15,6 +15,7 @@ from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.iapr_tc12.annotation_texts import read_annotation_text
+from data_prep.iapr_tc12.options import OPTIONS
 from data_prep.raw_files import read_names, require_files
 from data_prep.seeded_draw import drawn_order
 
@@ -52,10 +53,11 @@ class Builder(AnnotationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Drawn splits, and those of the lists."}
     VARIANTS = (tfds.core.BuilderConfig(name=LISTS, description="The splits of two lists."),)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Unpack iaprtc12.tgz: the folder that holds {ANNOTATION_FOLDERS[0]}/ and "
-        f"{IMAGE_FOLDER}/; for the shared splits, add {' and '.join(LIST_FILES.values())}."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
+
+    def describe_published(self) -> str:
+        """Returns the published counts."""
+        return PUBLISHED
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names what is missing; one annotation folder is enough."""

@@ -16,6 +16,8 @@ from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.image_annotation.annotation_lists import RawSet, read_raw_set
+from data_prep.image_annotation.options import OPTIONS
+from data_prep.image_annotation.published import describe_raw_counts
 from data_prep.raw_files import require_files
 from data_prep.seeded_draw import drawn_order
 
@@ -36,11 +38,7 @@ class Builder(AnnotationBuilder):
         tfds.core.BuilderConfig(name="esp_game", description="ESP Game, 268 labels."),
         tfds.core.BuilderConfig(name="iapr_tc12", description="IAPR TC-12, 291 labels."),
     )
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        f"Put the pictures into {IMAGE_FOLDER}/ and beside it either train.json, test.json and "
-        "*_vocabulary.txt, or *_train_list.txt, *_test_list.txt, *_dictionary.txt and "
-        "*_{train,test}_annot.hvecs."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def __init__(self, *, validation_images: int = 500, seed: int = 0, **kwargs: Any) -> None:
         """Makes the builder.
@@ -69,6 +67,11 @@ class Builder(AnnotationBuilder):
             "validation_images": self.validation_images,
             "seed": self.seed,
         }
+
+    def describe_published(self) -> str:
+        """Returns the counts of the annotation files, the published ones beside them."""
+        counts = self.info.metadata.get("raw_counts", {})
+        return describe_raw_counts(self.builder_config.name, counts)
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names what is missing or contradicts itself."""

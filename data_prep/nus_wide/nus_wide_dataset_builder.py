@@ -18,7 +18,8 @@ from etils import epath
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.nus_wide import raw_set as raw_sets
 from data_prep.nus_wide.image_list import FLAT, NESTED, find_pictures, read_image_list
-from data_prep.nus_wide.published import count_raw_set, shown
+from data_prep.nus_wide.options import OPTIONS
+from data_prep.nus_wide.published import count_raw_set, describe_raw_counts, shown
 from data_prep.nus_wide.splits import drawn_splits, official_splits
 from data_prep.raw_files import require_files
 from semreg_tf.data.atomic_write import write_lines
@@ -41,11 +42,7 @@ class Builder(AnnotationBuilder):
         tfds.core.BuilderConfig(name=PRINTED, description="15,000 training photos, as printed."),
         tfds.core.BuilderConfig(name=OFFICIAL, description="The official lists."),
     )
-    MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Unpack NUS-WIDE.zip, ImageList.zip and NUS_WID_Tags.zip into one folder, so that it "
-        "holds ImageList/, ConceptsList/, Groundtruth/ and NUS_WID_Tags/, and the pictures as "
-        "Flickr/<folder>/<file> or images/<photo id>.jpg."
-    )
+    MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def __init__(
         self,
@@ -93,6 +90,10 @@ class Builder(AnnotationBuilder):
             "seed": self.seed,
             **super().parameters,
         }
+
+    def describe_published(self) -> str:
+        """Returns the counts of the raw files, the published ones beside them."""
+        return describe_raw_counts(self.info.metadata["raw_counts"])
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Reads all lists and looks which pictures are there; none is opened.

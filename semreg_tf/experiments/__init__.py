@@ -4,12 +4,14 @@ A new system is one entry in `tagging.py`, `annotation_sets.py`, `captioning.py`
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from functools import partial
 
 from semreg_tf.config import Config
 from semreg_tf.experiments import annotation_sets, captioning, demo, tagging
+from semreg_tf.name_hints import did_you_mean
+
+_REGISTERED: dict[str, Callable[[], Config]] = {}
 
 
 def _registry() -> dict[str, Callable[[], Config]]:
@@ -20,7 +22,41 @@ def _registry() -> dict[str, Callable[[], Config]]:
                 found[f"{dataset}/{system}"] = partial(
                     _named, base, change, f"{dataset}/{system}", row
                 )
-    return found
+    return {**found, **_REGISTERED}
+
+
+def register_experiment(name: str, config: Config | Callable[[], Config]) -> None:
+    """Makes an experiment known by a name, for `get` and for `--experiment`.
+
+    A command finds it where `--import=MODULE` names the module that registers it.
+
+    Args:
+      name: `<data set>/<system>`, a name that no experiment has.
+      config: its config, or a function that returns it; it gets the name.
+
+    Raises:
+      ValueError: the name has no slash, or is taken.
+      TypeError: `config` is neither.
+
+    Example:
+      >>> base = semreg_tf.experiments.get("custom_tags/s_cnn_rnn")
+      >>> register_experiment("mine/tanh", dataclasses.replace(base, decoder=tanh_decoder))
+    """
+    if not (isinstance(config, Config) or callable(config)):
+        raise TypeError(
+            "`config` must be a Config or a function that returns one. "
+            f"Received: {type(config).__name__}"
+        )
+    if not all(name.partition("/")) or name in _registry():
+        raise ValueError(
+            "`name` must be <data set>/<system>, which no experiment is called. "
+            f"Received: name={name!r}"
+        )
+    _REGISTERED[name] = partial(_renamed, config, name)
+
+
+def _renamed(config: Config | Callable[[], Config], name: str) -> Config:
+    return dataclasses.replace(config if isinstance(config, Config) else config(), name=name)
 
 
 def _named(
@@ -46,17 +82,17 @@ def get(name: str) -> Config:
     """
     registry = _registry()
     if name not in registry:
-        close = difflib.get_close_matches(name, registry, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"`experiment` must be one of {', '.join(sorted(registry))}.{hint} "
-            f"Received: experiment={name!r}"
+            f"`experiment` must be a known name{did_you_mean(name, registry)} "
+            f"Known: {', '.join(sorted(registry))}. Received: experiment={name!r}"
         )
     return registry[name]()
 
 
 def base_of(name: str) -> Config:
-    """Returns the base of an experiment's data set, which its entry is a difference to."""
+    """Returns the base of an experiment's data set; a registered experiment is its own."""
+    if name in _REGISTERED:
+        return get(name)
     dataset = get(name).name.split("/")[0]
     for module in (tagging, annotation_sets, captioning, demo):
         if dataset in module.EXPERIMENTS:

@@ -23,6 +23,7 @@ from semreg_tf.models.efficientnet_lite_weights import find_imagenet_weights, lo
 from semreg_tf.models.encoder_weights import load_weights
 from semreg_tf.models.small_cnn import build_small_cnn
 from semreg_tf.models.squeezenet import build_squeezenet_v1_1
+from semreg_tf.registered_encoders import REGISTERED
 
 # (images, with_top), with `dropout` where there is fc7 -> the spatial map, and the fully connected
 # features or None.
@@ -118,18 +119,21 @@ ENCODERS = {
 
 
 def encoder_spec(name: str) -> EncoderSpec:
-    """Returns the spec of an encoder: an entry of `ENCODERS` or any `keras.applications` name.
+    """Returns the spec of an encoder: of `ENCODERS`, registered, or of `keras.applications`.
 
     Raises:
       ValueError: nothing is called `name`.
     """
     if name in ENCODERS:
         return ENCODERS[name]
+    if name in REGISTERED:
+        return EncoderSpec(**REGISTERED[name])
     function = keras_applications.find_application(name)
     if function is None:
         raise ValueError(
-            f"`encoder.name` must be one of {', '.join(map(repr, sorted(ENCODERS)))} or the name "
-            "of a network in keras.applications, such as 'resnet50'. "
+            f"`encoder.name` must be one of {', '.join(map(repr, sorted(ENCODERS)))}, the name of "
+            "a network in keras.applications, such as 'resnet50', or one registered by a module "
+            "that --import names. "
             f"Received: encoder.name={name!r}"
         )
     return _application(function)

@@ -45,6 +45,7 @@ class DrainingServer(uvicorn.Server):
     Attributes:
       pool: of the connections.
       cut: whether requests were left when it stopped.
+      stopped_by: the signal that told it to stop, or None.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class DrainingServer(uvicorn.Server):
         self._drain_secs, self._grace_secs = drain_secs, grace_secs
         self._told = 0.0
         self.cut = False
+        self.stopped_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to accept connections, and says so."""
@@ -83,6 +85,7 @@ class DrainingServer(uvicorn.Server):
         if self._service.draining:
             self.should_exit = self.force_exit = True
         self._service.draining = True
+        self.stopped_by = sig
         self._told = time.monotonic()
 
     async def on_tick(self, counter: int) -> bool:

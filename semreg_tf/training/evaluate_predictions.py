@@ -1,6 +1,5 @@
 """Evaluation of predictions made elsewhere against a prepared split."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.metrics.tag_results import read_tag_results
+from semreg_tf.name_hints import did_you_mean
 from semreg_tf.text.cleaning import clean_caption, clean_name
 from semreg_tf.training import workdir
 from semreg_tf.training.evaluation import scored_references
@@ -176,10 +176,9 @@ def _tag_scores(
         labels = [label if label in index else clean_name(label).text for label in given]
         unknown = next((label for label in labels if label not in index), None)
         if unknown is not None:
-            close = difflib.get_close_matches(unknown, classes.names, 1)
-            hint = f": did you mean {close[0]!r}?" if close else "."
             raise ValueError(
-                f"`predictions` must name the data set's {len(classes)} classes{hint} "
+                f"`predictions` must name the data set's {len(classes)} classes"
+                f"{did_you_mean(unknown, classes.names)} "
                 f"Received: label {unknown!r} of image {annotation.image_id!r}"
             )
         guesses[row, [index[label] for label in labels]] = 1

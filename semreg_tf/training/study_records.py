@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.metrics.caption_results import last_scores
-from semreg_tf.training import workdir
 from semreg_tf.training.history import read_rows
 
 _RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
@@ -78,8 +76,12 @@ def scores_of(path: str | Path) -> dict[str, Any]:
 
 def provenance(path: str | Path) -> dict[str, Any]:
     """Returns the commit, the versions, the vocabulary's sizes and the cores behind a run."""
+    # TensorFlow takes seconds to import; reading the records should not.
+    from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.training.workdir import CONFIG_FILE
+
     folder = Path(path)
-    about = _read(folder / workdir.CONFIG_FILE)
+    about = _read(folder / CONFIG_FILE)
     vocabularies = Vocabularies.load(folder)
     return {
         "commit": about.get("commit"),
@@ -102,9 +104,11 @@ def headline(record: dict[str, Any]) -> dict[str, Any]:
 
 def write(path: str | Path, record: dict[str, Any]) -> None:
     """Writes a record atomically."""
+    from semreg_tf.training.workdir import write_json
+
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    workdir.write_json(target, record)
+    write_json(target, record)
 
 
 def read_all(folder: str | Path) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.stopping import Stopped, signals_handled_by
 from semreg_tf.training import checkpoints, history, transfer, workdir
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.features import set_feature_statistics
@@ -111,6 +112,7 @@ class Trainer:
             workdir.open_workdir(path, config, vocabularies, stage)
         self._brings_statistics = unary is not None or transfer.STANDARDISE in taken
         self._stopping = self._in_loop = False
+        self._signal = signal.SIGTERM
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -133,21 +135,21 @@ class Trainer:
           NonFiniteLossError: the loss is not finite; the last good checkpoint stays.
           LostWorkerError: another worker is gone.
           OSError: the work directory cannot be written.
+          Stopped: SIGINT or SIGTERM came; the step it came in is in a checkpoint.
         """
-        earlier = signal.signal(signal.SIGTERM, self._stop)
-        try:
-            with self._alone(), plain_record_errors(), self.distribution.one_line_errors():
-                progress = self._resume()
-                for phase in progress.remaining(self.phases):
-                    if not self._stopping:
-                        self._run_phase(phase, progress)
-        finally:
-            signal.signal(signal.SIGTERM, earlier)
+        with (
+            signals_handled_by(self._stop),
+            self._alone(),
+            plain_record_errors(),
+            self.distribution.one_line_errors(),
+        ):
+            progress = self._resume()
+            for phase in progress.remaining(self.phases):
+                if not self._stopping:
+                    self._run_phase(phase, progress)
         if self._stopping:
-            logger.warning(
-                "Stopped at step %d; the same command goes on from there.", progress.step
-            )
-            raise SystemExit(143)
+            saved = f"Stopped at step {progress.step}, which is saved"
+            raise Stopped(self._signal, f"{saved}; the same command goes on from there.")
         results = {
             "stage": self.stage.name,
             "steps": progress.step,
@@ -196,11 +198,11 @@ class Trainer:
             return contextlib.nullcontext()
         return workdir.training_lock(self.path)
 
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
+    def _stop(self, number: int, _: object) -> None:
+        self._stopping, self._signal = True, number
         if not self._in_loop:
             # Nothing but caches is being written, and those go on where they stopped.
-            raise SystemExit(143)
+            raise Stopped(number)
 
     def _resume(self) -> Progress:
         found = checkpoints.resumable(self.path)

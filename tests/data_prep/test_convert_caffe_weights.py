@@ -76,7 +76,7 @@ def test_a_bad_argument_is_one_line(tmp_path):
     source = tmp_path / "net.caffemodel"
     source.write_text("text")
     result = run("--network=vgg16", f"--caffemodel={source}", "--output=vgg16.weights.h5")
-    assert result.returncode == 1 and result.stdout == ""
+    assert result.returncode == 2 and result.stdout == ""
     last = result.stderr.splitlines()[-1]
     assert last.startswith("error: `caffemodel` must be a whole binary NetParameter.")
     assert "Traceback" not in result.stderr

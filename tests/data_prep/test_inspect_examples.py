@@ -26,5 +26,5 @@ def test_an_unknown_split_is_one_line(run_command, demo_data):
     failed = run_command(
         "inspect_examples", f"--data_dir={demo_data}", "--dataset=demo", "--split=all"
     )
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("error: `split` must be one of test, train")

@@ -27,5 +27,5 @@ def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
     assert "python -m data_prep.prepare_coco_captions --" in help_text
     assert "<im2txt|karpathy>" in help_text
     failed = run_command(NAME, f"--raw_dir={tmp_path}", f"--data_dir={tmp_path}")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("error: `raw_dir` must hold annotations/capt")

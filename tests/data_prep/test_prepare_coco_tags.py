@@ -29,5 +29,5 @@ def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
     failed = run_command(
         NAME, f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}", "--variant=coco128"
     )
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "there is no annotations/instances_train2017.json" in failed.stderr.splitlines()[-1]

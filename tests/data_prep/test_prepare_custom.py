@@ -40,6 +40,6 @@ def test_what_is_wrong_is_told_without_a_trace(run_command, tmp_path, arguments,
     if "--annotations" in arguments[-1]:
         arguments = [*arguments, f"--data_dir={tmp_path}"]
     failed = run_command("prepare_custom", *arguments)
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in failed.stderr

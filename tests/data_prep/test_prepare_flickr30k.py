@@ -23,5 +23,5 @@ def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
     assert "python -m data_prep.prepare_flickr30k --" in help_text
     assert "<file_order|karpathy|lists>" in help_text
     failed = run_command(NAME, f"--raw_dir={RAW_DIR}", f"--data_dir={tmp_path}")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "more than 2,000 images" in failed.stderr.splitlines()[-1]

@@ -23,5 +23,5 @@ def test_it_explains_itself_and_fails_in_one_line(tmp_path, run_command):
     assert "python -m data_prep.prepare_iapr_tc12 --" in help_text
     assert "<drawn|lists>" in help_text
     failed = run_command(NAME, f"--raw_dir={tmp_path}", f"--data_dir={tmp_path}")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "there is no annotations_complete_eng, images" in failed.stderr.splitlines()[-1]

@@ -63,14 +63,15 @@ def test_the_data_sets_of_a_task_have_the_same_systems():
 
 
 def test_unknown_names_list_the_known_and_the_closest():
-    message = f"`experiment` must be one of {', '.join(NAMES)}. Did you mean 'demo_tags/ria'? "
+    known = f"Known: {', '.join(NAMES)}. "
+    message = f"`experiment` must be a known name: did you mean 'demo_tags/ria'? {known}"
     with pytest.raises(
         ValueError, match=re.escape(message + "Received: experiment='demo_tag/ria'")
     ):
         experiments.get("demo_tag/ria")
     with pytest.raises(ValueError, match=r"s_cnn_rnn\. Received: experiment='zzz'$|nic.*'zzz'$"):
         experiments.get("zzz")
-    with pytest.raises(ValueError, match="`experiment` must be one of"):
+    with pytest.raises(ValueError, match="`experiment` must be a known name"):
         experiments.base_of("demo_tags")
 
 

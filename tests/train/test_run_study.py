@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-import subprocess
 
 import pytest
 from absl import flags
@@ -26,7 +25,7 @@ def ran(monkeypatch, tmp_path, caption_runs):
     """Flags set for a study of two systems, and the list of the commands it runs."""
     commands = []
 
-    def run(command, check):
+    def run(command):
         binary, arguments = command[2], command[3:]
         commands.append(" ".join([binary, *arguments]))
         given = dict(a.removeprefix("--").split("=", 1) for a in arguments)
@@ -38,11 +37,11 @@ def ran(monkeypatch, tmp_path, caption_runs):
             scores = {"CIDEr": 0.5, "BLEU-4": 0.25, "perplexity": 2.0}
             results = {"task": "captions", "captions": scores}
             (folder / "results.json").write_text(json.dumps(results))
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
-    monkeypatch.setattr(run_study.subprocess, "run", run)
+    monkeypatch.setattr(run_study.stopping, "run_child", run)
     jobs = tuple(studies.Job(system, seed) for seed in (0, 1) for system in (OURS, DETACHED))
     monkeypatch.setitem(studies.STUDIES, "two", lambda: studies.Study("two", jobs, "Little."))
     folders = {"out": str(tmp_path / "runs"), "results": str(tmp_path / "results")}
@@ -103,8 +102,7 @@ def test_what_a_machine_asks_for_reaches_every_stage_and_the_record(ran):
 
 
 def test_a_command_that_fails_ends_the_study_in_one_line(ran, monkeypatch, capsys):
-    failed = subprocess.CompletedProcess([], 3)
-    monkeypatch.setattr(run_study.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(run_study.stopping, "run_child", lambda _: 3)
     with pytest.raises(SystemExit):
         run_study.main([])
     assert "failed with exit status 3: python -m train.train_unary" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def error_of(done):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--experiment=demo_tags/s_cnn_rn"], "Did you mean 'demo_tags/s_cnn_rnn'?"),
+        (["--experiment=demo_tags/s_cnn_rn"], "known name: did you mean 'demo_tags/s_cnn_rnn'?"),
         (
             ["--experiment=demo_tags/s_cnn_rnn", "--config.relational.lr=1"],
             "names no field 'lr'",

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from semreg_tf import experiments
 from semreg_tf.data.record_errors import DamagedRecordError
+from semreg_tf.stopping import Stopped
 from semreg_tf.training import checkpoints, trainer, validator, workdir
 from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.trainer import Trainer
@@ -96,18 +97,23 @@ def test_killed_at_any_point_of_a_save(point, toy, demo_data, tmp_path, whole):
     assert_same(tmp_path / "run", whole)
 
 
-def test_sigterm_saves_and_exits_cleanly(toy, demo_data, tmp_path, whole, monkeypatch):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_says_how_to_go_on(
+    number, status, toy, demo_data, tmp_path, whole, monkeypatch
+):
     run, step = make(toy, demo_data, tmp_path / "run"), Monitor.step
 
-    def terminated(self, number, *arguments):
-        step(self, number, *arguments)
-        if number == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+    def signalled(self, done, *arguments):
+        step(self, done, *arguments)
+        if done == 3:
+            os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Monitor, "step", terminated)
-        with pytest.raises(SystemExit, match="143"):
+        patch.setattr(Monitor, "step", signalled)
+        told = "Stopped at step 3, which is saved; the same command goes on from there."
+        with pytest.raises(Stopped, match=told) as stopped:
             run.train()
+    assert stopped.value.exit_status == status
     assert checkpoints.list_checkpoints(tmp_path / "run")[-1].name == "step-00000003"
     make(toy, demo_data, tmp_path / "run").train()
     assert_same(tmp_path / "run", whole)
@@ -172,7 +178,7 @@ def killed(*arguments):
     return original(*arguments)
 setattr(checkpoints, name, killed)
 from train import stage_binary
-stage_binary.run("relational", "")
+stage_binary.run("relational")
 """
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from semreg_tf import experiments
+from semreg_tf.stopping import Stopped
 from semreg_tf.training import checkpoints
 from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.study_records import stage_record
@@ -81,7 +82,7 @@ def stop_at(run, step, patch):
             os.kill(os.getpid(), signal.SIGTERM)
 
     patch.setattr(Monitor, "step", terminated)
-    with pytest.raises(SystemExit, match="143"):
+    with pytest.raises(Stopped):
         run.train()
 
 

@@ -150,6 +150,6 @@ def test_kill_9_costs_no_photo_that_was_recorded(flickr, command, output):
 
 def test_the_command_says_what_is_wrong_in_one_line(command):
     failed = run(command, key="")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("error: `api_key` must be your Flickr API key")
     assert "Traceback" not in failed.stderr

@@ -1,0 +1,14 @@
+"""What the preparation of COCO's captions can be asked for."""
+
+from data_prep.options import TOKENIZER, DatasetOptions, Option
+
+OPTIONS = DatasetOptions(
+    "coco_captions",
+    "COCO's captions of 2014",
+    "Unpack annotations_trainval2014.zip, train2014.zip and val2014.zip into one folder; for "
+    "Karpathy's splits, add dataset_coco.json of his caption_datasets.zip.",
+    (
+        Option("splits", "im2txt", "Whose splits.", ("im2txt", "karpathy"), is_variant=True),
+        TOKENIZER,
+    ),
+)

@@ -1,0 +1,27 @@
+"""An experiment as users give it: its name or its config, with overrides."""
+
+from collections.abc import Sequence
+
+from semreg_tf import config_io, experiments
+from semreg_tf.config import Config
+
+
+def chosen_config(config_or_name: Config | str, overrides: Sequence[str] = ()) -> Config:
+    """Returns the config that is meant.
+
+    Args:
+      config_or_name: a config, or the name of an experiment.
+      overrides: fields that differ, such as "joint.steps=810".
+
+    Raises:
+      TypeError: neither a config nor a name.
+      ValueError: no such experiment or field, or a refused value.
+    """
+    if isinstance(config_or_name, str):
+        config_or_name = experiments.get(config_or_name)
+    if not isinstance(config_or_name, Config):
+        raise TypeError(
+            "`config_or_name` must be a semreg_tf.config.Config or an experiment's name. "
+            f"Received: {type(config_or_name).__name__}"
+        )
+    return config_io.apply_overrides(config_or_name, overrides)

@@ -1,0 +1,43 @@
+"""Scoring trained runs on a prepared split, whatever their task."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from semreg_tf.training import workdir as workdirs
+from semreg_tf.training.evaluate_run import evaluate_captions, evaluate_tags
+
+_EVALUATIONS = {"captions": evaluate_captions, "tags": evaluate_tags}
+
+
+def evaluate(
+    workdir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    data_dir: str | os.PathLike[str],
+    split: str | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Scores a run by its task's metrics (Sec. 4.2, 5.1) and writes `results.json`.
+
+    Args:
+      workdir: work directory of the run; several are an ensemble.
+      data_dir: the folder of prepared data sets.
+      split: its name; None: the config's test split.
+      **options: of `semreg_tf.training.evaluate_run.evaluate_tags` or `evaluate_captions`:
+        `overrides` of the decoding, `out`, `num_pictures`; of tags `cnn_path`; of captions
+        `meteor`, `rerank`, `true_concepts`, `submission_split`.
+
+    Returns:
+      What `results.json` holds: scores, and under `intervals` the 95 % intervals.
+
+    Raises:
+      ValueError: a folder, split or option does not fit.
+
+    Example:
+      >>> evaluate("runs/ours/joint", "data")["systems"]["ours"]["O-F1"]
+    """
+    several = not isinstance(workdir, str | os.PathLike)
+    paths = list(workdir) if several else [workdir]
+    if not paths:
+        raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
+    config, _, _ = workdirs.load_run(paths[0])
+    return _EVALUATIONS[config.data.task](paths, data_dir, split, **options)

@@ -1,0 +1,154 @@
+"""A trained run as an object: what it predicts and writes of pictures, and how it scores."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from semreg_tf import config_io
+from semreg_tf.api.evaluating import evaluate
+from semreg_tf.exporting.served_annotator import ServedAnnotator
+from semreg_tf.inference import ImageAnnotation, Picture, PictureModel
+from semreg_tf.training import checkpoints, workdir
+from semreg_tf.training.phases import find_stage
+
+_PARTS = ("encoder", "head", "decoder")
+
+
+class TrainedRun:
+    """A run at its best checkpoint, or its last.
+
+    Attributes:
+      path: the work directory.
+      config: the experiment.
+      vocabularies: `concepts`, `output` and `user_tags`, by name.
+      stage: "unary", "relational" or "joint".
+      annotator: the functional Keras models, in float32.
+
+    Args:
+      path: the work directory of one stage.
+
+    Raises:
+      ValueError: the folder is no work directory, or has no checkpoint.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.config, self.vocabularies, self.annotator = workdir.load_annotator(path)
+        self.stage = workdir.read_stage(self.path)
+        self._models: dict[int | None, PictureModel] = {}
+
+    @property
+    def model(self) -> keras.Model:
+        """The whole annotator as one functional model, with named inputs and outputs."""
+        return self.annotator.model
+
+    def predict(
+        self, images: Iterable[Picture], user_tags: Sequence[str] | None = None
+    ) -> np.ndarray:
+        """Returns the concept probabilities of pictures (Sec. 3.2).
+
+        Args:
+          images: paths, encoded bytes, or uint8 arrays (height, width, 3), in any mixture.
+          user_tags: one comma-separated string an image, for models with side information.
+
+        Returns:
+          (images, num_concepts) float32, the columns by `vocabularies.concepts.names`.
+
+        Raises:
+          TypeError: one picture in place of a list.
+          ValueError: the run sees no images, or a picture cannot be read.
+        """
+        column = {name: i for i, name in enumerate(self.vocabularies.concepts.names)}
+        annotations = self._annotate(images, user_tags, None)
+        unreadable = [annotation.error for annotation in annotations if annotation.error]
+        if unreadable:
+            raise ValueError(f"{len(unreadable)} pictures cannot be read, first: {unreadable[0]}")
+        probabilities = np.zeros((len(annotations), len(column)), np.float32)
+        for row, annotation in enumerate(annotations):
+            for name, probability in annotation.concepts:
+                probabilities[row, column[name]] = probability
+        return probabilities
+
+    def decode(
+        self,
+        images: Iterable[Picture],
+        user_tags: Sequence[str] | None = None,
+        num_results: int | None = None,
+    ) -> list[ImageAnnotation]:
+        """Writes captions or tags of pictures, as the run's export would.
+
+        Args:
+          images: as for `predict`.
+          user_tags: as for `predict`.
+          num_results: sequences in an answer; None: the beam width.
+
+        Returns:
+          One annotation an image: `text`, `n_best`, `concepts`; a picture that cannot be read has
+          an `error` and stops no other.
+
+        Raises:
+          TypeError: one picture in place of a list.
+          ValueError: the run sees no images, or its decoder is not trained.
+
+        Example:
+          >>> run.decode(["beach.jpg"])[0].text
+        """
+        if self.annotator.decoder is not None and not self._plan.trains_decoder:
+            raise ValueError(
+                "`workdir` must hold a trained decoder: give the joint run. "
+                f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"
+            )
+        return self._annotate(images, user_tags, num_results)
+
+    def evaluate(
+        self, data_dir: str | os.PathLike[str], split: str | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Scores the run on a prepared split; see `semreg_tf.evaluate`."""
+        return evaluate(self.path, data_dir, split, **options)
+
+    def summary(self) -> str:
+        """Returns in a few lines what the run is: experiment, stage, step, sizes, parameters."""
+        step = checkpoints.read_state(checkpoints.best_or_last(self.path))["step"]
+        lines = [
+            f"{self.config.name}, {self.stage} stage, step {step:,} ({self.path})",
+            f"{self.config.data.task} of {self.config.data.dataset}: "
+            f"{len(self.vocabularies.concepts):,} concepts, "
+            f"{self.vocabularies.output.size:,} output rows",
+        ]
+        for name in _PARTS:
+            part = getattr(self.annotator, name)
+            if part is not None:
+                count = sum(int(np.prod(v.shape)) for v in part.trainable_variables)
+                kind = f" ({self.config.encoder.name})" if name == "encoder" else ""
+                lines.append(f"{name}{kind}: {count:,} trainable parameters")
+        return "\n".join(lines)
+
+    @property
+    def _plan(self) -> Any:
+        return find_stage(self.config, self.stage)
+
+    def _annotate(
+        self,
+        images: Iterable[Picture],
+        user_tags: Sequence[str] | None,
+        num_results: int | None,
+    ) -> list[ImageAnnotation]:
+        if self._plan.reads_true_concepts:
+            raise ValueError(
+                "`workdir` must hold a model that sees images: give the joint run. "
+                f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"
+            )
+        if num_results not in self._models:
+            served = ServedAnnotator(self.config, self.vocabularies, self.annotator, num_results)
+            info = {"task": self.config.data.task, "config": config_io.to_dict(self.config)}
+            self._models[num_results] = PictureModel(info, served.signatures())
+        return self._models[num_results].annotate(images, user_tags)
+
+
+def load_run(path: str | os.PathLike[str]) -> TrainedRun:
+    """Loads a trained run; see `TrainedRun`."""
+    return TrainedRun(path)

@@ -1,0 +1,83 @@
+"""Training every stage of an experiment, one after the other, each in a folder of its own."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from semreg_tf.api.choosing import chosen_config
+from semreg_tf.config import Config
+from semreg_tf.training.distribution import Distribution
+from semreg_tf.training.study_records import is_finished
+from semreg_tf.training.trainer import Trainer
+
+
+def train(
+    config_or_name: Config | str,
+    data_dir: str | os.PathLike[str],
+    workdir: str | os.PathLike[str],
+    stages: Sequence[str] | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    init_from: str | os.PathLike[str] | None = None,
+    strategy: str = "none",
+    profile: tuple[int, int] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Trains an experiment's stages in WORKDIR/unary, WORKDIR/relational and WORKDIR/joint.
+
+    Each stage starts from those before it that it can use (Sec. 3.3, Fig. 2). The same call goes on
+    after an interruption.
+
+    Args:
+      config_or_name: a config, or the name of an experiment.
+      data_dir: the folder of prepared data sets.
+      workdir: the folder of the stages' folders.
+      stages: which of the experiment's stages; None: all. A stage that is left out and was trained
+        to its end in `workdir` is started from all the same.
+      overrides: fields that differ, such as "joint.steps=810".
+      init_from: work directory of another model, taken over first where names match.
+      strategy: who shares a step; see `semreg_tf.training.distribution.Distribution`.
+      profile: steps (first, last) of which TensorBoard gets a trace, or None.
+
+    Returns:
+      What each stage's `train_results.json` holds, by stage.
+
+    Raises:
+      ValueError: an unknown name or stage, a refused field, or data that is not prepared.
+      NonFiniteLossError: a loss is not finite; the last good checkpoint stays.
+      Stopped: SIGINT or SIGTERM came; the step it came in is in a checkpoint.
+
+    Example:
+      >>> train("demo_tags/s_cnn_rnn", "data", "runs/ours")["joint"]["steps"]
+    """
+    config = chosen_config(config_or_name, overrides)
+    wanted = config.stages if stages is None else tuple(stages)
+    unknown = [stage for stage in wanted if stage not in config.stages]
+    if unknown or not wanted:
+        raise ValueError(
+            f"`stages` must be some of {', '.join(map(repr, config.stages))}, the stages of "
+            f"{config.name!r}. Received: stages={wanted!r}"
+        )
+    distribution = Distribution(strategy)
+    finished: dict[str, Path] = {}
+    results = {}
+    for stage in config.stages:
+        folder = Path(workdir) / stage
+        if stage in wanted:
+            accepted = config.warm_starts(stage)
+            results[stage] = Trainer(
+                config,
+                stage,
+                data_dir,
+                folder,
+                init_from=init_from,
+                distribution=distribution,
+                profile=profile,
+                **{name: path for name, path in finished.items() if name in accepted},
+            ).train()
+            keras.backend.clear_session()
+        if stage in wanted or is_finished(folder):
+            finished[stage] = folder
+    return results

@@ -1,0 +1,1 @@
+"""How the commands start: flags, help, quiet libraries. The one room that knows absl's flags."""

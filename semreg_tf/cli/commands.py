@@ -1,0 +1,72 @@
+"""The subcommands of `semreg`: each is one of the binaries under another name."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import semreg_tf
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+      module: the binary that it runs.
+      summary: one line for `semreg --help`.
+    """
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "prepare": Command("data_prep.prepare", "shards, vocabulary and counts of a data set"),
+    "inspect": Command("data_prep.inspect_examples", "what the shards hold: counts, pictures"),
+    "list": Command("eval.list_experiments", "the experiments"),
+    "train": Command("train.train_all", "the stages of an experiment, one after the other"),
+    "evaluate": Command("eval.evaluate", "the scores of a run, by its task"),
+    "export": Command("eval.export_model", "a SavedModel of a run: pictures in, text out"),
+    "annotate": Command("eval.annotate_images", "captions or tags of pictures, by an export"),
+    "serve": Command("eval.serve", "exports over HTTP, with a page to try them"),
+    "report": Command("eval.report", "one HTML page on one or several runs"),
+}
+
+# Binaries that a command runs as well.
+_OTHER_MODULES = {"evaluate": ("eval.evaluate_tags", "eval.evaluate_captions")}
+
+
+def binaries_folder() -> Path:
+    """Returns the folder of `data_prep`, `train` and `eval`.
+
+    An installed package has them inside, under `binaries`, where their general names collide with
+    nobody's; in a checkout they are beside the package.
+    """
+    package = Path(semreg_tf.__file__).parent
+    inside = package / "binaries"
+    return inside if inside.is_dir() else package.parent
+
+
+def named_as_commands(text: str) -> str:
+    """Returns a help text with `semreg <command>` in place of `python -m <binary>`."""
+    for name, command in COMMANDS.items():
+        for module in (command.module, *_OTHER_MODULES.get(name, ())):
+            text = text.replace(f"python -m {module} ", f"semreg {name} ")
+    return text.replace("Run from the checkout:\n", "")
+
+
+def describe_commands() -> str:
+    """Returns what `semreg --help` prints."""
+    lines = [
+        "Image annotation by semantic regularisation: semreg COMMAND [flags]",
+        "",
+        *(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()),
+        "",
+        "semreg COMMAND --help lists a command's flags.",
+    ]
+    return "\n".join(lines)
+
+
+def make_importable() -> None:
+    """Puts the binaries' folder first on the path, so that `train` is ours."""
+    sys.path.insert(0, str(binaries_folder()))

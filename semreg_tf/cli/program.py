@@ -1,0 +1,113 @@
+"""Runs a binary: its flags, its help, one line for a mistake, one line for a signal."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+from semreg_tf.cli.help_flags import define_help_flags, import_modules
+from semreg_tf.cli.quiet_tensorflow import keep_tensorflow_quiet
+from semreg_tf.console import plain_errors
+from semreg_tf.name_hints import did_you_mean
+from semreg_tf.stopping import Stopped, stoppable
+
+_OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
+_REQUIRED = re.compile(r"Flag --(\S+) must have a value other than None")
+
+
+def run(
+    main: Callable[[list[str]], None], *, stopped: str = "Stopped.", arguments: str | None = None
+) -> None:
+    """Parses the flags, calls `main`, and exits.
+
+    `main` imports what is slow itself, TensorFlow above all, so that help and mistakes are quick.
+    The exit status is 2 where a flag is refused, 130 after Ctrl-C and 143 after SIGTERM.
+
+    Args:
+      main: called with the program's name and the arguments that are no flags.
+      stopped: the line to print after a signal: what is kept, how to go on.
+      arguments: what the arguments beside the flags are; None: there must be none.
+    """
+    define_help_flags()
+    _define_import()
+    keep_tensorflow_quiet()
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        with plain_errors():
+            return parse_flags(argv, arguments)
+
+    def guarded(argv: list[str]) -> None:
+        try:
+            with stoppable():
+                with plain_errors():
+                    import_modules(imported_modules())
+                main(argv)
+        except Stopped as error:
+            print(str(error) or stopped, file=sys.stderr)
+            sys.exit(error.exit_status)
+
+    try:
+        app.run(guarded, flags_parser=parse)
+    except BrokenPipeError:
+        # Whoever read the output has gone away, as `head` does; nothing can be written to it now.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _define_import() -> None:
+    """Defines `--import` as one of the binary's own flags."""
+    flags.DEFINE_multi_string(
+        "import", [], "Module of yours to import first, which registers encoders or experiments."
+    )
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["import"])
+
+
+def imported_modules() -> list[str]:
+    """Returns what `--import` names, for a binary that starts others."""
+    return flags.FLAGS["import"].value if "import" in flags.FLAGS else []
+
+
+def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
+    """Parses the flags.
+
+    Args:
+      argv: the program's name and what was given to it.
+      arguments: what the arguments beside the flags are; None: there must be none.
+
+    Returns:
+      The program's name and the arguments that are no flags.
+
+    Raises:
+      ValueError: a flag is unknown, refused or missing, or an argument is none.
+    """
+    try:
+        rest = flags.FLAGS([_OVERRIDE_FLAG.sub(r"--config=\1=", argument) for argument in argv])
+    except flags.UnrecognizedFlagError as error:
+        raise ValueError(_unknown_flag(error.flagname)) from None
+    except flags.Error as error:
+        missing = _REQUIRED.findall(str(error))
+        if missing:
+            raise ValueError(
+                f"{' and '.join(f'`--{name}`' for name in missing)} must be given; --help says "
+                f"what for. Received: nothing"
+            ) from None
+        raise ValueError(str(error)) from None
+    if arguments is None and len(rest) > 1:
+        raise ValueError(
+            "Everything must be given by a flag, as --name=value; --help lists them. "
+            f"Received: {rest[1]!r}"
+        )
+    return rest
+
+
+def _unknown_flag(name: str) -> str:
+    # Those of absl itself are never what was meant.
+    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    known = [f"--{flag.name}" for flag in own] or [f"--{flag}" for flag in flags.FLAGS]
+    if name.startswith("config.") and "config" in flags.FLAGS:
+        return f"--{name} must be written --{name}=value. Received: --{name}"
+    hint = did_you_mean(f"--{name}", known)
+    return f"There is no flag --{name}{hint} --help lists the flags. Received: --{name}"

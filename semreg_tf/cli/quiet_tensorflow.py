@@ -1,0 +1,108 @@
+"""Keeps TensorFlow's start-up lines from the terminal.
+
+They say which instructions and devices are used, and bury what a command says. Most go with
+`TF_CPP_MIN_LOG_LEVEL=3`. TensorFlow writes some before it reads that variable, from C++ to file
+descriptor 2, so while it is imported that descriptor leads through a filter.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_QUIET = "3"
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
+    rb"|I\d{4} \d\d:\d\d:\d+\.\d+ +\d+ \S+:\d+\] "
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: I \S+:\d+\] "
+    rb"|To enable the following instructions: .* rebuild TensorFlow"
+    # Written on every machine with a GPU: TensorFlow registers these libraries twice.
+    rb"|[EW]\d{4} .*(Unable to register cu\w+ (factory|plugin)|computation placer already)"
+)
+_CHILD_SECS = 1.0
+
+
+def keep_tensorflow_quiet() -> None:
+    """Silences the start of TensorFlow, whenever it is imported.
+
+    Errors and warnings of the import pass. A user who sets `TF_CPP_MIN_LOG_LEVEL` below 3 sees
+    every line.
+    """
+    if os.environ.setdefault(LEVEL, _QUIET) == _QUIET and "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietFinder())
+
+
+class _QuietFinder:
+    """Finds TensorFlow as Python would, and filters what its import writes."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        return None if spec is None or spec.loader is None else _quiet(spec)
+
+
+def _quiet(spec: ModuleSpec) -> ModuleSpec:
+    execute = spec.loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        with filtered_stderr():
+            execute(module)
+
+    spec.loader.exec_module = exec_module
+    return spec
+
+
+@contextlib.contextmanager
+def filtered_stderr() -> Iterator[None]:
+    """Sends file descriptor 2 through a child process that leaves TensorFlow's noise out.
+
+    A process, not a thread: the import may hold Python's lock while it writes, and what it wrote
+    before a crash must still reach the terminal.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _filter_lines(reader, writer)
+    os.close(reader)
+    os.dup2(writer, 2)
+    os.close(writer)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        _wait_for(child)
+
+
+def _filter_lines(reader: int, writer: int) -> None:
+    """Copies lines that are no noise to the terminal until the parent is done or dead."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        os.close(writer)
+        with open(reader, "rb", buffering=0) as lines:
+            for line in lines:
+                if not _NOISE.match(line):
+                    os.write(2, line)
+    finally:
+        os._exit(0)
+
+
+def _wait_for(child: int) -> None:
+    """Waits until the child has written all; not for ever, if someone else holds its pipe."""
+    deadline = time.monotonic() + _CHILD_SECS
+    while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.001)

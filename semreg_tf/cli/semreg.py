@@ -1,0 +1,42 @@
+"""The command `semreg`: runs a binary by its short name."""
+
+import runpy
+import sys
+
+from semreg_tf._version import __version__
+from semreg_tf.cli import help_flags
+from semreg_tf.cli.commands import (
+    COMMANDS,
+    describe_commands,
+    make_importable,
+    named_as_commands,
+)
+from semreg_tf.name_hints import did_you_mean
+
+_HELP = ("--help", "-h", "-help", "help")
+
+
+def main() -> None:
+    """Runs the subcommand on the command line; without one, or with a wrong one, says which are."""
+    name = sys.argv[1] if len(sys.argv) > 1 else None
+    if name in COMMANDS:
+        make_importable()
+        help_flags.rewrite_help(named_as_commands)
+        del sys.argv[1]
+        runpy.run_module(COMMANDS[name].module, run_name="__main__", alter_sys=True)
+    elif name in _HELP:
+        print(describe_commands())
+    elif name == "--version":
+        print(__version__)
+    elif name is None:
+        print(describe_commands(), file=sys.stderr)
+        sys.exit(2)
+    else:
+        known = ", ".join(COMMANDS)
+        hint = did_you_mean(name, COMMANDS)
+        print(f"error: there is no command {name!r}{hint} Known: {known}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
