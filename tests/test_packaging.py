@@ -46,6 +46,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "absl": "absl-py",
     "google": "protobuf",
+    "google_crc32c": "google-crc32c",
     "tensorflow_datasets": "tensorflow-datasets",
     "apache_beam": "apache-beam",
     "pillow_heif": "pillow-heif",

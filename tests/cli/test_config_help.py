@@ -25,7 +25,7 @@ def test_every_field_is_listed_once_and_can_be_given_as_it_stands():
 def test_choices_and_comments_stand_below_the_field():
     text = describe_config(Config())
     assert "--config.decoder.activation=relu\n      One of relu, tanh. Sec. 4.2, stated" in text
-    assert "--config.conditionings.0.kind=init_state\n      Fig. 1(b, d)" in text
+    assert '--config.conditionings.0.kind=init_state\n      "init_state" is Fig. 1(b, d)' in text
 
 
 def test_a_comment_belongs_to_the_field_below_it_and_is_inherited():

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from data_prep.annotation_builder import AnnotationBuilder
 from data_prep.datasets import DATASETS, options_of
 
 
@@ -11,7 +12,11 @@ from data_prep.datasets import DATASETS, options_of
 def test_what_a_data_set_declares_is_what_its_builder_takes(name):
     options = DATASETS[name]
     builder = options.builder_class()
-    arguments = inspect.signature(builder.__init__).parameters
+    # A builder hands on what its base takes.
+    arguments = {
+        **inspect.signature(AnnotationBuilder.__init__).parameters,
+        **inspect.signature(builder.__init__).parameters,
+    }
     assert options.raw_files == builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     variants = [option for option in options.options if option.is_variant]
     # The default is the data set's main form, which is no variant.
