@@ -259,7 +259,7 @@ def test_sigterm_to_one_of_two_workers_saves_and_stops_both(
     signal_when_saving(processes, index, signal.SIGTERM, path)
     for code, err in ends_of(processes):
         assert code == 143, err
-        assert f"Stopped at step {last_step(path)}; the same command goes on from there." in err
+        assert f"Stopped at step {last_step(path)}, which is saved; the same command" in err
         assert "Traceback" not in err
     assert_resumes(demo_data, path, undisturbed)
 
