@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semreg_tf.experiments.reported import TABLES
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.report import build_report, paper_comparison, write_report, write_text
 
@@ -323,7 +324,7 @@ def test_comparison_prints_markdown_or_a_page(caption_run):
     assert "| Ours | 1.054 | 0.260 | 0.550 | 0.340 |" in text
     assert "other data, no difference* | 0.410 | – | – | – |" in text
     page = Page(paper_comparison([caption_run], form="html"))
-    assert len(page.attributes("table")) == 6
+    assert len(page.attributes("table")) == len(TABLES)
     with pytest.raises(ValueError, match=r"`tables` must be among Table 1, .* tables=\['T'\]"):
         paper_comparison(tables=["T"])
     with pytest.raises(ValueError, match=r"`form` must be 'markdown' or 'html'. Received: form='x"):

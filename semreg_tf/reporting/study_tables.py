@@ -26,7 +26,9 @@ _TASKS = {
     "tags": ("Tags, per cent", TAG_COLUMNS, 100.0),
     "captions": ("Captions", CAPTION_COLUMNS, 1.0),
 }
-_CUT = "CNN cut at its best threshold"
+_CUT = "cut at its best threshold"
+# N+, the classes with a recall above 0, is a count; it stands where labels have a fixed number too.
+_COUNT = "N+"
 
 
 def study_markdown(records: Sequence[Record]) -> str:
@@ -111,8 +113,10 @@ def _tag_rows(record: Record) -> dict[str, dict[str, float]]:
     name = record["system"]
     rows = {}
     for system, scores in record["results"]["systems"].items():
-        cut = _CUT if "best on" in system else system
-        rows[name if system == "ours" else f"{name}: {cut}"] = scores
+        label = system
+        if "best on" in system:
+            label = f"{system.partition(', cut at ')[0].partition(' cut at ')[0]} {_CUT}"
+        rows[name if system == "ours" else f"{name}: {label}"] = scores
     return rows
 
 
@@ -128,6 +132,8 @@ def _scores(records: Sequence[Record], task: str) -> str:
             made = _tag_rows(record)
         for name, scores in made.items():
             rows.setdefault(name, []).append(scores)
+    if any(": ours, exactly" in name for name in rows):
+        columns = (*columns, _COUNT)
     every = [run for runs in rows.values() for run in runs]
     there = [c for c in columns if any(run.get(c) is not None for run in every)]
     decimals = {"perplexity": 2} if task == "captions" else {}
@@ -147,6 +153,8 @@ def _scores(records: Sequence[Record], task: str) -> str:
 
 def _cell(runs: Sequence[dict[str, float]], column: str, scale: float, decimals: int) -> str:
     values = [r[column] for r in runs if r.get(column) is not None]
+    if column == _COUNT:
+        scale, decimals = 1.0, 0
     return mean_and_spread(values, scale, decimals) if len(values) == len(runs) else "–"
 
 
@@ -173,15 +181,24 @@ def _stages(records: Sequence[Record]) -> str:
 
 
 def _evaluations(records: Sequence[Record]) -> str:
-    rows = []
-    for system, own in _grouped(records, lambda r: r["system"]).items():
-        names = own[0]["evaluations"]
-        for name in names:
-            there = [r["evaluations"][name] for r in own if name in r["evaluations"]]
-            runs = [last_scores(results) for results in there]
-            columns = ("BLEU-1", "BLEU-4", "CIDEr")
-            rows.append([system, name, *(_cell(runs, c, 1.0, 3) for c in columns)])
-    return table(["system", "decoding", "BLEU-1", "BLEU-4", "CIDEr"], rows)
+    parts = []
+    for task, columns, scale, decimals in (
+        ("captions", ("BLEU-1", "BLEU-4", "CIDEr"), 1.0, 3),
+        ("tags", ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", _COUNT), 100.0, 2),
+    ):
+        rows = []
+        chosen = [r for r in records if r["results"]["task"] == task]
+        for system, group in _grouped(chosen, lambda r: r["system"]).items():
+            for name in group[0]["evaluations"]:
+                results = [r["evaluations"][name] for r in group if name in r["evaluations"]]
+                runs = [
+                    last_scores(x) if task == "captions" else x["systems"]["ours"] for x in results
+                ]
+                cells = (_cell(runs, column, scale, decimals) for column in columns)
+                rows.append([system, name, *cells])
+        if rows:
+            parts.append(table(["system", "decoding", *columns], rows))
+    return "\n\n".join(parts)
 
 
 def _provenance(records: Sequence[Record]) -> str:
