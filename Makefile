@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-flickr8k study-coco128 clean
+.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-flickr8k study-coco128 study-corel5k clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -102,6 +102,18 @@ study-coco128: $(VENV)/installed
 	$(RUN) train.run_study --study=coco128 --data_dir=$(OUT)/data --out=$(OUT)/coco128 \
 	  --weights="$(WEIGHTS)"
 	$(RUN) eval.study_tables --study=coco128 --out=results/coco128/tables.md
+
+## make study-corel5k DATA=dir [OUT=dir] [MINUTES=n]  tags that people gave, results/corel5k/
+study-corel5k: $(VENV)/installed
+	@test -n "$(DATA)" || { echo "usage: make study-corel5k DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encoders]"
+	$(RUN) data_prep.prepare_image_annotation --variant=corel5k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	for study in corel5k corel5k_search; do \
+	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/corel5k $(LIMIT) || exit 1; \
+	  test ! -d results/$$study || \
+	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
+	done
+	$(RUN) eval.study_tables --study=corel5k --into=RESULTS.md
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

@@ -53,7 +53,8 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
 
     Args:
       text: Markdown with the lines `<!-- scores: STUDY, TASK -->` and, after it, `<!-- end -->`;
-        what is between them is replaced by the task's ("tags" or "captions") table.
+        what is between them is replaced by the task's ("tags" or "captions") table; a third word
+        `brief` leaves of all systems but the first their own labels, or the CNN's best threshold.
       study: its name.
       records: of the study.
 
@@ -61,7 +62,7 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
       ValueError: `text` has no such lines.
     """
     pattern = re.compile(
-        rf"(<!-- scores: {re.escape(study)}, (tags|captions) -->\n).*?(<!-- end -->)", re.DOTALL
+        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)? -->\n).*?(<!-- end -->)", re.DOTALL
     )
     if not pattern.search(text):
         raise ValueError(
@@ -71,7 +72,7 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
 
     def made(found: re.Match[str]) -> str:
         own = [r for r in records if r["results"]["task"] == found[2]]
-        return f"{found[1]}\n{_scores(own, found[2])}\n\n{found[3]}"
+        return f"{found[1]}\n{_scores(own, found[2], bool(found[3]))}\n\n{found[4]}"
 
     return pattern.sub(made, text)
 
@@ -120,7 +121,14 @@ def _tag_rows(record: Record) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _scores(records: Sequence[Record], task: str) -> str:
+def _is_brief(name: str, first: str, systems: Sequence[str]) -> bool:
+    """Returns whether a row stands in the brief table of labels."""
+    system, _, label = name.partition(": ")
+    alone = system not in systems and label == f"CNN {_CUT}"
+    return not label or system == first or alone
+
+
+def _scores(records: Sequence[Record], task: str, brief: bool = False) -> str:
     _, columns, scale = _TASKS[task]
     rows: dict[str, list[dict[str, float]]] = {}
     for record in records:
@@ -132,6 +140,9 @@ def _scores(records: Sequence[Record], task: str) -> str:
             made = _tag_rows(record)
         for name, scores in made.items():
             rows.setdefault(name, []).append(scores)
+    if brief:
+        first = records[0]["system"]
+        rows = {name: runs for name, runs in rows.items() if _is_brief(name, first, list(rows))}
     if any(": ours, exactly" in name for name in rows):
         columns = (*columns, _COUNT)
     every = [run for runs in rows.values() for run in runs]
