@@ -74,8 +74,11 @@ class Cell(keras.layers.Layer):
 
         Returns:
           The output, (rows, units), and the new state.
+
+        Raises:
+          TypeError: the class does not define its step.
         """
-        raise NotImplementedError
+        raise TypeError(f"`{type(self).__name__}` must define `step`.")
 
     def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
         """Returns the values of `gate_names` in `step` of the same arguments, (rows, units)."""
