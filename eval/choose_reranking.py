@@ -17,7 +17,10 @@ _WORKDIRS = shared_flags.define_workdirs()
 _DATA_DIR = shared_flags.define_data_dir()
 _SPLIT = shared_flags.define_split("validation")
 _METRIC = flags.DEFINE_enum(
-    "metric", "CIDEr", ["BLEU-1", "BLEU-4", "CIDEr", "ROUGE-L"], "By which to choose."
+    "metric",
+    "CIDEr",
+    ["BLEU-1", "BLEU-4", "CIDEr", "ROUGE-L"],
+    "The metric that ranks the settings; the highest value is the best.",
 )
 _SIMILARITIES = flags.DEFINE_list("similarities", ["cider", "bleu"], "Similarities to try.")
 _HYPOTHESES = flags.DEFINE_list("hypotheses", ["5", "10"], "Numbers n of hypotheses.")

@@ -217,7 +217,7 @@ def packed_sequence_loss(
     padding_mask: tf.Tensor,
     smoothing: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Lr (Sec. 3.3): negative log likelihood summed over time, meaned over an image's captions.
+    """Lr (Sec. 3.3): negative log likelihood, summed over time, mean over an image's captions.
 
     Args:
       logits: of the real targets alone, (tokens, vocab_size), in the order of

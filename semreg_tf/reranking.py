@@ -1,4 +1,6 @@
-"""Consensus reranking (Mao et al. 2015): the hypothesis most like what people said of like images.
+"""Consensus reranking (Mao et al. 2015).
+
+It chooses the hypothesis that is most similar to the captions of the nearest training images.
 
 The nearest training images of an image are found by their features; a hypothesis scores the mean
 of its best similarities to their captions.

@@ -84,7 +84,7 @@ def read_words(
 def read_matrix(
     path: str | PathLike[str], names: Sequence[str], num_images: int
 ) -> list[tuple[str, ...]]:
-    """Reads lines of 0 and 1, one a tag, parted by blanks or tabs; one at the end is no matter.
+    """Reads lines of 0 and 1, one a tag, separated by blanks or tabs; a trailing one is ignored.
 
     The file is read line by line: the full matrix has 2.7 GB.
 

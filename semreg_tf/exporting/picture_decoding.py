@@ -8,7 +8,7 @@ import tensorflow as tf
 def decode_each(
     images: tf.Tensor, decode: Callable[[tf.Tensor], tf.Tensor], shape: tuple[int, ...]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes pictures side by side; what cannot be decoded becomes zeros and is told.
+    """Decodes a batch of pictures; one that cannot be decoded becomes zeros and is flagged.
 
     TensorFlow's decoding ops raise for the whole call. A data set inside the graph whose errors
     are ignored loses the bad element alone; the others return to their rows.

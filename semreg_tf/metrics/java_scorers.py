@@ -17,7 +17,7 @@ def java_is_found() -> bool:
 
 
 def require_java(argument: str) -> None:
-    """Refuses what asked for Java where there is none.
+    """Raises an error if `java`, which an argument needs, is not on the path.
 
     Args:
       argument: the argument and its value, as in `meteor=True`.

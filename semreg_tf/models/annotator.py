@@ -10,7 +10,7 @@ from semreg_tf.models.concept_head import build_concept_head
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.encoder import build_encoder, fc_dropout_layers, stored_variables
 
-# What an optimiser, a clipping threshold and a stage's freezing speak of.
+# The groups of variables by which learning rates, clipping and freezing are set.
 GROUPS = ("encoder", "image_head", "tag_model", "decoder")
 
 

@@ -29,7 +29,7 @@ def log_mean_softmax(logits: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 class Ensemble:
-    """Models of one vocabulary that annotate together; one alone is itself.
+    """Models of one vocabulary whose probabilities are averaged; a single model is allowed.
 
     Each reads inputs of its own, for encoders differ in what they are fed.
 

@@ -62,7 +62,8 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
       ValueError: `text` has no such lines.
     """
     pattern = re.compile(
-        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)? -->\n).*?(<!-- end -->)", re.DOTALL
+        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)? -->\n).*?(<!-- end -->)",
+        re.DOTALL,
     )
     if not pattern.search(text):
         raise ValueError(

@@ -67,7 +67,7 @@ def restore_optimizer(
     new = {n for n in variables if f"/{_ROW_STEPS}/" in n and n not in stored}
     restored = restore(checkpoint, {n: v for n, v in variables.items() if n not in new})
     if new:
-        optimizer.settle_rows()
+        optimizer.sync_row_steps()
     return restored
 
 

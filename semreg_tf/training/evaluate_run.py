@@ -138,7 +138,7 @@ def _add_tag_columns(
 def _cuts(
     run: RunEvaluator, cnn: RunEvaluator, split: Split, probabilities: np.ndarray
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns the CNN's label sets by name, and what to know of the threshold."""
+    """Returns the CNN's label sets by name, and warnings about the threshold."""
     name = run.config.data.validation_split
     if name == split.name:
         validation, own, told = split, probabilities, "validation, this very split"
@@ -316,7 +316,7 @@ def _add_caption_scores(
 def _score_captions(
     run: RunEvaluator, split: Split, predictions: Predictions, metric_options: Mapping[str, Any]
 ) -> tuple[CaptionMetrics | None, dict[str, Any], list[str]]:
-    """Returns the metrics, what `results.json` holds of them, and what to know of them."""
+    """Returns the metrics, the part of `results.json` that holds them, and warnings."""
     num_bare = sum(not a.captions for a in split.annotations)
     if num_bare == split.num_images:
         return None, {}, ["The split has no references: there is nothing to score against"]

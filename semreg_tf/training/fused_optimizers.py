@@ -43,7 +43,7 @@ class FusedRMSprop(keras.optimizers.RMSprop):
         """The updates done when v of each row was last right, (rows,) a followed variable."""
         return [steps for steps in self._row_steps if steps is not None]
 
-    def settle_rows(self) -> None:
+    def sync_row_steps(self) -> None:
         """Takes every v as right now: for slots that were written without `row_steps`."""
         for steps in self.row_steps:
             steps.assign(tf.fill(steps.shape, self._updates_done()))

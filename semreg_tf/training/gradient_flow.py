@@ -61,12 +61,12 @@ def measure_gradients(
     data = StageData(config, stage, builder, vocabularies)
     inputs = data.training_inputs(annotator, phase)
     batches = training_batches(inputs, config.joint.batch_size, config.seed).take(num_batches)
-    halves = BothGradients(annotator, phase)
+    gradients_of = BothGradients(annotator, phase)
     found: dict[str, list[dict[str, float]]] = {}
     shown = tqdm(batches, "gradients", num_batches, unit="batch", mininterval=1)
     for step, tensors in enumerate(shown):
         own = {k: v for k, v in tensors.items() if k != batch.IMAGE_ID}
-        for name, figures in halves(own, tf.constant([config.seed, step], tf.int32)).items():
+        for name, figures in gradients_of(own, tf.constant([config.seed, step], tf.int32)).items():
             found.setdefault(name, []).append({k: float(v) for k, v in figures.items()})
     return {
         "experiment": config.name,

@@ -7,7 +7,7 @@ import keras
 
 
 @contextlib.contextmanager
-def made_in(precision: str) -> Iterator[None]:
+def dtype_policy_scope(precision: str) -> Iterator[None]:
     """Makes the models of the block compute in `precision`; what is made later is as before.
 
     Args:

@@ -87,7 +87,7 @@ class StageData:
         )
 
 
-def with_user_tags_there(config: Config, vocabularies: Vocabularies) -> Config:
+def clamp_num_user_tags(config: Config, vocabularies: Vocabularies) -> Config:
     """Returns the config with as many user tags as the data set has, where it has fewer."""
     there = len(vocabularies.user_tags or ())
     if there == config.data.num_user_tags:

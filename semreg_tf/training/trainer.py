@@ -29,9 +29,9 @@ from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.phase_run import PhaseRun
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.precision import made_in
+from semreg_tf.training.precision import dtype_policy_scope
 from semreg_tf.training.progress import Progress
-from semreg_tf.training.stage_data import StageData, with_user_tags_there
+from semreg_tf.training.stage_data import StageData, clamp_num_user_tags
 from semreg_tf.training.step_profiler import StepProfiler
 from semreg_tf.training.warm_start import warm_start
 
@@ -87,13 +87,13 @@ class Trainer:
         find_stage(config, stage).check_warm_starts(folders)
         builder = find_builder(data_dir, config.data.dataset)
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data)
-        config = with_user_tags_there(config, vocabularies)
+        config = clamp_num_user_tags(config, vocabularies)
         self.config, self.stage = config, find_stage(config, stage)
         self.data = StageData(config, self.stage, builder, vocabularies)
         self.vocabularies = vocabularies
         taken = {}
         with self.distribution.scope():
-            with made_in(config.precision):
+            with dtype_policy_scope(config.precision):
                 sizes = len(vocabularies.concepts), vocabularies.output.size
                 # Fed the true concepts, a stage runs no CNN; a unary run brings a CNN of its own.
                 first = unary is None and not self.stage.reads_true_concepts
@@ -110,7 +110,7 @@ class Trainer:
         self._profiler = StepProfiler(profile, self.path / "logs")
         if self.distribution.is_chief:
             workdir.open_workdir(path, config, vocabularies, stage)
-        self._brings_statistics = unary is not None or transfer.STANDARDISE in taken
+        self._has_feature_statistics = unary is not None or transfer.STANDARDISE in taken
         self._stopping = self._in_loop = False
         self._signal = signal.SIGTERM
 
@@ -226,7 +226,7 @@ class Trainer:
     def _standardise(self) -> None:
         """Sets the features' statistics, unless a unary run brought its own."""
         reads_none = self.stage.reads_true_concepts
-        if not self.config.encoder.standardise or self._brings_statistics or reads_none:
+        if not self.config.encoder.standardise or self._has_feature_statistics or reads_none:
             return
         if self.config.encoder.trainable and not self.config.pretrains_on_features:
             inputs = self.data.inputs(self.annotator, self.data.train, (batch.IMAGE,))

@@ -25,7 +25,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
 from semreg_tf.training.identity import CONFIG_FILE, check_run
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.precision import made_in
+from semreg_tf.training.precision import dtype_policy_scope
 
 logger = logging.getLogger(__name__)
 CHANGES = "+changes"
@@ -170,7 +170,7 @@ def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
     config, vocabularies, _ = load_run(path)
     checkpoint = checkpoints.best_or_last(path)
     bare = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, weights=None))
-    with made_in("float32"):
+    with dtype_policy_scope("float32"):
         sizes = len(vocabularies.concepts), vocabularies.output.size
         annotator = Annotator(bare, *sizes, load_first_weights=False)
     restore_offering_others(checkpoint, annotator.all_variables())

@@ -33,8 +33,8 @@ def tensors_of(config):
 def measured(config):
     annotator = Annotator(config, CONCEPTS, VOCAB)
     (phase,) = find_stage(config, "joint").phases
-    halves = gradient_flow.BothGradients(annotator, phase)
-    found = halves(tensors_of(config), tf.constant(SEED))
+    gradients_of = gradient_flow.BothGradients(annotator, phase)
+    found = gradients_of(tensors_of(config), tf.constant(SEED))
     return annotator, phase, {g: {k: float(v) for k, v in own.items()} for g, own in found.items()}
 
 

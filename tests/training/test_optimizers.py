@@ -180,7 +180,7 @@ def test_slots_of_a_dense_run_go_on_by_rows():
     pairs = zip(rows.optimizer.variables, whole.optimizer.variables, strict=True)
     for own, theirs in [*pairs, (rows.variables[0], whole.variables[0])]:
         own.assign(theirs)
-    rows.optimizer.settle_rows()
+    rows.optimizer.sync_row_steps()
     for gradient in gradients[10:]:
         update_variables([rows], [[summed_rows(gradient)]])
         apply_gradients([whole], [[gradient]])
