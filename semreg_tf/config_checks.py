@@ -1,8 +1,11 @@
 """The base of all configs: choices and bounds that a field names are checked at construction."""
 
 import dataclasses
+import sys
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+_LARGEST = sys.float_info.max
 
 
 def number(default: float | None, minimum: float, maximum: float | None = None) -> Any:
@@ -18,10 +21,12 @@ def check_number(name: str, value: Any, hint: Any, minimum: float, maximum: floa
     wanted, types = ("a number", int | float) if float in kinds else ("a whole number", int)
     if not isinstance(value, types) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be {wanted}. Received: {name}={value!r}")
-    # Written so that NaN is refused; above 2**53, infinity too, whole numbers are not exact.
-    if not minimum <= value <= (2**53 if maximum is None else maximum):
+    # Whole numbers above 2**53 are not exact as JSON; of others infinity alone is too large.
+    largest, said = (2**53, "below 2**53") if isinstance(value, int) else (_LARGEST, "finite")
+    # Written so that NaN is refused.
+    if not minimum <= value <= (largest if maximum is None else maximum):
         bounds = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
-        bounds = f"{bounds} and below 2**53" if value > 2**53 else bounds
+        bounds = f"{bounds} and {said}" if value > largest else bounds
         raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value!r:.60}")
 
 

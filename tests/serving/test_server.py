@@ -137,6 +137,10 @@ def test_it_says_that_it_serves_once_it_accepts(running):
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), SECS)
     running(bound=bound, on_started=on_started)
+    # It is said in the server's thread, which this one may overtake.
+    end = time.monotonic() + SECS
+    while not said and time.monotonic() < end:
+        time.sleep(0.01)
     assert len(said) == 1
     said[0].close()
 

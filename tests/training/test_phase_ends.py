@@ -105,7 +105,8 @@ def as_written_before_phases(path):
     file = checkpoints.list_checkpoints(path)[-1] / "state.json"
     state = json.loads(file.read_text())
     (current,) = state.pop("phases")
-    del state["quantity"]
+    for key in ("quantity", "digests", "shape", "tensors_index_sha256", "sha256"):
+        del state[key]
     file.write_text(json.dumps({**state, "without_rise": current["without_rise"]}))
 
 
