@@ -79,7 +79,7 @@ class Annotator:
 
         Args:
           inputs: `image` (batch, height, width, 3), or in its place `features` (batch, d), with
-            `spatial_features` (batch, cells, d) where the decoder reads the map; and `user_tags`
+            `spatial_features` (batch, cells, d) where the decoder runs and reads it; `user_tags`
             (batch, num_user_tags) with side information.
           training: whether the features' dropout is on.
           update_batch_norm: whether batch normalisation uses and moves on batch statistics.
@@ -101,7 +101,8 @@ class Annotator:
         if self.tag_model is not None:
             head_inputs["user_tags"] = inputs["user_tags"]
         outputs = dict(self.head(head_inputs, training=training))
-        if self.config.reads_map:
+        # Phases that train the concept head alone feed the pooled features and no map.
+        if self.config.reads_map and "spatial_features" in encoded:
             outputs["spatial_features"] = self._cells(encoded["spatial_features"])
         return outputs
 

@@ -143,6 +143,15 @@ def test_a_map_that_nobody_reads_is_not_passed_on(toy):
     assert "spatial_features" not in make(toy).encode({"image": images})
 
 
+def test_the_concept_head_needs_no_map_where_the_decoder_reads_one(toy):
+    """As in the phase that trains the head alone on cached features."""
+    annotator = make(toy, "demo_captions/s_cnn_rnn_attention")
+    features = tf.zeros((2, annotator.feature_size))
+    outputs = annotator.encode({"features": features}, training=True)
+    assert outputs["concept_probabilities"].shape == (2, 12)
+    assert "spatial_features" not in outputs
+
+
 def test_groups_part_the_trainable_variables(toy):
     annotator = make(toy, "demo_tags/s_cnn_rnn_tag1k")
     grouped = [id(v) for group in GROUPS for v in annotator.variables(group)]
