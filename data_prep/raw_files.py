@@ -1,17 +1,15 @@
 """Reads the text files that data sets are published as, and says what is wrong with them."""
 
-import re
 from os import PathLike, fspath
 
 from etils import epath
 
+from semreg_tf.text.caption_files import token_captions
 from semreg_tf.text.text_files import (
     CARRIAGE_RETURNS,
     ends_in_carriage_returns,
     without_bom,
 )
-
-_TOKEN_LINE = re.compile(r"(?P<name>[^\t#]+)#(?P<number>\d+)\t(?P<caption>.*)")
 
 
 def require_files(raw_dir: str | PathLike[str] | None, names: tuple[str, ...]) -> None:
@@ -92,21 +90,4 @@ def read_token_file(path: str | PathLike[str]) -> dict[str, tuple[str, ...]]:
     Raises:
       ValueError: a line is not of that form, or an image has two captions of one number.
     """
-    captions: dict[str, dict[int, str]] = {}
-    for line_number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        match = _TOKEN_LINE.fullmatch(line)
-        if match is None:
-            raise ValueError(
-                "`raw_dir` must hold a token file of lines `name.jpg#number<TAB>caption`. "
-                f"Received: {fspath(path)!r}, line {line_number}: {line[:60]!r}"
-            )
-        numbered = captions.setdefault(match["name"].strip(), {})
-        if int(match["number"]) in numbered:
-            raise ValueError(
-                "`raw_dir` must hold a token file with one caption for each number. Received: "
-                f"{fspath(path)!r}, line {line_number}: {match['name']}#{match['number']} again"
-            )
-        numbered[int(match["number"])] = match["caption"]
-    return {name: tuple(text for _, text in sorted(c.items())) for name, c in captions.items()}
+    return token_captions(read_lines(path), "raw_dir", path)

@@ -9,7 +9,8 @@ from typing import Literal
 
 from semreg_tf.config_checks import Checked, check_number, number
 from semreg_tf.split_overlap import check_splits
-from semreg_tf.stage_config import JointConfig, StageConfig, UnaryConfig
+from semreg_tf.stage_config import JointConfig, RelationalConfig, UnaryConfig
+from semreg_tf.stage_config import StageConfig as StageConfig
 
 FORMAT_VERSION = 1
 # The stages of Sec. 3.3 in order, and the earlier ones whose weights each may start from.
@@ -263,7 +264,7 @@ class Config(Checked):
     reranking: RerankingConfig = RerankingConfig()
     stages: tuple[Literal["unary", "relational", "joint"], ...] = ("unary", "relational", "joint")
     unary: UnaryConfig = UnaryConfig()
-    relational: StageConfig = StageConfig()
+    relational: RelationalConfig = RelationalConfig()
     joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
     seed: int = number(0, 0)
     # Of training; float16 with dynamic loss scaling. Weights, and every evaluation, are float32.
@@ -351,6 +352,25 @@ class Config(Checked):
             raise ValueError(
                 "`stages` may hold 'unary' only where `concepts.supervised` is True. "
                 f"Received: stages={self.stages!r}"
+            )
+        if not isinstance(self.relational, RelationalConfig):
+            raise TypeError(
+                "`relational` must be a RelationalConfig. "
+                f"Received: relational={type(self.relational).__name__}(...)"
+            )
+        extra = self.relational.extra_captions
+        from_captions = "captions" in (self.data.task, self.data.labels_from)
+        if extra is not None and (self.pretrains_on_features or not from_captions):
+            raise ValueError(
+                "`relational.extra_captions` may be given only where the relational stage is fed "
+                "concepts found in captions: they come without pictures, so no decoder that reads "
+                "features can learn from them, and without labels. "
+                f"Received: relational.extra_captions={extra!r}, experiment={self.name!r}"
+            )
+        if self.relational.extra_words and self.data.task == "tags":
+            raise ValueError(
+                "`relational.extra_words` may be True only where `data.task` is 'captions': labels "
+                "are those of pictures. Received: data.task='tags'"
             )
         if self.unary.part == "tags" and not self.data.num_user_tags:
             raise ValueError(

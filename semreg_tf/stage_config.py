@@ -71,6 +71,27 @@ class UnaryConfig(StageConfig):
 
 
 @dataclass(frozen=True)
+class RelationalConfig(StageConfig):
+    """The relational stage: the decoder on Lr, fed the true concepts."""
+
+    # A file of captions without pictures that the stage reads beside the data set's (ours): a token
+    # file of lines `name#number<TAB>caption`, or JSON Lines. It sees no image, so it needs none.
+    extra_captions: str | None = None
+    # Whether words of those captions join the vocabulary, counted together with the data set's;
+    # in every stage of a run alike. Concepts stay those of captions with pictures.
+    extra_words: bool = False
+
+    def check(self) -> None:
+        """Refuses more words without the captions that bring them."""
+        super().check()
+        if self.extra_words and self.extra_captions is None:
+            raise ValueError(
+                "`relational.extra_words` needs `relational.extra_captions`. "
+                "Received: extra_words=True, extra_captions=None"
+            )
+
+
+@dataclass(frozen=True)
 class JointConfig(StageConfig):
     """The joint stage: L = Lu + Lr (eq. 4)."""
 

@@ -16,6 +16,7 @@ from semreg_tf.config import (
     EncoderConfig,
     ImageConfig,
     JointConfig,
+    RelationalConfig,
     StageConfig,
     UnaryConfig,
 )
@@ -30,6 +31,7 @@ SECTIONS = (
     DecodingConfig,
     StageConfig,
     UnaryConfig,
+    RelationalConfig,
     JointConfig,
     Config,
 )
@@ -132,6 +134,8 @@ def test_a_stage_starts_from_those_whose_weights_it_has_a_use_for():
 
 
 FEATURES = (ConditioningConfig(embedding="features"),)
+CAPTIONS = {"data": DataConfig(task="captions")}
+MORE = {"relational": RelationalConfig(extra_captions="a.token")}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +192,22 @@ FEATURES = (ConditioningConfig(embedding="features"),)
             "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0. "
             "Received: unary.part='tags', data.num_user_tags=0",
         ),
+        (
+            {"data": DataConfig(task="tags"), **MORE},
+            "`relational.extra_captions` may be given only where the relational stage is fed "
+            "concepts found in captions",
+        ),
+        (
+            {**CAPTIONS, **MORE, "conditionings": FEATURES},
+            "no decoder that reads features can learn from them",
+        ),
+        (
+            {
+                "relational": RelationalConfig(extra_captions="a.token", extra_words=True),
+                "data": DataConfig(task="tags", labels_from="captions"),
+            },
+            "`relational.extra_words` may be True only where `data.task` is 'captions'",
+        ),
     ],
 )
 def test_combinations_without_meaning_are_refused(changes, message):
@@ -202,6 +222,13 @@ def test_the_combinations_beside_them_pass():
     assert with_tags.unary.part == "tags"
     unsupervised = Config(concepts=ConceptConfig(supervised=False), stages=("joint",))
     assert not unsupervised.concepts.supervised
+    assert Config(**CAPTIONS, **MORE).relational.extra_captions == "a.token"
+    assert Config(**MORE, data=DataConfig(task="tags", labels_from="captions")).data.task == "tags"
+
+
+def test_more_words_need_the_captions_that_bring_them():
+    with pytest.raises(ValueError, match=r"`relational.extra_words` needs `relational.extra_capt"):
+        RelationalConfig(extra_words=True)
 
 
 def test_a_captioner_has_no_labels():

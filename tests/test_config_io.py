@@ -11,7 +11,7 @@ from semreg_tf.config import (
     Config,
     DecoderConfig,
     DecodingConfig,
-    StageConfig,
+    RelationalConfig,
     UnaryConfig,
 )
 
@@ -27,7 +27,7 @@ TWO_WAYS = Config(
         ConditioningConfig(kind="output_fusion", embedding="features"),
     ),
     stages=("unary", "joint"),
-    relational=StageConfig(clip_norm=1e9, learning_rate=1 / 3),
+    relational=RelationalConfig(clip_norm=1e9, learning_rate=1 / 3),
 )
 CONFIGS = {"default": Config(), "without decoder": CNN_ALONE, "two conditionings": TWO_WAYS}
 

@@ -5,7 +5,8 @@ config, so weights never travel without them.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Literal, get_args
@@ -172,7 +173,10 @@ class Vocabularies:
 
     @classmethod
     def from_dataset(
-        cls, builder_dir: str | PathLike[str], data_config: DataConfig
+        cls,
+        builder_dir: str | PathLike[str],
+        data_config: DataConfig,
+        extra_counts: Mapping[str, int] | None = None,
     ) -> "Vocabularies":
         """Cuts a prepared data set's lists by the config (Sec. 4.1, 4.2, 5.1).
 
@@ -185,13 +189,16 @@ class Vocabularies:
           builder_dir: the version folder that holds `vocabulary/`.
           data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts`,
             `concept_words` and `num_user_tags` are read.
+          extra_counts: how often words occur in captions without pictures; they join a
+            captioner's vocabulary, counted together, and are no concepts.
 
         Raises:
           ValueError: the data has no captions, labels or user tags though the config needs
             them, or `num_concepts` cuts a tagger's labels.
         """
         if data_config.task == "captions":
-            output, concepts = _caption_names(load_dataset_names(builder_dir, "words"), data_config)
+            words = load_dataset_names(builder_dir, "words")
+            output, concepts = _caption_names(words, data_config, extra_counts)
         elif data_config.labels_from == "captions":
             words = load_dataset_names(builder_dir, "words")
             concepts = _caption_names(words, data_config)[1]
@@ -244,15 +251,15 @@ def load_dataset_names(builder_dir: str | PathLike[str], kind: str) -> NameList:
     return NameList.load(os.path.join(builder_dir, name))
 
 
-def _caption_names(words: NameList, data_config: DataConfig) -> tuple[Vocabulary, NameList]:
-    known = {
-        name: count
-        for name, count in zip(words.names, words.counts, strict=True)
-        if count >= data_config.min_word_count
-    }
-    kept = NameList(tuple(known), tuple(known.values()))
-    if data_config.max_vocab_size is not None:
-        kept = kept.head(data_config.max_vocab_size - 2)
+def _caption_names(
+    words: NameList, data_config: DataConfig, extra_counts: Mapping[str, int] | None = None
+) -> tuple[Vocabulary, NameList]:
+    pictured = _frequent(words, data_config)
+    kept = pictured
+    if extra_counts:
+        counts = Counter(dict(zip(words.names, words.counts, strict=True)))
+        counts.update(extra_counts)
+        kept = _frequent(NameList.from_counts(counts), data_config)
     if not len(kept):
         raise ValueError(
             f"`data.task` 'captions' needs words that occur {data_config.min_word_count} times "
@@ -262,14 +269,27 @@ def _caption_names(words: NameList, data_config: DataConfig) -> tuple[Vocabulary
     every = data_config.concept_words == "all_tokens"
     plain = {
         name: count
-        for name, count in zip(kept.names, kept.counts, strict=True)
-        if every or not is_punctuation(name)
+        for name, count in zip(pictured.names, pictured.counts, strict=True)
+        if name in kept.index and (every or not is_punctuation(name))
     }
     concepts = NameList(tuple(plain), tuple(plain.values()))
     return (
         Vocabulary(kept, "words"),
         concepts.head(data_config.num_concepts or DEFAULT_CAPTION_CONCEPTS),
     )
+
+
+def _frequent(words: NameList, data_config: DataConfig) -> NameList:
+    """Returns the words that are frequent enough, as many as the vocabulary may hold."""
+    known = {
+        name: count
+        for name, count in zip(words.names, words.counts, strict=True)
+        if count >= data_config.min_word_count
+    }
+    kept = NameList(tuple(known), tuple(known.values()))
+    if data_config.max_vocab_size is None:
+        return kept
+    return kept.head(data_config.max_vocab_size - 2)
 
 
 def _tag_names(labels: NameList, data_config: DataConfig) -> tuple[Vocabulary, NameList]:

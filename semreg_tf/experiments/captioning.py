@@ -11,7 +11,7 @@ from semreg_tf.config import (
     EncoderConfig,
     ImageConfig,
     JointConfig,
-    StageConfig,
+    RelationalConfig,
     UnaryConfig,
 )
 from semreg_tf.experiments.mrnn import mrnn_systems
@@ -53,7 +53,7 @@ def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
         ),
         # Sec. 5.1: 1,000,000 iterations; the rate is Sec. 4.2's. Clipping is im2txt's 5.0 for a
         # mean over words, times ten words.
-        relational=StageConfig(
+        relational=RelationalConfig(
             steps=1_000_000, learning_rate=1e-4, clip_norm=50.0, validate_every_steps=50_000
         ),
         # Sec. 5.1: 500,000 iterations; rates are ours.

@@ -11,7 +11,7 @@ from semreg_tf.config import (
     EncoderConfig,
     ImageConfig,
     JointConfig,
-    StageConfig,
+    RelationalConfig,
     UnaryConfig,
 )
 
@@ -51,7 +51,7 @@ def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int
             tag_only_steps=0,
         ),
         # Sec. 4.2: RMSProp, 1e-4.
-        relational=StageConfig(**watch, learning_rate=1e-4, clip_norm=50.0),
+        relational=RelationalConfig(**watch, learning_rate=1e-4, clip_norm=50.0),
         # Ours: the CNN at a tenth of the rest.
         joint=JointConfig(
             **watch,

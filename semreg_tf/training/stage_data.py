@@ -7,8 +7,9 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from semreg_tf.config import Config
+from semreg_tf.data.extra_captions import ExtraCaptions, read_extra_captions
 from semreg_tf.data.input_pipeline import Inputs, Split, load_split
-from semreg_tf.data.targets import encode_annotations
+from semreg_tf.data.targets import encode_annotations, labels_of_captions
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
@@ -24,6 +25,7 @@ class StageData:
 
     Attributes:
       train: the training split.
+      with_extra: the same with the captions that have no picture.
       validation: the images that validations read.
 
     Args:
@@ -31,6 +33,7 @@ class StageData:
       stage: whose validations read so many images.
       builder: the prepared data set.
       vocabularies: the experiment's names.
+      extra: captions without pictures, for the phases that the true concepts are fed to.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class StageData:
         stage: Stage,
         builder: tfds.core.DatasetBuilder,
         vocabularies: Vocabularies,
+        extra: ExtraCaptions | None = None,
     ) -> None:
         self._config = config
         self._features_folder = Path(str(builder.data_dir)) / "features"
@@ -51,13 +55,15 @@ class StageData:
                 "(data.max_caption_tokens)",
                 *told,
             )
+        self.with_extra = self.train if extra is None else _with_extra(self.train, extra, config)
         validation = load_split(builder, data.validation_split, vocabularies, data)
         self.validation = _head(validation, stage.section.validation_images, config)
 
     def training_inputs(self, annotator: Annotator, phase: Phase) -> Inputs:
         """Returns what a phase reads of the training split."""
         views, captions = self._config.image.cached_views, phase.captions_per_image
-        return self.inputs(annotator, self.train, phase.keys, views, captions)
+        split = self.with_extra if phase.loss.reads == "true_concepts" else self.train
+        return self.inputs(annotator, split, phase.keys, views, captions)
 
     def inputs(
         self,
@@ -87,6 +93,15 @@ class StageData:
         )
 
 
+def extra_captions_of(
+    config: Config, stage: Stage, builder: tfds.core.DatasetBuilder
+) -> ExtraCaptions | None:
+    """Returns the captions without pictures that a stage reads, or whose words it knows."""
+    path = config.relational.extra_captions
+    reads = stage.section is config.relational or config.relational.extra_words
+    return read_extra_captions(path, builder) if path is not None and reads else None
+
+
 def clamp_num_user_tags(config: Config, vocabularies: Vocabularies) -> Config:
     """Returns the config with as many user tags as the data set has, where it has fewer."""
     there = len(vocabularies.user_tags or ())
@@ -94,6 +109,16 @@ def clamp_num_user_tags(config: Config, vocabularies: Vocabularies) -> Config:
         return config
     logger.info("User tags: %d, all that the data set has", there)
     return dataclasses.replace(config, data=dataclasses.replace(config.data, num_user_tags=there))
+
+
+def _with_extra(split: Split, extra: ExtraCaptions, config: Config) -> Split:
+    """Returns the split with more captions; those have no records to read images of."""
+    more = list(extra.annotations)
+    if config.data.labels_from == "captions":
+        more = labels_of_captions(more, split.vocabularies)
+    annotations = [*split.annotations, *more]
+    encoded = encode_annotations(annotations, split.vocabularies, config.data, for_training=True)
+    return dataclasses.replace(split, annotations=annotations, encoded=encoded)
 
 
 def _head(split: Split, num_images: int | None, config: Config) -> Split:

@@ -31,7 +31,7 @@ from semreg_tf.training.phase_run import PhaseRun
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import dtype_policy_scope
 from semreg_tf.training.progress import Progress
-from semreg_tf.training.stage_data import StageData, clamp_num_user_tags
+from semreg_tf.training.stage_data import StageData, clamp_num_user_tags, extra_captions_of
 from semreg_tf.training.step_profiler import StepProfiler
 from semreg_tf.training.warm_start import warm_start
 
@@ -86,10 +86,12 @@ class Trainer:
         folders = {"unary": unary, "relational": relational}
         find_stage(config, stage).check_warm_starts(folders)
         builder = find_builder(data_dir, config.data.dataset)
-        vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data)
+        extra = extra_captions_of(config, find_stage(config, stage), builder)
+        counts = extra.word_counts() if extra and config.relational.extra_words else None
+        vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)
         config = clamp_num_user_tags(config, vocabularies)
         self.config, self.stage = config, find_stage(config, stage)
-        self.data = StageData(config, self.stage, builder, vocabularies)
+        self.data = StageData(config, self.stage, builder, vocabularies, extra)
         self.vocabularies = vocabularies
         taken = {}
         with self.distribution.scope():
@@ -109,7 +111,8 @@ class Trainer:
         self.path = Path(path)
         self._profiler = StepProfiler(profile, self.path / "logs")
         if self.distribution.is_chief:
-            workdir.open_workdir(path, config, vocabularies, stage)
+            digest = None if extra is None else extra.digest
+            workdir.open_workdir(path, config, vocabularies, stage, digest)
         self._has_feature_statistics = unary is not None or transfer.STANDARDISE in taken
         self._stopping = self._in_loop = False
         self._signal = signal.SIGTERM

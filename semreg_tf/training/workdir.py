@@ -29,6 +29,8 @@ from semreg_tf.training.precision import dtype_policy_scope
 
 logger = logging.getLogger(__name__)
 CHANGES = "+changes"
+# The field of config.json that holds the digest of captions without pictures.
+EXTRA_CAPTIONS = "extra_captions_sha256"
 _CODE = ("semreg_tf", "train", "data_prep", "eval")
 # Fields that may change between two starts of one run.
 _FREE_FIELDS = (
@@ -43,6 +45,7 @@ _FREE_FIELDS = (
     "deterministic",
     "name",
     "table_row",
+    "extra_captions",
 )
 
 
@@ -55,7 +58,13 @@ def training_lock(path: str | Path) -> FileLock:
     return FileLock(Path(path) / ".lock", "workdir", path)
 
 
-def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, stage: str) -> Path:
+def open_workdir(
+    path: str | Path,
+    config: Config,
+    vocabularies: Vocabularies,
+    stage: str,
+    extra_captions: str | None = None,
+) -> Path:
     """Creates a run's folder, or checks that an existing one is of the same run.
 
     Args:
@@ -63,6 +72,8 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
       config: the experiment.
       vocabularies: saved beside it, for weights never travel without them.
       stage: "unary", "relational" or "joint".
+      extra_captions: the digest of the file of captions without pictures, where one is read; the
+        file may move, its content may not change.
 
     Returns:
       The folder.
@@ -77,10 +88,11 @@ def open_workdir(path: str | Path, config: Config, vocabularies: Vocabularies, s
     with training_lock(folder):
         if (folder / CONFIG_FILE).exists():
             _check_same_run(folder, config, vocabularies, stage)
+            _check_extra_captions(folder, config, extra_captions)
             return folder
         try:
             vocabularies.save(folder)
-            _write_config(folder, config, stage, vocabularies)
+            _write_config(folder, config, stage, vocabularies, extra_captions)
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
                 f"`workdir` must be a folder that can be written ({str(error).splitlines()[0]}). "
@@ -111,6 +123,18 @@ def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, st
             f"Received: workdir={str(folder)!r}"
         )
     check_run(folder, about, earlier, there)
+
+
+def _check_extra_captions(folder: Path, config: Config, digest: str | None) -> None:
+    """Refuses other captions without pictures than the run began with."""
+    earlier = read_about(folder).get(EXTRA_CAPTIONS)
+    if earlier != digest:
+        raise ValueError(
+            "`relational.extra_captions` must hold what the run began with: its content was "
+            "changed, or it came or went. Put the earlier file back, or give another workdir. "
+            f"Received: relational.extra_captions={config.relational.extra_captions!r}, "
+            f"workdir={str(folder)!r}"
+        )
 
 
 def read_about(folder: str | Path) -> dict[str, Any]:
@@ -203,14 +227,22 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def _write_config(folder: Path, config: Config, stage: str, vocabularies: Vocabularies) -> None:
+def _write_config(
+    folder: Path,
+    config: Config,
+    stage: str,
+    vocabularies: Vocabularies,
+    extra_captions: str | None,
+) -> None:
     partial = folder / f"{CONFIG_FILE}.partial"
+    read = {} if extra_captions is None else {EXTRA_CAPTIONS: extra_captions}
     config_io.save(
         config,
         str(partial),
         stage=stage,
         commit=code_commit(),
         digests=vocabularies.digests(),
+        **read,
         versions={
             "semreg_tf": __version__,
             "tensorflow": tf.__version__,

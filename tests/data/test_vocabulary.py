@@ -168,3 +168,12 @@ def test_difference_names_the_first_name_that_differs():
     assert ours.difference(shorter) == "output: 3 names and 2"
     with_tags = Vocabularies(labels(), LABELS, NameList(("fun",), (1,)))
     assert ours.difference(with_tags) == "user tags: 0 names and 1"
+
+
+def test_words_without_pictures_are_counted_with_the_others_and_are_no_concepts(builder_dir):
+    config = DataConfig(task="captions", min_word_count=4, num_concepts=3)
+    more = {"hat": 2, "zebra": 6, "rare": 1, "dog": 5}
+    vocabularies = Vocabularies.from_dataset(builder_dir, config, more)
+    assert vocabularies.output.names == ("dog", "a", ".", "zebra", "hat", "cat")
+    assert vocabularies.output.counts == (10, 9, 8, 6, 5, 4)
+    assert vocabularies.concepts.names == ("a", "dog", "cat")

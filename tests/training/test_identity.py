@@ -1,5 +1,6 @@
 """Weights load with the names and the config they were trained with, and with no others."""
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -134,3 +135,21 @@ def test_a_field_that_another_version_added_or_took_away_is_passed_over(run):
         state["shape"]["decoder"]["of_an_earlier_version"] = 3
         path.write_text(json.dumps(with_own_digest(state)))
     workdir.load_run(run)
+
+
+def with_extra_captions(path, name, digest):
+    config, vocabularies = load(str(path / "config.json")), Vocabularies.load(path)
+    captions = dataclasses.replace(config.relational, extra_captions=name)
+    config = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, labels_from="captions"), relational=captions
+    )
+    return config, vocabularies, "unary", digest
+
+
+def test_captions_without_pictures_may_move_but_not_change(run, tmp_path):
+    path = tmp_path / "new"
+    workdir.open_workdir(path, *with_extra_captions(run, "a.token", "12"))
+    workdir.open_workdir(path, *with_extra_captions(run, "moved/a.token", "12"))
+    for digest in ("13", None):
+        with pytest.raises(ValueError, match="must hold what the run began with: its content was"):
+            workdir.open_workdir(path, *with_extra_captions(run, "a.token", digest))

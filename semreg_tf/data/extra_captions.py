@@ -1,0 +1,103 @@
+"""Captions without pictures, for the relational stage, which needs none (Sec. 3.3)."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import PurePosixPath
+
+import tensorflow_datasets as tfds
+
+from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.records import stored_tokenizer
+from semreg_tf.data.text import Tokenizer, tokenize
+from semreg_tf.files.digests import file_digest
+from semreg_tf.text.caption_files import read_caption_file
+from semreg_tf.text.cleaning import clean_caption
+
+logger = logging.getLogger(__name__)
+_FIELD = "relational.extra_captions"
+
+
+@dataclass(frozen=True)
+class ExtraCaptions:
+    """Captions of pictures that the data set does not hold.
+
+    Attributes:
+      annotations: one a picture, with captions and tokens alone.
+      digest: the SHA-256 of the file.
+    """
+
+    annotations: tuple[Annotation, ...]
+    digest: str
+
+    def word_counts(self) -> Counter[str]:
+        """Returns how often each token occurs."""
+        return Counter(t for a in self.annotations for tokens in a.tokens for t in tokens)
+
+
+def read_extra_captions(
+    path: str | PathLike[str], builder: tfds.core.DatasetBuilder
+) -> ExtraCaptions:
+    """Reads captions and leaves out pictures that the data set holds, in any of its splits.
+
+    Names are compared without folder and ending, so that no caption of a picture that judges is
+    trained on; what is left out is counted in the log.
+
+    Args:
+      path: a token file or JSON Lines, as `read_caption_file` reads them.
+      builder: the prepared data set, whose way of making tokens is used.
+
+    Raises:
+      ValueError: the file is not there, of no known form, or no caption is left.
+    """
+    try:
+        read = read_caption_file(path, _FIELD)
+        digest = file_digest(path)
+    except OSError as error:
+        raise ValueError(
+            f"`{_FIELD}` must be a file of captions ({error.strerror}). Received: {str(path)!r}"
+        ) from error
+    held = {_stem(name) for name in _names(builder)}
+    others = {name: texts for name, texts in read.items() if _stem(name) not in held}
+    annotations = tuple(_annotations(others, stored_tokenizer(builder)))
+    if not annotations:
+        raise ValueError(
+            f"`{_FIELD}` must hold captions of pictures that the data set does not hold. "
+            f"Received: {str(path)!r}, {len(read)} pictures, {len(read) - len(others)} of them in "
+            "the data set"
+        )
+    logger.info(
+        "Extra captions: %d of %d pictures; %d pictures of the data set itself and %d without "
+        "words are left out (%s)",
+        sum(len(a.captions) for a in annotations),
+        len(annotations),
+        len(read) - len(others),
+        len(others) - len(annotations),
+        path,
+    )
+    return ExtraCaptions(annotations, digest)
+
+
+def _names(builder: tfds.core.DatasetBuilder) -> Iterable[str]:
+    for split, info in builder.info.splits.items():
+        for annotation in read_annotations(builder.data_dir, split) if info.num_examples else ():
+            yield annotation.image_id
+            yield annotation.file_name
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).stem
+
+
+def _annotations(
+    captions: dict[str, tuple[str, ...]], tokenizer: Tokenizer
+) -> Iterable[Annotation]:
+    for name, texts in captions.items():
+        cleaned = [clean_caption(text).text for text in texts]
+        pairs = [(text, tuple(tokenize(text, tokenizer))) for text in cleaned]
+        pairs = [(text, tokens) for text, tokens in pairs if tokens]
+        if pairs:
+            kept, tokens = zip(*pairs, strict=True)
+            yield Annotation(name, name, kept, tokens)

@@ -1,0 +1,70 @@
+"""Captions without pictures: read by the relational stage, and by no other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from semreg_tf import experiments
+from semreg_tf.data import batch
+from semreg_tf.data.input_pipeline import training_batches
+from semreg_tf.data.records import find_builder
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.training.phases import find_stage
+from semreg_tf.training.stage_data import StageData, extra_captions_of
+
+CAPTIONS = ("a zebra .", "zebra zebra")
+
+
+@pytest.fixture
+def config(toy, tmp_path):
+    path = tmp_path / "more.token"
+    path.write_text("".join(f"zoo.jpg#{i}\t{c}\n" for i, c in enumerate(CAPTIONS)))
+    config = toy(experiments.get("demo_captions/s_cnn_rnn"))
+    section = dataclasses.replace(config.relational, extra_captions=str(path))
+    return dataclasses.replace(config, relational=section)
+
+
+def stage_data(config, data_dir, name="relational"):
+    builder, stage = find_builder(data_dir, "demo"), find_stage(config, name)
+    extra = extra_captions_of(config, stage, builder)
+    counts = extra.word_counts() if extra and config.relational.extra_words else None
+    vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)
+    return StageData(config, stage, builder, vocabularies, extra), stage
+
+
+def test_the_relational_stage_reads_them_with_the_concepts_they_name(config, demo_data):
+    data, stage = stage_data(config, demo_data)
+    (phase,) = stage.phases
+    inputs = data.training_inputs(None, phase)
+    assert inputs.split.num_sequences == data.train.num_sequences + 2
+    pairs = next(iter(training_batches(inputs, inputs.split.num_sequences, seed=0)))
+    rows = np.flatnonzero(pairs[batch.IMAGE_ID].numpy() == b"zoo.jpg")
+    assert len(rows) == 2
+    words = data.train.vocabularies
+    named = {w for caption in CAPTIONS for w in caption.split()} & set(words.concepts.names)
+    assert named
+    for row in rows:
+        found = np.flatnonzero(pairs[batch.CONCEPTS][row])
+        assert {words.concepts.names[i] for i in found} == named
+    said = {" ".join(words.output.decode(pairs[batch.TARGET_IDS][row, 0].numpy())) for row in rows}
+    assert said == {"a <unk> .", "<unk> <unk>"}
+
+
+@pytest.mark.parametrize("name", ["unary", "joint"])
+def test_other_stages_read_none(config, demo_data, name):
+    data, stage = stage_data(config, demo_data, name)
+    assert data.with_extra is data.train
+    builder = find_builder(demo_data, "demo")
+    assert extra_captions_of(config, stage, builder) is None
+
+
+@pytest.mark.parametrize("name", ["unary", "relational", "joint"])
+def test_their_words_join_the_vocabulary_of_every_stage_on_wish(config, demo_data, name):
+    section = dataclasses.replace(config.relational, extra_words=True)
+    config = dataclasses.replace(config, relational=section)
+    data, _ = stage_data(config, demo_data, name)
+    vocabularies = data.train.vocabularies
+    index = vocabularies.output.entries.index
+    assert vocabularies.output.counts[index["zebra"]] == 3
+    assert "zebra" not in vocabularies.concepts.index
