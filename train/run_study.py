@@ -22,6 +22,7 @@ from absl import flags
 from semreg_tf import console, stopping
 from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import studies
+from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.training import study_records
 
 STOPPED = "Stopped; jobs with a record are done, and the same command goes on with the rest."
@@ -31,6 +32,9 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", re
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
+_EXTRA = flags.DEFINE_string(
+    "extra_captions", None, "File of captions without pictures, where the study reads one."
+)
 _OVERRIDES = shared_flags.define_overrides("Fields that differ in every system, recorded")
 _ENCODER = flags.DEFINE_string(
     "encoder",
@@ -93,15 +97,19 @@ class JobRunner:
 
     def missing(self) -> str | None:
         """Returns what another study must train before this job can begin, or None."""
+        if _EXTRA.value is None and self.config.relational.extra_captions == EXTRA_CAPTIONS:
+            return "the file that --extra_captions names"
         for stage, owner in self.job.system.takes:
             if self.study.after is not None and not study_records.is_finished(self.folder(stage)):
                 return (
-                    f"the {stage} stage of {owner!r}, which the study {self.study.after!r} trains"
+                    f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study "
+                    f"{self.study.after!r} trains"
                 )
         return None
 
     def _train(self, stage: str) -> None:
-        flags_ = [f"--config.{x}" for x in (*self.job.system.overrides, *_OVERRIDES.value)]
+        overrides = (*self.job.system.overrides, *_OVERRIDES.value)
+        flags_ = [f"--config.{x.replace(EXTRA_CAPTIONS, str(_EXTRA.value))}" for x in overrides]
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
         # A unary run brings its CNN; true concepts need none.
@@ -149,6 +157,7 @@ def _with_signs(argument: str) -> str:
     name, _, value = argument.partition("=")
     for place, sign in (
         (_WEIGHTS.value, "$WEIGHTS"),
+        (_EXTRA.value, EXTRA_CAPTIONS),
         (_OUT.value, "$OUT"),
         (_DATA_DIR.value, "$DATA"),
     ):
@@ -199,7 +208,7 @@ def main(_: list[str]) -> None:
                 break
             runner = JobRunner(study, job)
             if runner.missing() is not None:
-                print(f"{title}: left, {_OUT.value!r} is without {runner.missing()}")
+                print(f"{title}: left, it needs {runner.missing()}")
                 continue
             print(f"== {title}", flush=True)
             record = runner.run()

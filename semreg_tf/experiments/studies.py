@@ -8,6 +8,7 @@ from collections.abc import Callable
 from semreg_tf.experiments.corel5k_studies import corel5k, corel5k_search
 from semreg_tf.experiments.flickr8k_studies import flickr8k, flickr8k_search, flickr8k_tags
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
+from semreg_tf.experiments.words_study import flickr8k_words
 
 __all__ = ["STUDIES", "Job", "Study", "System", "get"]
 
@@ -117,6 +118,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "flickr8k": flickr8k,
     "flickr8k_search": flickr8k_search,
     "flickr8k_tags": flickr8k_tags,
+    "flickr8k_words": flickr8k_words,
 }
 
 

@@ -9,6 +9,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from semreg_tf.experiments import studies
+from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from train import run_study
 
 OURS = studies.System("ours", "demo_captions/s_cnn_rnn")
@@ -116,13 +117,33 @@ def test_a_study_that_takes_from_another_leaves_what_that_has_not_trained(ran, m
     with flagsaver.flagsaver(study="later"):
         run_study.main([])
     said = capsys.readouterr().out
-    assert "is without the unary stage of 'ours', which the study 'two' trains" in said
+    assert "left, it needs the unary stage of 'ours' in " in said
+    assert "which the study 'two' trains" in said
     assert commands == []
     with flagsaver.flagsaver(only=["ours"]):
         run_study.main([])
     with flagsaver.flagsaver(study="later"):
         run_study.main([])
     assert (records.parent / "later" / "detached-seed0.json").exists()
+
+
+def test_captions_without_pictures_are_named_by_a_flag(ran, monkeypatch, capsys):
+    more = f"relational.extra_captions={EXTRA_CAPTIONS}"
+    system = dataclasses.replace(OURS, name="more", overrides=(more,))
+    study = studies.Study("words", (studies.Job(system, 0),), "Little.")
+    monkeypatch.setitem(studies.STUDIES, "words", lambda: study)
+    commands, records = ran
+    with flagsaver.flagsaver(study="words"):
+        run_study.main([])
+    assert "left, it needs the file that --extra_captions names" in capsys.readouterr().out
+    assert commands == []
+    with flagsaver.flagsaver(study="words", extra_captions="here/a.token"):
+        run_study.main([])
+    trained = [c for c in commands if c.startswith("train.")]
+    assert trained and all("extra_captions=here/a.token" in c for c in trained)
+    record = json.loads((records.parent / "words" / "more-seed0.json").read_text())
+    assert all("here" not in command for command in record["commands"])
+    assert any(EXTRA_CAPTIONS in command for command in record["commands"])
 
 
 def test_the_cnn_is_said_once_and_carried_from_there(ran, monkeypatch):

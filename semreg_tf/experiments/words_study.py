@@ -1,0 +1,62 @@
+"""How many pictures words are worth: the relational stage with captions that have no pictures."""
+
+from dataclasses import replace
+
+from semreg_tf.experiments.study import Study, System, jobs_of
+
+# The file of captions, which differs on every machine; `run_study --extra_captions` names it.
+EXTRA_CAPTIONS = "$EXTRA_CAPTIONS"
+# All, a quarter and a sixteenth of the pictures that train.
+_PICTURES = (5_500, 1_375, 344)
+_EXTRA = f"relational.extra_captions={EXTRA_CAPTIONS}"
+# NIC-F in m-RNN's setting: as many steps on images as the unary and the joint stage together.
+_ONE_STAGE = (
+    "encoder.trainable=false",
+    "image.resize_ratio=1.0",
+    "image.random_crop=false",
+    "joint.steps=1800",
+    "joint.validate_every_steps=450",
+)
+_ALL_KEPT = tuple(f"{stage}.validation_images=null" for stage in ("relational", "joint"))
+
+
+def _of_pictures(number: int) -> tuple[System, ...]:
+    pictures = (f"data.train_split=train[:{number}]", *_ALL_KEPT)
+    ours = System(f"ours, {number:,} pictures", "flickr8k_captions/s_cnn_rnn_fix", pictures)
+    more = replace(
+        ours,
+        name=f"{ours.name}, more captions",
+        overrides=(*pictures, _EXTRA),
+        takes=(("unary", ours.name),),
+    )
+    features = System(
+        f"NIC-F, {number:,} pictures", "flickr8k_captions/nic_f", (*_ONE_STAGE, *pictures)
+    )
+    return ours, more, features
+
+
+def flickr8k_words(encoder: str = "efficientnet_lite0") -> Study:
+    """The proposed model with and without 117,575 captions that have no pictures.
+
+    Args:
+      encoder: the CNN, as `--encoder` takes it.
+    """
+    by_number = {number: _of_pictures(number) for number in _PICTURES}
+    first, *_ = by_number[_PICTURES[0]]
+    words = replace(
+        first,
+        name=f"{first.name}, more captions and words",
+        overrides=(*first.overrides, _EXTRA, "relational.extra_words=true"),
+    )
+    # All pictures and the fewest first: the ends of the curve.
+    order = (_PICTURES[0], _PICTURES[-1], *_PICTURES[1:-1])
+    systems = (*(system for number in order for system in by_number[number]), words)
+    systems = tuple(replace(system, encoder=encoder) for system in systems)
+    budget = (
+        "The CNN rests at its ImageNet weights. 3,400 unary and 400 joint steps of 32 images, "
+        "NIC-F 1,800 joint ones; 5,000 relational steps of 32 captions on true concepts. The first "
+        "5,500, 1,375 or 344 training pictures train; 500 others choose checkpoints. The "
+        "vocabulary is counted on all training captions, for every system alike. More captions: "
+        "those of the Flickr30k pictures that are not in Flickr8k."
+    )
+    return Study("flickr8k_words", jobs_of(systems, (0, 1, 2)), budget)
