@@ -216,8 +216,9 @@ class DecodingConfig(Checked):
     # Tags: evaluation also cuts the geometric mean of the CNN's and the decoder's probabilities.
     combine: bool = False
     # The output layer's product in bfloat16: 1.2 to 1.5 times the captions a second on a CPU that
-    # has it, but about a third of the captions change, so off (ours, measured).
-    bfloat16_output: bool = False
+    # has it, but about a third of the captions change, so off (ours, measured). "auto": where this
+    # machine is faster in it.
+    bfloat16_output: bool | Literal["auto"] = False
     # Sec. 4.2: the top three labels of fixed-length models.
     top_k: int = number(3, 1)
     # Evaluation also scores exactly so many labels an image: the literature of Corel-5k, ESP Game
@@ -225,7 +226,12 @@ class DecodingConfig(Checked):
     fixed_lengths: tuple[int, ...] = ()
 
     def check(self) -> None:
-        """Refuses lengths that are no positive whole numbers."""
+        """Refuses lengths that are no positive whole numbers, and unknown formats."""
+        if not isinstance(self.bfloat16_output, bool) and self.bfloat16_output != "auto":
+            raise ValueError(
+                "`bfloat16_output` must be True, False or 'auto'. "
+                f"Received: bfloat16_output={self.bfloat16_output!r}"
+            )
         for length in self.fixed_lengths:
             check_number("fixed_lengths", length, int, 1, None)
 
@@ -268,7 +274,8 @@ class Config(Checked):
     joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
     seed: int = number(0, 0)
     # Of training; float16 with dynamic loss scaling. Weights, and every evaluation, are float32.
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    # "auto": mixed_bfloat16 where this machine is faster in it, measured as a run begins.
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     # XLA for losses and gradients: compiling costs seconds a shape, so off on a CPU (ours).
     jit_compile: bool = False
     # TensorFlow's deterministic operations: the same seed on the same machine, the same weights.

@@ -54,7 +54,10 @@ def fields_with(section, kind):
 
 BOUNDED = [(s, f, h) for s in SECTIONS for f, h in fields_with(s, "bounds")]
 CHOICES = [
-    (s, f) for s in SECTIONS for f, h in fields_with(s, "choices") if not str(h).startswith("tuple")
+    (s, f)
+    for s in SECTIONS
+    for f, h in fields_with(s, "choices")
+    if not str(h).startswith(("tuple", "bool"))
 ]
 
 
@@ -229,6 +232,13 @@ def test_the_combinations_beside_them_pass():
 def test_more_words_need_the_captions_that_bring_them():
     with pytest.raises(ValueError, match=r"`relational.extra_words` needs `relational.extra_capt"):
         RelationalConfig(extra_words=True)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_words_are_scored_in_bfloat16_or_not_or_by_what_is_faster(value):
+    assert DecodingConfig(bfloat16_output="auto").bfloat16_output == "auto"
+    with pytest.raises(ValueError, match="`bfloat16_output` must be True, False or 'auto'"):
+        DecodingConfig(bfloat16_output=value)
 
 
 def test_a_captioner_has_no_labels():

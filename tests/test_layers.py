@@ -32,6 +32,7 @@ ALLOWED = {
     "console": set(),
     "name_hints": set(),
     "stopping": set(),
+    "number_formats": set(),
     "config_checks": set(),
     "split_overlap": set(),
     "stage_config": {"config_checks"},
@@ -52,7 +53,7 @@ ALLOWED = {
     "training": CONFIG
     | TEXT
     | {"_version", "data", "models", "losses", "decoding", "metrics", "retrieval", "reranking"}
-    | {"name_hints", "stopping"},
+    | {"name_hints", "number_formats", "stopping"},
     "exporting": SERVING,
     "export": SERVING | {"_version", "exporting"},
     "export_run": CONFIG | {"data", "training", "export", "exporting", "inference"},

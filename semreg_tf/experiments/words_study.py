@@ -21,7 +21,7 @@ _ALL_KEPT = tuple(f"{stage}.validation_images=null" for stage in ("relational", 
 
 
 def _of_pictures(number: int) -> tuple[System, ...]:
-    pictures = (f"data.train_split=train[:{number}]", *_ALL_KEPT)
+    pictures = ("precision=auto", f"data.train_split=train[:{number}]", *_ALL_KEPT)
     ours = System(f"ours, {number:,} pictures", "flickr8k_captions/s_cnn_rnn_fix", pictures)
     more = replace(
         ours,

@@ -193,9 +193,9 @@ class ServedAnnotator(tf.Module):
                 tf.reduce_sum(tf.math.log(chosen), 1, True),
                 chosen[:, None] if tags else None,
             )
-        step, state, context = self._annotator.search_start(
-            outputs, bfloat16_output=decoding.bfloat16_output
-        )
+        # "auto" is float32 here: nobody knows where an export is served.
+        in_bfloat16 = decoding.bfloat16_output is True
+        step, state, context = self._annotator.search_start(outputs, bfloat16_output=in_bfloat16)
         found = search(
             step,
             state,

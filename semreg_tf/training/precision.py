@@ -1,9 +1,43 @@
-"""Keras's policy of number formats, set for the making of models alone."""
+"""The number format of training: decided once a run, Keras's policy while models are made."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
+
+from semreg_tf import config_io
+from semreg_tf.config import Config
+from semreg_tf.number_formats import chosen_precision
+from semreg_tf.training.identity import CONFIG_FILE
+from semreg_tf.training.phases import Stage
+
+
+def with_precision(config: Config, stage: Stage, path: str | Path, num_workers: int = 1) -> Config:
+    """Returns the config with "auto" decided; a run that goes on keeps what it began with.
+
+    Args:
+      config: the experiment.
+      stage: whether it trains the CNN.
+      path: the work directory, which may hold the run.
+      num_workers: processes that share a step.
+
+    Raises:
+      ValueError: several workers would each decide.
+    """
+    if config.precision == "auto" and num_workers > 1:
+        raise ValueError(
+            "`precision` must be 'float32' or 'mixed_bfloat16' where several workers share a step: "
+            f"their machines may differ. Received: precision='auto', workers={num_workers}"
+        )
+    stored = Path(path) / CONFIG_FILE
+    if config.precision == "auto" and stored.exists():
+        earlier = config_io.load(str(stored)).precision
+        return dataclasses.replace(config, precision=earlier)
+    trains = config.encoder.trainable and any("encoder" in p.groups for p in stage.planned)
+    chosen = chosen_precision(config.precision, config.encoder.name, trains)
+    return dataclasses.replace(config, precision=chosen)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from semreg_tf.decoding.label_scores import label_scores
 from semreg_tf.decoding.search import search
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble
+from semreg_tf.number_formats import scores_in_bfloat16
 
 _READ = (
     batch.IMAGE,
@@ -85,6 +86,7 @@ def predict_together(
     spec = tuple({k: v for k, v in own.items() if k in _READ} for own in dataset.element_spec)
 
     searching = ensemble.has_decoder and with_sequences
+    in_bfloat16 = searching and scores_in_bfloat16(decoding.bfloat16_output)
     tables = ensemble.input_tables() if searching else None
 
     @tf.function(input_signature=[spec])
@@ -94,7 +96,7 @@ def predict_together(
         if not searching:
             return probabilities, None, None
         found = search(
-            *ensemble.search_start(outputs, tables, decoding.bfloat16_output),
+            *ensemble.search_start(outputs, tables, in_bfloat16),
             decoding,
             start_id=output.start_id,
             end_id=output.end_id,

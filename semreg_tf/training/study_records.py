@@ -86,6 +86,7 @@ def provenance(path: str | Path) -> dict[str, Any]:
     return {
         "commit": about.get("commit"),
         "versions": about.get("versions"),
+        "precision": about["config"].get("precision"),
         "cores": len(os.sched_getaffinity(0)),
         "num_concepts": len(vocabularies.concepts),
         "vocab_size": vocabularies.output.size,

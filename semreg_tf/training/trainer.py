@@ -29,7 +29,7 @@ from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.phase_run import PhaseRun
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.precision import dtype_policy_scope
+from semreg_tf.training.precision import dtype_policy_scope, with_precision
 from semreg_tf.training.progress import Progress
 from semreg_tf.training.stage_data import StageData, clamp_num_user_tags, extra_captions_of
 from semreg_tf.training.step_profiler import StepProfiler
@@ -90,6 +90,8 @@ class Trainer:
         counts = extra.word_counts() if extra and config.relational.extra_words else None
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)
         config = clamp_num_user_tags(config, vocabularies)
+        workers = self.distribution.num_workers
+        config = with_precision(config, find_stage(config, stage), path, workers)
         self.config, self.stage = config, find_stage(config, stage)
         self.data = StageData(config, self.stage, builder, vocabularies, extra)
         self.vocabularies = vocabularies

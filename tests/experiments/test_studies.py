@@ -74,12 +74,12 @@ def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
         differing = config_io.differing_fields(config, theirs)
         stages = ("relational", "joint")
         assert set(differing) == {
-            *("encoder.name", "encoder.weights", "encoder.pooling", "precision"),
+            *("encoder.name", "encoder.weights", "encoder.pooling"),
             *(f"{stage}.validation_images" for stage in stages),
         }
         # All 500 kept pictures choose.
         assert [getattr(config, stage).validation_images for stage in stages] == [None, None]
-        assert config.precision == "float32"
+        assert config.precision == "auto"
 
 
 def test_studies_of_a_fixed_cnn_take_no_other():
