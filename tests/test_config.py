@@ -57,7 +57,7 @@ CHOICES = [
     (s, f)
     for s in SECTIONS
     for f, h in fields_with(s, "choices")
-    if not str(h).startswith(("tuple", "bool"))
+    if not str(h).startswith("tuple") and "bool" not in str(h)
 ]
 
 
