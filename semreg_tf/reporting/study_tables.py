@@ -171,6 +171,7 @@ def _cell(runs: Sequence[dict[str, float]], column: str, scale: float, decimals:
 
 
 def _stages(records: Sequence[Record]) -> str:
+    told = any("device" in stage for r in records for stage in r["stages"].values())
     rows = []
     for system, own in _grouped(records, lambda r: r["system"]).items():
         for stage in own[0]["stages"]:
@@ -187,9 +188,12 @@ def _stages(records: Sequence[Record]) -> str:
                     f"{made[0]['steps']:,}",
                     f"{metric} {mean_and_spread(best, 1.0, 3)}" if best else "–",
                     f"{statistics.fmean(secs) / 60:.1f}" if secs else "–",
+                    # Runs of earlier versions do not tell.
+                    *([" / ".join(sorted({m.get("device", "–") for m in made}))] if told else []),
                 ]
             )
-    return table(["system", "stage", "steps", "best on validation", "minutes"], rows)
+    header = ["system", "stage", "steps", "best on validation", "minutes"]
+    return table([*header, "device"] if told else header, rows)
 
 
 def _evaluations(records: Sequence[Record]) -> str:

@@ -45,8 +45,8 @@ def stage_record(path: str | Path) -> dict[str, Any]:
 
     Returns:
       `steps` that it took, `phases` with what each took and what ended it, `metric` and
-      `best_value` of its validations, and `history`, one entry a validation with phase, step,
-      seconds, metric and loss.
+      `best_value` of its validations, `history`, one entry a validation with phase, step,
+      seconds, metric and loss, and `device`, which runs of earlier versions do not tell.
     """
     folder = Path(path)
     trained = _read(folder / _TRAINED, "steps", "best")
@@ -59,6 +59,7 @@ def stage_record(path: str | Path) -> dict[str, Any]:
         "best_value": best.get("value"),
         "best_checkpoint": best.get("checkpoint"),
         "history": read_rows(folder / _HISTORY, lines),
+        **({"device": trained["device"]} if "device" in trained else {}),
     }
 
 

@@ -21,6 +21,7 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.stopping import Stopped, signals_handled_by
 from semreg_tf.training import checkpoints, history, transfer, workdir
+from semreg_tf.training.device import device_name
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.features import set_feature_statistics
 from semreg_tf.training.identity import identity
@@ -134,7 +135,7 @@ class Trainer:
 
         Returns:
           What `train_results.json` holds: the stage, the steps that it and each of its phases took,
-          what ended each phase, the best metric.
+          what ended each phase, the best metric, the device.
 
         Raises:
           NonFiniteLossError: the loss is not finite; the last good checkpoint stays.
@@ -161,6 +162,7 @@ class Trainer:
             "phases": progress.to_state()["phases"],
             "best": checkpoints.read_best(self.path) or {},
             "weights_from": self.sources,
+            "device": device_name(),
         }
         if self.distribution.is_chief:
             workdir.write_json(self.path / "train_results.json", results)

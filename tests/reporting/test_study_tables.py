@@ -65,6 +65,15 @@ def test_a_system_without_concepts_has_a_dash_for_their_precision():
     assert ["NIC-F", "1", "0.500", "0.600", "15.00", "–"] in rows
 
 
+def test_stages_tell_the_device_where_a_record_does():
+    assert "device" not in study_tables.study_markdown([RECORD])
+    told = second()
+    told["stages"]["joint"]["device"] = "NVIDIA H200, TF32"
+    rows = rows_of(study_tables.study_markdown([RECORD, told]))
+    assert ["system", "stage", "steps", "best on validation", "minutes", "device"] in rows
+    assert ["ours", "joint", "20", "CIDEr 0.500 ± 0.000", "1.0", "NVIDIA H200, TF32 / –"] in rows
+
+
 def test_scores_are_mean_and_sample_deviation_over_seeds():
     text = study_tables.study_markdown([RECORD, second()])
     rows = rows_of(text)

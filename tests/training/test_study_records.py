@@ -3,6 +3,7 @@
 import pytest
 
 from semreg_tf.training import study_records
+from semreg_tf.training.device import device_name
 from semreg_tf.training.evaluate_run import evaluate_captions, evaluate_tags
 
 
@@ -12,6 +13,7 @@ def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):
     stage = study_records.stage_record(path)
     assert stage["steps"] == 60
     assert stage["history"][-1]["step"] == 60
+    assert stage["device"] == device_name()
     assert stage["best_value"] == max(row[stage["metric"]] for row in stage["history"])
     record = {
         **study_records.provenance(path),
