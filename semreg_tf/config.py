@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from semreg_tf.config_checks import Checked, check_number, number
+from semreg_tf.reranking_config import RerankingConfig
 from semreg_tf.split_overlap import check_splits
-from semreg_tf.stage_config import JointConfig, RelationalConfig, UnaryConfig
+from semreg_tf.stage_config import JointConfig, RelationalConfig, SamplingConfig, UnaryConfig
 from semreg_tf.stage_config import StageConfig as StageConfig
 
 FORMAT_VERSION = 1
@@ -140,15 +141,25 @@ class ConditioningConfig(Checked):
     embedding: Literal["features", "concepts", "spatial_features", "none"] = "concepts"
     # The text sets h0 alone, so c0 = 0 (ours); "both": h0 and c0.
     states: Literal["hidden", "both"] = "hidden"
-    # Sec. 3.1: h0 = Wi Ie + bi, linear.
+    # Sec. 3.1: h0 = Wi Ie + bi, linear. Of "attribute_attention" the attributes' at the output.
     activation: Literal["linear", "tanh", "relu"] = "linear"
     # Of "step_zero": the decoder's input dropout reaches the image too (im2txt); or words alone.
     input_dropout: bool = True
     # True: the gradient of Lr stops here (a control; the paper lets it flow).
     stop_gradient: bool = False
-    # Of "output_fusion" (Wang et al. 2016: 64), "multimodal_output" (Mao et al. 2015: 512) and the
-    # hidden layer of "soft_attention" (Xu et al. 2015 name no width).
+    # Of "output_fusion" (Wang et al. 2016: 64), "multimodal_output" (Mao et al. 2015: 512), the
+    # hidden layer of "soft_attention" (Xu et al. 2015 name no width) and the cell's input after
+    # "attribute_attention" (ours: no width is known).
     width: int = number(64, 1)
+    # Of "attribute_attention": how many of the likeliest concepts are attended (You et al. 2016).
+    num_attributes: int = number(10, 1)
+    # Of "attribute_attention": the weight of its attention's penalty, summed over time as Lr is
+    # (ours), with exponents p > 1 over a sentence and 0 < q < 1 at a step (You et al. 2016); their
+    # values, and what is added to each weight, are a re-implementation's.
+    attention_penalty: float = number(0.0, 0.0)
+    penalty_p: float = number(2.0, 1.0)
+    penalty_q: float = number(0.5, 0.01, 1.0)
+    penalty_epsilon: float = number(1e-3, 0.0)
 
 
 @dataclass(frozen=True)
@@ -211,6 +222,8 @@ class DecodingConfig(Checked):
     block_repeats_in_export: bool = True
     # True: a caption never says <unk>; off, as in im2txt and in the papers' scores.
     block_unknown: bool = False
+    # What several models' words are averaged by: probabilities (ours), or their logarithms.
+    ensemble_mean: Literal["probabilities", "log_probabilities"] = "probabilities"
     # Added to END's score at each step: below 0 for longer label lists, above 0 for shorter (ours).
     end_bias: float = number(0.0, -100.0, 100.0)
     # Tags: evaluation also cuts the geometric mean of the CNN's and the decoder's probabilities.
@@ -237,24 +250,6 @@ class DecodingConfig(Checked):
 
 
 @dataclass(frozen=True)
-class RerankingConfig(Checked):
-    """Consensus reranking of captions (Mao et al. 2015), where an evaluation asks for it."""
-
-    # "cider", or "bleu": the mean F1 of n-grams up to four.
-    similarity: Literal["cider", "bleu"] = "cider"
-    # Their released procedure: ten hypotheses of the beam, 60 nearest training images.
-    hypotheses: int = number(10, 1)
-    neighbours: int = number(60, 1)
-    # The highest similarities that count; None: theirs, 125 for CIDEr and 175 for BLEU.
-    best: int | None = number(None, 1)
-
-    @property
-    def num_best(self) -> int:
-        """`best`, or the published number for the similarity."""
-        return self.best or {"cider": 125, "bleu": 175}[self.similarity]
-
-
-@dataclass(frozen=True)
 class Config(Checked):
     """One system on one data set: what a row of the papers' tables is."""
 
@@ -272,6 +267,8 @@ class Config(Checked):
     unary: UnaryConfig = UnaryConfig()
     relational: RelationalConfig = RelationalConfig()
     joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
+    # Of every stage that trains words; its steps count from 0 in each.
+    sampling: SamplingConfig = SamplingConfig()
     seed: int = number(0, 0)
     # Of training; float16 with dynamic loss scaling. Weights, and every evaluation, are float32.
     # "auto": mixed_bfloat16 where this machine is faster in it, measured as a run begins.
@@ -311,6 +308,7 @@ class Config(Checked):
                 f"Received: stages={self.stages!r}"
             )
         self._check_stages()
+        self._check_words()
 
     @property
     def embeddings_read(self) -> frozenset[str]:
@@ -383,4 +381,18 @@ class Config(Checked):
             raise ValueError(
                 "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0. "
                 "Received: unary.part='tags', data.num_user_tags=0"
+            )
+
+    def _check_words(self) -> None:
+        aligned = self.decoder is not None and self.decoder.alignment != "data"
+        if aligned and self.sampling.schedule != "none":
+            raise ValueError(
+                "`sampling.schedule` must be 'none' where `decoder.alignment` already feeds the "
+                f"decoder its own choices. Received: sampling.schedule={self.sampling.schedule!r}, "
+                f"decoder.alignment={self.decoder.alignment!r}"
+            )
+        if self.jit_compile and any(c.attention_penalty for c in self.conditionings):
+            raise ValueError(
+                "`attention_penalty` needs `jit_compile` False: it is computed on the real words "
+                "alone. Received: jit_compile=True"
             )

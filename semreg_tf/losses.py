@@ -263,6 +263,42 @@ def padded_sequence_loss(
     return tf.reduce_sum(sums * sequence_weights(padding_mask), axis=-1), tf.reduce_sum(sums)
 
 
+def attention_penalty(
+    weights: tf.Tensor,
+    rows: tf.Tensor,
+    padding_mask: tf.Tensor,
+    p: float = 2.0,
+    q: float = 0.5,
+    epsilon: float = 1e-3,
+) -> tf.Tensor:
+    """You et al. 2016: [sum_i (sum_t a_ti)^p]^(1/p) + sum_t [sum_i (a_ti + epsilon)^q]^(1/q).
+
+    With p > 1 no attribute is read too much over a sentence; with q < 1 few are read at a step.
+
+    Args:
+      weights: attention of the real steps alone, each row summing to 1, (tokens, attended).
+      rows: each token's row among batch * captions, (tokens,).
+      padding_mask: (batch, captions, time) bool.
+      p: exponent over a sentence.
+      q: exponent at a step.
+      epsilon: keeps the gradient finite at a weight of 0.
+
+    Returns:
+      float32, (batch,): the mean over an image's captions, as Lr.
+    """
+    weights = tf.cast(weights, tf.float32)
+    shape = tf.shape(padding_mask)
+    captions = shape[0] * shape[1]
+    over_time = tf.math.unsorted_segment_sum(weights, rows, captions)
+    # A missing caption has sums of 0, at which a root has no gradient.
+    sums = tf.reduce_sum(tf.pow(over_time, p), axis=-1)
+    there = sums > 0
+    spread = tf.where(there, tf.pow(tf.where(there, sums, 1.0), 1.0 / p), 0.0)
+    at_steps = tf.pow(tf.reduce_sum(tf.pow(weights + epsilon, q), axis=-1), 1.0 / q)
+    total = spread + tf.math.unsorted_segment_sum(at_steps, rows, captions)
+    return tf.reduce_sum(tf.reshape(total, shape[:2]) * sequence_weights(padding_mask), axis=-1)
+
+
 def joint_loss(
     unary: tf.Tensor,
     relational: tf.Tensor,

@@ -98,3 +98,42 @@ class JointConfig(StageConfig):
     # Eq. 4 is unweighted.
     unary_weight: float = number(1.0, 0.0)
     relational_weight: float = number(1.0, 0.0)
+    # So many first steps train the decoder alone, on Lr, while CNN and concept head rest (Vinyals
+    # et al. 2016: about 500,000 before the CNN is fine-tuned; You et al. 2016: all of them).
+    decoder_only_steps: int = number(0, 0)
+    # True: meanwhile cached features without augmentation are read (ours); False: pictures.
+    decoder_only_cached: bool = False
+
+
+@dataclass(frozen=True)
+class SamplingConfig(Checked):
+    """Scheduled sampling (Bengio et al. 2015): the decoder is also fed words that it says itself.
+
+    At step i of a stage each word but START is the true one with probability eps_i, by a coin of
+    its own; otherwise it is drawn from the model's prediction, through which no gradient passes.
+    """
+
+    # How eps_i falls: "linear" max(minimum, offset - decay i); "exponential" decay^i;
+    # "inverse_sigmoid" decay / (decay + exp(i / decay)), theirs on COCO; "none": all are true.
+    schedule: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
+    # None: so that eps is `last_share` at the stage's end (ours; they print no value).
+    decay: float | None = number(None, 0.0)
+    last_share: float = number(0.75, 0.01, 0.99)
+    # Of "linear".
+    offset: float = number(1.0, 0.0)
+    minimum: float = number(0.0, 0.0, 1.0)
+    # A draw from the softmax (theirs) or its likeliest word.
+    draw: Literal["sample", "argmax"] = "sample"
+
+    def check(self) -> None:
+        """Refuses a decay by which a share would not fall."""
+        wrong = self.decay is not None and (
+            (self.schedule == "exponential" and not 0.0 < self.decay < 1.0)
+            or (self.schedule == "inverse_sigmoid" and self.decay < 1.0)
+        )
+        if wrong:
+            raise ValueError(
+                "`decay` of scheduled sampling must be between 0 and 1 for 'exponential', at least "
+                f"1 for 'inverse_sigmoid'. Received: decay={self.decay}, "
+                f"schedule={self.schedule!r}"
+            )

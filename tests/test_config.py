@@ -17,6 +17,7 @@ from semreg_tf.config import (
     ImageConfig,
     JointConfig,
     RelationalConfig,
+    SamplingConfig,
     StageConfig,
     UnaryConfig,
 )
@@ -261,3 +262,17 @@ def test_maps_are_cached_for_the_relational_stage_as_features_are():
     assert (read("concepts").reads_map, read("concepts").pretrains_on_features) == (False, False)
     with pytest.raises(ValueError, match=r"embeddings=\['concepts', 'spatial_features'\]"):
         read("concepts", "spatial_features")
+
+
+def test_sampling_beside_own_choices_and_a_penalty_under_xla_are_refused():
+    sampling = SamplingConfig("linear")
+    message = r"`sampling.schedule` must be 'none' where `decoder.alignment`.*'minimal_loss'"
+    with pytest.raises(ValueError, match=message):
+        Config(
+            data=DataConfig(task="tags"),
+            decoder=DecoderConfig(alignment="minimal_loss"),
+            sampling=sampling,
+        )
+    attention = ConditioningConfig(kind="attribute_attention", attention_penalty=1.0)
+    with pytest.raises(ValueError, match=r"`attention_penalty` needs `jit_compile` False"):
+        Config(conditionings=(attention,), jit_compile=True)

@@ -222,3 +222,40 @@ def test_joint_loss_is_the_unweighted_sum():
     unary, relational = tf.constant([1.0, 3.0]), tf.constant([10.0, 20.0])
     assert losses.joint_loss(unary, relational).numpy() == 17.0
     assert losses.joint_loss(unary, relational, 2.0, 0.5).numpy() == 11.5
+
+
+def numpy_attention_penalty(weights, mask, p, q, epsilon):
+    """Loops over images, captions and attended, from You et al. (2016)."""
+    images = []
+    for own, there in zip(weights, mask, strict=True):
+        captions = []
+        for a, real in zip(own, there, strict=True):
+            a = a[real]
+            if len(a):
+                whole = sum(sum(a_t[i] for a_t in a) ** p for i in range(a.shape[1])) ** (1 / p)
+                steps = sum(sum((x + epsilon) ** q for x in a_t) ** (1 / q) for a_t in a)
+                captions.append(whole + steps)
+        images.append(np.mean(captions))
+    return np.array(images)
+
+
+@pytest.mark.parametrize(("p", "q", "epsilon"), [(2.0, 0.5, 1e-3), (3.0, 0.7, 0.0)])
+def test_attention_penalty_is_you_et_als_and_padding_adds_nothing(p, q, epsilon):
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.full(4, 0.5), size=(2, 3, 5))
+    mask = np.arange(5) < np.array([[5, 2, 0], [3, 4, 1]])[..., None]
+    rows = tf.constant(np.flatnonzero(mask) // 5, tf.int32)
+    made = losses.attention_penalty(
+        tf.constant(weights[mask], tf.float32), rows, tf.constant(mask), p, q, epsilon
+    )
+    want = numpy_attention_penalty(weights, mask, p, q, epsilon)
+    np.testing.assert_allclose(made, want, rtol=1e-5)
+
+
+def test_attention_penalty_has_a_gradient_where_weights_and_captions_are_missing():
+    weights = tf.constant([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    mask = tf.constant([[[True, True], [False, False]]])
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        penalty = losses.attention_penalty(weights, tf.constant([0, 0]), mask)
+    assert np.all(np.isfinite(tape.gradient(penalty, weights)))

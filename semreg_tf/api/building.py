@@ -8,6 +8,7 @@ from semreg_tf.config import Config
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.training.concept_words import set_concept_words
 
 
 def build(
@@ -40,6 +41,7 @@ def build(
       >>> annotator.model.summary()
     """
     config = chosen_config(config_or_name, overrides)
+    vocabularies = None
     if data_dir is not None:
         folder = find_builder(data_dir, config.data.dataset).data_dir
         vocabularies = Vocabularies.from_dataset(folder, config.data)
@@ -53,4 +55,7 @@ def build(
     for name, size in (("num_concepts", num_concepts), ("vocab_size", vocab_size)):
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ValueError(f"`{name}` must be a whole number above 0. Received: {name}={size!r}")
-    return Annotator(config, num_concepts, vocab_size)
+    annotator = Annotator(config, num_concepts, vocab_size)
+    if vocabularies is not None:
+        set_concept_words(annotator, vocabularies)
+    return annotator

@@ -16,8 +16,8 @@ class StoredWeights(tf.Module):
     half-precision units is as fast; a call pays the cast once, whatever its batch.
 
     Args:
-      variables: the models' variables by name. Integers (states of random numbers) are left out:
-        nothing is drawn in a forward pass.
+      variables: the models' variables by name. States of random numbers are left out: nothing is
+        drawn in a forward pass.
       dtype: one of `WEIGHTS_DTYPES`.
 
     Raises:
@@ -31,13 +31,14 @@ class StoredWeights(tf.Module):
                 f"`weights_dtype` must be one of {', '.join(map(repr, WEIGHTS_DTYPES))}. "
                 f"Received: weights_dtype={dtype!r}"
             )
-        floats = {name: v for name, v in variables.items() if tf.as_dtype(v.dtype).is_floating}
+        read = {n: v for n, v in variables.items() if v.name != "seed_generator_state"}
         # In a function, for a module's own attributes would be saved with it: the weights twice.
-        self._pairs = lambda: zip(floats.values(), self.stored, strict=True)
+        self._pairs = lambda: zip(read.values(), self.stored, strict=True)
         self.stored = []
-        for name, variable in floats.items():
+        for name, variable in read.items():
             value = tf.convert_to_tensor(variable.value)
-            kept = tf.cast(value, dtype) if len(value.shape) > 1 else value
+            halved = value.dtype.is_floating and len(value.shape) > 1
+            kept = tf.cast(value, dtype) if halved else value
             # Compared in float32, for a weight that was infinite before is no fault of the dtype.
             if not bool(tf.reduce_all(tf.math.is_finite(tf.cast(kept, tf.float32)))):
                 raise ValueError(

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig
+from semreg_tf.models.attribute_attention import AttributeAttention
 from semreg_tf.models.cells import Cell, State
 from semreg_tf.models.conditioning_hooks import (
     EMBEDDING_KEYS,
@@ -191,6 +192,7 @@ CONDITIONINGS = {
     "output_fusion": OutputFusion,
     "multimodal_output": MultimodalOutput,
     "soft_attention": SoftAttention,
+    "attribute_attention": AttributeAttention,
 }
 
 
@@ -204,7 +206,7 @@ def build_conditioning(
     """Returns the conditioning that `config.kind` names.
 
     Raises:
-      ValueError: the kind is unknown, or it cannot read that embedding.
+      ValueError: the kind is unknown, or it has not that embedding or that penalty.
     """
     if config.kind not in CONDITIONINGS:
         raise ValueError(
@@ -220,6 +222,11 @@ def build_conditioning(
             f"`embedding` must be one of {', '.join(kind.embeddings)} where the kind is "
             f"{config.kind}; {config.embedding!r} is for {', '.join(able)}. "
             f"Received: kind={config.kind!r}, embedding={config.embedding!r}"
+        )
+    if config.attention_penalty and kind.attention_weights is Conditioning.attention_weights:
+        raise ValueError(
+            f"`attention_penalty` must be 0 where the kind is {config.kind}, which has none. "
+            f"Received: attention_penalty={config.attention_penalty}, kind={config.kind!r}"
         )
     return kind(
         config, word_embedding, state_sizes, initializer_range, name=f"{config.kind}_{index}"

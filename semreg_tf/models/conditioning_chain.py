@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from semreg_tf.config import ConditioningConfig
 from semreg_tf.models.cells import Cell, State
 from semreg_tf.models.conditioning_hooks import (
     EMBEDDING_KEYS,
@@ -16,6 +17,8 @@ from semreg_tf.models.conditioning_hooks import (
 )
 
 DecoderContext = tuple[Context, ...]
+# Attention weights, (rows, attended), each with its conditioning's fields.
+Penalised = list[tuple[ConditioningConfig, tf.Tensor]]
 
 
 class ConditioningChain:
@@ -136,3 +139,27 @@ class ConditioningChain:
             else:
                 output = self._all[i].step_output(context[i], words, output)
         return output
+
+    def penalised_attention(
+        self, context: DecoderContext, words: tf.Tensor, hidden: tf.Tensor
+    ) -> Penalised:
+        """Returns the weights, (rows, attended), of each conditioning whose attention is penalised.
+
+        Args:
+          context: of `prepare`, of these rows.
+          words: (rows, e).
+          hidden: the cell's outputs, (rows, u).
+        """
+        found, inputs = [], words
+        penalised = [i for i, c in enumerate(self._all) if c.config.attention_penalty]
+        for i in range(max(penalised, default=-1) + 1):
+            conditioning, own = self._all[i], context[i]
+            if i in penalised:
+                weights = conditioning.attention_weights(own, inputs, hidden)
+                found += [(conditioning.config, x) for x in weights]
+            # What reads the state widens the word, and stands before none that has weights here.
+            if conditioning.changes_input and not conditioning.reads_state:
+                inputs = conditioning.step_input(own, inputs, ())
+            if conditioning.changes_output:
+                hidden = conditioning.step_output(own, words, hidden)
+        return found

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig
@@ -59,6 +60,8 @@ class Conditioning(keras.layers.Layer):
     # True where `step_input` reads the state: training then calls the decoder's step in a loop;
     # otherwise it projects the inputs of all steps at once and `step_input` gets an empty state.
     reads_state = False
+    # True where it reads concepts by the words that they are, and so is told which those are.
+    reads_concept_words = False
     # What `config.embedding` may name.
     embeddings: tuple[str, ...] = tuple(EMBEDDING_KEYS)
 
@@ -127,6 +130,9 @@ class Conditioning(keras.layers.Layer):
         value = tf.cast(encoder_outputs[EMBEDDING_KEYS[self.config.embedding]], self.compute_dtype)
         return tf.stop_gradient(value) if self.config.stop_gradient else value
 
+    def set_concept_words(self, word_ids: np.ndarray) -> None:
+        """Sets which word of the vocabulary each concept is, (num_concepts,) int32."""
+
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Projects once an image. Returns tensors with the batch first."""
         return {}
@@ -167,6 +173,15 @@ class Conditioning(keras.layers.Layer):
     def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
         """Returns the rest of `step_output`, (rows, d), from `project_output` (rows, p)."""
         return projected
+
+    def attention_weights(
+        self, context: Context, word_embedding: tf.Tensor, hidden: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        """Returns what `config.attention_penalty` is computed of, each (rows, attended).
+
+        It gets what `step_input` and `project_output` get.
+        """
+        return ()
 
     def output_size(self, hidden_size: int) -> int:
         """Width of `step_output`'s result."""

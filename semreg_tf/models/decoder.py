@@ -9,7 +9,7 @@ import tensorflow as tf
 from semreg_tf.config import ConditioningConfig, DecoderConfig
 from semreg_tf.models.cells import State, build_cell, unroll_steps
 from semreg_tf.models.conditioning import build_conditioning
-from semreg_tf.models.conditioning_chain import ConditioningChain, DecoderContext
+from semreg_tf.models.conditioning_chain import ConditioningChain, DecoderContext, Penalised
 from semreg_tf.models.conditioning_hooks import Conditioning
 from semreg_tf.models.dense import built_dense, uniform_initializer
 
@@ -293,7 +293,7 @@ class Decoder(keras.layers.Layer):
         return self.fused_logits(projected, words, context, output_weights)
 
     def project_output(self, hidden: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        """Returns the part of the output that no image changes, (rows, p), for `fused_logits`."""
+        """Returns the output's part that no image changes, (rows, p), for `fused_logits`."""
         return self._chain.project_output(words, hidden)
 
     def fused_logits(
@@ -318,7 +318,7 @@ class Decoder(keras.layers.Layer):
         input_ids: tf.Tensor,
         padding_mask: tf.Tensor,
         training: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, Penalised]:
         """Scores the real targets alone: padding costs no output row.
 
         Args:
@@ -328,8 +328,8 @@ class Decoder(keras.layers.Layer):
           training: whether dropout is on.
 
         Returns:
-          Logits (tokens, vocab_size), in the order of `tf.where(padding_mask)`, and each
-          token's row among batch * captions, (tokens,) int32.
+          Logits (tokens, vocab_size), in the order of `tf.where(padding_mask)`, each token's
+          row among batch * captions, (tokens,) int32, and the attention that is penalised.
         """
         hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
         time = tf.shape(input_ids)[2]
@@ -338,7 +338,8 @@ class Decoder(keras.layers.Layer):
         own = self._chain.output_context(context, lambda x: tf.gather(x, rows))
         hidden = tf.gather(tf.reshape(hidden, (-1, hidden.shape[-1])), positions)
         words = tf.gather(tf.reshape(words, (-1, words.shape[-1])), positions)
-        return self.logits(hidden, words, own), rows
+        attention = self._chain.penalised_attention(own, words, hidden)
+        return self.logits(hidden, words, own), rows, attention
 
     def call(
         self,

@@ -5,19 +5,23 @@ NICv2 and ATT were ensembled so; the paper's own figures are of single models.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import tensorflow as tf
 
 from semreg_tf.models.annotator import Annotator
 
 Outputs = tuple[dict[str, tf.Tensor], ...]
+# `DecodingConfig.ensemble_mean`.
+Mean = Literal["probabilities", "log_probabilities"]
 
 
-def log_mean_softmax(logits: Sequence[tf.Tensor]) -> tf.Tensor:
+def log_mean_softmax(logits: Sequence[tf.Tensor], mean: Mean = "probabilities") -> tf.Tensor:
     """Returns the logarithm of the mean of softmaxes, which is its own logits.
 
     Args:
       logits: of each model, (rows, vocab_size) each, any float type.
+      mean: of what: with "log_probabilities" their geometric mean, normalised.
 
     Returns:
       (rows, vocab_size) float32; of one model its logits as they are.
@@ -25,6 +29,8 @@ def log_mean_softmax(logits: Sequence[tf.Tensor]) -> tf.Tensor:
     if len(logits) == 1:
         return tf.cast(logits[0], tf.float32)
     log_probabilities = [tf.nn.log_softmax(tf.cast(x, tf.float32)) for x in logits]
+    if mean == "log_probabilities":
+        return tf.nn.log_softmax(tf.reduce_mean(tf.stack(log_probabilities), axis=0))
     return tf.reduce_logsumexp(tf.stack(log_probabilities), axis=0) - math.log(len(logits))
 
 
@@ -35,6 +41,7 @@ class Ensemble:
 
     Args:
       members: at least one; all with a decoder, or none.
+      mean: of the words' probabilities, or of their logarithms.
 
     Raises:
       ValueError: no model, or models that cannot be averaged.
@@ -45,8 +52,8 @@ class Ensemble:
       >>> step, state, context = ensemble.search_start(outputs)
     """
 
-    def __init__(self, members: Sequence[Annotator]) -> None:
-        self.members = tuple(members)
+    def __init__(self, members: Sequence[Annotator], mean: Mean = "probabilities") -> None:
+        self.members, self.mean = tuple(members), mean
         if not self.members:
             raise ValueError("`members` must hold at least one model. Received: members=[]")
         kinds = [(m.num_concepts, m.vocab_size, m.decoder is not None) for m in self.members]
@@ -120,7 +127,7 @@ class Ensemble:
                 for own, state, context in zip(steps, states, contexts, strict=True)
             ]
             logits, new_states = zip(*made, strict=True)
-            return log_mean_softmax(logits), new_states
+            return log_mean_softmax(logits, self.mean), new_states
 
         return step, states, contexts
 
@@ -141,5 +148,6 @@ class Ensemble:
             [
                 member.decoder.packed_logits(own, input_ids, padding_mask)[0]
                 for member, own in zip(self.members, outputs, strict=True)
-            ]
+            ],
+            self.mean,
         )

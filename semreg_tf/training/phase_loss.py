@@ -6,10 +6,10 @@ from typing import Literal
 import tensorflow as tf
 
 from semreg_tf import losses
-from semreg_tf.config import ConceptConfig
+from semreg_tf.config import ConceptConfig, ConditioningConfig, SamplingConfig
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.training import label_alignment
+from semreg_tf.training import label_alignment, scheduled_sampling
 
 # Whose logits Lu reads: of the image, of the user tags, or of both together.
 Part = Literal["image", "tags", "all"]
@@ -29,7 +29,9 @@ class PhaseLoss:
         neither, the ground truth s replaces their prediction s_hat.
       concepts: which Lu there is; None: there is none.
       part: which logits Lu reads.
-      words: whether there is Lr.
+      words: whether there is Lr, and with it the penalties of attention.
+      sampling: the schedule by which the decoder is fed its own words, of `with_decay`; None: it
+        is fed the true ones.
       unary_weight: of Lu.
       relational_weight: of Lr.
       trains_encoder: whether the dropout inside the CNN is on.
@@ -40,6 +42,7 @@ class PhaseLoss:
     concepts: ConceptConfig | None = None
     part: Part = "all"
     words: bool = False
+    sampling: SamplingConfig | None = None
     unary_weight: float = 1.0
     relational_weight: float = 1.0
     trains_encoder: bool = False
@@ -51,18 +54,21 @@ class PhaseLoss:
         tensors: dict[str, tf.Tensor],
         seed: tf.Tensor,
         packed: bool = True,
+        step: tf.Tensor | int = 0,
     ) -> dict[str, tf.Tensor]:
         """Computes the losses of one batch, in training mode.
 
         Args:
           annotator: the models.
           tensors: a batch by the contract's names.
-          seed: int32 (2,), for sampled losses.
+          seed: int32 (2,), for sampled losses and sampled words.
           packed: True: real targets alone are scored; False: padding too, every shape static.
+          step: of the stage, for the schedule of sampled words.
 
         Returns:
           `loss` (scalar, what is minimised), and of those that apply `unary_loss` (Lu),
-          `relational_loss` (Lr), `loss_per_word`, `num_words`: float32 scalars.
+          `relational_loss` (Lr), `loss_per_word`, `num_words`, `attention_penalty` and
+          `true_word_share` (of the words after START that were fed): float32 scalars.
         """
         outputs = self._outputs(annotator, tensors)
         computed: dict[str, tf.Tensor] = {}
@@ -80,7 +86,13 @@ class PhaseLoss:
             )
             computed["unary_loss"] = tf.reduce_mean(unary)
         if self.words:
-            relational, words = _word_losses(annotator, outputs, tensors, packed)
+            ids = tensors[batch.INPUT_IDS]
+            if self.sampling is not None:
+                share = scheduled_sampling.share_of_true_words(self.sampling, step)
+                ids, is_true = _sampled(annotator, outputs, ids, share, seed, self.sampling.draw)
+                computed["true_word_share"] = _share(is_true, tensors[batch.PADDING_MASK])
+            fed = tensors | {batch.INPUT_IDS: ids}
+            relational, words = _word_losses(annotator, outputs, fed, packed)
             computed |= words
         weights = self.unary_weight, self.relational_weight
         computed["loss"] = losses.joint_loss(unary, relational, *weights)
@@ -105,25 +117,62 @@ def _word_losses(
     tensors: dict[str, tf.Tensor],
     packed: bool,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Returns Lr an image, (batch,), and the scalars that are logged of it."""
+    """Returns Lr and the penalties an image, (batch,), and the scalars that are logged of them."""
     mask = tensors[batch.PADDING_MASK]
     ids, targets = tensors[batch.INPUT_IDS], tensors[batch.TARGET_IDS]
     config = annotator.config.decoder
     if config.alignment != "data":
         ids, targets = _aligned(annotator, outputs, targets, mask, config.alignment)
+    penalties = []
     if packed:
-        logits, rows = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
+        logits, rows, attention = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
+        penalties = [_penalty(fields, weights, rows, mask) for fields, weights in attention]
         loss = losses.packed_sequence_loss(logits, rows, targets, mask, config.label_smoothing)
     else:
         logits = annotator.decoder(outputs, ids, training=True)
         loss = losses.padded_sequence_loss(logits, targets, mask, config.label_smoothing)
     relational, total = loss
     words = tf.reduce_sum(tf.cast(mask, tf.float32))
-    return relational, {
+    scalars = {
         "relational_loss": tf.reduce_mean(relational),
         "loss_per_word": tf.math.divide_no_nan(total, words),
         "num_words": words,
     }
+    if not penalties:
+        return relational, scalars
+    penalty = tf.add_n(penalties)
+    return relational + penalty, {**scalars, "attention_penalty": tf.reduce_mean(penalty)}
+
+
+def _penalty(
+    fields: ConditioningConfig, weights: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor
+) -> tf.Tensor:
+    exponents = fields.penalty_p, fields.penalty_q, fields.penalty_epsilon
+    return fields.attention_penalty * losses.attention_penalty(weights, rows, mask, *exponents)
+
+
+def _sampled(
+    annotator: Annotator,
+    outputs: dict[str, tf.Tensor],
+    ids: tf.Tensor,
+    share: tf.Tensor,
+    seed: tf.Tensor,
+    draw: Literal["sample", "argmax"],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the words that are fed and which are true, (batch, captions, time) each."""
+    captions, time = tf.shape(ids)[1], tf.shape(ids)[2]
+    step_fn, *start = annotator.search_start(outputs)
+    state, context = tf.nest.map_structure(lambda x: tf.repeat(x, captions, axis=0), start)
+    flat = tf.reshape(ids, (-1, time))
+    fed, is_true = scheduled_sampling.mixed_inputs(step_fn, state, context, flat, share, seed, draw)
+    return tf.reshape(fed, tf.shape(ids)), tf.reshape(is_true, tf.shape(ids))
+
+
+def _share(is_true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Returns the share of true words among the real ones after START."""
+    real = tf.cast(mask[..., 1:], tf.float32)
+    true = tf.reduce_sum(real * tf.cast(is_true[..., 1:], tf.float32))
+    return tf.math.divide_no_nan(true, tf.reduce_sum(real))
 
 
 def _aligned(

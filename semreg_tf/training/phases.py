@@ -12,9 +12,12 @@ from semreg_tf.training.features import cached_keys, visual_keys
 from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
 from semreg_tf.training.phase_loss import Part, PhaseLoss
 from semreg_tf.training.phase_metric import concept_metric, sequence_metric
+from semreg_tf.training.scheduled_sampling import with_decay
 
 # The phase that trains the prediction layer while the CNN rests (Sec. 5.1).
 HEAD_ONLY = "prediction layer"
+# The phase that trains the decoder while CNN and head rest.
+DECODER_ONLY = "decoder alone"
 # What a later stage takes of an earlier one.
 PARTS = {"unary": ("encoder", "head"), "relational": ("decoder",)}
 
@@ -140,7 +143,7 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             (*first, *batch.SEQUENCE_KEYS, batch.IMAGE_ID),
             _trained(section, "decoder"),
             section,
-            PhaseLoss(reads=reads, words=True),
+            PhaseLoss(reads=reads, words=True, sampling=with_decay(config.sampling, section.steps)),
             sequence_metric(config.data.task),
             captions_per_image=1,
             warm_starts=_warm_starts(config, "relational"),
@@ -149,26 +152,40 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
 
 
 def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
-    """Everything on L = Lu + Lr (eq. 4)."""
+    """The decoder alone, then everything on L = Lu + Lr (eq. 4)."""
     groups = ("encoder", "image_head", "tag_model", "decoder")
+    alone = config.joint.decoder_only_steps
+    sampling = with_decay(config.sampling, alone + section.steps)
     weights = {
         "unary_weight": config.joint.unary_weight,
         "relational_weight": config.joint.relational_weight,
     }
-    visual = (*visual_keys(config), *_side(config))
-    keys = (*visual, batch.CONCEPTS, *batch.SEQUENCE_KEYS, batch.IMAGE_ID)
-    return (
-        Phase(
-            "joint",
-            section.steps,
-            keys,
-            _trained(section, *groups),
+    resting = cached_keys(config) if config.joint.decoder_only_cached else visual_keys(config)
+    words = (*batch.SEQUENCE_KEYS, batch.IMAGE_ID)
+
+    def on_words(
+        name: str, steps: int, keys: tuple[str, ...], loss: PhaseLoss, *trained: str
+    ) -> Phase:
+        return Phase(
+            name,
+            steps,
+            (*keys, *words),
+            _trained(section, *trained),
             section,
-            _image_loss(config, section, groups, words=True, **weights),
+            loss,
             sequence_metric(config.data.task),
             captions_per_image=config.data.captions_per_image,
             warm_starts=_warm_starts(config, "joint"),
-        ),
+        )
+
+    on_decoder = PhaseLoss(
+        words=True, sampling=sampling, relational_weight=config.joint.relational_weight
+    )
+    on_all = _image_loss(config, section, groups, words=True, sampling=sampling, **weights)
+    visual = (*visual_keys(config), *_side(config), batch.CONCEPTS)
+    return (
+        on_words(DECODER_ONLY, alone, (*resting, *_side(config)), on_decoder, "decoder"),
+        on_words("joint", section.steps, visual, on_all, *groups),
     )
 
 

@@ -78,7 +78,8 @@ class RunEvaluator:
             )
         self.builder = find_builder(data_dir, self.config.data.dataset)
         self._members = [_load(p) for p in self.paths]
-        self.ensemble = Ensemble([m.annotator for m in self._members])
+        mean = self.config.decoding.ensemble_mean
+        self.ensemble = Ensemble([m.annotator for m in self._members], mean)
 
     @property
     def _stage_plan(self) -> Stage:

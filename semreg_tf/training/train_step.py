@@ -48,7 +48,8 @@ def build_train_step(
       loss_scale: for float16; None: no scaling.
 
     Returns:
-      A function of a batch and a seed, int32 (2,), to float32 scalars: the losses of
+      A function of a batch and a seed, int32 (2,), the run's and the stage's step, to float32
+      scalars: the losses of
       `PhaseLoss`, the norms of `clip_gradients`, the learning rates and what `LossScale.update`
       returns.
     """
@@ -61,10 +62,11 @@ def build_train_step(
     def replica_step(tensors: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = tf.cast(tf.shape(next(iter(tensors.values())))[0], tf.float32)
         share = rows / sum_over_replicas([rows])[0]
+        step = seed[1]
         if distribution.num_replicas > 1:
             seed = tf.random.experimental.stateless_fold_in(seed, replica_index())
         scale = tf.ones(()) if loss_scale is None else loss_scale.scale
-        made, flat, statistics = compute(tensors, seed, share * scale)
+        made, flat, statistics = compute(tensors, seed, share * scale, step)
         flat = sum_over_replicas(flat)
         if loss_scale is not None:
             flat = loss_scale.unscale(flat)
@@ -135,7 +137,11 @@ class Gradients:
         self.statistics = [v for v in everything if v.name in names]
 
     def __call__(
-        self, tensors: dict[str, tf.Tensor], seed: tf.Tensor, scale: tf.Tensor
+        self,
+        tensors: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+        scale: tf.Tensor,
+        step: tf.Tensor | int = 0,
     ) -> tuple[dict[str, tf.Tensor], list[Gradient], list[tf.Tensor]]:
         """Runs the losses forward and back.
 
@@ -143,6 +149,7 @@ class Gradients:
           tensors: this replica's batch by the contract's names.
           seed: int32 (2,), of dropout and sampled losses.
           scale: float32 scalar that the loss is multiplied by.
+          step: of the stage.
 
         Returns:
           The losses of `PhaseLoss`; the gradients of the scaled loss, in the order of the
@@ -154,7 +161,7 @@ class Gradients:
         with keras.StatelessScope(state_mapping=drawn) as scope:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                made = self._loss(self._annotator, tensors, seed, self._packed)
+                made = self._loss(self._annotator, tensors, seed, self._packed, step)
                 loss = made["loss"] * scale
             found = tape.gradient(loss, variables)
         gradients = [

@@ -21,6 +21,7 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.stopping import Stopped, signals_handled_by
 from semreg_tf.training import checkpoints, history, transfer, workdir
+from semreg_tf.training.concept_words import set_concept_words
 from semreg_tf.training.device import device_name
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.features import set_feature_statistics
@@ -110,6 +111,7 @@ class Trainer:
             if init_from is not None:
                 taken = transfer.init_from(self.annotator, vocabularies, init_from)
             sources = warm_start(self.annotator, vocabularies, self.stage.warm_starts, folders)
+            set_concept_words(self.annotator, vocabularies)
         self.sources = {**sources, **{f"init_from: {k}": v for k, v in taken.items()}}
         self.path = Path(path)
         self._profiler = StepProfiler(profile, self.path / "logs")

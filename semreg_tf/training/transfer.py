@@ -133,7 +133,8 @@ def _transfer_decoder(
     for mine, other in zip(ours.conditionings, theirs.conditionings, strict=False):
         if type(mine) is not type(other) or mine.config.embedding != other.config.embedding:
             continue
-        for variable, value in zip(mine.variables, other.variables, strict=False):
+        pairs = zip(mine.trainable_variables, other.trainable_variables, strict=False)
+        for variable, value in pairs:
             if mine.config.embedding == "concepts" and variable.shape[0] == annotator.num_concepts:
                 _rows(variable, value, concepts, 0)
             elif tuple(variable.shape) == tuple(value.shape):

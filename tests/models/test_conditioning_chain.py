@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig, DecoderConfig
 from semreg_tf.models.conditioning import CONDITIONINGS
+from semreg_tf.models.conditioning_hooks import EMBEDDING_KEYS
 from semreg_tf.models.decoder import Decoder
 
-UNITS, WORDS, WIDTH, VOCAB, BATCH, TIME = 5, 4, 3, 7, 3, 4
+UNITS, WORDS, WIDTH, VOCAB, BATCH, TIME, ATTRIBUTES = 5, 4, 6, 7, 3, 4, 3
 SHAPES = {
     "features": (None, 6),
     "concept_probabilities": (None, 5),
@@ -21,8 +22,10 @@ TRIPLES = [
     ("soft_attention", "init_state", "soft_attention"),
     ("output_fusion", "soft_attention", "multimodal_output"),
     ("multimodal_output", "output_fusion", "step_zero"),
+    ("step_zero", "attribute_attention", "output_fusion"),
 ]
 STATE_SETTERS = ("init_state", "step_zero")
+CHANGING_THE_WORD = ("soft_attention", "attribute_attention")
 
 
 def embedding_of(kind, place):
@@ -34,7 +37,13 @@ def embedding_of(kind, place):
 def decoder_of(kinds, cell="lstm", **fields):
     conditionings = tuple(
         # A width for each place: one that is taken for another does not fit.
-        ConditioningConfig(kind=kind, embedding=embedding_of(kind, i), width=WIDTH + i, **fields)
+        ConditioningConfig(
+            kind=kind,
+            embedding=embedding_of(kind, i),
+            width=WIDTH + i,
+            num_attributes=ATTRIBUTES,
+            **fields,
+        )
         for i, kind in enumerate(kinds)
     )
     word_embedding = UNITS if cell == "additive_rnn" else WORDS
@@ -49,6 +58,12 @@ def outputs_and_ids():
         for name, shape in SHAPES.items()
     }
     return outputs, tf.constant(rng.integers(0, VOCAB, (BATCH, 2, TIME)), tf.int32)
+
+
+def differentiable(decoder):
+    """Outputs of the encoder with a gradient: attributes are only chosen by theirs."""
+    read = [c.config.embedding for c in decoder.conditionings if not c.reads_concept_words]
+    return {EMBEDDING_KEYS[embedding] for embedding in read}
 
 
 def check_trains_whole_and_steps_as_it_unrolls(decoder):
@@ -67,7 +82,7 @@ def check_trains_whole_and_steps_as_it_unrolls(decoder):
         gradient = tape.gradient(loss, variable.value)
         assert gradient is not None, variable.path
         assert float(tf.norm(tf.convert_to_tensor(gradient))) > 1e-6, variable.path
-    for name in decoder.encoder_outputs_read:
+    for name in differentiable(decoder):
         gradient = tape.gradient(loss, outputs[name]).numpy()
         assert np.all(np.abs(gradient).reshape(BATCH, -1).max(axis=1) > 0), name
     context = decoder.prepare(outputs)
@@ -86,14 +101,19 @@ def test_every_combination(kinds):
             decoder_of(kinds)
         assert str(e.value).endswith(f"Received: conditionings={names}")
         return
-    check_trains_whole_and_steps_as_it_unrolls(decoder_of(kinds))
+    decoder = decoder_of(kinds)
+    if kinds[1:2] == ("attribute_attention",) and kinds[0] in CHANGING_THE_WORD:
+        with pytest.raises(ValueError, match=r"`conditionings` must leave the word 4 wide before"):
+            decoder.build(SHAPES)
+        return
+    check_trains_whole_and_steps_as_it_unrolls(decoder)
 
 
 @pytest.mark.parametrize("cell", ["peephole_lstm", "additive_rnn"])
 @pytest.mark.parametrize("kind", CONDITIONINGS)
 def test_every_kind_with_the_other_cells(kind, cell):
     decoder = decoder_of([kind], cell)
-    if (kind, cell) == ("soft_attention", "additive_rnn"):
+    if kind in CHANGING_THE_WORD and cell == "additive_rnn":
         with pytest.raises(ValueError, match=r"`conditionings` must leave the step's input 5 wide"):
             decoder.build(SHAPES)
         return

@@ -84,7 +84,7 @@ def test_packed_logits_are_those_of_the_real_targets(case):
     decoder, outputs, ids = make(case)
     mask = np.zeros((BATCH, CAPTIONS, TIME), bool)
     mask[0, 0, :3] = mask[0, 2, :5] = mask[1, 1, :1] = True
-    packed, rows = decoder.packed_logits(outputs, ids, tf.constant(mask))
+    packed, rows, _ = decoder.packed_logits(outputs, ids, tf.constant(mask))
     np.testing.assert_allclose(packed, decoder(outputs, ids).numpy()[mask], atol=1e-4)
     np.testing.assert_array_equal(rows, [0] * 3 + [2] * 5 + [4])
 

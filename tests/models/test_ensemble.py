@@ -147,3 +147,11 @@ def test_models_of_other_sizes_or_without_a_decoder_are_refused(models, toy):
     with pytest.raises(ValueError, match=r"a decoder all or none.*\(5, 9, False\)"):
         Ensemble([models[0], cnn])
     assert not Ensemble([cnn]).has_decoder
+
+
+def test_the_mean_of_log_probabilities_is_the_normalised_geometric_mean():
+    rng = np.random.default_rng(5)
+    logits = [rng.normal(scale=3, size=(4, 6)) for _ in range(5)]
+    made = log_mean_softmax([tf.constant(x, tf.float32) for x in logits], "log_probabilities")
+    product = np.prod([softmax(x) for x in logits], axis=0) ** (1 / 5)
+    np.testing.assert_allclose(np.exp(made), product / product.sum(-1, keepdims=True), rtol=1e-4)

@@ -78,7 +78,7 @@ def test_gradient_reaches_every_weight_of_the_decoder_from_a_batch(frozen, tmp_p
     ids, mask = tensors[batch.INPUT_IDS], tensors[batch.PADDING_MASK]
     with tf.GradientTape() as tape:
         outputs = annotator.encode(tensors, training=True)
-        logits, _ = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
+        logits, *_ = annotator.decoder.packed_logits(outputs, ids, mask, training=True)
         loss = tf.reduce_sum(tf.nn.log_softmax(logits)[:, 0])
     variables = annotator.decoder.trainable_variables
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):

@@ -207,3 +207,37 @@ def test_a_stage_the_experiment_lacks_is_refused(toy):
     config = toy(experiments.get("demo_tags/ria"))
     with pytest.raises(ValueError, match=r"`stage` must be one of .*joint.*stage='unary'"):
         find_stage(config, "unary")
+
+
+def test_the_decoder_can_train_alone_first_on_what_the_resting_parts_predict(toy):
+    config = toy(experiments.get("demo_captions/nicv2"))
+    alone, everything = find_stage(config, "joint").phases
+    assert alone.groups == ("decoder",)
+    assert everything.groups == GROUPS
+    # One schedule over both.
+    assert alone.loss.sampling == everything.loss.sampling is not None
+    # Trained on predicted concepts: their ground truth is not read.
+    assert batch.CONCEPTS not in alone.keys and batch.IMAGE in alone.keys
+    assert alone.loss.concepts is None and not alone.loss.moves_statistics
+    joint = dataclasses.replace(config.joint, decoder_only_cached=True)
+    alone, everything = find_stage(dataclasses.replace(config, joint=joint), "joint").phases
+    assert batch.FEATURES in alone.keys and batch.IMAGE not in alone.keys
+    assert batch.IMAGE in everything.keys
+
+
+def test_attributes_are_predicted_and_detectors_rest_when_words_are_learnt(toy):
+    config, annotator, tensors = make(toy, "demo_captions/att")
+    (phase,) = find_stage(config, "joint").phases
+    assert phase.groups == ("decoder",)
+    assert batch.CONCEPTS not in phase.keys
+    own = {k: tensors[k] for k in phase.keys if k in tensors}
+    with tf.GradientTape(persistent=True) as tape:
+        made = phase.loss(annotator, own, tf.constant([0, 0]))
+    np.testing.assert_allclose(
+        made["loss"], made["relational_loss"] + made["attention_penalty"], rtol=1e-6
+    )
+    assert float(made["attention_penalty"]) > 0
+    head = [v.value for v in annotator.variables("image_head")]
+    assert tape.gradient(made["loss"], head) == [None] * len(head)
+    decoder = [v.value for v in annotator.variables("decoder")]
+    assert all(g is not None for g in tape.gradient(made["attention_penalty"], decoder[:1]))
