@@ -35,7 +35,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
     def stage(section, **fields):
         return dataclasses.replace(
             section,
-            steps=steps,
+            steps=min(section.steps, steps),
             batch_size=8,
             validate_every_steps=0,
             patience=0,
@@ -81,7 +81,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
             tag_only_steps=min(config.unary.tag_only_steps, 1),
         ),
         relational=stage(config.relational),
-        joint=stage(config.joint),
+        joint=stage(config.joint, decoder_only_steps=min(config.joint.decoder_only_steps, steps)),
     )
 
 

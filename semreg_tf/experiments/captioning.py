@@ -14,6 +14,7 @@ from semreg_tf.config import (
     RelationalConfig,
     UnaryConfig,
 )
+from semreg_tf.experiments.caption_competitors import COMPETITORS
 from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
     FROZEN_SQUEEZENET,
@@ -180,7 +181,7 @@ def flickr8k_tuned() -> Config:
             validate_every_steps=200,
         ),
         relational=replace(base.relational, steps=5_000, validate_every_steps=1_250),
-        joint=replace(base.joint, steps=400, validate_every_steps=100),
+        joint=replace(base.joint, steps=400, validate_every_steps=100, decoder_only_cached=True),
     )
 
 
@@ -245,6 +246,7 @@ CAPTION_SYSTEMS = {
     "s_cnn_rnn_fix": ("control: the CNN frozen", fixed),
     "s_cnn_rnn_attention": ("ours: attention beside the concepts", with_attention),
     "soft_attention": ("Xu et al. 2015: soft attention", soft_attention),
+    **COMPETITORS,
 }
 
 
@@ -275,7 +277,7 @@ def on_frozen(systems: dict) -> dict:
 
 OURS = {"s_cnn_rnn": ("the proposed model", same)}
 EXPERIMENTS = {
-    "coco_captions": (coco, CAPTION_SYSTEMS | mrnn_systems("m-RNN on COCO", own_cnn=False)),
+    "coco_captions": (coco, CAPTION_SYSTEMS | mrnn_systems("Table 3: mRNN", own_cnn=False)),
     "flickr8k_captions": (
         flickr8k_tuned,
         CAPTION_SYSTEMS | on_frozen(mrnn_systems("m-RNN on Flickr8k: m-RNN (AlexNet)")),

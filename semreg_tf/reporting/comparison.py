@@ -181,13 +181,16 @@ def _rows_beside(run: RunFiles, label: str, printed: reported.ReportedTable) -> 
 def _figures_of(
     scores: dict[str, float], printed: reported.ReportedTable
 ) -> tuple[float | None, ...]:
-    """Returns scores in the table's columns and unit; N+ is a count in every table."""
-    return tuple(
-        None
-        if scores.get(column) is None
-        else scores[column] * (100.0 if printed.percent and column != "N+" else 1.0)
-        for column in printed.columns
-    )
+    """Returns scores in the table's columns and unit; N+ is a count in every table.
+
+    "CIDEr/c5", with five references an image, is a run's "CIDEr".
+    """
+    found = []
+    for column in printed.columns:
+        value = scores.get(column.removesuffix("/c5"))
+        scale = 100.0 if printed.percent and column != "N+" else 1.0
+        found.append(None if value is None else value * scale)
+    return tuple(found)
 
 
 def _run_rows(

@@ -67,7 +67,8 @@ def caption_table(results: dict[str, Any]) -> Table:
         if found is not None:
             # As in the table: perplexities, alone, have two decimals.
             decimals = 2 if name == "perplexity" else table.decimals
-            row.append(f"{figures[name]:.{decimals}f}" if name in figures else DASH)
+            figure = figures.get(name, figures.get(f"{name}/c5"))
+            row.append(DASH if figure is None else f"{figure:.{decimals}f}")
         rows.append(row)
     return header, rows
 

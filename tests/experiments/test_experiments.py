@@ -192,7 +192,8 @@ def test_what_the_paper_says_once_holds_everywhere(name):
     config = experiments.get(name)
     # Sec. 3.1: h0 linear in the embedding; c0 = 0. Xu et al. start otherwise.
     for conditioning in () if name.endswith("/soft_attention") else config.conditionings:
-        assert (conditioning.activation, conditioning.states) == ("linear", "hidden")
+        if conditioning.kind != "attribute_attention":
+            assert (conditioning.activation, conditioning.states) == ("linear", "hidden")
     # Eq. 4 is unweighted.
     assert (config.joint.unary_weight, config.joint.relational_weight) == (1.0, 1.0)
     # The statistics of batch normalisation move in the unary stage alone; the CNN learns slower.
@@ -322,3 +323,30 @@ def test_attention_is_another_conditioning_beside_the_one_that_sets_the_state(da
     assert xu.conditionings[0].states == "both"
     assert xu.embeddings_read == {"spatial_features"}
     assert not xu.concepts.supervised
+
+
+@pytest.mark.parametrize("dataset", ["coco_captions", "flickr8k_captions", "demo_captions"])
+def test_nicv2_is_nic_whose_cnn_rests_first_and_which_is_fed_its_own_words(dataset):
+    nic = experiments.get(f"{dataset}/nic")
+    assert differing(f"{dataset}/nicv2", f"{dataset}/nic") == {
+        "joint.decoder_only_steps": nic.joint.steps,
+        "sampling.schedule": "inverse_sigmoid",
+    }
+    assert experiments.get(f"{dataset}/nicv2").decoding.beam_width == 3
+    # Bengio et al. on COCO: about 500,000 steps before the CNN is fine-tuned.
+    assert experiments.get("coco_captions/nicv2").joint.decoder_only_steps == 500_000
+
+
+@pytest.mark.parametrize("dataset", ["coco_captions", "flickr8k_captions", "demo_captions"])
+def test_att_reads_features_once_and_attends_to_ten_predicted_attributes(dataset):
+    config = experiments.get(f"{dataset}/att")
+    first, attributes = config.conditionings
+    assert (first.kind, first.embedding) == ("step_zero", "features")
+    assert (attributes.kind, attributes.embedding) == ("attribute_attention", "concepts")
+    assert (attributes.num_attributes, attributes.activation) == (10, "tanh")
+    assert (attributes.penalty_p, attributes.penalty_q) == (2.0, 0.5)
+    assert attributes.attention_penalty == 1.0
+    assert (config.decoder.word_embedding, config.decoder.tie_output) == (300, True)
+    assert config.concepts.supervised and config.stages == ("unary", "joint")
+    # CNN and detectors rest once they are trained.
+    assert (config.joint.steps, config.joint.decoder_only_steps > 0) == (0, True)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from semreg_tf.experiments import reported
 from semreg_tf.reporting.comparison import DIFFERENCE, PRINTED, RUN, compare, left_out, to_markdown
 from semreg_tf.reporting.run_files import RunFiles
 
@@ -101,3 +102,14 @@ def test_retrieval_stands_beside_mrnns_unless_a_part_of_the_split_was_ranked():
     assert difference.figures == (25.0 - 20.9, 12.5 - 13.2)
     part = dataclasses.replace(run, retrieval={**found, "whole_split": False})
     assert rows(part, "m-RNN on IAPR TC-12")[0].figures == (None, None)
+
+
+def test_a_run_stands_beside_the_servers_figures_with_five_references_alone():
+    run = make("Table 3: NICv2", "coco_captions", captions={"CIDEr": 0.9, "BLEU-4": 0.25})
+    ours, difference = rows(run, "Table 3")
+    printed = reported.TABLES["Table 3"]
+    at = dict(zip(printed.columns, ours.figures, strict=True))
+    assert (at["CIDEr/c5"], at["BLEU-4/c5"]) == (0.9, 0.25)
+    assert at["CIDEr/c40"] is None and at["METEOR/c5"] is None
+    assert difference.label == "difference, on another split"
+    assert difference.figures[printed.columns.index("CIDEr/c5")] == 0.9 - 0.943
