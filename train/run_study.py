@@ -64,20 +64,29 @@ class JobRunner:
         owner = dict(self.job.system.takes).get(stage, self.job.system.name)
         return _folder(owner, self.job.seed) / stage
 
+    @property
+    def members(self) -> list[Path]:
+        """The work directories of the models that are averaged; none where it trains its own."""
+        last = self.config.stages[-1]
+        return [_folder(system, seed) / last for system, seed in self.job.system.members]
+
     def run(self) -> dict[str, Any]:
         """Trains every stage that is not finished, evaluates, and returns the record."""
         started = time.perf_counter()
-        for stage in self.config.stages:
+        own = () if self.members else self.config.stages
+        for stage in own:
             if not study_records.is_finished(self.folder(stage)):
                 self._train(stage)
-        last = self.folder(self.config.stages[-1])
-        self._evaluate(last)
+        runs = self.members or [self.folder(self.config.stages[-1])]
+        place = _folder(self.job.system.name, self.job.seed)
+        results = place / "evaluation" if self.members else runs[0]
+        self._evaluate(runs, *([f"--out={results}"] if self.members else []))
         evaluations = {}
         for name, flags_ in self.job.system.evaluations:
-            out = last.parent / f"evaluation {name}"
-            self._evaluate(last, f"--out={out}", *flags_)
+            out = place / f"evaluation {name}"
+            self._evaluate(runs, f"--out={out}", *flags_)
             evaluations[name] = study_records.scores_of(out)
-        stages = {s: study_records.stage_record(self.folder(s)) for s in self.config.stages}
+        stages = {s: study_records.stage_record(self.folder(s)) for s in own}
         for stage, system in self.job.system.takes:
             stages[stage]["taken_from"] = system
         return {
@@ -89,9 +98,10 @@ class JobRunner:
             **({} if self.job.system.encoder is None else {"encoder": self.job.system.encoder}),
             "commands": self.commands,
             "elapsed_secs": round(time.perf_counter() - started, 1),
-            **study_records.provenance(last),
+            **({} if not self.members else {"members": [*map(list, self.job.system.members)]}),
+            **study_records.provenance(runs),
             "stages": stages,
-            "results": study_records.scores_of(last),
+            "results": study_records.scores_of(results),
             "evaluations": evaluations,
         }
 
@@ -105,6 +115,9 @@ class JobRunner:
                     f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study "
                     f"{self.study.after!r} trains"
                 )
+        for (system, seed), path in zip(self.job.system.members, self.members, strict=True):
+            if not study_records.is_finished(path):
+                return f"{system!r} of seed {seed} in {_OUT.value!r}, which it averages"
         return None
 
     def _train(self, stage: str) -> None:
@@ -128,10 +141,10 @@ class JobRunner:
             *(f"--{name}={self.folder(name)}" for name in needs),
         )
 
-    def _evaluate(self, workdir: Path, *more: str) -> None:
+    def _evaluate(self, runs: list[Path], *more: str) -> None:
         self._call(
             f"eval.evaluate_{self.config.data.task}",
-            f"--workdir={workdir}",
+            *(f"--workdir={run}" for run in runs),
             f"--data_dir={_DATA_DIR.value}",
             *more,
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from semreg_tf.experiments.study import BOTH, UNARY, Study, System, jobs_of
+from semreg_tf.experiments.study import BOTH, UNARY, Study, System, jobs_of, named_by
 
 # bfloat16 where the machine is faster in it, two to three times with its instructions; the number
 # format that a run had is in its config.
@@ -164,18 +164,13 @@ def _seen_by(encoder: str, system: System) -> System:
     return replace(system, overrides=(*system.overrides, *_ALL_KEPT), encoder=encoder)
 
 
-def _named_by(study: str, encoder: str) -> str:
-    """Returns a study's name with its CNN: "flickr8k_lite0" of "efficientnet_lite0"."""
-    return f"{study}_{encoder.removeprefix('efficientnet_').replace(':', '_')}"
-
-
 def _flickr8k_seen_by(encoder: str) -> Study:
     systems = {s.name: _seen_by(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE)}
     once = tuple(systems[name] for name in ("from scratch", "m-RNN"))
     main = tuple(systems[s.name] for s in _FLICKR8K if s.name != "from scratch")
     jobs = jobs_of(main, (0,)) + jobs_of(once, (0,)) + jobs_of(_plain(main), (1, 2))
     budget = f"{_BUDGET} The CNN is `{encoder}`; all 500 pictures choose, in every stage."
-    return Study(_named_by("flickr8k", encoder), jobs, budget)
+    return Study(named_by("flickr8k", encoder), jobs, budget)
 
 
 # A search compares settings on the pictures that choose checkpoints.
@@ -216,7 +211,7 @@ def flickr8k_search(encoder: str | None = None) -> Study:
     systems, name, after = _FLICKR8K[:3], "flickr8k_search", "flickr8k"
     if encoder is not None:
         systems = tuple(_seen_by(encoder, system) for system in systems)
-        name, after = _named_by(name, encoder), _named_by(after, encoder)
+        name, after = named_by(name, encoder), named_by(after, encoder)
     found = tuple(found for system in systems for found in _searched(system))
     return Study(name, jobs_of(found, (0,)), budget, after=after)
 

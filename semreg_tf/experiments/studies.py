@@ -5,6 +5,7 @@ A study is a list of jobs in the order of work; `train/run_study.py` runs what h
 
 from collections.abc import Callable
 
+from semreg_tf.experiments.competitors_study import flickr8k_competitors
 from semreg_tf.experiments.corel5k_studies import corel5k, corel5k_search
 from semreg_tf.experiments.flickr8k_studies import flickr8k, flickr8k_search, flickr8k_tags
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
@@ -116,6 +117,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "corel5k": corel5k,
     "corel5k_search": corel5k_search,
     "flickr8k": flickr8k,
+    "flickr8k_competitors": flickr8k_competitors,
     "flickr8k_search": flickr8k_search,
     "flickr8k_tags": flickr8k_tags,
     "flickr8k_words": flickr8k_words,
@@ -125,6 +127,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
 # Those whose CNN can be another.
 ENCODER_STUDIES: dict[str, Callable[[str], Study]] = {
     "flickr8k": flickr8k,
+    "flickr8k_competitors": flickr8k_competitors,
     "flickr8k_search": flickr8k_search,
 }
 

@@ -1,6 +1,6 @@
 """What a study is: systems, the seeds they are trained from, and what each takes of another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semreg_tf import config_io, experiments
 from semreg_tf.config import Config
@@ -21,6 +21,7 @@ class System:
       takes: stage -> the system whose run of that stage, with the same seed, is used as it is.
       evaluations: more ways to evaluate the trained model: name -> flags of the binary.
       encoder: its CNN in place of the experiment's, as `encoder_preset` reads it, or None.
+      members: (system, seed) of the trained models that it averages; it trains none then.
     """
 
     name: str
@@ -29,6 +30,12 @@ class System:
     takes: tuple[tuple[str, str], ...] = ()
     evaluations: tuple[tuple[str, tuple[str, ...]], ...] = ()
     encoder: str | None = None
+    members: tuple[tuple[str, int], ...] = ()
+
+    def averaged(self, seeds: tuple[int, ...]) -> "System":
+        """Returns the ensemble of this system's models from several seeds."""
+        members = tuple((self.name, seed) for seed in seeds)
+        return replace(self, name=f"{self.name} x{len(seeds)}", members=members)
 
     def config(self) -> Config:
         """Returns the experiment's config with the CNN and the overrides applied."""
@@ -78,3 +85,8 @@ class Study:
 def jobs_of(systems: tuple[System, ...], seeds: tuple[int, ...]) -> tuple[Job, ...]:
     """Returns a job for each system and seed, all systems of a seed together."""
     return tuple(Job(system, seed) for seed in seeds for system in systems)
+
+
+def named_by(study: str, encoder: str) -> str:
+    """Returns a study's name with its CNN: "flickr8k_lite0" of "efficientnet_lite0"."""
+    return f"{study}_{encoder.removeprefix('efficientnet_').replace(':', '_')}"

@@ -39,11 +39,14 @@ def study_markdown(records: Sequence[Record]) -> str:
 
     Returns:
       Markdown: scores by system, mean and sample deviation over seeds; the stages' best
-      validations and times; other decodings; commits and commands.
+      validations and times; other decodings; sizes, where all records tell them; commits and
+      commands.
     """
     parts = [_all_scores(records), "### Stages", _stages(records)]
     if any(r["evaluations"] for r in records):
         parts += ["### Other decodings", _evaluations(records)]
+    if all("parameters" in r for r in records):
+        parts += ["### Size and time", _sizes(records)]
     parts += ["### Where the figures are from", _provenance(records)]
     return "\n\n".join(parts) + "\n"
 
@@ -215,6 +218,33 @@ def _evaluations(records: Sequence[Record]) -> str:
         if rows:
             parts.append(table(["system", "decoding", *columns], rows))
     return "\n\n".join(parts)
+
+
+def _sizes(records: Sequence[Record]) -> str:
+    """Returns the parameters of head and decoder, and minutes of training over all stages.
+
+    Of an ensemble both are its members' sums.
+    """
+    trained_secs = {
+        (r["system"], r["seed"]): sum(
+            s["history"][-1]["elapsed_secs"] for s in r["stages"].values()
+        )
+        for r in records
+    }
+    rows = []
+    for system, own in _grouped(records, lambda r: r["system"]).items():
+        sizes = own[0]["parameters"]
+        secs = [
+            sum(trained_secs[tuple(member)] for member in r.get("members") or [(system, r["seed"])])
+            for r in own
+        ]
+        millions = [f"{sizes[part] / 1e6:.2f}" for part in ("head", "decoder")]
+        models = len(own[0].get("members") or [system])
+        rows.append(
+            [system, str(models), *millions, str(len(own)), f"{statistics.fmean(secs) / 60:.1f}"]
+        )
+    header = ["system", "models", "head, million", "decoder, million", "seeds", "minutes to train"]
+    return table(header, rows)
 
 
 def _provenance(records: Sequence[Record]) -> str:

@@ -1,6 +1,7 @@
 """The files of one checkpoint: read whole, or refused by name."""
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,18 @@ def stored_names(checkpoint: Path) -> list[str]:
     """Returns the names of a checkpoint's tensors, sorted."""
     with tensor_errors(checkpoint):
         return sorted(open_tensors(checkpoint).get_variable_to_shape_map())
+
+
+def parameter_counts(checkpoint: Path) -> dict[str, int]:
+    """Returns how many numbers the encoder, the head and the decoder have, those that rest too."""
+    with tensor_errors(checkpoint):
+        shapes = open_tensors(checkpoint).get_variable_to_shape_map()
+    counts = dict.fromkeys(("encoder", "head", "decoder"), 0)
+    for name, shape in shapes.items():
+        part = name.partition("/")[0]
+        if part in counts and not name.endswith("seed_generator_state"):
+            counts[part] += math.prod(shape)
+    return counts
 
 
 def check_index(checkpoint: Path) -> dict[str, Any]:

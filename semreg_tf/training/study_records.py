@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +77,24 @@ def scores_of(path: str | Path) -> dict[str, Any]:
     return kept
 
 
-def provenance(path: str | Path) -> dict[str, Any]:
-    """Returns the commit, the versions, the vocabulary's sizes and the cores behind a run."""
+def provenance(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Returns what is behind a run, or several together.
+
+    Returns:
+      `commit`, `versions` and the vocabulary's sizes, of the first; `cores`; `parameters` of
+      encoder, head and decoder, of all together.
+    """
     # TensorFlow takes seconds to import; reading the records should not.
     from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.training import checkpoints
+    from semreg_tf.training.checkpoint_files import parameter_counts
     from semreg_tf.training.workdir import CONFIG_FILE
 
-    folder = Path(path)
+    folder = Path(paths[0])
     about = _read(folder / CONFIG_FILE)
+    sizes = Counter()
+    for path in paths:
+        sizes.update(parameter_counts(checkpoints.best_or_last(path)))
     vocabularies = Vocabularies.load(folder)
     return {
         "commit": about.get("commit"),
@@ -91,6 +103,7 @@ def provenance(path: str | Path) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "num_concepts": len(vocabularies.concepts),
         "vocab_size": vocabularies.output.size,
+        "parameters": dict(sizes),
     }
 
 

@@ -85,3 +85,23 @@ def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
 def test_studies_of_a_fixed_cnn_take_no_other():
     with pytest.raises(ValueError, match=r"only for the studies flickr8k, .*study='coco128'"):
         studies.get("coco128", LITE0)
+
+
+def test_competitors_decoders_read_equally_many_captions_of_a_resting_cnn():
+    study = studies.get("flickr8k_competitors")
+    read = {}
+    for job in study.jobs:
+        config = job.system.config()
+        assert not config.encoder.trainable and config.joint.schedule == "cosine"
+        joint = config.joint.steps + config.joint.decoder_only_steps
+        relational = config.relational.steps if "relational" in config.stages else 0
+        captions = config.data.captions_per_image
+        read[job.system.name] = 32 * (relational + captions * joint)
+    assert set(read.values()) == {38_400}
+    alone, five = study.system("ATT"), study.system("ATT x5")
+    assert five.config() == alone.config()
+    assert five.members == tuple(("ATT", seed) for seed in range(5))
+    trained = [(job.system.name, job.seed) for job in study.jobs]
+    for name in ("NICv2 x5", "ATT x5"):
+        members = study.system(name).members
+        assert max(map(trained.index, members)) < trained.index((name, 0))

@@ -123,3 +123,17 @@ def test_an_evaluation_that_reranks_is_a_row_of_the_reranked_scores():
     record["evaluations"]["reranked"] = with_reranked({"captions": {"CIDEr": 0.3}}, reranked)
     rows = rows_of(study_tables.study_markdown([record]))
     assert ["reranked", "0.600", "0.200", "0.450"] in [row[1:] for row in rows]
+
+
+def test_sizes_and_times_of_an_ensemble_are_its_members_sums():
+    records = [RECORD | {"parameters": {"encoder": 5, "head": 2 * 10**6, "decoder": 10**6}}]
+    records.append(records[0] | {"seed": 1})
+    together = {"encoder": 10, "head": 4 * 10**6, "decoder": 2 * 10**6}
+    members = [["ours", 0], ["ours", 1]]
+    ensemble = {"system": "ours x2", "stages": {}, "members": members, "parameters": together}
+    text = study_tables.study_markdown([*records, records[0] | ensemble])
+    rows = rows_of(text.partition("### Size and time")[2])
+    # Two minutes each: one unary, one joint.
+    assert ["ours", "1", "2.00", "1.00", "2", "2.0"] in rows
+    assert ["ours x2", "2", "4.00", "2.00", "1", "4.0"] in rows
+    assert "Size and time" not in study_tables.study_markdown([records[0], RECORD])

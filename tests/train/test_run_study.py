@@ -34,7 +34,7 @@ def ran(monkeypatch, tmp_path, caption_runs):
         if binary.startswith("train"):
             shutil.copytree(caption_runs[0], folder)
         else:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True, parents=True)
             scores = {"CIDEr": 0.5, "BLEU-4": 0.25, "perplexity": 2.0}
             results = {"task": "captions", "captions": scores}
             (folder / "results.json").write_text(json.dumps(results))
@@ -185,3 +185,26 @@ def test_the_cnn_is_said_once_and_carried_from_there(ran, monkeypatch):
     record = json.loads((records.parent / "two_lite0" / "ours-seed0.json").read_text())
     assert record["encoder"] == "efficientnet_lite0"
     assert "--encoder=efficientnet_lite0" in record["commands"][0]
+
+
+def test_an_ensemble_is_evaluated_once_its_members_are_trained(ran, monkeypatch, capsys):
+    jobs = (
+        studies.Job(OURS, 0),
+        studies.Job(OURS.averaged((0, 1)), 0),
+        studies.Job(OURS, 1),
+    )
+    monkeypatch.setitem(studies.STUDIES, "five", lambda: studies.Study("five", jobs, "Little."))
+    commands, records = ran
+    with flagsaver.flagsaver(study="five"):
+        run_study.main([])
+        assert "left, it needs 'ours' of seed 1 in " in capsys.readouterr().out
+        commands.clear()
+        run_study.main([])
+    (command,) = commands
+    workdirs = [x for x in command.split() if x.startswith("--workdir=")]
+    assert [x.split("/runs/")[1] for x in workdirs] == ["ours/seed0/joint", "ours/seed1/joint"]
+    assert command.endswith("/runs/ours_x2/seed0/evaluation")
+    record = json.loads((records.parent / "five" / "ours_x2-seed0.json").read_text())
+    assert record["members"] == [["ours", 0], ["ours", 1]] and record["stages"] == {}
+    one = json.loads((records.parent / "five" / "ours-seed0.json").read_text())
+    assert record["parameters"]["decoder"] == 2 * one["parameters"]["decoder"]

@@ -16,10 +16,15 @@ def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):
     assert stage["device"] == device_name()
     assert stage["best_value"] == max(row[stage["metric"]] for row in stage["history"])
     record = {
-        **study_records.provenance(path),
+        **study_records.provenance([path, path]),
         "results": study_records.scores_of(tmp_path / "scores"),
     }
     assert record["num_concepts"] == 12
+    # The decoder of one: E (14 words and START, of 8), the LSTM, its first state, the output.
+    size = record["vocab_size"]
+    decoder = (size + 1) * 8 + 64 * (8 + 16 + 1) + 16 * (12 + 1) + size * (16 + 1)
+    assert record["parameters"]["decoder"] == 2 * decoder
+    assert record["parameters"]["head"] == 2 * 12 * (256 + 1)
     assert record["results"]["captions"] == results["captions"]
     assert study_records.headline(record)["CIDEr"] == results["captions"]["CIDEr"]
     study_records.write(tmp_path / "records" / "a.json", record)
