@@ -16,12 +16,18 @@ _ANNOTATION_KEYS = {"id": int, "image_id": int}
 _CATEGORY_KEYS = {"id": int, "name": str}
 
 
-def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> COCO:
+def read_coco(
+    path: str | PathLike[str],
+    annotation_keys: dict[str, type] | None,
+    argument: str = "raw_dir",
+) -> COCO:
     """Reads an annotation file and checks what pycocotools takes on trust.
 
     Args:
       path: the file.
-      annotation_keys: what every annotation must have, as `{"caption": str}`.
+      annotation_keys: what every annotation must have, as `{"caption": str}`; None: a caption
+        where the first has one, otherwise a category.
+      argument: what messages call the file or its folder.
 
     Returns:
       pycocotools' index; `images` and `annotations` of its `dataset` keep the file's order.
@@ -30,7 +36,7 @@ def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> CO
       ValueError: the file is cut short or of another form, an entry lacks something, or two
         entries have one id. What and where is named.
     """
-    dataset = read_json(path)
+    dataset = read_json(path, argument)
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             if not isinstance(dataset, dict):
@@ -39,17 +45,19 @@ def read_coco(path: str | PathLike[str], annotation_keys: dict[str, type]) -> CO
             coco.dataset = dataset
             coco.createIndex()
         except (AssertionError, KeyError, TypeError, AttributeError) as error:
-            raise _refused(path, f"{type(error).__name__}: {error}") from None
-    _check_entries(path, coco.dataset, "images", _IMAGE_KEYS)
-    _check_entries(
-        path, coco.dataset, "annotations", {"id": int, "image_id": int, **annotation_keys}
-    )
+            raise _refused(path, f"{type(error).__name__}: {error}", argument) from None
+    _check_entries(path, coco.dataset, "images", _IMAGE_KEYS, argument)
+    _check_entries(path, coco.dataset, "annotations", _ANNOTATION_KEYS, argument)
+    if annotation_keys is None:
+        captioned = "caption" in next(iter(coco.dataset["annotations"]), ())
+        annotation_keys = {"caption": str} if captioned else {"category_id": int}
+    _check_entries(path, coco.dataset, "annotations", annotation_keys, argument)
     if "category_id" in annotation_keys:
-        _check_entries(path, coco.dataset, "categories", _CATEGORY_KEYS)
+        _check_entries(path, coco.dataset, "categories", _CATEGORY_KEYS, argument)
         for number, annotation in enumerate(coco.dataset["annotations"], start=1):
             if annotation["category_id"] not in coco.cats:
                 what = f"category_id={annotation['category_id']}, no category's id"
-                raise _refused(path, f"number {number} of 'annotations': {what}")
+                raise _refused(path, f"number {number} of 'annotations': {what}", argument)
     return coco
 
 
@@ -80,19 +88,27 @@ def check_distinct_images(files: Iterable[tuple[str, COCO]]) -> None:
 
 
 def _check_entries(
-    path: str | PathLike[str], dataset: dict[str, Any], kind: str, keys: dict[str, type]
+    path: str | PathLike[str],
+    dataset: dict[str, Any],
+    kind: str,
+    keys: dict[str, type],
+    argument: str,
 ) -> None:
     entries = dataset.get(kind)
     if not isinstance(entries, list):
-        raise _refused(path, f"no list {kind!r}")
+        raise _refused(path, f"no list {kind!r}", argument)
     for number, entry in enumerate(entries, start=1):
         bad = [key for key, kind in keys.items() if not _is(entry.get(key), kind)]
         if bad:
-            raise _refused(path, f"number {number} of {kind!r}: {bad[0]}={entry.get(bad[0])!r}")
+            what = f"number {number} of {kind!r}: {bad[0]}={entry.get(bad[0])!r}"
+            raise _refused(path, what, argument)
+    if "id" not in keys:
+        return
     twice = [entry_id for entry_id, n in Counter(e["id"] for e in entries).items() if n > 1]
     if twice:
         numbers = [n for n, e in enumerate(entries, start=1) if e["id"] == twice[0]]
-        raise _refused(path, f"numbers {numbers[0]} and {numbers[1]} of {kind!r}: id {twice[0]}")
+        what = f"numbers {numbers[0]} and {numbers[1]} of {kind!r}: id {twice[0]}"
+        raise _refused(path, what, argument)
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -102,8 +118,8 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-def _refused(path: str | PathLike[str], what: str) -> ValueError:
+def _refused(path: str | PathLike[str], what: str, argument: str) -> ValueError:
     return ValueError(
-        "`raw_dir` must hold COCO's annotation files, whose images, annotations and categories "
+        f"`{argument}` must hold COCO's annotation files, whose images, annotations and categories "
         f"have distinct ids. Received: {fspath(path)!r}, {what}"
     )

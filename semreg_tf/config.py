@@ -89,8 +89,9 @@ class EncoderConfig(Checked):
     name: str = "inception_v3"
     # "imagenet", a file, or None for random weights.
     weights: str | None = "imagenet"
-    # False: the CNN keeps its first weights in every stage (Table 1, "Fix").
-    trainable: bool = True
+    # False: the CNN keeps its first weights in every stage (Table 1, "Fix"). None: by the number of
+    # training pictures (`semreg_tf.size_rule`).
+    trainable: bool | None = True
     # "native": the encoder's own feature layer (fc7, or global average pooling).
     pooling: Literal["native", "average", "average_max"] = "native"
     # Features to mean 0, deviation 1 in training, the cells of a map to a mean square of 1: for
@@ -269,6 +270,8 @@ class Config(Checked):
     joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
     # Of every stage that trains words; its steps count from 0 in each.
     sampling: SamplingConfig = SamplingConfig()
+    # How long training lasts where its steps follow from the number of pictures (ours).
+    preset: Literal["fast", "thorough"] = "thorough"
     seed: int = number(0, 0)
     # Of training; float16 with dynamic loss scaling. Weights, and every evaluation, are float32.
     # "auto": mixed_bfloat16 where this machine is faster in it, measured as a run begins.

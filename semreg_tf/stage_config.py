@@ -10,7 +10,9 @@ from semreg_tf.config_checks import Checked, number
 class StageConfig(Checked):
     """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
 
-    steps: int = number(10_000, 0)
+    # None, as of the other two fields of steps that may be so: by the number of training pictures
+    # (`semreg_tf.size_rule`).
+    steps: int | None = number(10_000, 0)
     # The batch size the paper states once (Sec. 5.1), taken over where it is silent.
     batch_size: int = number(32, 1)
     optimizer: Literal["rmsprop", "sgd", "adam"] = "rmsprop"
@@ -39,7 +41,7 @@ class StageConfig(Checked):
     # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
     update_batch_norm: bool = True
     # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end.
-    validate_every_steps: int = number(0, 0)
+    validate_every_steps: int | None = number(0, 0)
     # A phase ends after that many of its validations without a rise; 0: after its steps alone.
     patience: int = number(0, 0)
     checkpoint_every_steps: int = number(500, 1)
@@ -48,7 +50,7 @@ class StageConfig(Checked):
 
     def check(self) -> None:
         """Refuses a patience that can never be reached."""
-        if self.patience and not self.validate_every_steps:
+        if self.patience and self.validate_every_steps == 0:
             raise ValueError(
                 "`patience` needs `validate_every_steps` above 0. "
                 f"Received: patience={self.patience}, validate_every_steps=0"
@@ -60,7 +62,7 @@ class UnaryConfig(StageConfig):
     """The unary stage: CNN and concept head on Lu."""
 
     # Sec. 5.1: the prediction layer alone first; how long is ours.
-    head_only_steps: int = number(0, 0)
+    head_only_steps: int | None = number(0, 0)
     # True: meanwhile the CNN, which rests, is run once and its features are cached, without
     # augmentation (ours); False: it reads augmented pictures at each step.
     head_only_cached: bool = False

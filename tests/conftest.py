@@ -77,7 +77,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
         decoder=decoder,
         unary=stage(
             config.unary,
-            head_only_steps=min(config.unary.head_only_steps, 1),
+            head_only_steps=min(config.unary.head_only_steps or 0, 1),
             tag_only_steps=min(config.unary.tag_only_steps, 1),
         ),
         relational=stage(config.relational),

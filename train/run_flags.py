@@ -8,6 +8,7 @@ from semreg_tf import config_io, experiments
 from semreg_tf.cli import shared_flags
 from semreg_tf.config import Config
 from semreg_tf.encoder_preset import with_preset
+from semreg_tf.size_rule import RULES, follows_size
 
 # The flags belong to the binary that asks for them, so that its --help shows them.
 flags.disclaim_key_flags()
@@ -25,6 +26,7 @@ class RunFlags:
     workdir: flags.FlagHolder[str]
     encoder: flags.FlagHolder[str | None]
     overrides: flags.FlagHolder[list[str]]
+    preset: flags.FlagHolder[str | None]
     seed: flags.FlagHolder[int | None]
     init_from: flags.FlagHolder[str | None]
     strategy: flags.FlagHolder[str]
@@ -38,6 +40,14 @@ class RunFlags:
         """
         config = experiments.get(self.experiment.value)
         config = config_io.apply_overrides(config, self.all_overrides())
+        if self.preset.value is not None:
+            if not follows_size(config):
+                raise ValueError(
+                    "`--preset` may be given only to an experiment whose steps follow from the "
+                    f"number of pictures, such as custom_tags/s_cnn_rnn. Received: "
+                    f"--preset={self.preset.value} with {config.name!r}"
+                )
+            config = dataclasses.replace(config, preset=self.preset.value)
         if self.seed.value is not None:
             config = dataclasses.replace(config, seed=self.seed.value)
         return config
@@ -91,6 +101,12 @@ def define(workdir: str) -> RunFlags:
             "efficientnet_lite0:average; without it the experiment's, or that of --unary.",
         ),
         overrides=shared_flags.define_overrides("Fields of the config that differ"),
+        preset=flags.DEFINE_enum(
+            "preset",
+            None,
+            list(RULES),
+            "How long to train on pictures of your own, whose number decides the rest. [thorough]",
+        ),
         seed=flags.DEFINE_integer("seed", None, "Short for --config.seed."),
         init_from=flags.DEFINE_string(
             "init_from",

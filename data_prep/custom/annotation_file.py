@@ -14,6 +14,7 @@ from typing import Any
 
 from etils import epath
 
+from data_prep.custom.columns import COLUMNS, Header, cell_value, meant_by
 from data_prep.custom.findings import Findings
 from semreg_tf.text.text_files import (
     CARRIAGE_RETURNS,
@@ -23,9 +24,6 @@ from semreg_tf.text.text_files import (
     without_bom,
 )
 
-LIST_COLUMNS = ("captions", "labels", "user_tags")
-COLUMNS = ("file_name", *LIST_COLUMNS, "caption", "split")
-CELL_SEPARATOR = "|"
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _CSV_SUFFIXES = (".csv", ".tsv")
 _DELIMITERS = (",", ";", "\t")
@@ -113,9 +111,11 @@ def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> It
             1,
             "no JSON Lines",
             "the file is one JSON document: write one object on each line, as "
-            f"`jq -c '.[]'` does. Received: {excerpt(first)}",
+            "`jq -c '.[]'` does, or where it is COCO's give --format=coco. "
+            f"Received: {excerpt(first)}",
         )
         return
+    header = Header(findings)
     for number, line in enumerate(lines, start=1):
         if not line.strip() or number in unreadable:
             continue
@@ -134,7 +134,21 @@ def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> It
                 f'the line must be an object {{"file_name": ...}}. Received: {excerpt(values)}',
             )
             continue
-        yield Row(number, {k: v for k, v in values.items() if v is not None})
+        if {"images", "annotations"} <= set(values):
+            text = "the line is a whole set in COCO's form: give --format=coco"
+            findings.problem(number, "COCO's JSON", text)
+            continue
+        values = {k: v for k, v in values.items() if v is not None}
+        columns = header.renamed(number, list(values))
+        if columns is not None:
+            named = zip(values, columns, values.values(), strict=True)
+            yield Row(number, {c: _json_value(name, c, v) for name, c, v in named})
+
+
+def _json_value(name: str, column: str, value: Any) -> Any:
+    """Returns a value as it stands, but tags in one text under another tool's name as a list."""
+    is_joined = name != column and isinstance(value, str)
+    return cell_value(name, column, value) if is_joined else value
 
 
 class _RepeatedColumn(Exception):
@@ -176,6 +190,7 @@ def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Ite
         (f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True
     )
     header: list[str] | None = None
+    columns: list[str] | None = None
     while True:
         start = reader.line_num + 1
         try:
@@ -191,7 +206,8 @@ def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Ite
             continue
         if header is None:
             header = cells
-            if not _check_header(start, header, findings):
+            columns = _columns(start, header, findings)
+            if columns is None:
                 return
         elif len(cells) != len(header):
             findings.problem(
@@ -202,8 +218,8 @@ def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Ite
                 f"Received: {excerpt(lines[start - 1])}",
             )
         else:
-            named = zip(header, cells, strict=True)
-            yield Row(start, {name: _cell(name, text) for name, text in named if text})
+            named = zip(header, columns, cells, strict=True)
+            yield Row(start, {c: cell_value(name, c, text) for name, c, text in named if text})
 
 
 def _why_no_csv(line: str, error: csv.Error) -> str:
@@ -216,28 +232,28 @@ def _why_no_csv(line: str, error: csv.Error) -> str:
     return str(error)
 
 
-def _cell(column: str, text: str) -> str | list[str]:
-    return [t.strip() for t in text.split(CELL_SEPARATOR)] if column in LIST_COLUMNS else text
-
-
 def _delimiter(header: str) -> str:
     """Returns the delimiter by which the first line names the most known columns."""
 
     def known(delimiter: str) -> int:
-        return sum(cell.strip(' "') in COLUMNS for cell in header.split(delimiter))
+        return sum(meant_by(cell.strip(' "')) is not None for cell in header.split(delimiter))
 
     return max(_DELIMITERS, key=known)
 
 
-def _check_header(line: int, header: list[str], findings: Findings) -> bool:
+def _columns(line: int, header: list[str], findings: Findings) -> list[str] | None:
+    """Returns the columns that the first line names; None where it cannot be used."""
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         findings.problem(line, "column twice", f"the first line names {repeated} more than once")
-    if "file_name" not in header:
+        return None
+    columns = Header(findings).renamed(line, header)
+    if columns is not None and "file_name" not in columns:
         findings.problem(
             line,
             "no column `file_name`",
             "the first line must name the columns, `file_name` among them: of "
             f"{', '.join(COLUMNS)}. Received: {excerpt(header)}",
         )
-    return not repeated and "file_name" in header
+        return None
+    return columns

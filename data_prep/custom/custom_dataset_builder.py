@@ -1,4 +1,4 @@
-"""Anyone's own pictures: a folder and one JSON Lines or CSV file; README.md tells the format."""
+"""Anyone's own pictures: a folder, and what is said of them; README.md tells the forms."""
 
 import hashlib
 import sys
@@ -10,12 +10,12 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
-from data_prep.custom.annotation_file import read_rows
 from data_prep.custom.disk_names import image_id, with_disk_names
 from data_prep.custom.entries import Entry, read_entries
 from data_prep.custom.findings import Findings, describe
 from data_prep.custom.options import DEFAULT_FILES, OPTIONS
 from data_prep.custom.pictures import PictureFolder, check_pictures, warn_of_unnamed
+from data_prep.custom.sources import choose_format, read_source, rows_digest
 from data_prep.custom.splits import assign_splits, check_shares, check_splits
 from data_prep.custom.whole_set import describe_set, warn_of_the_whole
 
@@ -31,6 +31,8 @@ class Builder(AnnotationBuilder):
         self,
         *,
         annotations: str | PathLike[str] | None = None,
+        format: str = "lines",
+        pictures: str | PathLike[str] | None = None,
         validation_share: float = 0.1,
         test_share: float = 0.1,
         seed: int = 2017,
@@ -42,6 +44,9 @@ class Builder(AnnotationBuilder):
         Args:
           annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
             folder of the pictures.
+          format: what `annotations` is, or what stands in for it: "lines", "coco", "keywords" or
+            "folders".
+          pictures: the folder of the pictures, needed for the last two.
           validation_share: the share of pictures held out to validate, where the file names no
             splits.
           test_share: the same for the test.
@@ -54,31 +59,54 @@ class Builder(AnnotationBuilder):
           ValueError: a share is out of range, or there is no such file.
         """
         check_shares(validation_share, test_share)
-        self.annotations = annotations
+        self.annotations, self.format, self.pictures = annotations, format, pictures
         self.shares = {"validation": validation_share, "test": test_share}
         self.seed = seed
         self.skip_bad_pictures = skip_bad_pictures
         self._splits: dict[str, list[Entry]] | None = None
+        self._rows_digest: str | None = None
         super().__init__(**kwargs)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What changes the records; the annotations are known by their bytes."""
-        digest = None
-        if self.annotations is not None and epath.Path(self.annotations).is_file():
-            digest = hashlib.sha256(epath.Path(self.annotations).read_bytes()).hexdigest()
+        # What was prepared before there were other forms says nothing of the form.
+        form = {} if self.format == "lines" else {"format": self.format}
         return {
-            "annotations_sha256": digest,
+            **form,
+            "annotations_sha256": self._digest(),
             "shares": self.shares,
             "seed": self.seed,
             "skip_bad_pictures": self.skip_bad_pictures,
             **super().parameters,
         }
 
+    def _digest(self) -> str | None:
+        """Returns the digest of the annotation files, or of what stands in for them."""
+        if self.format in ("keywords", "folders"):
+            if self._rows_digest is None:
+                rows = read_source(self.pictures, None, self.format, Findings())
+                self._rows_digest = rows_digest(rows)
+            return self._rows_digest
+        digest, paths = hashlib.sha256(), [self.annotations]
+        if self.format == "coco":
+            paths = fspath(self.annotations).split(",")
+        for path in paths:
+            if path is None or not epath.Path(path).is_file():
+                return None
+            digest.update(epath.Path(path).read_bytes())
+        return digest.hexdigest()
+
     @classmethod
     def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
-        """Returns the options, the annotation file found where none is given."""
-        return {**options, "annotations": find_annotations(raw_dir, options["annotations"])}
+        """Returns the options, the form of the annotations chosen and their file found."""
+        if raw_dir is None or not epath.Path(raw_dir).is_dir():
+            raise _no_folder(raw_dir)
+        form = choose_format(raw_dir, options["annotations"], options["format"])
+        chosen = {**options, "format": form, "pictures": raw_dir}
+        if form == "lines":
+            chosen["annotations"] = find_annotations(raw_dir, options["annotations"])
+        return chosen
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Reads the annotations and every picture; prints how many there are, and the warnings.
@@ -86,9 +114,14 @@ class Builder(AnnotationBuilder):
         Raises:
           ValueError: there is any problem; all of them are told, each with its line.
         """
-        path = find_annotations(raw_dir, self.annotations)
         findings = Findings()
-        entries = read_entries(read_rows(path, findings), findings, self.tokenizer)
+        path, argument = self.annotations, "annotations"
+        if self.format == "lines":
+            path = find_annotations(raw_dir, self.annotations)
+        elif path is None:
+            path, argument = raw_dir, "raw_dir"
+        rows = read_source(raw_dir, path, self.format, findings)
+        entries = read_entries(rows, findings, self.tokenizer)
         folder = PictureFolder.read(raw_dir)
         entries = with_disk_names(entries, folder.names, findings)
         whole = check_pictures(entries, folder, self.skip_bad_pictures, findings)
@@ -99,17 +132,18 @@ class Builder(AnnotationBuilder):
         if findings.problems:
             number = len(findings.problems)
             raise ValueError(
-                f"`annotations` has {number:,} problem{'s' * (number > 1)}, and nothing was "
-                f"prepared. Mend the file and run the command again:\n"
-                f"{describe(findings.problems)}\nReceived: annotations={fspath(path)!r}"
+                f"`{argument}` has {number:,} problem{'s' * (number > 1)}, and nothing was "
+                f"prepared. Mend the {'file' if argument == 'annotations' else 'folder'} and run "
+                f"the command again:\n{describe(findings.problems, findings.unit)}\n"
+                f"Received: {argument}={fspath(path)!r}"
             )
         warn_of_unnamed(entries, folder, findings)
         warn_of_the_whole(splits, findings, self.tokenizer)
         if findings.warnings:
             print(f"Warnings, in {fspath(path)}:", file=sys.stderr)
-            print(describe(findings.warnings), file=sys.stderr)
+            print(describe(findings.warnings, findings.unit), file=sys.stderr)
         for finding in findings.warnings:
-            for name in finding.names or (f"line {finding.line}",):
+            for name in finding.names or (f"{findings.unit} {finding.line}",):
                 self.note(finding.kind, name)
         print(f"{fspath(path)}: {describe_set(splits, self.tokenizer)}")
         self._splits = splits
@@ -139,10 +173,7 @@ def find_annotations(
       ValueError: the folder is missing, or holds none or both of the default files.
     """
     if raw_dir is None or not epath.Path(raw_dir).is_dir():
-        raise ValueError(
-            "`raw_dir` must be the folder of the pictures: there is no such folder. "
-            f"Received: raw_dir={raw_dir and fspath(raw_dir)!r}"
-        )
+        raise _no_folder(raw_dir)
     if annotations is not None:
         return epath.Path(annotations)
     found = [epath.Path(raw_dir) / name for name in DEFAULT_FILES]
@@ -154,6 +185,13 @@ def find_annotations(
             f"Received: raw_dir={fspath(raw_dir)!r}, annotations=None"
         )
     return found[0]
+
+
+def _no_folder(raw_dir: str | PathLike[str] | None) -> ValueError:
+    return ValueError(
+        "`raw_dir` must be the folder of the pictures: there is no such folder. "
+        f"Received: raw_dir={raw_dir and fspath(raw_dir)!r}"
+    )
 
 
 def _raw_examples(folder: epath.Path, entries: Sequence[Entry]) -> Iterator[RawExample]:

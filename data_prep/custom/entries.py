@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data_prep.custom.annotation_file import COLUMNS, LIST_COLUMNS, Row, excerpt
+from data_prep.custom.annotation_file import Row, excerpt
+from data_prep.custom.columns import COLUMNS, LIST_COLUMNS, hint_at
 from data_prep.custom.findings import Findings
 from data_prep.custom.spelling import clean, is_encodable
 from data_prep.raw_examples import MAX_CAPTION_WORDS
@@ -13,13 +14,8 @@ from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, tokenize
 from semreg_tf.name_hints import closest_name
 
 SPLITS = ("train", "validation", "test")
-# What other tools call the same things.
-_OTHER_NAMES = {
-    **dict.fromkeys(("filename", "file", "image", "image_path", "path", "name"), "file_name"),
-    **dict.fromkeys(("text", "sentence", "description"), "caption"),
-    **dict.fromkeys(("texts", "sentences"), "captions"),
-    **dict.fromkeys(("label", "classes", "class", "categories"), "labels"),
-    **dict.fromkeys(("tags", "keywords"), "labels (the classes to predict) or user_tags (noisy)"),
+# What other tools call the same.
+_OTHER_SPLITS = {
     **dict.fromkeys(("val", "dev", "valid"), "validation"),
     **dict.fromkeys(("training",), "train"),
     **dict.fromkeys(("testing", "eval"), "test"),
@@ -69,17 +65,16 @@ def read_entries(
             findings.problem(
                 entry.line,
                 "picture twice",
-                f"{entry.file_name!r} is on line {first.line} already: give a picture one line, "
-                "with all its captions in `captions`, or lines with one `caption` each",
+                f"{entry.file_name!r} is on {findings.unit} {first.line} already: give a picture "
+                "one line, with all its captions in `captions`, or lines with one `caption` each",
             )
     return list(entries.values())
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns a hint at the known name that may be meant, or an empty string."""
-    other = _OTHER_NAMES.get(name.strip().lower())
-    if other is None:
-        other = closest_name(name.strip().lower(), known)
+def _split_hint(name: str) -> str:
+    """Returns a hint at the split that may be meant, or an empty string."""
+    plain = name.strip().lower()
+    other = _OTHER_SPLITS.get(plain) or closest_name(plain, SPLITS)
     return f" Is {other} meant?" if other else ""
 
 
@@ -87,7 +82,7 @@ def _check_columns(row: Row, unknown: dict[str, int], findings: Findings) -> Non
     for column in row.values:
         if column not in COLUMNS:
             first = unknown.setdefault(column, row.line)
-            hint = nearest(column, COLUMNS) if first == row.line else ""
+            hint = hint_at(column) if first == row.line else ""
             findings.problem(
                 row.line,
                 f"unknown column {column!r}",
@@ -232,7 +227,7 @@ def _split(row: Row, findings: Findings) -> str | None:
     split = row.values.get("split")
     if split is None or split in SPLITS:
         return split
-    hint = nearest(split, SPLITS) if isinstance(split, str) else ""
+    hint = _split_hint(split) if isinstance(split, str) else ""
     findings.problem(
         row.line,
         "unknown split",

@@ -25,10 +25,17 @@ class Finding:
 
 @dataclass
 class Findings:
-    """Collects problems, which stop the preparation, and warnings, which do not."""
+    """Collects problems, which stop the preparation, and warnings, which do not.
+
+    Attributes:
+      problems: in the order in which they were found.
+      warnings: likewise.
+      unit: what a finding's line is: "line" of a file, or "picture" where there is no such file.
+    """
 
     problems: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
+    unit: str = "line"
 
     def problem(self, line: int, kind: str, text: str) -> None:
         """Notes a problem of a line; lines count from 1."""
@@ -39,11 +46,15 @@ class Findings:
         self.warnings.append(Finding(line, kind, text, names))
 
 
-def describe(findings: Iterable[Finding]) -> str:
+def describe(findings: Iterable[Finding], unit: str = "line") -> str:
     """Returns one line a finding, by line number, then how many there are of each kind.
 
     Of a long list each kind's first ones are told in full; of the rest only the line numbers
     are, but all of them.
+
+    Args:
+      findings: in any order.
+      unit: as in `Findings`.
 
     Example:
       >>> print(describe([Finding(3, "picture missing", "no 'a.jpg' in /pics")]))
@@ -59,10 +70,10 @@ def describe(findings: Iterable[Finding]) -> str:
         if shown[finding.kind] > limit:
             rest[finding.kind].append(finding.line)
         else:
-            where = f"line {finding.line}: " if finding.line else ""
+            where = f"{unit} {finding.line}: " if finding.line else ""
             lines.append(f"  {where}{finding.text}")
     for kind, numbers in rest.items():
-        lines.append(f"  {kind}, as above, also on lines {_ranges(numbers)}")
+        lines.append(f"  {kind}, as above, also on {unit}s {_ranges(numbers)}")
     if len(ordered) > 1 and len(kinds) < len(ordered):
         tally = ", ".join(f"{kind}: {count:,}" for kind, count in kinds.most_common())
         lines.append(f"  in all {len(ordered):,}: {tally}")

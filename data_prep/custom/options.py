@@ -9,12 +9,23 @@ FORMAT = Path(__file__).with_name("README.md")
 DEFAULT_FILES = ("annotations.jsonl", "annotations.csv")
 OPTIONS = DatasetOptions(
     "custom",
-    "your own pictures, with one file of captions, labels or user tags",
+    "your own pictures, with a file of captions or labels, keywords in them, or a folder a label",
     "The folder of the pictures, with subfolders if you like; annotations.jsonl or "
-    f"annotations.csv beside them. The format: {FORMAT}.",
+    f"annotations.csv beside them, or what --format reads. The format: {FORMAT}.",
     (
         Option(
-            "annotations", None, "JSON Lines or CSV file. [annotations.jsonl or .csv in --raw_dir]"
+            "annotations",
+            None,
+            "JSON Lines or CSV file, or with --format=coco JSON files parted by commas. "
+            "[annotations.jsonl or .csv in --raw_dir]",
+        ),
+        Option(
+            "format",
+            "auto",
+            "What says what is on the pictures: lines, JSON Lines or CSV; coco, COCO's JSON; "
+            "keywords, XMP or IPTC in the pictures or .xmp beside them; folders, one sub-folder a "
+            "label; auto, the first of lines, keywords and folders that is there.",
+            ("auto", "lines", "coco", "keywords", "folders"),
         ),
         Option(
             "validation_share",

@@ -96,8 +96,9 @@ def check_pictures(
             findings.warn(
                 entry.line,
                 "same picture again",
-                f"{entry.file_name!r} is the same picture as {first.file_name!r} on line "
-                f"{first.line}: in two splits it would be learnt and tested at once",
+                f"{entry.file_name!r} is the same picture as {first.file_name!r} on "
+                f"{findings.unit} {first.line}: in two splits it would be learnt and tested "
+                "at once",
             )
     return whole
 

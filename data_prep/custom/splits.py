@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from data_prep.custom.columns import LIST_COLUMNS
 from data_prep.custom.entries import SPLITS, Entry
 from data_prep.custom.findings import Findings, some_lines
+from data_prep.custom.stratification import stratify
 from data_prep.seeded_draw import drawn_order
 
 
@@ -43,9 +45,9 @@ def assign_splits(
 ) -> dict[str, list[Entry]]:
     """Returns the entries of each split that has any.
 
-    Where the file names splits, its word holds. Otherwise pictures are drawn: a picture's place
-    in the draw hangs on the seed and its file name alone, so the order of the lines does not
-    matter, and a few more pictures move few others.
+    Where the file names splits, its word holds. Otherwise pictures are drawn, so that each split
+    has every label and every kind of annotation that there are pictures enough of. The draw hangs
+    on the seed, the file names and what the pictures bear; the order of the lines does not matter.
 
     Args:
       entries: one a picture.
@@ -65,22 +67,27 @@ def assign_splits(
             )
     else:
         by_name = {entry.file_name: entry for entry in entries}
-        drawn = [by_name[name] for name in drawn_order(seed, by_name)]
         num_test, num_validation = (
-            max(1, round(share * len(drawn))) if share else 0
+            max(1, round(share * len(entries))) if share else 0
             for share in (test_share, validation_share)
         )
-        held_out = num_test + num_validation
-        if entries and held_out >= len(entries):
+        num_train = len(entries) - num_test - num_validation
+        if entries and num_train <= 0:
             findings.problem(
                 entries[0].line,
                 "no training",
                 f"{len(entries)} pictures are too few for three splits: set the shares to 0, or "
                 "name the splits in the file",
             )
-        splits = {
-            "train": drawn[held_out:],
-            "validation": drawn[num_test:held_out],
-            "test": drawn[:num_test],
-        }
+            return {"train": list(entries)}
+        sizes = dict(zip(SPLITS, (num_train, num_validation, num_test), strict=True))
+        names_of = {name: _names(entry) for name, entry in by_name.items()}
+        drawn = stratify(names_of, sizes, drawn_order(seed, by_name))
+        splits = {split: [by_name[name] for name in names] for split, names in drawn.items()}
     return {name: members for name, members in splits.items() if members}
+
+
+def _names(entry: Entry) -> list[tuple[str, str]]:
+    """Returns what splits are balanced by: a picture's labels, and which annotations it has."""
+    kinds = [("kind", kind) for kind in LIST_COLUMNS if getattr(entry, kind)]
+    return kinds + [("label", label) for label in entry.labels]

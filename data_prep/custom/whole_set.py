@@ -1,11 +1,16 @@
 """What may be a mistake in a set of annotations as a whole, though no line is wrong."""
 
+import collections
 from collections.abc import Mapping, Sequence
 
 from data_prep.custom.entries import Entry
 from data_prep.custom.findings import Findings, some_lines
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, is_punctuation, tokenize
 from semreg_tf.text.cleaning import LETTER_WITHOUT_BLANKS, look_alike_key
+
+# A label on fewer training pictures is told: a model hardly learns it (ours).
+FEW_PICTURES = 5
+_SHOWN_LABELS = 5
 
 
 def warn_of_the_whole(
@@ -36,12 +41,13 @@ def warn_of_the_whole(
                 0,
                 f"pictures without {column}",
                 f"{len(without):,} of {len(entries):,} pictures have no {column} "
-                f"(lines {some_lines([entry.line for entry in without])})",
+                f"({findings.unit}s {some_lines([entry.line for entry in without])})",
                 tuple(entry.file_name for entry in without),
             )
     _warn_of_bare_splits(splits, findings)
     _warn_of_long_words(entries, tokenizer, findings)
     _warn_of_labels(splits, findings)
+    _warn_of_rare_labels(splits, findings)
 
 
 def describe_set(
@@ -67,7 +73,8 @@ def _mean_words(captions: Sequence[str], tokenizer: Tokenizer) -> float:
 
 def _warn_of_bare_splits(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
     """Warns of a split that has none of what other splits have."""
-    for column, task in (("captions", "captions"), ("labels", "tags")):
+    tasks = (("captions", "captions"), ("labels", "tags"), ("user_tags", "user tags"))
+    for column, task in tasks:
         bare = [n for n, members in splits.items() if not any(getattr(e, column) for e in members)]
         if bare and len(bare) < len(splits):
             names = " and ".join(map(repr, bare))
@@ -96,9 +103,9 @@ def _warn_of_long_words(entries: Sequence[Entry], tokenizer: Tokenizer, findings
             0,
             "captions in a script without blanks",
             f"{len(captions):,} captions are in a script written without blanks between words and "
-            f"have {_mean_words(captions, tokenizer):.1f} words on average (the first on line "
-            f"{unparted[0][0].line}): part them by blanks with a segmenter and give "
-            "--tokenizer=blanks, or let each letter be a word with --tokenizer=characters",
+            f"have {_mean_words(captions, tokenizer):.1f} words on average (the first on "
+            f"{findings.unit} {unparted[0][0].line}): part them by blanks with a segmenter and "
+            "give --tokenizer=blanks, or let each letter be a word with --tokenizer=characters",
             tuple(dict.fromkeys(entry.file_name for entry, _ in unparted)),
         )
 
@@ -116,11 +123,42 @@ def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -
             findings.warn(
                 lines[label],
                 "labels alike",
-                f"{label!r} and {other!r} on line {lines[other]} are two labels: spell them alike "
-                "if one is meant",
+                f"{label!r} and {other!r} on {findings.unit} {lines[other]} are two labels: spell "
+                "them alike if one is meant",
             )
     trained = {label for entry in splits.get("train", ()) for label in entry.labels}
     for label in sorted(set(lines) - trained):
         findings.warn(
             lines[label], "label never trained", f"no picture of 'train' has the label {label!r}"
         )
+
+
+def _warn_of_rare_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
+    """Warns once of all labels on few training pictures, and once a split of those it lacks."""
+    counts = {
+        split: collections.Counter(label for entry in members for label in entry.labels)
+        for split, members in splits.items()
+    }
+    trained = counts.get("train", collections.Counter())
+    rare = sorted((n, label) for label, n in trained.items() if n < FEW_PICTURES)
+    if rare:
+        _warn_of_many(
+            "label on few pictures",
+            [f"{label!r} ({n})" for n, label in rare],
+            f"are on fewer than {FEW_PICTURES} pictures of 'train': a model hardly learns them",
+            findings,
+        )
+    for split in sorted(counts.keys() - {"train"}):
+        lacking = [repr(label) for label in sorted(trained) if not counts[split][label]]
+        if lacking:
+            _warn_of_many(
+                f"label not in '{split}'",
+                lacking,
+                f"are on no picture of {split!r}: nothing is known of them there",
+                findings,
+            )
+
+
+def _warn_of_many(kind: str, labels: list[str], what: str, findings: Findings) -> None:
+    shown = ", ".join(labels[:_SHOWN_LABELS]) + (", ..." if len(labels) > _SHOWN_LABELS else "")
+    findings.warn(0, kind, f"{len(labels):,} labels {what} ({shown})", tuple(labels))

@@ -114,6 +114,21 @@ def load_split(
     )
 
 
+def num_images(builder: tfds.core.DatasetBuilder, name: str) -> int:
+    """Returns how many images a split, or a part of one, has.
+
+    Raises:
+      ValueError: the split is unknown, or its slice cannot be read.
+    """
+    whole, first, last = _slice(builder, name)
+    if whole not in builder.info.splits:
+        raise ValueError(
+            f"`split` must be one of {', '.join(sorted(builder.info.splits))}. "
+            f"Received: split={name!r}"
+        )
+    return len(range(builder.info.splits[whole].num_examples)[first:last])
+
+
 def _slice(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, int, int | None]:
     """Returns the split that a name speaks of, its first record and the one after its last."""
     if "[" not in name:

@@ -18,6 +18,8 @@ from semreg_tf.experiments.caption_competitors import COMPETITORS
 from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
     FROZEN_SQUEEZENET,
+    PIP_CNN,
+    WHOLE_PICTURE,
     detached,
     fixed,
     from_scratch,
@@ -251,8 +253,28 @@ CAPTION_SYSTEMS = {
 
 
 def custom() -> Config:
-    """Your own captioned pictures."""
-    return inception_base("custom")
+    """Your own captioned pictures: a light CNN; steps by the number of pictures (`size_rule`)."""
+    base = caption_base("custom", PIP_CNN)
+    by_size = {"steps": None, "validate_every_steps": None}
+    quick = {"validation_images": 200}
+    return replace(
+        base,
+        image=WHOLE_PICTURE,
+        concepts=replace(base.concepts, initial_bias="log_odds"),
+        unary=replace(
+            base.unary,
+            **by_size,
+            head_only_steps=None,
+            head_only_cached=True,
+            learning_rate=6e-4,
+            # So that the CNN, where it trains, has 1e-4.
+            encoder_rate=1 / 6,
+        ),
+        relational=replace(base.relational, **by_size, **quick, learning_rate=1e-3),
+        joint=replace(base.joint, **by_size, **quick, learning_rate=1e-3, schedule="cosine"),
+        # Two captions of a picture each time: a joint step of less than half the time.
+        data=replace(base.data, captions_per_image=2),
+    )
 
 
 def flickr8k_frozen() -> Config:
@@ -287,5 +309,8 @@ EXPERIMENTS = {
         iapr_tc12,
         OURS | mrnn_systems("m-RNN on IAPR TC-12: m-RNN", own_cnn=False),
     ),
-    "custom_captions": (custom, {"s_cnn_rnn": ("your own pictures", same)}),
+    "custom_captions": (
+        custom,
+        {"s_cnn_rnn": ("your own pictures", same), "nic_f": ("control: NIC-F, no concepts", ria)},
+    ),
 }

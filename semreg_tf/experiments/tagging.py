@@ -15,6 +15,10 @@ from semreg_tf.config import (
     UnaryConfig,
 )
 
+# Its weights come by pip. It trains where there are pictures enough (ours).
+PIP_CNN = EncoderConfig(name="efficientnet_lite0", trainable=None, feature_dropout=0.5)
+# Cached features are of the whole picture, so a CNN that trains reads it too (ours).
+WHOLE_PICTURE = ImageConfig(resize_ratio=1.0, random_crop=False)
 NUS_WIDE_EPOCH = 4_687  # 150,000 images in batches of 32
 COCO_EPOCH = 2_457  # 78,644 images, 95 % of 82,783, in batches of 32
 # A light CNN, AlexNet's equal; frozen, so that each image is encoded once (ours).
@@ -215,8 +219,28 @@ def flickr8k() -> Config:
 
 
 def custom() -> Config:
-    """Your own labelled pictures: Inception v3, whose download Keras knows."""
-    return tag_base("custom", EncoderConfig(name="inception_v3"), 1e-3, 500)
+    """Your own labelled pictures: a light CNN; steps by the number of pictures (`size_rule`)."""
+    base = tag_base("custom", PIP_CNN, 1e-3, 1)
+    falling = {"schedule": "cosine", "steps": None, "validate_every_steps": None, "patience": 0}
+    # The CNN, where it trains, at 1e-4 in both stages.
+    tuned = {"learning_rate": 1e-3, "encoder_rate": 0.1, "encoder_clip_norm": 100.0}
+    return replace(
+        base,
+        image=WHOLE_PICTURE,
+        concepts=replace(base.concepts, initial_bias="log_odds"),
+        unary=replace(
+            base.unary,
+            **falling,
+            **tuned,
+            optimizer="rmsprop",
+            head_rate=1.0,
+            weight_decay=0.0,
+            head_only_steps=None,
+            head_only_cached=True,
+        ),
+        relational=replace(base.relational, **falling, learning_rate=1e-3),
+        joint=replace(base.joint, **falling, **tuned),
+    )
 
 
 _FLICKR8K = {

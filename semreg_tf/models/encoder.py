@@ -234,7 +234,7 @@ def build_encoder(
         _load_first_weights(encoder, config, spec)
     if config.weights is not None and spec.fine_tuning_momentum is not None:
         set_batch_norm_momentum(encoder, spec.fine_tuning_momentum)
-    encoder.trainable = config.trainable
+    encoder.trainable = bool(config.trainable)
     return encoder
 
 

@@ -14,11 +14,12 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import evaluation_batches
+from semreg_tf.data.input_pipeline import evaluation_batches, num_images
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.size_rule import sized
 from semreg_tf.stopping import Stopped, signals_handled_by
 from semreg_tf.training import checkpoints, history, transfer, workdir
 from semreg_tf.training.concept_words import set_concept_words
@@ -86,8 +87,9 @@ class Trainer:
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         folders = {"unary": unary, "relational": relational}
-        find_stage(config, stage).check_warm_starts(folders)
         builder = find_builder(data_dir, config.data.dataset)
+        config = sized(config, num_images(builder, config.data.train_split))
+        find_stage(config, stage).check_warm_starts(folders)
         extra = extra_captions_of(config, find_stage(config, stage), builder)
         counts = extra.word_counts() if extra and config.relational.extra_words else None
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)

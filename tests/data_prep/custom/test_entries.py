@@ -1,7 +1,7 @@
 import pytest
 
 from data_prep.custom.annotation_file import Row
-from data_prep.custom.entries import Entry, nearest, read_entries
+from data_prep.custom.entries import Entry, read_entries
 from data_prep.custom.findings import Findings
 
 
@@ -121,19 +121,6 @@ def test_warnings():
     assert texts[0].startswith("caption 1 has 500 words and is left out: more than 200")
     assert texts[1] == "'x' is in `labels` twice, taken once"
     assert texts[2].startswith("the label 'dog, sea' is one label with a separator in it")
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("Image", " Is file_name meant?"),
-        ("sentence", " Is caption meant?"),
-        ("user_tag", " Is user_tags meant?"),
-        ("weather", ""),
-    ],
-)
-def test_the_nearest_column(name, hint):
-    assert nearest(name, ("file_name", "labels", "user_tags")) == hint
 
 
 def test_texts_are_brought_to_one_spelling_and_told():

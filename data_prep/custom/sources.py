@@ -1,0 +1,199 @@
+"""Where annotations come from: a file of lines, COCO's JSON, keywords in pictures, folders."""
+
+import collections
+import hashlib
+import json
+import posixpath
+from collections.abc import Callable, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+import tqdm
+from etils import epath
+
+from data_prep.coco_files import read_coco
+from data_prep.custom.annotation_file import Row, read_rows
+from data_prep.custom.findings import Findings
+from data_prep.custom.keywords import UnreadableKeywordsError, picture_keywords
+from data_prep.custom.options import DEFAULT_FILES
+from data_prep.custom.pictures import PictureFolder
+
+_SHOWN = 3
+# Top folders of these names alone are splits, and the folders in them are the labels.
+_SPLIT_FOLDERS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+}
+
+
+def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -> str:
+    """Returns the form of the annotations: "lines", "coco", "keywords" or "folders".
+
+    Args:
+      raw_dir: the folder of the pictures.
+      annotations: the file that was given, or None.
+      chosen: one of these, or "auto": the file where there is one, otherwise keywords where any
+        picture has some, otherwise sub-folders where pictures lie in two or more.
+
+    Raises:
+      ValueError: the form needs a file, or can have none; or nothing says what is on the pictures.
+    """
+    root = epath.Path(raw_dir)
+    if chosen in ("keywords", "folders") and annotations is not None:
+        raise ValueError(
+            f"`annotations` must be left out with --format={chosen}, which reads the pictures' "
+            f"folder alone. Received: annotations={fspath(annotations)!r}"
+        )
+    if chosen == "coco" and annotations is None:
+        raise ValueError(
+            "`annotations` must name COCO's JSON file, or several parted by commas, with "
+            "--format=coco. Received: annotations=None"
+        )
+    there = any((root / name).is_file() for name in DEFAULT_FILES)
+    if chosen != "auto" or annotations is not None or there:
+        return "lines" if chosen == "auto" else chosen
+    folder = PictureFolder.read(raw_dir)
+    if _any_keywords(folder):
+        return "keywords"
+    if len({posixpath.dirname(name) for name in folder.pictures()} - {""}) > 1:
+        return "folders"
+    raise ValueError(
+        f"`raw_dir` must say what is on the pictures: by a file {' or '.join(DEFAULT_FILES)}, by "
+        "keywords (XMP, IPTC) in the pictures, or by one sub-folder for each label; or name the "
+        f"file by `annotations`. Received: raw_dir={fspath(raw_dir)!r}, annotations=None, "
+        f"{len(folder.pictures()):,} pictures"
+    )
+
+
+def read_source(
+    raw_dir: str | PathLike[str], annotations: Any, form: str, findings: Findings
+) -> list[Row]:
+    """Reads the annotations.
+
+    Args:
+      raw_dir: the folder of the pictures.
+      annotations: the file, or of COCO's several parted by commas; None where the form has none.
+      form: from `choose_format`.
+      findings: where problems and warnings go; its lines become pictures where there are none.
+
+    Raises:
+      ValueError: a file is missing or of another form.
+    """
+    if form == "lines":
+        return read_rows(annotations, findings)
+    findings.unit = "picture"
+    if form == "coco":
+        return _coco_rows(fspath(annotations).split(","), findings)
+    folder = PictureFolder.read(raw_dir)
+    reader: dict[str, Callable[[PictureFolder, Findings], list[Row]]] = {
+        "keywords": _keyword_rows,
+        "folders": _folder_rows,
+    }
+    rows = reader[form](folder, findings)
+    if not rows:
+        findings.problem(
+            0, "no annotation", f"no picture in {folder.root!r} has what --format={form} reads"
+        )
+    return rows
+
+
+def rows_digest(rows: Sequence[Row]) -> str:
+    """Returns the SHA-256 of what was read, for forms without a file of their own."""
+    lines = (json.dumps(row.values, sort_keys=True) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _any_keywords(folder: PictureFolder) -> bool:
+    for name in folder.pictures():
+        try:
+            if picture_keywords(folder.root, name, folder.names):
+                return True
+        except (UnreadableKeywordsError, OSError):
+            continue
+    return False
+
+
+def _keyword_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
+    rows, without = [], []
+    for name in tqdm.tqdm(folder.pictures(), "Reading keywords", unit=" pictures", disable=None):
+        try:
+            keywords = picture_keywords(folder.root, name, folder.names)
+        except (UnreadableKeywordsError, OSError) as error:
+            findings.warn(0, "keywords unreadable", f"{name!r} is left out: {error}", (name,))
+            continue
+        if keywords:
+            rows.append(Row(len(rows) + 1, {"file_name": name, "labels": list(keywords)}))
+        else:
+            without.append(name)
+    _warn_left_out("no keywords", "have no keywords", without, findings)
+    return rows
+
+
+def _folder_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
+    inside = [name for name in folder.pictures() if "/" in name]
+    outside = [name for name in folder.pictures() if "/" not in name]
+    tops = {name.split("/")[0] for name in inside}
+    are_splits = bool(tops) and all(top.lower() in _SPLIT_FOLDERS for top in tops)
+    rows = []
+    for name in inside:
+        parts = name.split("/")[:-1]
+        if are_splits and len(parts) < 2:
+            outside.append(name)
+            continue
+        values: dict[str, Any] = {"file_name": name, "labels": [parts[1 if are_splits else 0]]}
+        if are_splits:
+            values["split"] = _SPLIT_FOLDERS[parts[0].lower()]
+        rows.append(Row(len(rows) + 1, values))
+    labels = {row.values["labels"][0] for row in rows}
+    if len(labels) == 1:
+        findings.problem(
+            0,
+            "one label",
+            f"all pictures lie in one folder, {labels.pop()!r}: give each label a folder",
+        )
+    _warn_left_out("in no label's folder", "lie in no label's folder", outside, findings)
+    return rows
+
+
+def _coco_rows(paths: Sequence[str], findings: Findings) -> list[Row]:
+    """Returns a row an image: its captions, and the names of its categories, each once."""
+    images: dict[str, dict[str, dict[str, None]]] = {}
+    for path in paths:
+        if not epath.Path(path).is_file():
+            raise ValueError(
+                f"`annotations` must be a file: there is none. Received: annotations={path!r}"
+            )
+        coco = read_coco(path, None, "annotations")
+        for image in coco.dataset["images"]:
+            images.setdefault(image["file_name"], collections.defaultdict(dict))
+        for annotation in coco.dataset["annotations"]:
+            image = coco.imgs.get(annotation["image_id"])
+            if image is None:
+                findings.warn(
+                    0,
+                    "annotation of no image",
+                    f"annotation {annotation['id']} in {path!r} is left out: image "
+                    f"{annotation['image_id']} is not listed",
+                )
+            elif "caption" in annotation:
+                images[image["file_name"]]["captions"][annotation["caption"]] = None
+            else:
+                name = coco.cats[annotation["category_id"]]["name"]
+                images[image["file_name"]]["labels"][name] = None
+    _warn_left_out(
+        "not annotated", "have no annotation", [n for n in images if not images[n]], findings
+    )
+    rows = []
+    for name, values in images.items():
+        if values:
+            lists = {kind: list(texts) for kind, texts in values.items()}
+            rows.append(Row(len(rows) + 1, {"file_name": name, **lists}))
+    return rows
+
+
+def _warn_left_out(kind: str, what: str, names: Sequence[str], findings: Findings) -> None:
+    if names:
+        shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+        text = f"{len(names):,} pictures {what} and are left out ({shown})"
+        findings.warn(0, f"picture left out, {kind}", text, tuple(names))

@@ -1,0 +1,251 @@
+import io
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from data_prep.custom.custom_dataset_builder import Builder
+from data_prep.custom.findings import Findings
+from data_prep.custom.keywords import UnreadableKeywordsError, picture_keywords
+from data_prep.custom.sources import choose_format, read_source
+from data_prep.preparation import prepare
+from semreg_tf.data.annotations import read_annotations
+from semreg_tf.data.records import find_builder
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
+    'syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:subject>'
+    "<rdf:Bag>{items}</rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def xmp(*words):
+    return XMP.format(items="".join(f"<rdf:li>{w}</rdf:li>" for w in words)).encode()
+
+
+def iptc(*values):
+    """Photoshop's segment APP13 with IPTC keywords."""
+    records = b"".join(b"\x1c\x02\x19" + len(v).to_bytes(2, "big") + v for v in values)
+    block = b"8BIM\x04\x04\x00\x00" + len(records).to_bytes(4, "big") + records
+    block += b"\x00" * (len(records) % 2)
+    data = b"Photoshop 3.0\x00" + block
+    return b"\xff\xed" + (len(data) + 2).to_bytes(2, "big") + data
+
+
+def picture(number=0, form="JPEG", packet=None, segment=b""):
+    out = io.BytesIO()
+    image = Image.linear_gradient("L").resize((24 + number, 20)).convert("RGB")
+    image.save(out, form, **({"xmp": packet} if packet else {}))
+    data = out.getvalue()
+    return data[:2] + segment + data[2:] if segment else data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def make(files):
+        root = tmp_path / "pictures"
+        for name, content in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content)
+        return root
+
+    return make
+
+
+def keywords_of(root, name):
+    names = {p.relative_to(root).as_posix() for p in root.rglob("*")}
+    return picture_keywords(root, name, names)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "TIFF"])
+def test_xmp_within_pictures(folder, form):
+    assert keywords_of(folder({"a": picture(0, form, xmp("dog", " the  sea ", "dog"))}), "a") == (
+        "dog",
+        "the sea",
+    )
+
+
+def test_iptc_within_pictures_in_two_encodings(folder):
+    segment = iptc(b"sea", "Küste".encode(), "Düne".encode("cp1252"))
+    assert keywords_of(folder({"a.jpg": picture(segment=segment)}), "a.jpg") == (
+        "sea",
+        "Küste",
+        "Düne",
+    )
+    one = folder({"b.jpg": picture(segment=iptc(b"sea"))})
+    assert keywords_of(one, "b.jpg") == ("sea",)
+
+
+@pytest.mark.parametrize("sidecar", ["a.xmp", "a.jpg.xmp"])
+def test_a_file_beside_the_picture(folder, sidecar):
+    root = folder({"a.jpg": picture(packet=xmp("sea")), sidecar: xmp("dog")})
+    assert keywords_of(root, "a.jpg") == ("dog", "sea")
+
+
+def test_pictures_without_keywords_and_damaged_ones_have_none(folder):
+    root = folder({"a.jpg": picture(), "b.jpg": b"no picture", "c.jpg": picture(packet=xmp())})
+    assert [keywords_of(root, f"{n}.jpg") for n in "abc"] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"<x:xmpmeta",
+        b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>',
+        b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+    ],
+)
+def test_xmp_that_is_damaged_or_an_attack_is_refused(folder, packet):
+    with pytest.raises(UnreadableKeywordsError, match="its XMP is no sound XML"):
+        keywords_of(folder({"a.jpg": picture(), "a.xmp": packet}), "a.jpg")
+
+
+def read(root, form, annotations=None):
+    findings = Findings()
+    rows = read_source(root, annotations, form, findings)
+    return [r.values for r in rows], findings
+
+
+def test_keywords_of_a_folder(folder):
+    root = folder(
+        {
+            "a.jpg": picture(packet=xmp("dog")),
+            "trip/b.jpg": picture(segment=iptc(b"sea")),
+            "c.jpg": picture(),
+            "d.jpg": picture(),
+            "d.xmp": b"<",
+        }
+    )
+    rows, findings = read(root, "keywords")
+    assert rows == [
+        {"file_name": "a.jpg", "labels": ["dog"]},
+        {"file_name": "trip/b.jpg", "labels": ["sea"]},
+    ]
+    told = [f.text for f in findings.warnings]
+    assert told[0].startswith("'d.jpg' is left out: its XMP is no sound XML")
+    assert told[1] == "1 pictures have no keywords and are left out ('c.jpg')"
+
+
+def test_one_sub_folder_a_label(folder):
+    root = folder(
+        {n: picture() for n in ("dog/a.jpg", "dog/wet/b.png", "sea/c.jpg", "stray.jpg")}
+        | {".git/x.jpg": b"", "dog/._a.jpg": b""}
+    )
+    rows, findings = read(root, "folders")
+    assert [(r["file_name"], r["labels"]) for r in rows if not r["file_name"].startswith(".")] == [
+        ("dog/a.jpg", ["dog"]),
+        ("dog/wet/b.png", ["dog"]),
+        ("sea/c.jpg", ["sea"]),
+    ]
+    assert findings.warnings[0].names == ("stray.jpg",)
+
+
+def test_folders_of_splits_hold_the_labels_folders(folder):
+    root = folder({n: picture() for n in ("train/dog/a.jpg", "val/sea/b.jpg", "train/c.jpg")})
+    rows, findings = read(root, "folders")
+    assert rows == [
+        {"file_name": "train/dog/a.jpg", "labels": ["dog"], "split": "train"},
+        {"file_name": "val/sea/b.jpg", "labels": ["sea"], "split": "validation"},
+    ]
+    assert findings.warnings[0].names == ("train/c.jpg",)
+
+
+def test_one_folder_alone_is_no_set_of_labels(folder):
+    _, findings = read(folder({"all/a.jpg": picture()}), "folders")
+    assert "give each label a folder" in findings.problems[0].text
+
+
+COCO = {
+    "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 7},
+        {"id": 2, "image_id": 1, "category_id": 7},
+        {"id": 3, "image_id": 9, "category_id": 7},
+    ],
+    "categories": [{"id": 7, "name": "dog"}],
+}
+CAPTIONS = {
+    "images": COCO["images"][:1],
+    "annotations": [{"id": 1, "image_id": 1, "caption": "A dog."}],
+}
+
+
+def written(tmp_path, **documents):
+    for name, document in documents.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    return ",".join(str(tmp_path / f"{name}.json") for name in documents)
+
+
+def test_coco_files_of_labels_and_captions_are_joined(tmp_path):
+    rows, findings = read(tmp_path, "coco", written(tmp_path, labels=COCO, captions=CAPTIONS))
+    assert rows == [{"file_name": "a.jpg", "labels": ["dog"], "captions": ["A dog."]}]
+    assert [f.kind for f in findings.warnings] == [
+        "annotation of no image",
+        "picture left out, not annotated",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ([1], "a JSON list, no object"),
+        ({"images": []}, "no list 'annotations'"),
+        ({**COCO, "categories": []}, "category_id=7, no category's id"),
+        ({**CAPTIONS, "annotations": [{"id": 1, "image_id": 1, "caption": 3}]}, "caption=3"),
+    ],
+)
+def test_coco_files_of_another_form_are_refused_by_their_argument(tmp_path, document, says):
+    with pytest.raises(ValueError, match=f"`annotations` must hold COCO's .*{says}"):
+        read(tmp_path, "coco", written(tmp_path, bad=document))
+
+
+def test_a_coco_file_that_is_missing_or_cut_short(tmp_path):
+    with pytest.raises(ValueError, match=r"`annotations` must be a file"):
+        read(tmp_path, "coco", tmp_path / "no.json")
+    (tmp_path / "cut.json").write_text('{"images": [')
+    with pytest.raises(ValueError, match=r"`annotations` must hold whole JSON files"):
+        read(tmp_path, "coco", tmp_path / "cut.json")
+
+
+def test_the_form_is_chosen_by_what_is_there(folder):
+    root = folder({"dog/a.jpg": picture(), "sea/b.jpg": picture()})
+    assert choose_format(root, None, "auto") == "folders"
+    assert choose_format(root, "x.csv", "auto") == "lines"
+    folder({"sea/b.xmp": xmp("wave")})
+    assert choose_format(root, None, "auto") == "keywords"
+    assert choose_format(root, None, "folders") == "folders"
+    folder({"annotations.csv": b"file_name,labels\n"})
+    assert choose_format(root, None, "auto") == "lines"
+
+
+def test_forms_that_do_not_fit_are_refused(folder):
+    root = folder({"a.jpg": picture()})
+    with pytest.raises(ValueError, match=r"`raw_dir` must say what is on the pictures: by a file"):
+        choose_format(root, None, "auto")
+    with pytest.raises(ValueError, match=r"`annotations` must be left out with --format=keywords"):
+        choose_format(root, "a.csv", "keywords")
+    with pytest.raises(ValueError, match=r"`annotations` must name COCO's JSON file"):
+        choose_format(root, None, "coco")
+
+
+def builder_of(root, data_dir, **options):
+    options = {"annotations": None, "format": "auto", **options}
+    return Builder(data_dir=data_dir, **Builder.arguments(root, options))
+
+
+def test_a_folder_a_label_becomes_a_data_set_that_knows_when_it_changes(folder, tmp_path, capsys):
+    root = folder({f"{'dog' if i % 2 else 'sea'}/{i}.jpg": picture(i) for i in range(12)})
+    prepare(builder_of(root, tmp_path / "data"), root)
+    found = find_builder(tmp_path / "data", "custom")
+    labels = {
+        split: {label for a in read_annotations(found.data_dir, split) for label in a.labels}
+        for split in found.info.splits
+    }
+    assert labels["train"] == {"dog", "sea"}
+    assert set(labels) == {"train", "validation", "test"}
+    prepare(builder_of(root, tmp_path / "data"), root)
+    shutil.move(root / "dog/1.jpg", root / "sea/1.jpg")
+    with pytest.raises(ValueError, match="`data_dir` holds 'custom' prepared with"):
+        prepare(builder_of(root, tmp_path / "data"), root)
+    assert "12 pictures" in capsys.readouterr().out
