@@ -32,9 +32,9 @@ from semreg_tf.config import Config
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 from semreg_tf.export import export
-from semreg_tf.exporting.batch_norm_folding import fold_batch_norm
 from semreg_tf.inference import load
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.batch_norm_folding import fold_batch_norm
 
 ENCODERS = ("inception_v3", "squeezenet_v1_1")
 WAYS = ("bare, folded", "bare, as trained", "annotate")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from semreg_tf import config_io
@@ -23,6 +24,7 @@ from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, folded_statistics
 from semreg_tf.models.encoder import encoder_spec
 
 ASSETS = "assets.extra"
@@ -44,7 +46,8 @@ def export(
     """Writes a SavedModel that TensorFlow alone can run, atomically.
 
     Beside the graph and the weights, `assets.extra/` holds the vocabularies, the config, the run's
-    results and what `semreg_tf.load` reads, and `MODEL.md` is the model's card.
+    results, what `semreg_tf.load` reads, and what training needs to go on from the export;
+    `MODEL.md` is the model's card.
 
     Args:
       config: the experiment.
@@ -84,6 +87,7 @@ def export(
         with _whole_or_absent(final) as partial:
             tf.saved_model.save(served, str(partial), signatures=served.signatures())
             _write_assets(partial / ASSETS, config, vocabularies, provenance)
+            _write_statistics(partial / ASSETS, annotator.encoder)
             write_card(partial, config, vocabularies, provenance, info)
             write_info(partial, info)
     return final
@@ -193,6 +197,13 @@ def _write_assets(
     if provenance.results:
         results = json.dumps(provenance.portable_results(), indent=2)
         (folder / "results.json").write_text(results + "\n", encoding="utf-8")
+
+
+def _write_statistics(folder: Path, encoder: keras.Model) -> None:
+    """Writes what folding loses, so that training can start from the export."""
+    statistics = folded_statistics(encoder)
+    if statistics:
+        np.savez(folder / STATISTICS_FILE, *statistics)
 
 
 def _replace(final: Path, partial: Path) -> None:

@@ -12,7 +12,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
 # Lowest first. What a part of the library may import beside itself: parts, or single modules.
-CONFIG = {"config", "config_io", "encoder_preset", "files", "size_rule"}
+CONFIG = {"config", "config_io", "encoder_preset", "files", "size_rule", "donor_config"}
 SERVING = CONFIG | {
     "models",
     "decoding",
@@ -42,6 +42,7 @@ ALLOWED = {
     "config_io": {"config", "earlier_configs", "files", "name_hints"},
     "encoder_preset": {"config"},
     "size_rule": {"config"},
+    "donor_config": {"config", "config_io", "files"},
     "experiments": CONFIG | {"name_hints"},
     "data": {"config", "files"},
     "models": {"config", "registered_encoders"},

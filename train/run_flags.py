@@ -7,6 +7,7 @@ from absl import flags
 from semreg_tf import config_io, experiments
 from semreg_tf.cli import shared_flags
 from semreg_tf.config import Config
+from semreg_tf.donor_config import with_model_of
 from semreg_tf.encoder_preset import with_preset
 from semreg_tf.size_rule import RULES, follows_size
 
@@ -38,8 +39,10 @@ class RunFlags:
         Raises:
           ValueError: no such experiment or field, or a refused value.
         """
-        config = experiments.get(self.experiment.value)
-        config = config_io.apply_overrides(config, self.all_overrides())
+        config, given = experiments.get(self.experiment.value), self.all_overrides()
+        if self.init_from.value is not None and follows_size(config):
+            config = with_model_of(config, self.init_from.value)
+        config = config_io.apply_overrides(config, given)
         if self.preset.value is not None:
             if not follows_size(config):
                 raise ValueError(
@@ -79,21 +82,22 @@ class RunFlags:
         return first, last
 
 
-def define(workdir: str) -> RunFlags:
+def define(workdir: str, required: bool = True) -> RunFlags:
     """Defines the flags for the calling binary.
 
     Args:
       workdir: help of `--workdir`.
+      required: whether experiment, data and work directory must be given.
     """
     return RunFlags(
         experiment=flags.DEFINE_string(
             "experiment",
             None,
             "Name of the experiment, such as demo_tags/s_cnn_rnn. eval.list_experiments lists all.",
-            required=True,
+            required=required,
         ),
-        data_dir=shared_flags.define_data_dir(),
-        workdir=flags.DEFINE_string("workdir", None, workdir, required=True),
+        data_dir=shared_flags.define_data_dir(required),
+        workdir=flags.DEFINE_string("workdir", None, workdir, required=required),
         encoder=flags.DEFINE_string(
             "encoder",
             None,
@@ -111,8 +115,8 @@ def define(workdir: str) -> RunFlags:
         init_from=flags.DEFINE_string(
             "init_from",
             None,
-            "Work directory of another model: its encoder and the rows of matching names are "
-            "taken first.",
+            "Work directory or export of another model: its encoder and the rows of matching names "
+            "are taken first; an experiment custom_* takes its CNN's and decoder's fields too.",
         ),
         strategy=flags.DEFINE_enum(
             "strategy",

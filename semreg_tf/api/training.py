@@ -9,6 +9,8 @@ import keras
 
 from semreg_tf.api.choosing import chosen_config
 from semreg_tf.config import Config
+from semreg_tf.donor_config import with_model_of
+from semreg_tf.size_rule import follows_size
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.study_records import is_finished
 from semreg_tf.training.trainer import Trainer
@@ -37,7 +39,8 @@ def train(
       stages: which of the experiment's stages; None: all. A stage that is left out and was trained
         to its end in `workdir` is started from all the same.
       overrides: fields that differ, such as "joint.steps=810".
-      init_from: work directory of another model, taken over first where names match.
+      init_from: work directory or export of another model, taken over first where names match; an
+        experiment `custom_*` given by its name takes the fields of its CNN and decoder too.
       strategy: who shares a step; see `semreg_tf.training.distribution.Distribution`.
       profile: steps (first, last) of which TensorBoard gets a trace, or None.
 
@@ -52,6 +55,10 @@ def train(
     Example:
       >>> train("demo_tags/s_cnn_rnn", "data", "runs/ours")["joint"]["steps"]
     """
+    if isinstance(config_or_name, str) and init_from is not None:
+        named = chosen_config(config_or_name)
+        if follows_size(named):
+            config_or_name = with_model_of(named, init_from)
     config = chosen_config(config_or_name, overrides)
     wanted = config.stages if stages is None else tuple(stages)
     unknown = [stage for stage in wanted if stage not in config.stages]

@@ -19,6 +19,7 @@ def index_plan(
     seed: int,
     start_step: int = 0,
     lengths: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields the steps from `start_step` on with their examples; every epoch is a permutation.
 
@@ -28,6 +29,7 @@ def index_plan(
       seed: with the epoch, decides the permutation.
       start_step: steps already done.
       lengths: of the examples, (num_examples,), where a batch shall hold like lengths.
+      rows: of the examples in the split, (num_examples,); None: 0, 1, 2, ...
 
     Yields:
       The step, and its examples' rows, (batch,) int64.
@@ -43,7 +45,7 @@ def index_plan(
         else:
             batches = _bucketed(order, lengths, batch_size, generator)
         for indices in batches[first:]:
-            yield step, indices
+            yield step, indices if rows is None else rows[indices]
             step += 1
 
 

@@ -70,6 +70,11 @@ class Split:
         return len(self.annotations)
 
     @property
+    def annotated_rows(self) -> np.ndarray:
+        """Rows of the images that train: those with a caption; of tags all, for none has to be."""
+        return np.flatnonzero(np.diff(self.encoded.sequence_splits))
+
+    @property
     def num_sequences(self) -> int:
         """Number of captions, or of label sequences."""
         return len(self.encoded.token_splits) - 1
@@ -209,11 +214,12 @@ class Inputs:
 
 def steps_per_epoch(inputs: Inputs, batch_size: int) -> int:
     """Returns the number of full batches in an epoch, at least 1."""
-    return batches_per_epoch(_num_examples(inputs), batch_size)
+    return batches_per_epoch(num_examples(inputs), batch_size)
 
 
-def _num_examples(inputs: Inputs) -> int:
-    return inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
+def num_examples(inputs: Inputs) -> int:
+    """Returns how many examples an epoch has: pairs, or images that train."""
+    return inputs.split.num_sequences if inputs.pairs else len(inputs.split.annotated_rows)
 
 
 def training_batches(
@@ -246,8 +252,9 @@ def training_batches(
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
     lengths = np.diff(inputs.split.encoded.token_splits) if inputs.pairs else None
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
+    rows = None if inputs.pairs else inputs.split.annotated_rows
     plan = tf.data.Dataset.from_generator(
-        lambda: index_plan(_num_examples(inputs), batch_size, seed, start_step, lengths),
+        lambda: index_plan(num_examples(inputs), batch_size, seed, start_step, lengths, rows),
         output_signature=signature,
     )
     owner = tf.constant(
@@ -280,9 +287,9 @@ def training_batches(
 
     images = None
     if batch.IMAGE in inputs.keys:
-        own = len(range(worker, min(batch_size, inputs.split.num_images), num_workers))
-        reader, rows = inputs.split.record_reader(), plan.map(rows_and_seeds)
-        images = image_batches(reader, rows, _augmented(inputs), own)
+        own = len(range(worker, min(batch_size, num_examples(inputs)), num_workers))
+        reader, seeded = inputs.split.record_reader(), plan.map(rows_and_seeds)
+        images = image_batches(reader, seeded, _augmented(inputs), own)
     return _assembled(plan, gather, images, prefetch=4)
 
 
@@ -348,9 +355,9 @@ def _check_share(inputs: Inputs, batch_size: int, num_workers: int, worker: int)
             f"`worker` must be among the {num_workers} workers, counted from 0. "
             f"Received: worker={worker}"
         )
-    if _num_examples(inputs) < num_workers:
+    if num_examples(inputs) < num_workers:
         raise ValueError(
-            f"`num_workers` must be at most the {_num_examples(inputs)} examples of the split. "
+            f"`num_workers` must be at most the {num_examples(inputs)} examples of the split. "
             f"Received: num_workers={num_workers}"
         )
 

@@ -10,11 +10,11 @@ from semreg_tf.data import image_ops
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
 from semreg_tf.decoding.search import search
 from semreg_tf.decoding.top_k import top_k_labels
-from semreg_tf.exporting.batch_norm_folding import fold_batch_norm
 from semreg_tf.exporting.label_scores import label_probabilities
 from semreg_tf.exporting.picture_decoding import decode_each
 from semreg_tf.exporting.stored_weights import StoredWeights
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.batch_norm_folding import fold_batch_norm
 from semreg_tf.models.encoder import encoder_spec
 
 # Of one picture's user tags.

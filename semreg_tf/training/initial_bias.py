@@ -31,4 +31,4 @@ def set_log_odds(annotator: Annotator, split: Split) -> None:
       split: the training split; an image names each of its concepts once.
     """
     counts = np.bincount(split.encoded.concepts, minlength=annotator.num_concepts)
-    annotator.head.get_layer(LOGITS).bias.assign(log_odds(counts, split.num_images))
+    annotator.head.get_layer(LOGITS).bias.assign(log_odds(counts, len(split.annotated_rows)))

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import Inputs, training_batches
+from semreg_tf.data.input_pipeline import Inputs, num_examples, training_batches
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
 from semreg_tf.training.distribution import Distribution
@@ -142,7 +142,7 @@ class PhaseRun:
 
     def _open_batches(self, inputs: Inputs, step: int) -> Iterator[dict[str, tf.Tensor]]:
         size = self._phase.section.batch_size
-        examples = inputs.split.num_sequences if inputs.pairs else inputs.split.num_images
+        examples = num_examples(inputs)
         self._distribution.check_batch(min(size, examples))
 
         def share(num_shards: int, index: int) -> tf.data.Dataset:

@@ -58,7 +58,8 @@ class Trainer:
       unary: work directory of the unary stage to start from, or None; the relational stage has
         use for one only where it reads the features of that CNN.
       relational: work directory of the relational stage to start from, or None.
-      init_from: work directory of any run whose encoder and matching names are taken first.
+      init_from: work directory or export of any model whose encoder and matching names are taken
+        first.
       distribution: the devices and workers that share a step; None: this process's first device.
       profile: steps (first, last) of which TensorBoard gets a trace, or None.
 
@@ -100,18 +101,20 @@ class Trainer:
         self.data = StageData(config, self.stage, builder, vocabularies, extra)
         self.vocabularies = vocabularies
         taken = {}
+        donor = None if init_from is None else transfer.open_donor(init_from)
         with self.distribution.scope():
             with dtype_policy_scope(config.precision):
                 sizes = len(vocabularies.concepts), vocabularies.output.size
-                # Fed the true concepts, a stage runs no CNN; a unary run brings a CNN of its own.
-                first = unary is None and not self.stage.reads_true_concepts
+                # Fed the true concepts, a stage runs no CNN; a unary run and a donor bring theirs.
+                brought = unary is not None or (donor is not None and donor.saw_images)
+                first = not brought and not self.stage.reads_true_concepts
                 self.annotator = Annotator(config, *sizes, load_first_weights=first)
             half = config.precision == "mixed_float16"
             self.loss_scale = LossScale() if half else None
             if config.concepts.initial_bias == "log_odds":
                 set_log_odds(self.annotator, self.data.train)
-            if init_from is not None:
-                taken = transfer.init_from(self.annotator, vocabularies, init_from)
+            if donor is not None:
+                taken = transfer.init_from(self.annotator, vocabularies, donor)
             sources = warm_start(self.annotator, vocabularies, self.stage.warm_starts, folders)
             set_concept_words(self.annotator, vocabularies)
         self.sources = {**sources, **{f"init_from: {k}": v for k, v in taken.items()}}

@@ -1,23 +1,67 @@
 """Starting from another model whose vocabulary is not the same: what matches by name is kept."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import HIDDEN, LOGITS, STANDARDISE
 from semreg_tf.models.encoder import stored_variables
 from semreg_tf.training import workdir
+from semreg_tf.training.exported_weights import is_export, load_exported
+from semreg_tf.training.identity import CONFIG_FILE
 from semreg_tf.training.phases import find_stage
 
 logger = logging.getLogger(__name__)
 
 
-def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path) -> dict[str, str]:
-    """Takes over the encoder and the rows of matching names from another run.
+@dataclass(frozen=True)
+class Donor:
+    """Another model, trained: a run's, or an export's.
+
+    Attributes:
+      path: its folder.
+      config: its experiment.
+      vocabularies: its names.
+      annotator: its models.
+      saw_images: False where its stage was fed the true concepts, so that its CNN is untrained.
+    """
+
+    path: Path
+    config: Config
+    vocabularies: Vocabularies
+    annotator: Annotator
+    saw_images: bool
+
+
+def open_donor(path: str | Path) -> Donor:
+    """Loads another model, from the work directory of a run or from an export.
+
+    Raises:
+      ValueError: the folder is neither, or a file in it is damaged or exchanged.
+    """
+    if is_export(path):
+        config, names, annotator, stage = load_exported(path)
+    elif (Path(path) / "saved_model.pb").exists() or not (Path(path) / CONFIG_FILE).exists():
+        raise ValueError(
+            "`init_from` must be the work directory of a run, or a folder that the export command "
+            f"wrote. Received: init_from={str(path)!r}"
+        )
+    else:
+        config, names, annotator = workdir.load_annotator(path)
+        stage = workdir.read_stage(path)
+    known = stage in config.stages
+    saw_images = not (known and find_stage(config, stage).reads_true_concepts)
+    return Donor(Path(path), config, names, annotator, saw_images)
+
+
+def init_from(annotator: Annotator, vocabularies: Vocabularies, donor: Donor) -> dict[str, str]:
+    """Takes over the encoder and the rows of matching names from another model.
 
     Concepts, words and user tags are matched by name, START, END and UNK by their role; what has
     no match keeps its first value, and so does every part of another shape.
@@ -25,21 +69,20 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path
     Args:
       annotator: whose weights are set.
       vocabularies: of this run.
-      path: work directory of the other run.
+      donor: the other model.
 
     Returns:
       For each part, how much of it was taken.
 
     Raises:
-      ValueError: the folder is no run, or it trained another encoder.
+      ValueError: the donor trained another encoder.
     """
-    config, others, source = workdir.load_annotator(path)
-    name = annotator.config.encoder.name
-    saw_images = not find_stage(config, workdir.read_stage(Path(path))).reads_true_concepts
+    config, others, source = donor.config, donor.vocabularies, donor.annotator
+    name, saw_images = annotator.config.encoder.name, donor.saw_images
     if saw_images and config.encoder.name != name:
         raise ValueError(
             f"`init_from` must have this experiment's encoder, {name!r}. "
-            f"Received: encoder={config.encoder.name!r} in {str(path)!r}"
+            f"Received: encoder={config.encoder.name!r} in {str(donor.path)!r}"
         )
     concepts = _matches(vocabularies.concepts.names, others.concepts.names)
     words = _word_matches(vocabularies.output, others.output)
@@ -57,8 +100,8 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, path: str | Path
     if annotator.decoder is not None and source.decoder is not None:
         taken["cell"] = _transfer_decoder(annotator, source, concepts, words)
         taken["words"] = f"{len(words[0])} of {vocabularies.output.input_size}"
-    for part, amount in taken.items():
-        logger.info("Taken from %s: %s, %s", path, part, amount)
+    told = "; ".join(f"{part} {amount}" for part, amount in taken.items())
+    logger.info("Taken from %s, by name: %s", donor.path, told)
     return taken
 
 

@@ -46,3 +46,12 @@ def test_batches_are_full_but_where_there_is_less_than_one(examples, size, batch
     assert batches_per_epoch(examples, size) == batches
     plan = take(2 * batches, examples, size, 0)
     assert {len(rows) for _, rows in plan} == {min(size, examples)}
+
+
+def test_rows_of_the_split_stand_in_for_the_examples_numbers():
+    rows = np.array([3, 5, 8, 13])
+    plain = itertools.islice(index_plan(4, 2, seed=1), 6)
+    mapped = itertools.islice(index_plan(4, 2, seed=1, rows=rows), 6)
+    for (step, indices), (same, chosen) in zip(plain, mapped, strict=True):
+        assert step == same
+        np.testing.assert_array_equal(rows[indices], chosen)

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from semreg_tf.config import EncoderConfig
 from semreg_tf.data import image_ops
-from semreg_tf.exporting.batch_norm_folding import fold_batch_norm, foldable
 from semreg_tf.models import encoder as encoders
+from semreg_tf.models.batch_norm_folding import fold_batch_norm, foldable
 from semreg_tf.models.efficientnet_lite import (
     SCALES,
     blocks,

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from semreg_tf.config import EncoderConfig
 from semreg_tf.data.image_ops import NORMALISATIONS
-from semreg_tf.exporting.batch_norm_folding import fold_batch_norm
 from semreg_tf.models import caffenet
 from semreg_tf.models import encoder as encoders
+from semreg_tf.models.batch_norm_folding import fold_batch_norm
 from semreg_tf.models.encoder import build_encoder, encode, encoder_spec
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from semreg_tf import config_io, experiments
 from semreg_tf.training.trainer import Trainer
-from semreg_tf.training.transfer import init_from
+from semreg_tf.training.transfer import init_from, open_donor
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_matching_rows_are_taken_and_others_kept(source, toy, demo_data, tmp_pat
     )
     trainer = Trainer(config, "joint", demo_data, tmp_path / "run")
     made, before = trainer.annotator, np.array(trainer.annotator.decoder.embedding)
-    taken = init_from(made, trainer.vocabularies, path)
+    taken = init_from(made, trainer.vocabularies, open_donor(path))
     assert taken["encoder"] == taken["cell"] == "whole"
     assert taken["concepts"] == "7 of 7"
     output, theirs = trainer.vocabularies.output, other.vocabularies.output
@@ -51,7 +51,7 @@ def test_names_without_a_match_keep_their_first_value(source, toy, demo_data, tm
     config = toy(experiments.get("demo_tags/s_cnn_rnn"))
     trainer = Trainer(config, "joint", demo_data, tmp_path / "run")
     before = np.array(trainer.annotator.head.get_layer("image_logits").kernel)
-    init_from(trainer.annotator, trainer.vocabularies, path)
+    init_from(trainer.annotator, trainer.vocabularies, open_donor(path))
     after = np.array(trainer.annotator.head.get_layer("image_logits").kernel)
     names = trainer.vocabularies.concepts.names
     known = [n in source[1].vocabularies.concepts.names for n in names]
@@ -72,7 +72,7 @@ def test_a_hidden_layer_is_taken_whole_or_no_row_behind_it(source, toy, demo_dat
         for mine, theirs in zip(*layers, strict=True):
             np.testing.assert_array_equal(np.array(mine), np.array(theirs))
     before = np.array(made.annotator.head.get_layer("image_logits").bias)
-    taken = init_from(made.annotator, made.vocabularies, source[0])
+    taken = init_from(made.annotator, made.vocabularies, open_donor(source[0]))
     assert taken["concepts"] == "nothing: another number of hidden units"
     after = np.array(made.annotator.head.get_layer("image_logits").bias)
     np.testing.assert_array_equal(before, after)
@@ -97,7 +97,7 @@ def test_the_layers_between_the_words_are_taken_whole(toy, demo_data, tmp_path):
     other.train()
     config = config_io.apply_overrides(config, ["data.max_vocab_size=20", "seed=5"])
     trainer = Trainer(config, "joint", demo_data, tmp_path / "run")
-    init_from(trainer.annotator, trainer.vocabularies, tmp_path / "source")
+    init_from(trainer.annotator, trainer.vocabularies, open_donor(tmp_path / "source"))
     ours, theirs = trainer.annotator.decoder, other.annotator.decoder
     layers = [
         (ours.second_embedding, theirs.second_embedding),

@@ -6,7 +6,12 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import EncoderConfig
-from semreg_tf.exporting.batch_norm_folding import fold_batch_norm, foldable
+from semreg_tf.models.batch_norm_folding import (
+    fold_batch_norm,
+    foldable,
+    folded_statistics,
+    unfold_batch_norm,
+)
 from semreg_tf.models.encoder import build_encoder
 
 
@@ -152,3 +157,31 @@ def test_factors_are_those_of_numpy():
     # s = 2 / sqrt(3.5 + 0.5), 3 / sqrt(8.5 + 0.5) = 1, 1.
     np.testing.assert_allclose(kernel, [[1.0, 2.0], [3.0, 4.0]], rtol=1e-6)
     np.testing.assert_allclose(bias, [5.0 - 1.0 + 0.1, 6.0 + 1.0 + 0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "mobilenet_v2"])
+def test_unfolding_gives_the_network_back(name):
+    encoder, images = encoder_and_images(name, 32)
+    again = build_encoder(EncoderConfig(name=name, weights=None), 32)
+    unfold_batch_norm(again, fold_batch_norm(encoder), folded_statistics(encoder))
+    for found, expected in zip(again.get_weights(), encoder.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    # By the batch's own statistics too, as training computes.
+    found, expected = (model(images, training=True)["features"] for model in (again, encoder))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_silenced_channel_stays_silent_and_finite():
+    encoder, images = encoder_and_images("small_cnn", 32)
+    norm = normalisations(encoder)[0]
+    norm.gamma.assign(np.where(np.arange(norm.gamma.shape[0]) == 2, 0.0, np.array(norm.gamma)))
+    again = build_encoder(EncoderConfig(name="small_cnn", weights=None), 32)
+    unfold_batch_norm(again, fold_batch_norm(encoder), folded_statistics(encoder))
+    check_equal(encoder, again, images)
+
+
+def test_statistics_of_another_network_are_refused():
+    encoder, _ = encoder_and_images("small_cnn", 32)
+    folded = fold_batch_norm(encoder)
+    with pytest.raises(ValueError, match="shorter"):
+        unfold_batch_norm(encoder, folded, folded_statistics(encoder)[:-1])

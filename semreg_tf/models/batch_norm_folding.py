@@ -1,10 +1,13 @@
 """Batch normalisation taken into the layer before it, for a graph that is only ever run forward."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+# Beside an export's names: of each normalisation that was folded what folding loses.
+STATISTICS_FILE = "batch_norm.npz"
 # Layers whose output is linear in their last kernel. Subclasses keep the kernel's layout.
 _LINEAR = (
     keras.layers.Conv2D,
@@ -98,4 +101,69 @@ def _folded_weights(
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     factors = scale.reshape(kernel.shape[-2:]) if depthwise else scale
     made = [*before, kernel * factors, (bias - mean) * scale + beta]
+    return [np.asarray(x, np.float32) for x in made]
+
+
+def folded_statistics(model: keras.Model) -> list[np.ndarray]:
+    """Returns what folding loses: of each normalisation gamma, beta, mean, variance, (4, channels).
+
+    They are in the order of the layers, for Keras makes up other names from one building to the
+    next.
+
+    With them `unfold_batch_norm` gives back a network that can be trained on.
+    """
+    return [
+        np.stack(
+            [
+                np.asarray(norm.gamma) if norm.scale else np.ones(norm.moving_mean.shape),
+                np.asarray(norm.beta) if norm.center else np.zeros(norm.moving_mean.shape),
+                np.asarray(norm.moving_mean),
+                np.asarray(norm.moving_variance),
+            ]
+        ).astype(np.float32)
+        for norm, _ in foldable(model)
+    ]
+
+
+def unfold_batch_norm(
+    model: keras.Model, folded: keras.Model, statistics: Sequence[np.ndarray]
+) -> None:
+    """Sets a network's weights so that folding it gives `folded`: the inverse of folding.
+
+    Args:
+      model: the network with its normalisations, whose weights are set.
+      folded: of `fold_batch_norm`.
+      statistics: of `folded_statistics`.
+
+    Raises:
+      ValueError: there are more or fewer of them, or one has another number of channels.
+    """
+    lost = zip(foldable(model), statistics, strict=True)
+    pairs = {layer.name: (norm, values) for (norm, layer), values in lost}
+    dropped = {norm.name for norm, _ in pairs.values()}
+    for layer in model.layers:
+        if layer.name in dropped:
+            continue
+        weights = folded.get_layer(layer.name).get_weights()
+        if layer.name in pairs:
+            norm, (gamma, beta, mean, variance) = pairs[layer.name]
+            weights = _unfolded_weights(layer, weights, norm.epsilon, pairs[layer.name][1])
+            values = [gamma] * norm.scale + [beta] * norm.center + [mean, variance]
+            norm.set_weights([np.asarray(x, np.float32) for x in values])
+        layer.set_weights(weights)
+
+
+def _unfolded_weights(
+    layer: keras.layers.Layer, weights: list[np.ndarray], epsilon: float, statistics: np.ndarray
+) -> list[np.ndarray]:
+    gamma, beta, mean, variance = np.asarray(statistics, np.float64)
+    *before, kernel, bias = weights
+    scale = gamma / np.sqrt(variance + epsilon)
+    # A channel that gamma silences has lost its kernel, and needs none.
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale != 0)
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    factors = inverse.reshape(kernel.shape[-2:]) if depthwise else inverse
+    made = [*before, kernel * factors]
+    if layer.use_bias:
+        made.append((bias - beta) * inverse + mean)
     return [np.asarray(x, np.float32) for x in made]
