@@ -1,0 +1,136 @@
+"""Scores what is easiest to do with a run's frozen CNN, on the run's own features and splits.
+
+Of tags: a logistic regression of each label (scikit-learn), its strength of regularisation and its
+threshold chosen on the validation split. Of captions: the first caption of the training picture
+whose features are nearest.
+
+python -m eval.simple_baselines --workdir=runs/holiday/tags/unary --data_dir=runs/holiday/data \
+  --out=baseline.json
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from semreg_tf.cli import program, shared_flags
+from semreg_tf.console import plain_errors
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of the run.", required=True)
+_DATA_DIR = shared_flags.define_data_dir()
+_SPLIT = shared_flags.define_split()
+_OUT = flags.DEFINE_string("out", None, "A JSON file for the scores; none: they are printed alone.")
+
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
+
+
+def main(_: list[str]) -> None:
+    """Scores the baseline of the run's task."""
+    with plain_errors():
+        from semreg_tf.training.run_evaluator import RunEvaluator
+
+        run = RunEvaluator(_WORKDIR.value, _DATA_DIR.value)
+        names = run.config.data
+        wanted = {
+            "train": names.train_split,
+            "validation": names.validation_split,
+            "test": _SPLIT.value or names.test_split,
+        }
+        splits = {kind: run.split(name) for kind, name in wanted.items()}
+        features = {kind: _features(run, split) for kind, split in splits.items()}
+        if names.task == "tags":
+            results = logistic_regression(splits, features)
+        else:
+            results = nearest_captions(splits, features)
+    text = json.dumps({"split": wanted["test"], **results}, indent=2)
+    print(text)
+    if _OUT.value is not None:
+        Path(_OUT.value).write_text(text + "\n", encoding="utf-8")
+
+
+def _features(run: Any, split: Any) -> Any:
+    """Returns the encoder's features of a split, (images, d)."""
+    from semreg_tf.training.consensus import encoded_features
+
+    folder = Path(str(run.builder.data_dir)) / "features"
+    values = encoded_features(run, split, folder)
+    return values.reshape(len(values), -1)
+
+
+def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
+    """Fits each label by itself on standardised features.
+
+    Args:
+      splits: "train", "validation" and "test".
+      features: of each, (images, d).
+
+    Returns:
+      Scores on the test split by how labels are chosen; of every strength, and of the one that
+      validates best by O-F1.
+    """
+    import numpy as np
+
+    from semreg_tf.metrics.multilabel import best_threshold
+    from semreg_tf.training.evaluation import cnn_cuts, concept_targets, tag_scores
+
+    targets = {kind: concept_targets(split) for kind, split in splits.items()}
+    mean, deviation = features["train"].mean(0), features["train"].std(0) + 1e-6
+    scaled = {kind: (x - mean) / deviation for kind, x in features.items()}
+    by_strength = {}
+    for strength in STRENGTHS:
+        fitted = _fit(scaled, targets["train"], strength)
+        grid = np.arange(1, 1000) / 1000
+        threshold, value = best_threshold(targets["validation"], fitted["validation"], grid)
+        cuts = cnn_cuts(fitted["test"], (3, 5), threshold)
+        by_strength[strength] = {
+            "validation O-F1": value,
+            "threshold": threshold,
+            "systems": {
+                name: _figures(tag_scores(splits["test"], labels, fitted["test"]))
+                for name, labels in cuts.items()
+            },
+        }
+    best = max(by_strength, key=lambda strength: by_strength[strength]["validation O-F1"])
+    return {"strength": best, **by_strength[best], "by_strength": by_strength}
+
+
+def _fit(scaled: Any, targets: Any, strength: float) -> dict[str, Any]:
+    """Returns the probabilities of validation and test, (images, labels) each."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    kinds = ("validation", "test")
+    made = {kind: np.zeros((len(scaled[kind]), targets.shape[1]), np.float32) for kind in kinds}
+    for label, column in enumerate(targets.T):
+        if column.min() == column.max():
+            for kind in kinds:
+                made[kind][:, label] = column[0]
+            continue
+        model = LogisticRegression(C=strength, max_iter=300).fit(scaled["train"], column)
+        for kind in kinds:
+            made[kind][:, label] = model.predict_proba(scaled[kind])[:, 1]
+    return made
+
+
+def _figures(scores: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scores.items() if isinstance(value, int | float)}
+
+
+def nearest_captions(splits: Any, features: Any) -> dict[str, Any]:
+    """Gives each picture the first caption of the training picture whose features are nearest."""
+    from semreg_tf.reranking import nearest_images
+    from semreg_tf.training.evaluation import caption_scores
+    from semreg_tf.training.predictions import Predictions
+
+    train, test = splits["train"], splits["test"]
+    rows = train.annotated_rows
+    nearest = nearest_images(features["test"], features["train"][rows], 1)[:, 0]
+    sequences = [[train.annotations[rows[i]].tokens[0]] for i in nearest]
+    ids = [annotation.image_id for annotation in test.annotations]
+    predictions = Predictions(ids, sequences, [[0.0]] * len(ids), None)
+    return {"captions": caption_scores(predictions, test, meteor=False).scores}
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,151 @@
+"""From a folder of pictures to models that answer, in one command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import semreg_tf
+from semreg_tf import experiments
+from train import pictures_run
+from train.pictures_run import PicturesRun, default_workdir
+
+ROOT = Path(__file__).parents[2]
+
+
+def asked(**fields):
+    given = {
+        "pictures": "holiday",
+        "workdir": Path("runs/holiday"),
+        "preparation": (),
+        "imports": (),
+        "preset": "fast",
+        "overrides": (),
+        "seed": None,
+        "init_from": None,
+    }
+    return PicturesRun(**given | fields)
+
+
+def test_the_experiment_has_the_preset_the_seed_and_what_was_given():
+    config = asked(overrides=["joint.steps=7"], seed=3).config("tags")
+    base = experiments.get("custom_tags/s_cnn_rnn")
+    assert (config.preset, config.seed, config.joint.steps) == ("fast", 3, 7)
+    assert config.encoder == base.encoder
+
+
+def test_the_folder_is_named_after_the_pictures():
+    assert default_workdir("/data/holiday/") == Path("runs/holiday")
+
+
+def counts(**splits):
+    return {name: {"captions": n, "images_with_labels": n} for name, n in splits.items()}
+
+
+def test_what_is_missing_is_done_without():
+    config = asked().config("tags")
+    three = counts(train=8, validation=1, test=1)
+    assert pictures_run._validated(config, three) == config
+    assert pictures_run._judged_split(config, three, "tags") == "test"
+    one = counts(train=8)
+    assert pictures_run._validated(config, one).data.validation_split == "train"
+    assert pictures_run._judged_split(config, one, "tags") is None
+    assert pictures_run._judged_split(config, counts(train=8, test=0), "captions") is None
+
+
+def test_what_to_run_next_names_every_model():
+    models = {"tags": Path("runs/h/tags_model"), "captions": Path("runs/h/captions_model")}
+    text = pictures_run._what_next(asked(), models, 3.2)
+    assert "Done in 3 minutes" in text
+    assert "semreg annotate --model=runs/h/tags_model photo.jpg" in text
+    assert "semreg serve --model=runs/h/tags_model --model=runs/h/captions_model" in text
+    assert "--workdir=runs/holiday/captions/joint" in text
+
+
+def semreg(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "semreg_tf.cli.semreg", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+TOY = (
+    "--config.encoder.name=small_cnn",
+    "--config.encoder.weights=null",
+    "--config.image.size=32",
+    "--config.decoder.cells=16",
+    "--config.data.min_word_count=1",
+    *(f"--config.{s}.steps=3" for s in ("unary", "relational", "joint")),
+)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    lines = []
+    for i in range(24):
+        pixels = generator.integers(0, 255, (40, 48, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.jpg")
+        line = {"filename": f"{i}.jpg", "tags": ["sea", "dog"][: 1 + i % 2]}
+        if i % 2:
+            line["caption"] = "A dog by the sea."
+        lines.append(json.dumps(line))
+    (folder / "annotations.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.large
+def test_one_command_from_pictures_to_models(pictures, tmp_path):
+    done = semreg("train", "--pictures=holiday", "--preset=fast", *TOY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "== Step 7 of 7: writing runs/holiday/captions_model" in done.stdout
+    assert "semreg serve --model=runs/holiday/tags_model" in done.stdout
+    for task in ("tags", "captions"):
+        model = semreg_tf.load(tmp_path / "runs" / "holiday" / f"{task}_model")
+        assert model.task == task
+        assert model.annotate([pictures / "0.jpg"])[0].error is None
+    again = semreg("train", "--pictures=holiday", "--preset=fast", *TOY, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    results = tmp_path / "runs" / "holiday" / "captions" / "joint" / "train_results.json"
+    assert json.loads(results.read_text())["steps"] == 3
+    # Half of the pictures have captions, and those alone train.
+    more = semreg(
+        "train",
+        "--pictures=holiday",
+        "--workdir=runs/more",
+        "--init_from=runs/holiday/captions_model",
+        *TOY[3:],
+        cwd=tmp_path,
+    )
+    assert more.returncode == 0, more.stderr
+    about = json.loads((tmp_path / "runs/more/captions/unary/train_results.json").read_text())
+    assert about["weights_from"]["init_from: encoder"] == "whole"
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ([], "`--experiment` must be given, or `--pictures`"),
+        (["--pictures=holiday", "--experiment=x/y"], "`--experiment` must be left out with"),
+        (["--pictures=holiday", "--config.joint.stps=3"], "did you mean 'steps'?"),
+        (["--pictures=nowhere"], "The preparation failed with exit status 2, as told above."),
+        (["--pictures=holiday", "--init_from=nowhere"], "`init_from` must be the work directory"),
+    ],
+)
+def test_mistakes_are_one_line(flags, says, pictures, tmp_path):
+    done = semreg("train", *flags, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
