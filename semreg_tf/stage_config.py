@@ -10,8 +10,7 @@ from semreg_tf.config_checks import Checked, number
 class StageConfig(Checked):
     """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
 
-    # None, as of the other two fields of steps that may be so: by the number of training pictures
-    # (`semreg_tf.size_rule`).
+    # None: by the number of training pictures (`semreg_tf.size_rule`).
     steps: int | None = number(10_000, 0)
     # The batch size the paper states once (Sec. 5.1), taken over where it is silent.
     batch_size: int = number(32, 1)
@@ -40,7 +39,8 @@ class StageConfig(Checked):
     clip_scale: Literal["sum", "word"] = "sum"
     # Ours: batch normalisation's statistics move in the unary stage and rest in the joint one.
     update_batch_norm: bool = True
-    # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end.
+    # Steps of a phase from one validation to the next, by its free-running metric; 0: at its end;
+    # None: an eighth of the steps.
     validate_every_steps: int | None = number(0, 0)
     # A phase ends after that many of its validations without a rise; 0: after its steps alone.
     patience: int = number(0, 0)
@@ -61,7 +61,8 @@ class StageConfig(Checked):
 class UnaryConfig(StageConfig):
     """The unary stage: CNN and concept head on Lu."""
 
-    # Sec. 5.1: the prediction layer alone first; how long is ours.
+    # Sec. 5.1: the prediction layer alone first; how long is ours; None: by the
+    # number of training pictures.
     head_only_steps: int | None = number(0, 0)
     # True: meanwhile the CNN, which rests, is run once and its features are cached, without
     # augmentation (ours); False: it reads augmented pictures at each step.

@@ -84,6 +84,8 @@ class Trainer:
     ) -> None:
         self.distribution = distribution or Distribution()
         self.distribution.check_xla(config.jit_compile)
+        # Before the seed is set, so that first weights are those of a run without a donor.
+        donor = None if init_from is None else transfer.open_donor(init_from)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -101,7 +103,6 @@ class Trainer:
         self.data = StageData(config, self.stage, builder, vocabularies, extra)
         self.vocabularies = vocabularies
         taken = {}
-        donor = None if init_from is None else transfer.open_donor(init_from)
         with self.distribution.scope():
             with dtype_policy_scope(config.precision):
                 sizes = len(vocabularies.concepts), vocabularies.output.size

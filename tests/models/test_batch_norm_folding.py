@@ -166,9 +166,10 @@ def test_unfolding_gives_the_network_back(name):
     unfold_batch_norm(again, fold_batch_norm(encoder), folded_statistics(encoder))
     for found, expected in zip(again.get_weights(), encoder.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    # By the batch's own statistics too, as training computes.
-    found, expected = (model(images, training=True)["features"] for model in (again, encoder))
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    if name == "small_cnn":
+        # By the batch's own statistics too, as training computes; those of one cell are no test.
+        found, expected = (model(images, training=True)["features"] for model in (again, encoder))
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_silenced_channel_stays_silent_and_finite():

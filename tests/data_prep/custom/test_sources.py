@@ -36,7 +36,9 @@ def iptc(*values):
 def picture(number=0, form="JPEG", packet=None, segment=b""):
     out = io.BytesIO()
     image = Image.linear_gradient("L").resize((24 + number, 20)).convert("RGB")
-    image.save(out, form, **({"xmp": packet} if packet else {}))
+    # Pillow writes a TIFF's XMP as any other of its fields.
+    options = {"tiffinfo": {700: packet}} if form == "TIFF" else {"xmp": packet}
+    image.save(out, form, **(options if packet else {}))
     data = out.getvalue()
     return data[:2] + segment + data[2:] if segment else data
 
