@@ -53,8 +53,8 @@ DISTRIBUTIONS = {
     "prometheus_client": "prometheus-client",
 }
 OURS = {"semreg_tf", "data_prep", "train", "eval", "tests"}
-# Draws the curves of a study, which a checkout makes.
-OF_A_CHECKOUT = {"matplotlib"}
+# Draw the curves of a study and fit the simplest of baselines, which a checkout does.
+OF_A_CHECKOUT = {"matplotlib", "sklearn"}
 
 
 def imported_packages():
