@@ -79,7 +79,8 @@ class ImageConfig(Checked):
     # im2txt: brightness 32/255, saturation and contrast 0.5-1.5, hue 0.032, in two orders.
     color_jitter: bool = False
     # Views cached of a frozen encoder: 1: the centre; 2: and its mirror image; 10: Caffe's corners.
-    cached_views: Literal[1, 2, 10] = 1
+    # None: by the number of training pictures (`semreg_tf.size_rule`).
+    cached_views: Literal[1, 2, 10, None] = 1
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from semreg_tf.config import Config
 
 # Validations of a phase, of which the best checkpoint is chosen.
 VALIDATIONS = 8
+# Below that number a frozen CNN sees crops of each picture too: encoding them takes minutes.
+FEW_PICTURES = 2_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class SizeRule:
 
     Attributes:
       fine_tune_from: pictures from which on the CNN trains.
+      views: of each picture, where the CNN is frozen: for fewer pictures than `FEW_PICTURES`, and
+        for more.
       head: the prediction layer on features that are computed once.
       fine_tuning: the unary stage where the CNN trains.
       relational: the decoder on true concepts.
@@ -39,6 +43,7 @@ class SizeRule:
     """
 
     fine_tune_from: int
+    views: tuple[int, int]
     head: Length
     fine_tuning: Length
     relational: Length
@@ -48,6 +53,7 @@ class SizeRule:
 RULES = {
     "fast": SizeRule(
         fine_tune_from=50_000,
+        views=(2, 1),
         head=Length(20, 200, 5_000),
         fine_tuning=Length(1, 200, 5_000),
         relational=Length(30, 400, 10_000),
@@ -55,6 +61,7 @@ RULES = {
     ),
     "thorough": SizeRule(
         fine_tune_from=10_000,
+        views=(10, 2),
         head=Length(40, 400, 10_000),
         fine_tuning=Length(3, 400, 15_000),
         relational=Length(60, 800, 30_000),
@@ -72,8 +79,8 @@ def follows_size(config: Config) -> bool:
 def sized(config: Config, num_pictures: int) -> Config:
     """Returns a config with the fields that are None set by the number of training pictures.
 
-    They are `encoder.trainable`, `unary.head_only_steps`, and of each stage `steps` and
-    `validate_every_steps`.
+    They are `encoder.trainable`, `image.cached_views`, `unary.head_only_steps`, and of each stage
+    `steps` and `validate_every_steps`.
 
     Args:
       config: the experiment; a field that is set stays as it is.
@@ -104,7 +111,11 @@ def sized(config: Config, num_pictures: int) -> Config:
             fields["head_only_steps"] = steps(rule.head, stage) if tuned else 0
         if section.validate_every_steps is None:
             length = fields.get("steps", section.steps)
-            fields["validate_every_steps"] = max(1, length // VALIDATIONS)
+            # Rounded up, for a phase is validated at its end anyway.
+            fields["validate_every_steps"] = max(1, -(-length // VALIDATIONS))
         changes[stage] = dataclasses.replace(section, **fields)
-    encoder = dataclasses.replace(config.encoder, trainable=tuned)
-    return dataclasses.replace(config, encoder=encoder, **changes)
+    changes["encoder"] = dataclasses.replace(config.encoder, trainable=tuned)
+    if config.image.cached_views is None:
+        views = 1 if tuned else rule.views[num_pictures >= FEW_PICTURES]
+        changes["image"] = dataclasses.replace(config.image, cached_views=views)
+    return dataclasses.replace(config, **changes)

@@ -19,7 +19,7 @@ from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
     FROZEN_SQUEEZENET,
     PIP_CNN,
-    WHOLE_PICTURE,
+    VIEWS_BY_SIZE,
     detached,
     fixed,
     from_scratch,
@@ -259,7 +259,7 @@ def custom() -> Config:
     quick = {"validation_images": 200}
     return replace(
         base,
-        image=WHOLE_PICTURE,
+        image=VIEWS_BY_SIZE,
         concepts=replace(base.concepts, initial_bias="log_odds"),
         unary=replace(
             base.unary,

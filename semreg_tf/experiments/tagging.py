@@ -17,8 +17,8 @@ from semreg_tf.config import (
 
 # Its weights come by pip. It trains where there are pictures enough (ours).
 PIP_CNN = EncoderConfig(name="efficientnet_lite0", trainable=None, feature_dropout=0.5)
-# Cached features are of the whole picture, so a CNN that trains reads it too (ours).
-WHOLE_PICTURE = ImageConfig(resize_ratio=1.0, random_crop=False)
+# As many views of each picture as there is time for (ours).
+VIEWS_BY_SIZE = ImageConfig(cached_views=None)
 NUS_WIDE_EPOCH = 4_687  # 150,000 images in batches of 32
 COCO_EPOCH = 2_457  # 78,644 images, 95 % of 82,783, in batches of 32
 # A light CNN, AlexNet's equal; frozen, so that each image is encoded once (ours).
@@ -226,7 +226,7 @@ def custom() -> Config:
     tuned = {"learning_rate": 1e-3, "encoder_rate": 0.1, "encoder_clip_norm": 100.0}
     return replace(
         base,
-        image=WHOLE_PICTURE,
+        image=VIEWS_BY_SIZE,
         concepts=replace(base.concepts, initial_bias="log_odds"),
         unary=replace(
             base.unary,
