@@ -5,8 +5,8 @@ import pytest
 from semreg_tf import config_io, experiments
 from semreg_tf.size_rule import follows_size, sized
 
-# Pictures -> the CNN trains; views of a picture; steps of the prediction layer alone, of all layers,
-# of the relational and of the joint stage.
+# Pictures -> the CNN trains; views of a picture; steps of the prediction layer alone, of all
+# layers, of the relational and of the joint stage.
 THOROUGH = {
     48: (False, 10, 0, 400, 800, 400),
     500: (False, 10, 0, 625, 937, 400),
