@@ -78,8 +78,7 @@ class ImageConfig(Checked):
     random_flip: bool = True
     # im2txt: brightness 32/255, saturation and contrast 0.5-1.5, hue 0.032, in two orders.
     color_jitter: bool = False
-    # Views cached of a frozen encoder: 1: the centre; 2: and its mirror image; 10: Caffe's corners.
-    # None: by the number of training pictures (`semreg_tf.size_rule`).
+    # Of a frozen encoder: 1: the centre; 2: its mirror too; 10: Caffe's corners; None: by size.
     cached_views: Literal[1, 2, 10, None] = 1
 
 
@@ -90,8 +89,7 @@ class EncoderConfig(Checked):
     name: str = "inception_v3"
     # "imagenet", a file, or None for random weights.
     weights: str | None = "imagenet"
-    # False: the CNN keeps its first weights in every stage (Table 1, "Fix"). None: by the number of
-    # training pictures (`semreg_tf.size_rule`).
+    # False: it keeps its first weights (Table 1, "Fix"). None: by size, `semreg_tf.size_rule`.
     trainable: bool | None = True
     # "native": the encoder's own feature layer (fc7, or global average pooling).
     pooling: Literal["native", "average", "average_max"] = "native"
