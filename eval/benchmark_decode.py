@@ -24,7 +24,7 @@ import tensorflow as tf
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.decoding.beam_search import beam_search
-from semreg_tf.training.evaluation import concept_targets
+from semreg_tf.evaluation.scoring import concept_targets
 from semreg_tf.training.workdir import load_annotator, load_run
 
 

@@ -47,8 +47,8 @@ def main(_: list[str]) -> None:
             numbers("neighbours", _NEIGHBOURS.value),
             numbers("best", _BEST.value),
         ]
-        from semreg_tf.training.consensus import grid, try_settings
-        from semreg_tf.training.run_evaluator import RunEvaluator
+        from semreg_tf.evaluation.runs.consensus import grid, try_settings
+        from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 
         settings = grid(_SIMILARITIES.value, *sizes)
         run = RunEvaluator(_WORKDIRS.value, _DATA_DIR.value)

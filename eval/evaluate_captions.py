@@ -43,7 +43,7 @@ def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
-        from semreg_tf.training.evaluate_run import evaluate_captions
+        from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
 
         results = evaluate_captions(
             _WORKDIRS.value,

@@ -39,7 +39,7 @@ def main(_: list[str]) -> None:
     if _TASK.value == "captions":
         options["meteor"] = shared_flags.meteor_of(_METEOR)
     with console.plain_errors():
-        from semreg_tf.training.evaluate_predictions import evaluate_predictions
+        from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
 
         results = evaluate_predictions(
             _PREDICTIONS.value,

@@ -46,7 +46,7 @@ def row(name: str, figures: dict[str, Any]) -> list[str]:
 def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
-        from semreg_tf.training.evaluate_retrieval import evaluate_retrieval
+        from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
 
         results = evaluate_retrieval(
             _WORKDIRS.value,

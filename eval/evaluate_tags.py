@@ -28,7 +28,7 @@ def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
-        from semreg_tf.training.evaluate_run import evaluate_tags
+        from semreg_tf.evaluation.runs.evaluate_run import evaluate_tags
 
         results = evaluate_tags(
             _WORKDIRS.value,

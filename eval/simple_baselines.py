@@ -28,7 +28,7 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 def main(_: list[str]) -> None:
     """Scores the baseline of the run's task."""
     with plain_errors():
-        from semreg_tf.training.run_evaluator import RunEvaluator
+        from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 
         run = RunEvaluator(_WORKDIR.value, _DATA_DIR.value)
         names = run.config.data
@@ -51,7 +51,7 @@ def main(_: list[str]) -> None:
 
 def _features(run: Any, split: Any) -> Any:
     """Returns the encoder's features of a split, (images, d)."""
-    from semreg_tf.training.consensus import encoded_features
+    from semreg_tf.evaluation.runs.consensus import encoded_features
 
     folder = Path(str(run.builder.data_dir)) / "features"
     values = encoded_features(run, split, folder)
@@ -71,8 +71,8 @@ def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
     """
     import numpy as np
 
+    from semreg_tf.evaluation.scoring import cnn_cuts, concept_targets, tag_scores
     from semreg_tf.metrics.multilabel import best_threshold
-    from semreg_tf.training.evaluation import cnn_cuts, concept_targets, tag_scores
 
     targets = {kind: concept_targets(split) for kind, split in splits.items()}
     mean, deviation = features["train"].mean(0), features["train"].std(0) + 1e-6
@@ -119,9 +119,9 @@ def _figures(scores: dict[str, Any]) -> dict[str, Any]:
 
 def nearest_captions(splits: Any, features: Any) -> dict[str, Any]:
     """Gives each picture the first caption of the training picture whose features are nearest."""
-    from semreg_tf.reranking import nearest_images
-    from semreg_tf.training.evaluation import caption_scores
-    from semreg_tf.training.predictions import Predictions
+    from semreg_tf.evaluation.predictions import Predictions
+    from semreg_tf.evaluation.reranking import nearest_images
+    from semreg_tf.evaluation.scoring import caption_scores
 
     train, test = splits["train"], splits["test"]
     rows = train.annotated_rows

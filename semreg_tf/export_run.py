@@ -11,15 +11,16 @@ from tqdm import tqdm
 from semreg_tf.config import Config
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.record_errors import plain_record_errors
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator, override_decoding
 from semreg_tf.export import ASSETS, INFO_FILE, export
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.inference import ExportedModel, ImageAnnotation
-from semreg_tf.training import checkpoints, evaluation, workdir
-from semreg_tf.training.predictions import Predictions
-from semreg_tf.training.run_evaluator import RunEvaluator, override_decoding
+from semreg_tf.training import checkpoints, workdir
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
@@ -70,7 +71,7 @@ def export_run(
         )
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
-        evaluation.check_annotated(split, config.data.task)
+        scoring.check_annotated(split, config.data.task)
     path = export(
         config,
         vocabularies,
@@ -174,12 +175,12 @@ def _scores(config: Config, predictions: Predictions, split: Split) -> dict[str,
     taught = config.concepts.supervised
     probabilities = predictions.concept_probabilities if taught else None
     if config.data.task == "tags":
-        labels = evaluation.sequence_labels(predictions, split)
-        scores: dict[str, Any] = evaluation.tag_scores(split, labels, probabilities)
+        labels = scoring.sequence_labels(predictions, split)
+        scores: dict[str, Any] = scoring.tag_scores(split, labels, probabilities)
         return {name: scores[name] for name in (*_TAG_METRICS, "mAP") if scores[name] is not None}
-    captions = evaluation.caption_scores(predictions, split, meteor=False).scores
+    captions = scoring.caption_scores(predictions, split, meteor=False).scores
     made = {name: captions[name] for name in _CAPTION_METRICS}
     if probabilities is None:
         return made
     nothing = np.zeros(probabilities.shape, np.uint8)
-    return made | {"concept mAP": evaluation.tag_scores(split, nothing, probabilities)["mAP"]}
+    return made | {"concept mAP": scoring.tag_scores(split, nothing, probabilities)["mAP"]}

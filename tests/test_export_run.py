@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
+from semreg_tf.evaluation.runs import evaluate_run
 from semreg_tf.export_run import export_run, read_provenance
 from semreg_tf.inference import load
 from semreg_tf.metrics.captions import caption_metrics
-from semreg_tf.training import evaluate_run, workdir
+from semreg_tf.training import workdir
 
 
 @pytest.fixture(scope="module")

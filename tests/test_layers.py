@@ -50,16 +50,22 @@ ALLOWED = {
     # Its one door reads `DecodingConfig`.
     "decoding": {"config"},
     "metrics": {"files"},
-    "prefix_tree": set(),
-    "retrieval": SERVING | {"prefix_tree"},
-    "reranking": SERVING,
+    # The evaluators, which know no work directory; training's validations run them.
+    "evaluation": CONFIG
+    | TEXT
+    | {"data", "models", "decoding", "metrics", "name_hints", "number_formats"},
     "training": CONFIG
     | TEXT
-    | {"_version", "data", "models", "losses", "decoding", "metrics", "retrieval", "reranking"}
+    | {"_version", "data", "models", "losses", "decoding", "metrics", "evaluation"}
     | {"name_hints", "number_formats", "stopping"},
+    # Work directories opened, evaluated, and the result files written.
+    "evaluation.runs": CONFIG
+    | TEXT
+    | {"data", "models", "decoding", "metrics", "evaluation", "training"},
     "exporting": SERVING,
     "export": SERVING | {"_version", "exporting"},
-    "export_run": CONFIG | {"data", "training", "export", "exporting", "inference"},
+    "export_run": CONFIG
+    | {"data", "training", "evaluation", "evaluation.runs", "export", "exporting", "inference"},
     # No models, so that annotating loads TensorFlow and Pillow alone.
     "inference": TEXT | PICTURES | {"files"},
     "annotating": {"inference", "files"} | PICTURES,
@@ -67,7 +73,8 @@ ALLOWED = {
     "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     # What `import semreg_tf` offers.
-    "api": CONFIG | {"data", "experiments", "exporting", "inference", "models", "training"},
+    "api": CONFIG
+    | {"data", "evaluation.runs", "experiments", "exporting", "inference", "models", "training"},
     # The doors: flags and help of the binaries, which import it; nothing else does.
     "cli": CONFIG | {"__init__", "_version", "console", "experiments", "name_hints", "stopping"},
     "registered_encoders": set(),
@@ -111,13 +118,16 @@ def imports_of(path):
 
 
 def part_of(module):
-    """`semreg_tf.data.batch` -> `data`."""
+    """`semreg_tf.data.batch` -> `data`; a room inside a room is a part of its own."""
     names = module.split(".")
-    return names[1] if len(names) > 1 else "__init__"
+    nested = ".".join(names[1:3])
+    return nested if nested in ALLOWED else names[1] if len(names) > 1 else "__init__"
 
 
 def is_allowed(target, allowed):
     own = target.removeprefix("semreg_tf").removeprefix(".") or "__init__"
+    if part_of(target) in ALLOWED and "." in part_of(target):
+        return part_of(target) in allowed
     return any(own == name or own.startswith(f"{name}.") for name in allowed)
 
 

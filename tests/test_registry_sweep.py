@@ -5,10 +5,10 @@ import pytest
 
 import semreg_tf
 from semreg_tf import experiments
+from semreg_tf.evaluation.runs.evaluate_run import RunEvaluator
 from semreg_tf.export import export
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.training import workdir
-from semreg_tf.training.evaluate_run import RunEvaluator
 from semreg_tf.training.trainer import Trainer
 
 # One of each distinct structure: greedy, beam, top-k with WARP, output fusion with a tied output,

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
 from semreg_tf.training import workdir as workdirs
-from semreg_tf.training.evaluate_run import evaluate_captions, evaluate_tags
 
 _EVALUATIONS = {"captions": evaluate_captions, "tags": evaluate_tags}
 
@@ -22,7 +22,7 @@ def evaluate(
       workdir: work directory of the run; several are an ensemble.
       data_dir: the folder of prepared data sets.
       split: its name; None: the config's test split.
-      **options: of `semreg_tf.training.evaluate_run.evaluate_tags` or `evaluate_captions`:
+      **options: of `semreg_tf.evaluation.runs.evaluate_run.evaluate_tags` or `evaluate_captions`:
         `overrides` of the decoding, `out`, `num_pictures`; of tags `cnn_path`; of captions
         `meteor`, `rerank`, `true_concepts`, `submission_split`.
 

@@ -1,4 +1,4 @@
-"""The reader of the JSON that this project writes: damage is a ValueError with the file's name.
+"""The JSON that this project writes, whole or not at all, and reads: damage is a named ValueError.
 
 What people give is read by `semreg_tf.text.text_files`, which refuses more.
 """
@@ -104,3 +104,10 @@ def read_json_object(
         f"`{argument}` must hold a whole {os.path.basename(path)}: {wrong}. "
         f"{fix + ' ' if fix else ''}Received: {fspath(path)!r}"
     )
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes JSON atomically."""
+    partial = path.with_suffix(path.suffix + ".partial")
+    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)

@@ -9,11 +9,11 @@ import tensorflow as tf
 from semreg_tf.config import DecodingConfig
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.predictions import Predictions, predict
 from semreg_tf.metrics.multilabel import best_threshold
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.training import evaluation
 from semreg_tf.training.phase_loss import LOGITS, Part
-from semreg_tf.training.predictions import Predictions, predict
 
 BATCH_SIZE = 64
 
@@ -78,23 +78,23 @@ def sequence_metric(task: str) -> PhaseMetric:
 
 
 def _best_cut(predictions: Predictions, split: Split) -> float:
-    targets = evaluation.concept_targets(split)
+    targets = scoring.concept_targets(split)
     return best_threshold(targets, predictions.concept_probabilities)[1]
 
 
 def _mean_average_precision(predictions: Predictions, split: Split) -> float:
     probabilities = predictions.concept_probabilities
     no_labels = np.zeros(probabilities.shape, np.uint8)
-    return evaluation.tag_scores(split, no_labels, probabilities)["mAP"] or 0.0
+    return scoring.tag_scores(split, no_labels, probabilities)["mAP"] or 0.0
 
 
 def _sequence_f1(predictions: Predictions, split: Split) -> float:
-    labels = evaluation.sequence_labels(predictions, split)
-    return evaluation.tag_scores(split, labels, predictions.concept_probabilities)["O-F1"]
+    labels = scoring.sequence_labels(predictions, split)
+    return scoring.tag_scores(split, labels, predictions.concept_probabilities)["O-F1"]
 
 
 def _cider(predictions: Predictions, split: Split) -> float:
-    return evaluation.caption_scores(predictions, split, meteor=False).scores["CIDEr"]
+    return scoring.caption_scores(predictions, split, meteor=False).scores["CIDEr"]
 
 
 def _part_predictions(annotator: Annotator, inputs: Inputs, part: Part) -> Predictions:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.json_files import read_json_object, write_json
 from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training.history import read_rows
 
@@ -119,8 +119,6 @@ def headline(record: dict[str, Any]) -> dict[str, Any]:
 
 def write(path: str | Path, record: dict[str, Any]) -> None:
     """Writes a record atomically."""
-    from semreg_tf.training.workdir import write_json
-
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_json(target, record)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import evaluation_batches
+from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training.captioned_pictures import captioned_pictures
@@ -14,7 +15,6 @@ from semreg_tf.training.embedding_projector import write_projector
 from semreg_tf.training.gate_saturation import gate_values, saturation
 from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.phase import Phase
-from semreg_tf.training.predictions import Predictions
 from semreg_tf.training.stage_data import StageData
 
 NUM_PICTURES = 8

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
+from semreg_tf.evaluation.likelihood import caption_perplexity
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training.history import append_row
-from semreg_tf.training.likelihood import caption_perplexity
 from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.stage_data import StageData

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import logging
 import os
 import platform
@@ -218,13 +217,6 @@ def restore_offering_others(checkpoint: Path, variables: dict[str, keras.Variabl
             f"{error} Whole ones beside it: {', '.join(others)}. Move the damaged folder away to "
             f"use {others[0]}."
         ) from error
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes JSON atomically."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _write_config(

@@ -9,9 +9,9 @@ import tensorflow as tf
 from semreg_tf import experiments
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.concept_words import set_concept_words
-from semreg_tf.training.run_evaluator import RunEvaluator
 from semreg_tf.training.trainer import Trainer
 
 WORDS = tuple("abcdefghijkl")

@@ -14,9 +14,9 @@ from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.phase_metric import concept_metric, sequence_metric
-from semreg_tf.training.predictions import Predictions
 
 LABELS = NameList(("sky", "sea", "dog"), (9, 5, 2))
 PROBABILITIES = np.array([[0.5, 0.49, 0.9], [0.2, 0.2, 0.1]], np.float32)

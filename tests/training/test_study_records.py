@@ -2,9 +2,9 @@
 
 import pytest
 
+from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
 from semreg_tf.training import study_records
 from semreg_tf.training.device import device_name
-from semreg_tf.training.evaluate_run import evaluate_captions, evaluate_tags
 
 
 def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import config_io, experiments
+from semreg_tf.evaluation.likelihood import caption_perplexity
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, workdir
-from semreg_tf.training.likelihood import caption_perplexity
 from semreg_tf.training.phases import STAGES
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
 

@@ -10,9 +10,9 @@ from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.targets import multi_hot
 from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer
 from semreg_tf.decoding import top_k
+from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.metrics.captions import CaptionMetrics, caption_metrics
 from semreg_tf.metrics.multilabel import multilabel_metrics
-from semreg_tf.training.predictions import Predictions
 
 
 def concept_targets(split: Split) -> np.ndarray:

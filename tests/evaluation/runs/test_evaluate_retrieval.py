@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from semreg_tf.training import evaluate_retrieval as module
-from semreg_tf.training.evaluate_retrieval import choose, evaluate_retrieval, log_mean
-from semreg_tf.training.likelihood import caption_perplexity
-from semreg_tf.training.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.likelihood import caption_perplexity
+from semreg_tf.evaluation.runs import evaluate_retrieval as module
+from semreg_tf.evaluation.runs.evaluate_retrieval import choose, evaluate_retrieval, log_mean
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,12 @@ import tensorflow as tf
 from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
 from semreg_tf.data.record_errors import plain_record_errors
+from semreg_tf.evaluation.runs import result_files
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.scoring import check_annotated
+from semreg_tf.evaluation.sentence_scorer import SentenceScorer
+from semreg_tf.files.json_files import write_json
 from semreg_tf.metrics.retrieval import chance, retrieval_metrics
-from semreg_tf.retrieval import SentenceScorer
-from semreg_tf.training import evaluation, result_files, workdir
-from semreg_tf.training.run_evaluator import RunEvaluator
 
 RESULTS_FILE = "retrieval.json"
 IMAGES, SENTENCES = "image by sentence", "sentence by image"
@@ -81,7 +83,7 @@ def evaluate_retrieval(
     run = RunEvaluator(path, data_dir)
     run.check_task("captions")
     split = run.split(split_name or run.config.data.test_split)
-    evaluation.check_annotated(split, "captions")
+    check_annotated(split, "captions")
     chosen = choose(split, num_images, num_sentences)
     train = run.split(run.config.data.train_split)
     sample = _sample(train, marginal_images, seed)
@@ -112,7 +114,7 @@ def evaluate_retrieval(
         **figures(scores, marginal, chosen.owners),
         "elapsed_secs": round(time.perf_counter() - started, 1),
     }
-    workdir.write_json(folder / RESULTS_FILE, results)
+    write_json(folder / RESULTS_FILE, results)
     return results
 
 

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from semreg_tf.config import RerankingConfig
+from semreg_tf.evaluation.reranking import (
+    compare_with_neighbours,
+    consensus,
+    nearest_images,
+    rerank,
+)
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
-from semreg_tf.reranking import compare_with_neighbours, consensus, nearest_images, rerank
 
 WORDS = ["a", "the", "dog", "cat", "runs", "sits", "on", "red", "big", "mat"]
 
@@ -15,7 +20,7 @@ def sentences(rng, number):
 
 
 def test_neighbours_are_those_of_every_distance(monkeypatch):
-    monkeypatch.setattr("semreg_tf.reranking._QUERIES_AT_ONCE", 4)
+    monkeypatch.setattr("semreg_tf.evaluation.reranking._QUERIES_AT_ONCE", 4)
     rng = np.random.default_rng(0)
     queries, training = rng.normal(size=(10, 5)), rng.normal(size=(30, 5))
     distances = np.linalg.norm(queries[:, None] - training[None], axis=2)

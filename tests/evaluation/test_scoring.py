@@ -10,8 +10,8 @@ from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
-from semreg_tf.training import evaluation
-from semreg_tf.training.predictions import Predictions
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.predictions import Predictions
 
 LABELS = NameList(("sky", "sea", "dog"), (9, 5, 2))
 PROBABILITIES = np.array([[0.5, 0.49, 0.9], [0.2, 0.2, 0.1]], np.float32)
@@ -37,15 +37,15 @@ def predictions(*sequences):
 
 
 def test_top_labels_are_as_many_as_asked_and_ties_go_to_the_lower_id():
-    made = evaluation.top_k_labels(PROBABILITIES, 1)
+    made = scoring.top_k_labels(PROBABILITIES, 1)
     assert made.tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert evaluation.top_k_labels(PROBABILITIES, 3).sum() == 6
+    assert scoring.top_k_labels(PROBABILITIES, 3).sum() == 6
     with pytest.raises(ValueError, match=r"`k` must not exceed .* 3\. Received: k=4"):
-        evaluation.top_k_labels(PROBABILITIES, 4)
+        scoring.top_k_labels(PROBABILITIES, 4)
 
 
 def test_a_cut_takes_what_reaches_it_in_the_precision_of_the_probabilities():
-    cuts = evaluation.cnn_cuts(PROBABILITIES, (1, 2), 0.2, "this very split")
+    cuts = scoring.cnn_cuts(PROBABILITIES, (1, 2), 0.2, "this very split")
     assert cuts.pop("CNN top 1").tolist() == [[0, 0, 1], [1, 0, 0]]
     names = ["CNN top 2", "CNN cut at 0.5", "CNN cut at 0.20 (best on this very split)"]
     assert list(cuts) == names
@@ -53,9 +53,7 @@ def test_a_cut_takes_what_reaches_it_in_the_precision_of_the_probabilities():
     assert cuts[names[1]].tolist() == [[1, 0, 1], [0, 0, 0]]
     # 0.2 as float32 is above 0.2 as float64, and 0.9 below: neither may matter.
     assert cuts[names[2]].tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert evaluation.cnn_cuts(PROBABILITIES, (2,), 0.9)["CNN cut at 0.90 (best on validation)"][
-        0, 2
-    ]
+    assert scoring.cnn_cuts(PROBABILITIES, (2,), 0.9)["CNN cut at 0.90 (best on validation)"][0, 2]
 
 
 @pytest.mark.parametrize(
@@ -69,21 +67,21 @@ def test_a_cut_takes_what_reaches_it_in_the_precision_of_the_probabilities():
 def test_a_fixed_length_keeps_given_labels_and_adds_the_most_probable(k, expected):
     """Of the first image sky and dog are given, of the second sea, which the CNN ranks second."""
     given = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
-    assert evaluation.fixed_length_labels(given, PROBABILITIES, k).tolist() == expected
+    assert scoring.fixed_length_labels(given, PROBABILITIES, k).tolist() == expected
 
 
 def test_the_best_sequence_alone_makes_the_labels_and_repeats_count_once(split):
     made = predictions([["dog", "dog"], ["sea"]], [[]])
-    labels = evaluation.sequence_labels(made, split)
+    labels = scoring.sequence_labels(made, split)
     assert labels.tolist() == [[0, 0, 1], [0, 0, 0]]
-    scores = evaluation.tag_scores(split, labels, PROBABILITIES)
+    scores = scoring.tag_scores(split, labels, PROBABILITIES)
     assert (scores["O-P"], scores["O-R"]) == (0.5, 0.25)
     assert scores["num_empty_predictions"] == 1
     assert [row["name"] for row in scores["per_class"]] == ["sky", "sea", "dog"]
 
 
 def test_captions_of_images_without_references_are_left_out(split):
-    metrics = evaluation.caption_scores(
+    metrics = scoring.caption_scores(
         predictions([["a", "dog"]], [["a", "cat"]]), split, meteor=False
     )
     assert metrics.num_images == 1

@@ -14,12 +14,12 @@ from semreg_tf.config import RerankingConfig
 from semreg_tf.data import batch, features_cache
 from semreg_tf.data.input_pipeline import Split, evaluation_batches
 from semreg_tf.data.record_errors import plain_record_errors
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.evaluation.reranking import Compared, compare_with_neighbours, nearest_images, rerank
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.models.encoder import stored_variables
-from semreg_tf.reranking import Compared, compare_with_neighbours, nearest_images, rerank
-from semreg_tf.training import evaluation
-from semreg_tf.training.predictions import Predictions
-from semreg_tf.training.run_evaluator import RunEvaluator
 
 _BATCH_SIZE = 32
 
@@ -118,7 +118,7 @@ def try_settings(
         own = [s for s in settings if s.similarity == kind]
         for one in tqdm(own, desc=f"settings of {kind}"):
             ranked = reordered(hypotheses, rerank(compared, one))
-            scores = evaluation.caption_scores(ranked, split, meteor=False).scores
+            scores = scoring.caption_scores(ranked, split, meteor=False).scores
             made.append((one, scores[metric]))
     return sorted(made, key=lambda pair: -pair[1])
 

@@ -9,9 +9,9 @@ import pytest
 
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.evaluation.predictions import predict_together
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator, override_decoding
 from semreg_tf.files.digests import with_own_digest
-from semreg_tf.training.predictions import predict_together
-from semreg_tf.training.run_evaluator import RunEvaluator, override_decoding
 
 
 @pytest.fixture(scope="module")

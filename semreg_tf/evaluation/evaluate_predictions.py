@@ -11,6 +11,8 @@ from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder, stored_tokenizer
 from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer, tokenize
 from semreg_tf.data.vocabulary import load_dataset_names
+from semreg_tf.evaluation.scoring import scored_references
+from semreg_tf.files.json_files import write_json
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
@@ -18,8 +20,6 @@ from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.metrics.tag_results import read_tag_results
 from semreg_tf.name_hints import did_you_mean
 from semreg_tf.text.cleaning import clean_caption, clean_name
-from semreg_tf.training import workdir
-from semreg_tf.training.evaluation import scored_references
 
 TASKS = ("captions", "tags")
 _SHOWN = 5
@@ -80,7 +80,7 @@ def evaluate_predictions(
         results["warnings"].append(f"{missing} images have no prediction and are left out")
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
-        workdir.write_json(Path(out), results)
+        write_json(Path(out), results)
     return results
 
 

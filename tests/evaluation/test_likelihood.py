@@ -10,11 +10,11 @@ import tensorflow as tf
 from semreg_tf.data import batch, input_pipeline
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.input_pipeline import evaluation_batches
+from semreg_tf.evaluation.likelihood import caption_perplexity
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.sentence_scorer import SentenceScorer
 from semreg_tf.models.ensemble import Ensemble
-from semreg_tf.retrieval import SentenceScorer
-from semreg_tf.training.likelihood import caption_perplexity
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.run_evaluator import RunEvaluator
 from semreg_tf.training.stage_data import StageData
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from semreg_tf.config import RerankingConfig
 from semreg_tf.data.text import tokenize
+from semreg_tf.evaluation.runs import consensus
+from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.reporting.run_files import read_run
 from semreg_tf.reporting.score_tables import caption_tables
-from semreg_tf.training import consensus
-from semreg_tf.training.evaluate_run import evaluate_captions
-from semreg_tf.training.run_evaluator import RunEvaluator
 
 SETTINGS = {"hypotheses": 4, "neighbours": 3, "best": 5}
 OVERRIDES = ["decoding.beam_width=2", *(f"reranking.{k}={v}" for k, v in SETTINGS.items())]

@@ -7,8 +7,8 @@ import pytest
 
 from semreg_tf.data import batch
 from semreg_tf.data.targets import multi_hot
-from semreg_tf.training.predictions import predict, predict_together
-from semreg_tf.training.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.predictions import predict, predict_together
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 
 
 @pytest.fixture(scope="module")

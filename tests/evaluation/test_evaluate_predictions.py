@@ -9,8 +9,8 @@ import pytest
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.text import tokenize
-from semreg_tf.training import evaluate_predictions as module
-from semreg_tf.training.evaluate_predictions import evaluate_predictions
+from semreg_tf.evaluation import evaluate_predictions as module
+from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Inputs, Split, load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.evaluation.predictions import Predictions, decoder_label_scores, predict_together
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import workdir
 from semreg_tf.training.features import frozen_outputs, image_size, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
-from semreg_tf.training.predictions import Predictions, decoder_label_scores, predict_together
 
 _AFTER_TRAINING = ("decoding.", "reranking.")
 

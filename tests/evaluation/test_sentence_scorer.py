@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig, DecoderConfig
+from semreg_tf.evaluation.sentence_scorer import SentenceScorer
 from semreg_tf.metrics.retrieval import retrieval_metrics
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.ensemble import Ensemble
-from semreg_tf.retrieval import SentenceScorer
 
 VOCAB, END, IMAGES = 8, 0, 3
 MULTIMODAL = DecoderConfig(cell="additive_rnn", cells=5, word_embedding=4, second_embedding=5)

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from semreg_tf.evaluation.runs import result_files
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.metrics.coco_results import read_results
-from semreg_tf.training import result_files
-from semreg_tf.training.run_evaluator import RunEvaluator
 
 
 @pytest.fixture(scope="module")

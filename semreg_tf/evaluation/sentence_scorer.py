@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from semreg_tf.evaluation.prefix_tree import PrefixTree, build_prefix_tree
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.ensemble import Ensemble, Outputs, log_mean_softmax
-from semreg_tf.prefix_tree import PrefixTree, build_prefix_tree
 
 SENTENCES_AT_ONCE = 5_000
 # Where the input reads the state, each row holds the cells of the CNN's map.

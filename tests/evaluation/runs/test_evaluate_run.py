@@ -11,16 +11,17 @@ from semreg_tf import experiments
 from semreg_tf.data import input_pipeline
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
+from semreg_tf.evaluation.runs import evaluate_run
+from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
+from semreg_tf.evaluation.runs.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.report import build_report
 from semreg_tf.reporting.cards import image_score
 from semreg_tf.reporting.run_files import read_run
-from semreg_tf.training import evaluate_run, evaluation
-from semreg_tf.training.evaluate_predictions import evaluate_predictions
-from semreg_tf.training.evaluate_retrieval import evaluate_retrieval
-from semreg_tf.training.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
 from semreg_tf.training.trainer import Trainer
 
 
@@ -308,7 +309,7 @@ def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(tag_run, demo_dat
     run = RunEvaluator(tag_run, demo_data)
     split = run.split("test")
     product = run.concept_probabilities(split) * run.label_scores(split)
-    labels = evaluation.top_k_labels(product, 2)
-    expected = evaluation.tag_scores(split, labels, product)
+    labels = scoring.top_k_labels(product, 2)
+    expected = scoring.tag_scores(split, labels, product)
     assert results["systems"]["ours with the CNN, top 2"]["C-F1"] == expected["C-F1"]
     assert results["systems"][cut]["mAP"] == pytest.approx(expected["mAP"])

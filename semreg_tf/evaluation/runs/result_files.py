@@ -15,13 +15,14 @@ from PIL import Image
 
 from semreg_tf import config_io
 from semreg_tf.data.input_pipeline import Split
+from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.file_lock import FileLock
+from semreg_tf.files.json_files import write_json
 from semreg_tf.metrics import coco_results
 from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training import workdir
-from semreg_tf.training.predictions import Predictions
-from semreg_tf.training.run_evaluator import RunEvaluator
 
 TOP_CONCEPTS = 10
 PICTURE_SIDE = 224
@@ -52,7 +53,7 @@ def open_folder(run: RunEvaluator, out: str | Path | None) -> Path:
     about = workdir.read_about(run.path)
     about["config"] = config_io.to_dict(run.config)
     about["evaluated"] = [str(path) for path in run.paths]
-    workdir.write_json(folder / workdir.CONFIG_FILE, with_own_digest(about))
+    write_json(folder / workdir.CONFIG_FILE, with_own_digest(about))
     for path in run.path.glob("*.txt"):
         shutil.copy(path, folder / path.name)
     return folder
@@ -163,7 +164,7 @@ def write(
             for row in rows:
                 f.write(json.dumps(row, ensure_ascii=False) + "\n")
         os.replace(partial, path)
-        workdir.write_json(folder / "results.json", results)
+        write_json(folder / "results.json", results)
         own = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
         for path in (folder / "pictures").glob("*.jpg"):
             if own.fullmatch(path.name) and path.name not in pictures.values():

@@ -11,14 +11,15 @@ from semreg_tf import config_io
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.record_errors import plain_record_errors
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.likelihood import caption_perplexity
+from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.evaluation.runs import consensus, result_files
+from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.metrics.bootstrap import Interval, caption_intervals, multilabel_intervals
 from semreg_tf.metrics.caption_results import with_reranked
 from semreg_tf.metrics.captions import CaptionMetrics
 from semreg_tf.metrics.multilabel import ImageScores, best_threshold, per_image_scores
-from semreg_tf.training import consensus, evaluation, result_files
-from semreg_tf.training.likelihood import caption_perplexity
-from semreg_tf.training.predictions import Predictions
-from semreg_tf.training.run_evaluator import RunEvaluator
 
 Paths = str | Path | Sequence[str | Path]
 NUM_PICTURES = 40
@@ -66,7 +67,7 @@ def evaluate_tags(
     run.check_cnn(cnn)
     folder = result_files.open_folder(run, out)
     split = run.split(split_name or run.config.data.test_split)
-    evaluation.check_annotated(split, "tags")
+    scoring.check_annotated(split, "tags")
     predictions = run.predict(split)
     probabilities = predictions.concept_probabilities
     if cnn is not run:
@@ -75,8 +76,8 @@ def evaluate_tags(
         cuts, warnings = _cuts(run, cnn, split, probabilities)
     else:
         cuts, warnings = {}, [_UNSUPERVISED]
-    targets = evaluation.concept_targets(split)
-    labels = {"ours": evaluation.sequence_labels(predictions, split)} | cuts
+    targets = scoring.concept_targets(split)
+    labels = {"ours": scoring.sequence_labels(predictions, split)} | cuts
     if not predictions.sequences:
         del labels["ours"]
     own = predictions.concept_probabilities if run.config.concepts.supervised else None
@@ -91,7 +92,7 @@ def evaluate_tags(
     results = {
         **result_files.about(run, split),
         "cnn": str(cnn.path),
-        "systems": {n: evaluation.tag_scores(split, x, ranking[n]) for n, x in labels.items()},
+        "systems": {n: scoring.tag_scores(split, x, ranking[n]) for n, x in labels.items()},
         "intervals": {n: _plain(multilabel_intervals(targets, x)) for n, x in labels.items()},
         "warnings": warnings,
     }
@@ -149,9 +150,9 @@ def _cuts(
     else:
         validation, told, warnings = cnn.split(name), "validation", []
         own = cnn.concept_probabilities(validation)
-    threshold, _ = best_threshold(evaluation.concept_targets(validation), own)
+    threshold, _ = best_threshold(scoring.concept_targets(validation), own)
     ks = sorted({run.config.decoding.top_k, *run.config.decoding.fixed_lengths})
-    return evaluation.cnn_cuts(probabilities, ks, threshold, told), warnings
+    return scoring.cnn_cuts(probabilities, ks, threshold, told), warnings
 
 
 def _combined(
@@ -169,13 +170,13 @@ def _combined(
     both = scores(split, probabilities)
     validation = run.split(run.config.data.validation_split)
     own = run.concept_probabilities(validation)
-    targets = evaluation.concept_targets(validation)
+    targets = scoring.concept_targets(validation)
     threshold, _ = best_threshold(targets, scores(validation, own))
     name = "ours with the CNN"
     return {
         f"{name}, cut at {threshold:.2f} (best on validation)": (both >= threshold).astype("u1"),
         **{
-            f"{name}, top {k}": evaluation.top_k_labels(both, k)
+            f"{name}, top {k}": scoring.top_k_labels(both, k)
             for k in run.config.decoding.fixed_lengths
         },
     }, both
@@ -187,9 +188,7 @@ def _fixed_lengths(
     """Returns the model's label sets at each fixed length; it needs concepts that were taught."""
     if probabilities is None:
         return {}
-    return {
-        f"ours, exactly {k}": evaluation.fixed_length_labels(labels, probabilities, k) for k in ks
-    }
+    return {f"ours, exactly {k}": scoring.fixed_length_labels(labels, probabilities, k) for k in ks}
 
 
 @plain_record_errors()
@@ -242,7 +241,7 @@ def evaluate_captions(
     run.check_task("captions")
     split = run.split(split_name or run.config.data.test_split)
     if submission_split is None:
-        evaluation.check_annotated(
+        scoring.check_annotated(
             split,
             "captions",
             "For its captions and a submission file alone, say what the COCO server calls the "
@@ -290,10 +289,10 @@ def add_reranked(
         row["reranked"] = " ".join(words[0])
     made: dict[str, Any] = {"settings": config_io.to_dict(run.config)["reranking"]}
     if any(a.captions for a in split.annotations):
-        metrics = evaluation.caption_scores(ordered, split, **metric_options)
+        metrics = scoring.caption_scores(ordered, split, **metric_options)
         made["captions"] = metrics.scores
         made["intervals"] = _plain(caption_intervals(metrics))
-        first = evaluation.caption_scores(searched, split, **metric_options)
+        first = scoring.caption_scores(searched, split, **metric_options)
         made["first_hypotheses"] = first.scores
     return made
 
@@ -301,7 +300,7 @@ def add_reranked(
 def _concept_map(split: Split, predictions: Predictions) -> float | None:
     probabilities = predictions.concept_probabilities
     nothing = np.zeros(probabilities.shape, np.uint8)
-    return evaluation.tag_scores(split, nothing, probabilities)["mAP"]
+    return scoring.tag_scores(split, nothing, probabilities)["mAP"]
 
 
 def _add_caption_scores(
@@ -320,7 +319,7 @@ def _score_captions(
     num_bare = sum(not a.captions for a in split.annotations)
     if num_bare == split.num_images:
         return None, {}, ["The split has no references: there is nothing to score against"]
-    metrics = evaluation.caption_scores(predictions, split, **metric_options)
+    metrics = scoring.caption_scores(predictions, split, **metric_options)
     inputs = run.inputs(split, *batch.SEQUENCE_KEYS)
     perplexity = caption_perplexity(
         run.ensemble, inputs, run.vocabularies, progress=f"perplexity of {split.name}"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from semreg_tf.prefix_tree import build_prefix_tree
+from semreg_tf.evaluation.prefix_tree import build_prefix_tree
 
 START = 9
 

@@ -1,0 +1,1 @@
+"""Evaluation of work directories: runs opened with their data, scored, and the results written."""
