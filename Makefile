@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-flickr8k study-coco128 study-corel5k clean
+.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-flickr8k study-coco128 study-corel5k study-competitors clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -114,6 +114,15 @@ study-corel5k: $(VENV)/installed
 	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
 	done
 	$(RUN) eval.study_tables --study=corel5k --into=RESULTS.md
+
+## make study-competitors DATA=dir [OUT=dir] [MINUTES=n]  Table 3's captioners on one frozen CNN
+study-competitors: $(VENV)/encoders
+	@test -n "$(DATA)" || { echo "usage: make study-competitors DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	$(RUN) train.run_study --study=flickr8k_competitors --data_dir=$(OUT)/data \
+	  --out=$(OUT)/flickr8k_competitors $(LIMIT)
+	test ! -d results/flickr8k_competitors || $(RUN) eval.study_tables \
+	  --study=flickr8k_competitors --out=results/flickr8k_competitors/tables.md
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
