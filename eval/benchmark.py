@@ -1,6 +1,7 @@
 """Times the parts of the system beside the plain way, in one run each.
 
   python -m eval.benchmark --part=train --part=decode --part=input --part=annotate
+  python -m eval.benchmark --part=neighbours
 
 The input is timed on drawn pictures, or on a prepared data set's:
 --data_dir=data --dataset=coco_tags/coco128 --split=train. The search is timed on random weights, or
@@ -13,7 +14,10 @@ from semreg_tf.cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
 _PARTS = ("input", "train", "decode", "annotate")
-_PART = flags.DEFINE_multi_enum("part", _PARTS, _PARTS, "What to time; repeatable.")
+_ALL_PARTS = (*_PARTS, "neighbours")
+_PART = flags.DEFINE_multi_enum(
+    "part", _PARTS, _ALL_PARTS, "What to time; repeatable. Neighbours by user tags on wish alone."
+)
 _DATA_DIR = shared_flags.define_data_dir(required=False)
 _DATASET = flags.DEFINE_string("dataset", None, "Input: which; drawn pictures if not given.")
 _SPLIT = flags.DEFINE_string("split", "train", "Input: its split.")
@@ -43,6 +47,10 @@ def _time(part: str) -> None:
         if _WORKDIR.value is not None:
             trained = benchmark_decode.trained_decoder(_WORKDIR.value, _DATA_DIR.value)
         benchmark_decode.run(trained=trained)
+    elif part == "neighbours":
+        from eval import benchmark_neighbours
+
+        benchmark_neighbours.run()
     else:
         from eval import benchmark_annotate
 

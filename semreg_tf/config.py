@@ -9,6 +9,11 @@ from typing import Literal
 
 from semreg_tf.config_checks import Checked, check_number, number
 from semreg_tf.reranking_config import RerankingConfig
+from semreg_tf.side_information_config import (
+    ConceptLayersConfig,
+    NeighbourConfig,
+    SideInformation,
+)
 from semreg_tf.split_overlap import check_splits
 from semreg_tf.stage_config import JointConfig, RelationalConfig, SamplingConfig, UnaryConfig
 from semreg_tf.stage_config import StageConfig as StageConfig
@@ -51,6 +56,8 @@ class DataConfig(Checked):
     label_order: Literal["rare_first", "frequent_first", "alphabetical", "random"] = "rare_first"
     # Sec. 4.2: the 1,000 most frequent user tags; 0: no side information.
     num_user_tags: int = number(0, 0)
+    # The most frequent folders or groups of the pictures, a layer of concepts; 0: none is read.
+    num_groups: int = number(0, 0)
     # None: all captions of an image at once, otherwise that many sampled each time (ours).
     captions_per_image: int | None = number(None, 1)
     # Longer captions are cut and counted in training alone (ours; im2txt keeps all).
@@ -127,6 +134,9 @@ class ConceptConfig(Checked):
     # Summed probabilities can exceed 1, so logits are summed and squashed (ours); the paper's
     # words, "summing their predictions", also allow summed and clipped probabilities.
     tag_fusion: Literal["logits", "probabilities"] = "logits"
+    # In place of Sec. 3.2's layer: scores from like pictures too, or from layers of concepts.
+    neighbours: NeighbourConfig | None = None
+    layers: ConceptLayersConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -250,7 +260,7 @@ class DecodingConfig(Checked):
 
 
 @dataclass(frozen=True)
-class Config(Checked):
+class Config(SideInformation, Checked):
     """One system on one data set: what a row of the papers' tables is."""
 
     name: str = "unnamed"
@@ -311,6 +321,7 @@ class Config(Checked):
             )
         self._check_stages()
         self._check_words()
+        self.check_side_information()
 
     @property
     def embeddings_read(self) -> frozenset[str]:
@@ -378,11 +389,6 @@ class Config(Checked):
             raise ValueError(
                 "`relational.extra_words` may be True only where `data.task` is 'captions': labels "
                 "are those of pictures. Received: data.task='tags'"
-            )
-        if self.unary.part == "tags" and not self.data.num_user_tags:
-            raise ValueError(
-                "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0. "
-                "Received: unary.part='tags', data.num_user_tags=0"
             )
 
     def _check_words(self) -> None:

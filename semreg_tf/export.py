@@ -163,7 +163,7 @@ def _describe(
         "format_version": FORMAT_VERSION,
         "config": config_io.to_dict(config),
         "task": config.data.task,
-        "side_information": config.data.num_user_tags > 0,
+        "side_information": config.reads_user_tags,
         "image_size": config.image.size or encoder_spec(config.encoder.name).default_size,
         "weights_dtype": weights_dtype,
         "weights_sha256": digest.hexdigest(),

@@ -59,6 +59,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
             dataset="demo",
             num_concepts=12 if config.data.task == "captions" else None,
             num_user_tags=10 if side else 0,
+            num_groups=5 if config.data.num_groups else 0,
             min_word_count=1,
             train_split="train",
             validation_split="validation",

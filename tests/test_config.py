@@ -8,6 +8,7 @@ import pytest
 
 from semreg_tf.config import (
     ConceptConfig,
+    ConceptLayersConfig,
     ConditioningConfig,
     Config,
     DataConfig,
@@ -16,6 +17,7 @@ from semreg_tf.config import (
     EncoderConfig,
     ImageConfig,
     JointConfig,
+    NeighbourConfig,
     RelationalConfig,
     SamplingConfig,
     StageConfig,
@@ -27,6 +29,8 @@ SECTIONS = (
     ImageConfig,
     EncoderConfig,
     ConceptConfig,
+    NeighbourConfig,
+    ConceptLayersConfig,
     ConditioningConfig,
     DecoderConfig,
     DecodingConfig,
@@ -193,8 +197,8 @@ MORE = {"relational": RelationalConfig(extra_captions="a.token")}
         ),
         (
             {"unary": UnaryConfig(part="tags")},
-            "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0. "
-            "Received: unary.part='tags', data.num_user_tags=0",
+            "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0 and the "
+            "tags have a perceptron of their own. Received: unary.part='tags', data.num_user_tags=0",
         ),
         (
             {"data": DataConfig(task="tags"), **MORE},

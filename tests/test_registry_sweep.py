@@ -37,6 +37,11 @@ def images_of(split, number=5):
     return [tf.io.parse_single_example(r, feature)["image"].numpy() for r in records]
 
 
+def exportable(config):
+    """Groups and neighbours are known of a prepared data set's pictures alone."""
+    return config.concepts.neighbours is None and "groups" not in config.observed_layers
+
+
 def sweep(name, toy, data_dir, folder):
     config = toy(experiments.get(name))
     runs = {}
@@ -53,10 +58,16 @@ def sweep(name, toy, data_dir, folder):
     split = last.split(config.data.test_split)
     predictions = last.predict(split)
     assert predictions.image_ids == [a.image_id for a in split.annotations]
+    if not exportable(config):
+        with pytest.raises(
+            ValueError, match="`annotator` must read pictures, and user tags at most"
+        ):
+            export(*workdir.load_annotator(last.path), folder / "export", num_results=1)
+        return
     path = export(*workdir.load_annotator(last.path), folder / "export", num_results=1)
     model = semreg_tf.load(path)
     encoded, tags = images_of(split), None
-    if last.vocabularies.user_tags is not None:
+    if config.reads_user_tags:
         tags = [", ".join(a.user_tags) for a in split.annotations[: len(encoded)]]
     found = model.annotate(encoded, tags)
     separator = " " if config.data.task == "captions" else ", "

@@ -105,6 +105,11 @@ class JobRunner:
             "evaluations": evaluations,
         }
 
+    def _source(self) -> Path:
+        """Returns the work directory that the CNN is taken from."""
+        source = self.study.system(self.job.system.starts_from)
+        return _folder(source.name, self.job.seed) / source.config().stages[0]
+
     def missing(self) -> str | None:
         """Returns what another study must train before this job can begin, or None."""
         if _EXTRA.value is None and self.config.relational.extra_captions == EXTRA_CAPTIONS:
@@ -131,6 +136,8 @@ class JobRunner:
 
         if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
             flags_ += _encoder_flags(self.job.system)
+        if self.job.system.starts_from is not None and not earlier:
+            flags_.append(f"--init_from={self._source()}")
         self._call(
             f"train.train_{stage}",
             f"--experiment={self.job.system.experiment}",

@@ -22,7 +22,6 @@ class AnnotationTensors:
     def __init__(self, encoded: EncodedAnnotations, vocabularies: Vocabularies) -> None:
         self._start, self._end = vocabularies.output.start_id, vocabularies.output.end_id
         self._num_concepts = len(vocabularies.concepts)
-        self._num_user_tags = len(vocabularies.user_tags or ())
         self.most_captions = int(np.diff(encoded.sequence_splits).max(initial=0))
         with tf.device("/cpu:0"):
             self._image_ids = tf.constant([str(x) for x in encoded.image_ids], tf.string)
@@ -33,11 +32,19 @@ class AnnotationTensors:
             self._concepts = tf.RaggedTensor.from_row_splits(
                 encoded.concepts, encoded.concept_splits
             )
-            self._user_tags = None
-            if encoded.user_tags is not None:
-                self._user_tags = tf.RaggedTensor.from_row_splits(
-                    encoded.user_tags, encoded.user_tag_splits
-                )
+            # What else people said of an image: its ids, and how many there are.
+            self._side = {}
+            for key, ids, splits, names in (
+                (
+                    batch.USER_TAGS,
+                    encoded.user_tags,
+                    encoded.user_tag_splits,
+                    vocabularies.user_tags,
+                ),
+                (batch.GROUPS, encoded.groups, encoded.group_splits, vocabularies.groups),
+            ):
+                if ids is not None:
+                    self._side[key] = tf.RaggedTensor.from_row_splits(ids, splits), len(names)
 
     def images(
         self,
@@ -96,8 +103,9 @@ class AnnotationTensors:
             tensors[batch.IMAGE_ID] = tf.gather(self._image_ids, rows)
         if batch.CONCEPTS in keys:
             tensors[batch.CONCEPTS] = _multi_hot(self._concepts, rows, self._num_concepts)
-        if batch.USER_TAGS in keys:
-            tensors[batch.USER_TAGS] = _multi_hot(self._user_tags, rows, self._num_user_tags)
+        for key, (ids, size) in self._side.items():
+            if key in keys:
+                tensors[key] = _multi_hot(ids, rows, size)
         return tensors
 
     def _shifted(self, ids: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -7,7 +7,9 @@
 | `user_tags` | (batch, num_user_tags) float32, 0/1 | only with side information |
 | `features` | (batch, d) or (batch, views, d) float32 | a frozen encoder's cached output |
 | `spatial_features` | (batch, cells, d) float32 | its map, where the decoder reads it |
-| `neighbour_features` | (batch, neighbours, d) float32 | only where a system asks for it |
+| `groups` | (batch, num_groups) float32, 0/1 | folders or groups, only with `data.num_groups` |
+| `neighbour_features` | (batch, neighbours, d) float32 | of the pictures of like user tags |
+| `neighbour_mask` | (batch, neighbours) bool | true on neighbours that are there |
 | `input_ids` | (batch, captions, time) int32 | START a1 a2 ... (tags: captions = 1) |
 | `target_ids` | (batch, captions, time) int32 | a1 a2 ... END |
 | `padding_mask` | (batch, captions, time) bool | true on real targets |
@@ -22,7 +24,9 @@ CONCEPTS = "concepts"
 USER_TAGS = "user_tags"
 FEATURES = "features"
 SPATIAL_FEATURES = "spatial_features"
+GROUPS = "groups"
 NEIGHBOUR_FEATURES = "neighbour_features"
+NEIGHBOUR_MASK = "neighbour_mask"
 INPUT_IDS = "input_ids"
 TARGET_IDS = "target_ids"
 PADDING_MASK = "padding_mask"
@@ -35,7 +39,9 @@ ALL_KEYS = (
     USER_TAGS,
     FEATURES,
     SPATIAL_FEATURES,
+    GROUPS,
     NEIGHBOUR_FEATURES,
+    NEIGHBOUR_MASK,
     *SEQUENCE_KEYS,
     IMAGE_ID,
 )

@@ -21,6 +21,7 @@ from semreg_tf.data.index_plan import batches_per_epoch, index_plan
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.records import stored_tokenizer
 from semreg_tf.data.stored_orientation import warn_of_sideways
+from semreg_tf.data.tag_neighbours import Neighbours, TagSets
 from semreg_tf.data.targets import (
     EncodedAnnotations,
     encode_annotations,
@@ -63,6 +64,11 @@ class Split:
         return RecordReader(
             self.shards, self.shard_lengths, self.first_record, image_ids, self.name
         )
+
+    def tag_sets(self) -> TagSets:
+        """The user tags of its images, for the search of neighbours."""
+        ids, splits = self.encoded.user_tags, self.encoded.user_tag_splits
+        return TagSets(self.encoded.image_ids, ids, splits, len(self.vocabularies.user_tags))
 
     @property
     def num_images(self) -> int:
@@ -161,6 +167,7 @@ class Inputs:
       preprocessing: a mode of `image_ops.normalise`.
       features: cached features, (images, views, d), where `features` is among the keys.
       spatial_features: cached maps, (images, views, cells, d), where `spatial_features` is.
+      neighbours: of every image, where `neighbour_features` is.
       captions_per_image: captions sampled of an image; None: all.
     """
 
@@ -172,6 +179,7 @@ class Inputs:
     features: np.ndarray | None = None
     captions_per_image: int | None = None
     spatial_features: np.ndarray | None = None
+    neighbours: Neighbours | None = None
 
     def __post_init__(self) -> None:
         unknown = [k for k in self.keys if k not in batch.ALL_KEYS]
@@ -183,10 +191,17 @@ class Inputs:
         self._check_cached(
             batch.SPATIAL_FEATURES, self.spatial_features, "(images, views, cells, d)"
         )
-        if batch.USER_TAGS in self.keys and self.split.encoded.user_tags is None:
+        for key in (batch.USER_TAGS, batch.GROUPS):
+            if key in self.keys and getattr(self.split.encoded, key) is None:
+                raise ValueError(
+                    f"`keys` may hold '{key}' only where the vocabularies have "
+                    f"{key.replace('_', ' ')}. Received: keys={self.keys}"
+                )
+        found = 0 if self.neighbours is None else len(self.neighbours.rows)
+        if batch.NEIGHBOUR_FEATURES in self.keys and found != self.split.num_images:
             raise ValueError(
-                "`keys` may hold 'user_tags' only where the vocabularies have user tags. "
-                f"Received: keys={self.keys}"
+                f"`neighbours` must be those of the split's {self.split.num_images} images where "
+                f"'neighbour_features' is a key. Received: neighbours of {found} images"
             )
 
     def _check_cached(self, key: str, array: np.ndarray | None, shape: str) -> None:
@@ -279,7 +294,7 @@ def training_batches(
             (views,) = {array.shape[1] for array in inputs.cached.values()}
             view = draw(step, whole, 1, minval=0, maxval=views, dtype=tf.int64)[:, 0]
             made |= {k: _cached_rows(array, indices, view) for k, array in inputs.cached.items()}
-        return made
+        return made | _neighbours(inputs, indices)
 
     def rows_and_seeds(step: tf.Tensor, whole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = draw(step, whole, 2, minval=None, maxval=None, dtype=tf.int32)
@@ -312,7 +327,8 @@ def evaluation_batches(
     def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         made = tensors.images(indices, inputs.keys)
         centre = tf.zeros_like(indices)
-        return made | {k: _cached_rows(x, indices, centre) for k, x in inputs.cached.items()}
+        made |= {k: _cached_rows(x, indices, centre) for k, x in inputs.cached.items()}
+        return made | _neighbours(inputs, indices)
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         return image_ops.decode_for_evaluation(
@@ -383,6 +399,11 @@ def _assembled(
     # Every parallelism is given, and the tuner's timer can hold up the end of a short pass.
     options.autotune.enabled = False
     return made.prefetch(prefetch).with_options(options)
+
+
+def _neighbours(inputs: Inputs, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    wanted = batch.NEIGHBOUR_FEATURES in inputs.keys
+    return inputs.neighbours.tensors(rows) if wanted else {}
 
 
 def _cached_rows(cached: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:

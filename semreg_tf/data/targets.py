@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -30,6 +30,8 @@ class EncodedAnnotations(NamedTuple):
       num_unknown: tokens that became UNK.
       num_without_sequence: images without a caption, or without a label (whose one sequence is
         empty, so END alone).
+      groups: int32, or None where none is read.
+      group_splits: int64, (images + 1,), or None.
     """
 
     image_ids: np.ndarray
@@ -43,6 +45,8 @@ class EncodedAnnotations(NamedTuple):
     num_cut: int
     num_unknown: int
     num_without_sequence: int
+    groups: np.ndarray | None = None
+    group_splits: np.ndarray | None = None
 
 
 def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
@@ -101,7 +105,7 @@ def encode_annotations(
     data_config: DataConfig,
     for_training: bool = False,
 ) -> EncodedAnnotations:
-    """Turns a split's annotations into sequences, concepts and user tags.
+    """Turns a split's annotations into sequences, concepts, user tags and groups.
 
     Tags: one sequence an image, its labels in `label_order`. Captions: one sequence a caption; a
     concept is present where any caption of the image holds its word (Sec. 5.1).
@@ -139,10 +143,8 @@ def encode_annotations(
     unknown = vocabulary.unknown_id
     tokens, token_splits = _flat([ids[:limit] for ids in sequences])
     concept_ids, concept_splits = _flat(concepts)
-    user_tags, user_tag_splits = None, None
-    if vocabularies.user_tags is not None:
-        tags = [_known(vocabularies.user_tags, a.user_tags) for a in annotations]
-        user_tags, user_tag_splits = _flat(tags)
+    tags = _all_known(vocabularies.user_tags, (a.user_tags for a in annotations))
+    groups = _all_known(vocabularies.groups, (a.groups for a in annotations))
     return EncodedAnnotations(
         image_ids=np.asarray([a.image_id for a in annotations], object),
         tokens=tokens,
@@ -150,11 +152,13 @@ def encode_annotations(
         sequence_splits=_splits([len(image) for image in per_image]),
         concepts=concept_ids,
         concept_splits=concept_splits,
-        user_tags=user_tags,
-        user_tag_splits=user_tag_splits,
+        user_tags=tags[0],
+        user_tag_splits=tags[1],
         num_cut=0 if limit is None else sum(len(ids) > limit for ids in sequences),
         num_unknown=0 if unknown is None else int(np.sum(tokens == unknown)),
         num_without_sequence=num_without,
+        groups=groups[0],
+        group_splits=groups[1],
     )
 
 
@@ -211,6 +215,14 @@ def shift(
 def _known(entries: NameList, names: Sequence[str] | set[str]) -> np.ndarray:
     index = entries.index
     return np.asarray(sorted({index[name] for name in names if name in index}), np.int32)
+
+
+def _all_known(
+    entries: NameList | None, names: Iterable[Sequence[str]]
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    if entries is None:
+        return None, None
+    return _flat([_known(entries, own) for own in names])
 
 
 def _splits(lengths: Sequence[int]) -> np.ndarray:

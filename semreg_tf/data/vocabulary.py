@@ -134,28 +134,32 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Vocabularies:
-    """All the names of one experiment: outputs, concepts and user tags."""
+    """All the names of one experiment: outputs, concepts, user tags and groups."""
 
     output: Vocabulary
     concepts: NameList
     user_tags: NameList | None = None
+    groups: NameList | None = None
 
     def save(self, workdir: str | PathLike[str]) -> None:
-        """Writes vocabulary.txt, concepts.txt and, where there are user tags, user_tags.txt."""
+        """Writes vocabulary.txt and a file of each list that there is, such as concepts.txt."""
         self.output.save(os.path.join(workdir, "vocabulary.txt"))
-        self.concepts.save(os.path.join(workdir, "concepts.txt"))
-        if self.user_tags is not None:
-            self.user_tags.save(os.path.join(workdir, "user_tags.txt"))
+        for name, entries in self._lists().items():
+            entries.save(os.path.join(workdir, name))
+
+    def _lists(self) -> dict[str, NameList]:
+        """Returns the lists that there are, by their files' names."""
+        lists = {
+            "concepts.txt": self.concepts,
+            "user_tags.txt": self.user_tags,
+            "groups.txt": self.groups,
+        }
+        return {name: entries for name, entries in lists.items() if entries is not None}
 
     def digests(self) -> dict[str, str]:
         """Returns the SHA-256 of each file that `save` writes, by its name."""
-        files = {
-            "vocabulary.txt": names_digest(self.output.kind, self.output.entries),
-            "concepts.txt": names_digest("names", self.concepts),
-        }
-        if self.user_tags is not None:
-            files["user_tags.txt"] = names_digest("names", self.user_tags)
-        return files
+        lists = {name: names_digest("names", entries) for name, entries in self._lists().items()}
+        return {"vocabulary.txt": names_digest(self.output.kind, self.output.entries), **lists}
 
     @classmethod
     def load(cls, workdir: str | PathLike[str]) -> "Vocabularies":
@@ -164,11 +168,11 @@ class Vocabularies:
         Raises:
           ValueError: a file is missing or damaged.
         """
-        tags_path = os.path.join(workdir, "user_tags.txt")
+        paths = [os.path.join(workdir, name) for name in ("user_tags.txt", "groups.txt")]
         return cls(
             Vocabulary.load(os.path.join(workdir, "vocabulary.txt")),
             NameList.load(os.path.join(workdir, "concepts.txt")),
-            NameList.load(tags_path) if tf.io.gfile.exists(tags_path) else None,
+            *(NameList.load(path) if tf.io.gfile.exists(path) else None for path in paths),
         )
 
     @classmethod
@@ -188,13 +192,13 @@ class Vocabularies:
         Args:
           builder_dir: the version folder that holds `vocabulary/`.
           data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts`,
-            `concept_words` and `num_user_tags` are read.
+            `concept_words`, `num_user_tags` and `num_groups` are read.
           extra_counts: how often words occur in captions without pictures; they join a
             captioner's vocabulary, counted together, and are no concepts.
 
         Raises:
-          ValueError: the data has no captions, labels or user tags though the config needs
-            them, or `num_concepts` cuts a tagger's labels.
+          ValueError: the data has no captions, labels, user tags or groups though the config
+            needs them, or `num_concepts` cuts a tagger's labels.
         """
         if data_config.task == "captions":
             words = load_dataset_names(builder_dir, "words")
@@ -205,16 +209,8 @@ class Vocabularies:
             output = Vocabulary(concepts, "labels")
         else:
             output, concepts = _tag_names(load_dataset_names(builder_dir, "labels"), data_config)
-        tags = None
-        if data_config.num_user_tags:
-            tags = load_dataset_names(builder_dir, "user_tags")
-            tags = tags.head(data_config.num_user_tags)
-            if not len(tags):
-                raise ValueError(
-                    "`data.num_user_tags` must be 0 for a data set without user tags. "
-                    f"Received: data.num_user_tags={data_config.num_user_tags}"
-                )
-        return cls(output, concepts, tags)
+        side = (_side_names(builder_dir, data_config, kind) for kind in ("user_tags", "groups"))
+        return cls(output, concepts, *side)
 
     def difference(self, other: "Vocabularies") -> str | None:
         """Says in one line how `other` differs in its names and their order; None: it does not."""
@@ -224,6 +220,7 @@ class Vocabularies:
             ("output", self.output.entries, other.output.entries),
             ("concepts", self.concepts, other.concepts),
             ("user tags", self.user_tags, other.user_tags),
+            ("groups", self.groups, other.groups),
         )
         for title, ours, theirs in pairs:
             ours_names = ours.names if ours else ()
@@ -249,6 +246,21 @@ def load_dataset_names(builder_dir: str | PathLike[str], kind: str) -> NameList:
     name = f"{VOCABULARY_DIR}/{kind}.txt"
     check_dataset_files(builder_dir, name)
     return NameList.load(os.path.join(builder_dir, name))
+
+
+def _side_names(
+    builder_dir: str | PathLike[str], data_config: DataConfig, kind: str
+) -> NameList | None:
+    wanted = getattr(data_config, f"num_{kind}")
+    if not wanted:
+        return None
+    names = load_dataset_names(builder_dir, kind).head(wanted)
+    if not len(names):
+        raise ValueError(
+            f"`data.num_{kind}` must be 0 for a data set without {kind.replace('_', ' ')}. "
+            f"Received: data.num_{kind}={wanted}"
+        )
+    return names
 
 
 def _caption_names(

@@ -23,6 +23,9 @@ _READ = (
     batch.FEATURES,
     batch.SPATIAL_FEATURES,
     batch.USER_TAGS,
+    batch.GROUPS,
+    batch.NEIGHBOUR_FEATURES,
+    batch.NEIGHBOUR_MASK,
     batch.CONCEPTS,
 )
 

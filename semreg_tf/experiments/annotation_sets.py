@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
-from semreg_tf.experiments.tagging import fixed, tag_base, tag_systems
+from semreg_tf.experiments.tagging import concept_layers, fixed, tag_base, tag_systems
 
 _BATCH = 32
 # Training images less the 500 that become the validation split.
@@ -82,9 +82,18 @@ def smoothed(base: Config) -> Config:
     return replace(base, decoder=replace(base.decoder, label_smoothing=0.1))
 
 
+def labels_alone(base: Config) -> Config:
+    """SINN without side information: labels and the relations among them, no other layer.
+
+    Its linear form would be an affine map of the features, which is CNN+logistic.
+    """
+    return concept_layers(base, num_groups=0, num_user_tags=0)
+
+
 def _systems(title: str) -> dict:
     systems = {k: v for k, v in tag_systems(title).items() if "tag1k" not in k}
     return systems | {
+        "sinn_labels_alone": (f"{title}: SINN, labels alone", labels_alone),
         "s_cnn_rnn_minimal_loss": ("control: no order, minimal loss alignment", minimal_loss),
         "s_cnn_rnn_asymmetric": ("control: asymmetric Lu", asymmetric),
         "s_cnn_rnn_smoothed": ("control: smoothed targets of Lr", smoothed),

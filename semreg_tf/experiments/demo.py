@@ -5,7 +5,11 @@ from dataclasses import replace
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
 from semreg_tf.experiments.captioning import CAPTION_SYSTEMS, caption_base
 from semreg_tf.experiments.mrnn import mrnn_systems
-from semreg_tf.experiments.tagging import tag_base, tag_systems
+from semreg_tf.experiments.tagging import (
+    side_information_systems,
+    tag_base,
+    tag_systems,
+)
 
 # Steps, rates and sizes here are ours, chosen on the demo's validation split.
 _ENCODER = EncoderConfig(name="small_cnn", weights=None)
@@ -70,6 +74,9 @@ def captions() -> Config:
 
 
 EXPERIMENTS = {
-    "demo_tags": (tags, tag_systems("demo, after Table 1")),
+    "demo_tags": (
+        tags,
+        tag_systems("demo, after Table 1") | side_information_systems("demo, after Table 1"),
+    ),
     "demo_captions": (captions, CAPTION_SYSTEMS | mrnn_systems("demo, after m-RNN")),
 }

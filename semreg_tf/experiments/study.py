@@ -20,6 +20,8 @@ class System:
       overrides: fields that differ from the experiment's, such as "joint.steps=810".
       takes: stage -> the system whose run of that stage, with the same seed, is used as it is.
       evaluations: more ways to evaluate the trained model: name -> flags of the binary.
+      starts_from: the system whose first stage, with the same seed, its CNN is taken from; the rest
+        starts from nothing.
       encoder: its CNN in place of the experiment's, as `encoder_preset` reads it, or None.
       members: (system, seed) of the trained models that it averages; it trains none then.
     """
@@ -30,6 +32,7 @@ class System:
     takes: tuple[tuple[str, str], ...] = ()
     evaluations: tuple[tuple[str, tuple[str, ...]], ...] = ()
     encoder: str | None = None
+    starts_from: str | None = None
     members: tuple[tuple[str, int], ...] = ()
 
     def averaged(self, seeds: tuple[int, ...]) -> "System":

@@ -121,7 +121,7 @@ def _data(config: Config) -> str:
     what, terms = _DATA.get(config.data.dataset, _UNKNOWN)
     side = (
         f"\nBeside the picture it may read up to {config.data.num_user_tags:,} different user tags."
-        if config.data.num_user_tags
+        if config.reads_user_tags
         else ""
     )
     return (

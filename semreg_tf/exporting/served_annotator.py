@@ -60,6 +60,7 @@ class ServedAnnotator(tf.Module):
         weights_dtype: str = "float32",
     ) -> None:
         super().__init__()
+        check_reads_pictures(annotator)
         self._config, self._output = config, vocabularies.output
         self._decoding = exported_decoding(config)
         self._num_results = num_results
@@ -74,7 +75,7 @@ class ServedAnnotator(tf.Module):
         names += [UNKNOWN] * (vocabularies.output.size - len(names))
         self._words = tf.constant(names)
         self._tag_table = None
-        if vocabularies.user_tags is not None:
+        if vocabularies.user_tags is not None and "user_tags" in annotator.head.input:
             tags = vocabularies.user_tags.names
             values = tf.range(len(tags), dtype=tf.int64)
             self._tag_table = tf.lookup.StaticHashTable(
@@ -158,7 +159,7 @@ class ServedAnnotator(tf.Module):
         }
 
     def _annotate(self, inputs: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        if self._tag_table is not None and "user_tags" not in inputs:
+        if "user_tags" in self._annotator.head.input and "user_tags" not in inputs:
             inputs = {**inputs, "user_tags": tf.zeros((rows, self._num_tags))}
         with self.weights.in_use():
             outputs = self._annotator.encode(inputs)
@@ -219,6 +220,21 @@ class ServedAnnotator(tf.Module):
                 self._annotator.decoder, outputs, found.token_ids, self._output.start_id
             )
         return words, tf.strings.reduce_join(pieces, axis=-1), found.scores, label_scores
+
+
+def check_reads_pictures(annotator: Annotator) -> None:
+    """Refuses models that are fed more than a picture and its user tags.
+
+    Raises:
+      ValueError: as said.
+    """
+    more = sorted(annotator.head.input.keys() - {"features", "user_tags"})
+    if more:
+        raise ValueError(
+            "`annotator` must read pictures, and user tags at most: what this one reads besides "
+            "is known of a prepared data set's pictures alone, so evaluate its run there "
+            f"(eval.evaluate_tags). Received: an annotator that reads {', '.join(more)}"
+        )
 
 
 def exported_decoding(config: Config) -> DecodingConfig:

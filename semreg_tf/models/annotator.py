@@ -79,8 +79,8 @@ class Annotator:
 
         Args:
           inputs: `image` (batch, height, width, 3), or in its place `features` (batch, d), with
-            `spatial_features` (batch, cells, d) where the decoder runs and reads it; `user_tags`
-            (batch, num_user_tags) with side information.
+            `spatial_features` (batch, cells, d) where the decoder runs and reads it; what else the
+            head reads, such as `user_tags` (batch, num_user_tags).
           training: whether the features' dropout is on.
           update_batch_norm: whether batch normalisation uses and moves on batch statistics.
           encoder_dropout: whether the dropout after the CNN's fully connected layers is on.
@@ -97,10 +97,8 @@ class Annotator:
                 encoder_dropout and bool(fc_dropout_layers(self.encoder))
             )
             encoded = self.encoder({"image": inputs["image"]}, training=training_encoder)
-        head_inputs = {"features": encoded["features"]}
-        if self.tag_model is not None:
-            head_inputs["user_tags"] = inputs["user_tags"]
-        outputs = dict(self.head(head_inputs, training=training))
+        given = {**inputs, "features": encoded["features"]}
+        outputs = dict(self.head({k: given[k] for k in self.head.input}, training=training))
         # Phases that train the concept head alone feed the pooled features and no map.
         if self.config.reads_map and "spatial_features" in encoded:
             outputs["spatial_features"] = self._cells(encoded["spatial_features"])
@@ -139,7 +137,7 @@ class Annotator:
     @property
     def model(self) -> keras.Model:
         """The whole annotator as one functional model, named by the contract."""
-        inputs = {"user_tags": self.head.input["user_tags"]} if self.tag_model else {}
+        inputs = {k: x for k, x in self.head.input.items() if k != "features"}
         if self.encoder is None:
             inputs["features"] = keras.Input((self.feature_size,), name="features")
             if self.config.reads_map:

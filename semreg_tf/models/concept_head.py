@@ -5,6 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import Config
+from semreg_tf.models.concept_layers import label_layer_bias, layer_logits, layer_output
+from semreg_tf.models.neighbour_head import neighbour_hidden
 from semreg_tf.models.side_information import build_tag_model, fuse
 
 STANDARDISE, HIDDEN, LOGITS = "standardise", "image_hidden", "image_logits"
@@ -39,26 +41,45 @@ def build_concept_head(
     """Builds features (and user tags) -> concept logits and probabilities.
 
     Args:
-      config: the experiment; `concepts`, `encoder.feature_dropout` and `data.num_user_tags`.
+      config: the experiment; `concepts`, `encoder` and what `data` has of user tags and groups.
       feature_size: width of the encoder's features.
       num_concepts: number of concepts k.
 
     Returns:
-      The head, from `features` (batch, feature_size) and, with side information, `user_tags`
-      (batch, num_user_tags), to `features` (after dropout), `concept_logits` and
-      `concept_probabilities` (batch, num_concepts) float32, and with side information
-      `image_logits` and `tag_logits`; and the tag model inside it, or None.
+      The head, from `features` (batch, feature_size) and what else the experiment reads by the
+      contract's names (`user_tags`, `groups`, `neighbour_features` with `neighbour_mask`), to
+      `features` (after dropout), `concept_logits` and `concept_probabilities`
+      (batch, num_concepts) float32, `image_logits` and `tag_logits` where user tags have a
+      perceptron of their own, and the logits of each other layer of concepts that is predicted;
+      and the tag model inside it, or None.
     """
     features = keras.Input((feature_size,), name="features")
     inputs, outputs = {"features": features}, {}
-    scaled = Standardise(name=STANDARDISE)(features) if config.encoder.standardise else features
-    dropped = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")(scaled)
+    scale = Standardise(name=STANDARDISE) if config.encoder.standardise else lambda x: x
+    dropout = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")
+    dropped = dropout(scale(features))
     outputs["features"] = dropped
-    image_logits = _image_logits(config, num_concepts, dropped)
-    tag_model = None
-    if config.data.num_user_tags:
-        tag_model = build_tag_model(config.concepts, config.data.num_user_tags, num_concepts)
+    if config.reads_user_tags:
         inputs["user_tags"] = keras.Input((config.data.num_user_tags,), name="user_tags")
+    tag_model = None
+    if config.concepts.neighbours is not None:
+        count = config.concepts.neighbours.count
+        inputs["neighbour_features"] = keras.Input((count, feature_size), name="neighbour_features")
+        inputs["neighbour_mask"] = keras.Input((count,), dtype="bool", name="neighbour_mask")
+        read = {**inputs, "features": dropped}
+        read["neighbour_features"] = dropout(scale(inputs["neighbour_features"]))
+        hidden = neighbour_hidden(config.concepts.neighbours, read)
+        image_logits = keras.layers.Dense(num_concepts, dtype="float32", name=LOGITS)(hidden)
+    elif config.concepts.layers is not None:
+        if "groups" in config.observed_layers:
+            inputs["groups"] = keras.Input((config.data.num_groups,), name="groups")
+        found = layer_logits(config, num_concepts, {**inputs, "features": dropped})
+        image_logits = found.pop("concepts")
+        outputs |= {layer_output(name): logits for name, logits in found.items()}
+    else:
+        image_logits = _image_logits(config, num_concepts, dropped)
+    if config.has_tag_model:
+        tag_model = build_tag_model(config.concepts, config.data.num_user_tags, num_concepts)
         tag_logits = tag_model({"user_tags": inputs["user_tags"]})["tag_logits"]
         logits, probabilities = fuse(config.concepts, image_logits, tag_logits)
         outputs |= {"image_logits": image_logits, "tag_logits": tag_logits}
@@ -75,3 +96,10 @@ def _image_logits(config: Config, num_concepts: int, x: keras.KerasTensor) -> ke
         x = keras.layers.Dense(config.concepts.hidden_units, "relu", name=HIDDEN)(x)
         x = keras.layers.Dropout(config.encoder.feature_dropout, name="hidden_dropout")(x)
     return keras.layers.Dense(num_concepts, dtype="float32", name=LOGITS)(x)
+
+
+def label_bias(config: Config, head: keras.Model) -> keras.Variable:
+    """Returns the bias that is added to the image's logits of the concepts, (num_concepts,)."""
+    if config.concepts.layers is None:
+        return head.get_layer(LOGITS).bias
+    return label_layer_bias(config, head)

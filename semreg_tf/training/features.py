@@ -1,8 +1,9 @@
 """Cached features of an experiment's frozen encoder."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from semreg_tf.config import Config
 from semreg_tf.data import batch, features_cache
 from semreg_tf.data.fixed_views import fixed_views
 from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
+from semreg_tf.data.tag_neighbours import Neighbours, load_or_find
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import STANDARDISE
 from semreg_tf.models.encoder import encoder_spec, pooling_of, stored_variables
@@ -33,6 +35,16 @@ def visual_keys(config: Config) -> tuple[str, ...]:
     return (batch.IMAGE,) if config.encoder.trainable else cached_keys(config)
 
 
+def side_keys(config: Config) -> tuple[str, ...]:
+    """Returns the keys of what the models read beside the image itself."""
+    neighbours = (batch.NEIGHBOUR_FEATURES, batch.NEIGHBOUR_MASK)
+    return (
+        *((batch.USER_TAGS,) if config.reads_user_tags else ()),
+        *((batch.GROUPS,) if batch.GROUPS in config.observed_layers else ()),
+        *(neighbours if config.concepts.neighbours is not None else ()),
+    )
+
+
 def frozen_outputs(
     config: Config,
     annotator: Annotator,
@@ -40,10 +52,30 @@ def frozen_outputs(
     folder: str | Path,
     keys: tuple[str, ...],
     views: int = 1,
-) -> dict[str, np.ndarray]:
-    """Returns those of a frozen encoder's cached outputs that are among `keys`, by key."""
+    *,
+    train: Callable[[], Split] | None = None,
+) -> dict[str, Any]:
+    """Returns what `Inputs` reads of a frozen encoder's cached outputs, by its arguments' names.
+
+    Args:
+      config: the experiment.
+      annotator: its encoder computes what is not cached yet.
+      split: whose images.
+      folder: where caches live.
+      keys: of the contract; what is among them is returned.
+      views: of each image.
+      train: returns the training split; needed where neighbours are sought there.
+    """
     wanted = [k for k in (batch.FEATURES, batch.SPATIAL_FEATURES) if k in keys]
-    return {k: frozen_features(config, annotator, split, folder, views, k) for k in wanted}
+    found: dict[str, Any] = {
+        k: frozen_features(config, annotator, split, folder, views, k) for k in wanted
+    }
+    if batch.NEIGHBOUR_FEATURES in keys:
+        own = config.concepts.neighbours
+        pool = split if own.pool == "split" else train()
+        rows = load_or_find(folder, split.tag_sets(), pool.tag_sets(), own.count)
+        found["neighbours"] = Neighbours(rows, frozen_features(config, annotator, pool, folder))
+    return found
 
 
 def frozen_features(

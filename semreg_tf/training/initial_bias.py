@@ -4,7 +4,7 @@ import numpy as np
 
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.concept_head import LOGITS
+from semreg_tf.models.concept_head import label_bias
 
 
 def log_odds(counts: np.ndarray, num_images: int) -> np.ndarray:
@@ -31,4 +31,5 @@ def set_log_odds(annotator: Annotator, split: Split) -> None:
       split: the training split; an image names each of its concepts once.
     """
     counts = np.bincount(split.encoded.concepts, minlength=annotator.num_concepts)
-    annotator.head.get_layer(LOGITS).bias.assign(log_odds(counts, len(split.annotated_rows)))
+    bias = label_bias(annotator.config, annotator.head)
+    bias.assign(log_odds(counts, len(split.annotated_rows)))

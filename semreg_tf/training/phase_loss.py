@@ -9,6 +9,7 @@ from semreg_tf import losses
 from semreg_tf.config import ConceptConfig, ConditioningConfig, SamplingConfig
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.concept_layers import layer_output
 from semreg_tf.training import label_alignment, scheduled_sampling
 
 # Whose logits Lu reads: of the image, of the user tags, or of both together.
@@ -29,6 +30,9 @@ class PhaseLoss:
         neither, the ground truth s replaces their prediction s_hat.
       concepts: which Lu there is; None: there is none.
       part: which logits Lu reads.
+      layers: other layers of concepts that are predicted, by the contract's names; each adds its
+        own sum of cross entropies to Lu (ours: a picture may be in several groups, so that theirs
+        is no softmax).
       words: whether there is Lr, and with it the penalties of attention.
       sampling: the schedule by which the decoder is fed its own words, of `with_decay`; None: it
         is fed the true ones.
@@ -41,6 +45,7 @@ class PhaseLoss:
     reads: Literal["image", "user_tags", "true_concepts"] = "image"
     concepts: ConceptConfig | None = None
     part: Part = "all"
+    layers: tuple[str, ...] = ()
     words: bool = False
     sampling: SamplingConfig | None = None
     unary_weight: float = 1.0
@@ -84,6 +89,9 @@ class PhaseLoss:
                 focus=self.concepts.asymmetric_focus,
                 margin=self.concepts.asymmetric_margin,
             )
+            for layer in self.layers:
+                truth = tensors[layer]
+                unary += losses.sigmoid_concept_loss(outputs[layer_output(layer)], truth)
             computed["unary_loss"] = tf.reduce_mean(unary)
         if self.words:
             ids = tensors[batch.INPUT_IDS]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from semreg_tf.config import Config, StageConfig
 from semreg_tf.data import batch
-from semreg_tf.training.features import cached_keys, visual_keys
+from semreg_tf.training.features import cached_keys, side_keys, visual_keys
 from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
 from semreg_tf.training.phase_loss import Part, PhaseLoss
 from semreg_tf.training.phase_metric import concept_metric, sequence_metric
@@ -97,12 +97,13 @@ def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     """The user tags alone, the prediction layer, then everything that Lu reaches."""
     if config.unary.part == "tags":
         return (_user_tags(config, "user tags", section.steps),)
-    part: Part = config.unary.part if config.data.num_user_tags else "all"
+    part: Part = config.unary.part if config.has_tag_model else "all"
     names = ("encoder", "image_head", "tag_model")[: None if part == "all" else -1]
     # The concept head reads the pooled features alone.
-    keys = (visual_keys(config)[0], *_side(config), batch.CONCEPTS, batch.IMAGE_ID)
+    truth = (batch.CONCEPTS, *config.predicted_layers)
+    keys = (visual_keys(config)[0], *side_keys(config), *truth, batch.IMAGE_ID)
     resting = (batch.FEATURES, *keys[1:]) if config.unary.head_only_cached else keys
-    tag_steps = config.unary.tag_only_steps if config.data.num_user_tags else 0
+    tag_steps = config.unary.tag_only_steps if config.has_tag_model else 0
     metric = concept_metric(config.data.task, part)
 
     def on_images(name: str, steps: int, keys: tuple[str, ...], *groups: str) -> Phase:
@@ -133,7 +134,7 @@ def _user_tags(config: Config, name: str, steps: int) -> Phase:
 def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     """The decoder on the ground truth s, or on cached features, which have no ground truth."""
     if config.pretrains_on_features:
-        reads, first = "image", (*cached_keys(config), *_side(config))
+        reads, first = "image", (*cached_keys(config), *side_keys(config))
     else:
         reads, first = "true_concepts", (batch.CONCEPTS,)
     return (
@@ -182,9 +183,10 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
         words=True, sampling=sampling, relational_weight=config.joint.relational_weight
     )
     on_all = _image_loss(config, section, groups, words=True, sampling=sampling, **weights)
-    visual = (*visual_keys(config), *_side(config), batch.CONCEPTS)
+    truth = (batch.CONCEPTS, *config.predicted_layers)
+    visual = (*visual_keys(config), *side_keys(config), *truth)
     return (
-        on_words(DECODER_ONLY, alone, (*resting, *_side(config)), on_decoder, "decoder"),
+        on_words(DECODER_ONLY, alone, (*resting, *side_keys(config)), on_decoder, "decoder"),
         on_words("joint", section.steps, visual, on_all, *groups),
     )
 
@@ -201,16 +203,13 @@ def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:
     return tuple(WarmStart(source, PARTS[source]) for source in config.warm_starts(stage))
 
 
-def _side(config: Config) -> tuple[str, ...]:
-    return (batch.USER_TAGS,) if config.data.num_user_tags else ()
-
-
 def _image_loss(
     config: Config, section: StageConfig, groups: tuple[str, ...], **fields: object
 ) -> PhaseLoss:
     trains_encoder = "encoder" in groups
     return PhaseLoss(
         concepts=config.concepts if config.concepts.supervised else None,
+        layers=config.predicted_layers if config.concepts.supervised else (),
         trains_encoder=trains_encoder,
         moves_statistics=section.update_batch_norm and trains_encoder,
         **fields,

@@ -89,7 +89,15 @@ class StageData:
             image_size(self._config),
             encoder_spec(self._config.encoder.name).preprocessing,
             captions_per_image=captions_per_image,
-            **frozen_outputs(self._config, annotator, split, self._features_folder, keys, views),
+            **frozen_outputs(
+                self._config,
+                annotator,
+                split,
+                self._features_folder,
+                keys,
+                views,
+                train=lambda: self.train,
+            ),
         )
 
 
@@ -102,13 +110,15 @@ def extra_captions_of(
     return read_extra_captions(path, builder) if path is not None and reads else None
 
 
-def clamp_num_user_tags(config: Config, vocabularies: Vocabularies) -> Config:
-    """Returns the config with as many user tags as the data set has, where it has fewer."""
-    there = len(vocabularies.user_tags or ())
-    if there == config.data.num_user_tags:
-        return config
-    logger.info("User tags: %d, all that the data set has", there)
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, num_user_tags=there))
+def clamp_side_information(config: Config, vocabularies: Vocabularies) -> Config:
+    """Returns the config with as many user tags and groups as the data set has, if fewer."""
+    data = config.data
+    for kind in ("user_tags", "groups"):
+        there = len(getattr(vocabularies, kind) or ())
+        if there != getattr(data, f"num_{kind}"):
+            logger.info("%s: %d, all that the data set has", kind.replace("_", " "), there)
+            data = dataclasses.replace(data, **{f"num_{kind}": there})
+    return dataclasses.replace(config, data=data)
 
 
 def _with_extra(split: Split, extra: ExtraCaptions, config: Config) -> Split:

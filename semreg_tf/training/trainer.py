@@ -29,13 +29,14 @@ from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.features import set_feature_statistics
 from semreg_tf.training.identity import identity
 from semreg_tf.training.initial_bias import set_log_odds
+from semreg_tf.training.label_graph import set_label_graph
 from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.phase_run import PhaseRun
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import dtype_policy_scope, with_precision
 from semreg_tf.training.progress import Progress
-from semreg_tf.training.stage_data import StageData, clamp_num_user_tags, extra_captions_of
+from semreg_tf.training.stage_data import StageData, clamp_side_information, extra_captions_of
 from semreg_tf.training.step_profiler import StepProfiler
 from semreg_tf.training.warm_start import warm_start
 
@@ -97,7 +98,7 @@ class Trainer:
         extra = extra_captions_of(config, find_stage(config, stage), builder)
         counts = extra.word_counts() if extra and config.relational.extra_words else None
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)
-        config = clamp_num_user_tags(config, vocabularies)
+        config = clamp_side_information(config, vocabularies)
         workers = self.distribution.num_workers
         config = with_precision(config, find_stage(config, stage), path, workers)
         self.config, self.stage = config, find_stage(config, stage)
@@ -115,6 +116,8 @@ class Trainer:
             self.loss_scale = LossScale() if half else None
             if config.concepts.initial_bias == "log_odds":
                 set_log_odds(self.annotator, self.data.train)
+            if config.concepts.layers is not None:
+                set_label_graph(self.annotator, self.data.train)
             if donor is not None:
                 taken = transfer.init_from(self.annotator, vocabularies, donor)
             sources = warm_start(self.annotator, vocabularies, self.stage.warm_starts, folders)

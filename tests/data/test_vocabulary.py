@@ -135,24 +135,29 @@ def test_tags_take_all_labels_and_some_user_tags(builder_dir):
         ("words", DataConfig(task="captions", min_word_count=50), "occur 50 times.*5 words"),
         ("labels", DataConfig(task="tags", num_concepts=2), "`data.num_concepts` must be None"),
         (None, DataConfig(task="tags", num_user_tags=3), "`data.num_user_tags` must be 0"),
+        (None, DataConfig(task="tags", num_groups=3), "`data.num_groups` must be 0 .*out groups"),
         (None, DataConfig(task="tags"), "`data.task` must be 'captions'.*without labels"),
         (None, DataConfig(task="captions"), "`data.task` 'captions' needs words"),
     ],
 )
 def test_data_that_lacks_what_the_config_needs_is_refused(builder_dir, kind, config, message):
     if kind is None:
-        for name in ("words", "user_tags", *(() if config.num_user_tags else ("labels",))):
+        side = config.num_user_tags or config.num_groups
+        for name in ("words", "user_tags", "groups", *(() if side else ("labels",))):
             NameList((), ()).save(builder_dir / "vocabulary" / f"{name}.txt")
     with pytest.raises(ValueError, match=message):
         Vocabularies.from_dataset(builder_dir, config)
 
 
+@pytest.mark.parametrize("groups", [None, NameList(("my club", "zoo"), (2, 1))])
 @pytest.mark.parametrize("tags", [None, NameList(("fun",), (4,))])
-def test_a_work_directory_holds_all_names(tmp_path, tags):
-    vocabularies = Vocabularies(words(), LABELS, tags)
+def test_a_work_directory_holds_all_names(tmp_path, tags, groups):
+    vocabularies = Vocabularies(words(), LABELS, tags, groups)
     vocabularies.save(tmp_path)
     assert Vocabularies.load(tmp_path) == vocabularies
-    names = {"vocabulary.txt", "concepts.txt", *(["user_tags.txt"] if tags else [])}
+    more = [n for n, x in (("user_tags.txt", tags), ("groups.txt", groups)) if x is not None]
+    names = {"vocabulary.txt", "concepts.txt", *more}
+    assert set(vocabularies.digests()) == names
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
@@ -168,6 +173,8 @@ def test_difference_names_the_first_name_that_differs():
     assert ours.difference(shorter) == "output: 3 names and 2"
     with_tags = Vocabularies(labels(), LABELS, NameList(("fun",), (1,)))
     assert ours.difference(with_tags) == "user tags: 0 names and 1"
+    with_groups = Vocabularies(labels(), LABELS, None, NameList(("zoo",), (1,)))
+    assert ours.difference(with_groups) == "groups: 0 names and 1"
 
 
 def test_words_without_pictures_are_counted_with_the_others_and_are_no_concepts(builder_dir):

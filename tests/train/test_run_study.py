@@ -208,3 +208,15 @@ def test_an_ensemble_is_evaluated_once_its_members_are_trained(ran, monkeypatch,
     assert record["members"] == [["ours", 0], ["ours", 1]] and record["stages"] == {}
     one = json.loads((records.parent / "five" / "ours-seed0.json").read_text())
     assert record["parameters"]["decoder"] == 2 * one["parameters"]["decoder"]
+
+
+def test_a_system_may_start_from_the_cnn_of_another(ran, monkeypatch):
+    head = studies.System("head", "demo_captions/nic_f", starts_from="ours")
+    jobs = (studies.Job(OURS, 1), studies.Job(head, 1))
+    monkeypatch.setitem(studies.STUDIES, "two", lambda: studies.Study("two", jobs, "Little."))
+    commands, _ = ran
+    run_study.main([])
+    (trained,) = (c for c in commands if c.startswith("train.") and "/head/seed1" in c)
+    assert trained.endswith("/ours/seed1/unary")
+    assert " --init_from=" in trained
+    assert not any("--init_from" in c for c in commands if "/ours/seed1" in c and c != trained)

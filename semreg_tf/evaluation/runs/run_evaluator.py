@@ -18,7 +18,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import workdir
-from semreg_tf.training.features import frozen_outputs, image_size, visual_keys
+from semreg_tf.training.features import frozen_outputs, image_size, side_keys, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
 
 _AFTER_TRAINING = ("decoding.", "reranking.")
@@ -94,23 +94,30 @@ class RunEvaluator:
 
         A frozen encoder's features are read from their cache, and computed where there is none.
         """
-        side = (batch.USER_TAGS,) if self.vocabularies.user_tags is not None else ()
         made = []
         for i, member in enumerate(self._members):
             if self.true_concepts:
                 keys = (batch.CONCEPTS, batch.IMAGE_ID, *(() if i else more))
                 made.append(Inputs(split, keys))
                 continue
-            config, visual = member.config, visual_keys(member.config)
+            config = member.config
+            keys = (*visual_keys(config), *side_keys(config))
             folder = Path(str(self.builder.data_dir)) / "features"
             made.append(
                 Inputs(
                     split,
-                    (*visual, *side, batch.IMAGE_ID, *(() if i else more)),
+                    (*keys, batch.IMAGE_ID, *(() if i else more)),
                     config.image,
                     image_size(config),
                     encoder_spec(config.encoder.name).preprocessing,
-                    **frozen_outputs(config, member.annotator, split, folder, visual),
+                    **frozen_outputs(
+                        config,
+                        member.annotator,
+                        split,
+                        folder,
+                        keys,
+                        train=lambda: self.split(self.config.data.train_split),
+                    ),
                 )
             )
         return made
