@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-flickr8k study-coco128 study-corel5k study-competitors clean
+.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -66,6 +66,13 @@ study-demo: $(VENV)/installed
 	$(RUN) data_prep.prepare_demo --data_dir=$(OUT)/data
 	$(RUN) train.run_study --study=demo --data_dir=$(OUT)/data --out=$(OUT)/demo_study $(LIMIT)
 	$(RUN) eval.study_tables --study=demo --out=results/demo/tables.md
+
+## make study-demo-competitors [OUT=dir] [MINUTES=n]  systems that read user tags, results/demo_competitors/
+study-demo-competitors: $(VENV)/installed
+	$(RUN) data_prep.prepare_demo --data_dir=$(OUT)/data
+	$(RUN) train.run_study --study=demo_competitors --data_dir=$(OUT)/data --out=$(OUT)/demo_study $(LIMIT)
+	$(RUN) eval.study_tables --study=demo_competitors --out=results/demo_competitors/tables.md
+	$(RUN) eval.study_tables --study=demo_competitors --into=RESULTS.md
 
 ## make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]  the study, results/flickr8k/
 ##   (ENCODER=efficientnet_lite0 in place of WEIGHTS: with that CNN, results/flickr8k_lite0/)

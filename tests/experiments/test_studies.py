@@ -51,6 +51,21 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
             assert not parts, (job.system.name, stage, differing)
 
 
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_a_cnn_that_a_system_starts_from_was_trained_before(name):
+    study = studies.get(name)
+    done = set()
+    for job in study.jobs:
+        source = job.system.starts_from
+        if source is not None:
+            assert (source, job.seed) in done
+            own, theirs = job.system.config(), study.system(source).config()
+            assert theirs.encoder.trainable and not own.encoder.trainable
+            assert (own.encoder.name, own.image) == (theirs.encoder.name, theirs.image)
+            assert not job.system.takes
+        done.add((job.system.name, job.seed))
+
+
 def test_unknown_names_list_the_known():
     with pytest.raises(ValueError, match=r"`study` must be one of demo.* Received: study='dem'"):
         studies.get("dem")

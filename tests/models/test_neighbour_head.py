@@ -92,8 +92,9 @@ def test_training_draws_one_neighbourhood_of_those_there_each_about_as_often():
         for row, number in enumerate(NUMBERS)
     ]
     seen = [np.zeros(len(own)) for own in known]
+    draw = tf.function(lambda: layer(read, training=True))
     for _ in range(400):
-        made = np.asarray(layer(read, training=True))
+        made = np.asarray(draw())
         for row, own in enumerate(known):
             near = [np.allclose(made[row], value, atol=1e-4) for value in own]
             assert any(near)

@@ -19,6 +19,7 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.served_annotator import check_reads_pictures
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import build_concept_head
+from semreg_tf.stopping import Stopped
 from semreg_tf.training.features import frozen_features, frozen_outputs, side_keys
 from semreg_tf.training.label_graph import set_label_graph
 from semreg_tf.training.phase_loss import PhaseLoss
@@ -208,7 +209,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(toy, demo_data, tmp_pat
         return logs
 
     parts._take_step = stop_after_two
-    with pytest.raises(Exception, match="Stopped at step 2"):
+    with pytest.raises(Stopped, match="Stopped at step 2"):
         parts.train()
     again = Trainer(config, "unary", demo_data, tmp_path / "parts")
     again.train()
