@@ -10,6 +10,8 @@ from semreg_tf.experiments import studies
 from semreg_tf.reporting import study_tables
 
 ROOT = Path(__file__).parents[2]
+# Of the records in results/.
+OTHER_CNNS = ("efficientnet_lite0",)
 
 
 def test_steps_on_cached_features_are_noted_where_the_config_has_them():
@@ -44,9 +46,26 @@ def test_records_come_in_the_order_of_work_seeds_together(tmp_path):
     assert found == [("b", 0), ("b", 1), ("a", 0), ("a", 1), ("left", 0)]
 
 
-@pytest.mark.parametrize("name", [n for n in studies.STUDIES if (ROOT / "results" / n).exists()])
-def test_what_results_md_and_tables_md_tell_is_what_the_records_hold(name):
-    study = studies.get(name)
+def recorded():
+    """Returns the studies that have records, with the CNN that each was run with in its place."""
+    found = [
+        studies.get(name, encoder)
+        for name in studies.STUDIES
+        for encoder in (None, *OTHER_CNNS)
+        if encoder is None or name in studies.ENCODER_STUDIES
+    ]
+    there = {study.name: study for study in found if (ROOT / "results" / study.name).exists()}
+    return [there[name] for name in sorted(there)]
+
+
+def test_every_folder_of_records_is_held_to_its_tables():
+    folders = {path.parent.name for path in (ROOT / "results").glob("*/tables.md")}
+    assert folders == {study.name for study in recorded()}
+
+
+@pytest.mark.parametrize("study", recorded(), ids=lambda study: study.name)
+def test_what_results_md_and_tables_md_tell_is_what_the_records_hold(study):
+    name = study.name
     records = ordered_records(study, ROOT / "results")
     text = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
     if f"<!-- scores: {name}," in text:
