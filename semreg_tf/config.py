@@ -4,10 +4,9 @@ Each reading of a silence of the paper is one field with one default; the line b
 whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and applies overrides.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from semreg_tf.config_checks import Checked, check_number, number
+from semreg_tf.config_checks import NO_BOOLEAN, Checked, config_class, number
 from semreg_tf.reranking_config import RerankingConfig
 from semreg_tf.side_information_config import (
     ConceptLayersConfig,
@@ -23,7 +22,7 @@ FORMAT_VERSION = 1
 WARM_STARTS = {"unary": (), "relational": ("unary",), "joint": ("unary", "relational")}
 
 
-@dataclass(frozen=True)
+@config_class
 class DataConfig(Checked):
     """Which data set, and how its annotations become concepts and sequences (Sec. 4.1, 5.1)."""
 
@@ -73,7 +72,7 @@ class DataConfig(Checked):
         check_splits(self.train_split, self.validation_split, self.test_split, self.purpose)
 
 
-@dataclass(frozen=True)
+@config_class
 class ImageConfig(Checked):
     """How a picture becomes the encoder's input."""
 
@@ -86,10 +85,10 @@ class ImageConfig(Checked):
     # im2txt: brightness 32/255, saturation and contrast 0.5-1.5, hue 0.032, in two orders.
     color_jitter: bool = False
     # Of a frozen encoder: 1: the centre; 2: its mirror too; 10: Caffe's corners; None: by size.
-    cached_views: Literal[1, 2, 10, None] = 1
+    cached_views: Annotated[Literal[1, 2, 10, None], NO_BOOLEAN] = 1
 
 
-@dataclass(frozen=True)
+@config_class
 class EncoderConfig(Checked):
     """The CNN (f_enc of eq. 1)."""
 
@@ -110,7 +109,7 @@ class EncoderConfig(Checked):
     fc_dropout: float = number(0.0, 0.0, 0.99)
 
 
-@dataclass(frozen=True)
+@config_class
 class ConceptConfig(Checked):
     """The concept head and its loss Lu (Sec. 3.2, eq. 5)."""
 
@@ -139,7 +138,7 @@ class ConceptConfig(Checked):
     layers: ConceptLayersConfig | None = None
 
 
-@dataclass(frozen=True)
+@config_class
 class ConditioningConfig(Checked):
     """One way in which the image reaches the decoder (Fig. 1)."""
 
@@ -172,7 +171,7 @@ class ConditioningConfig(Checked):
     penalty_epsilon: float = number(1e-3, 0.0)
 
 
-@dataclass(frozen=True)
+@config_class
 class DecoderConfig(Checked):
     """The relational model (eqs. 2, 3)."""
 
@@ -215,7 +214,7 @@ class DecoderConfig(Checked):
             )
 
 
-@dataclass(frozen=True)
+@config_class
 class DecodingConfig(Checked):
     """How a sequence is read out (Sec. 3.3)."""
 
@@ -241,25 +240,15 @@ class DecodingConfig(Checked):
     # The output layer's product in bfloat16: 1.2 to 1.5 times the captions a second on a CPU that
     # has it, but about a third of the captions change, so off (ours, measured). "auto": where this
     # machine is faster in it.
-    bfloat16_output: bool | Literal["auto"] = False
+    bfloat16_output: Literal[True, False, "auto"] = False
     # Sec. 4.2: the top three labels of fixed-length models.
     top_k: int = number(3, 1)
     # Evaluation also scores exactly so many labels an image: the literature of Corel-5k, ESP Game
     # and IAPR TC-12 compares at 5. Empty: the model's own number alone, as in the paper.
-    fixed_lengths: tuple[int, ...] = ()
-
-    def check(self) -> None:
-        """Refuses lengths that are no positive whole numbers, and unknown formats."""
-        if not isinstance(self.bfloat16_output, bool) and self.bfloat16_output != "auto":
-            raise ValueError(
-                "`bfloat16_output` must be True, False or 'auto'. "
-                f"Received: bfloat16_output={self.bfloat16_output!r}"
-            )
-        for length in self.fixed_lengths:
-            check_number("fixed_lengths", length, int, 1, None)
+    fixed_lengths: tuple[Annotated[int, number(..., 1)], ...] = ()
 
 
-@dataclass(frozen=True)
+@config_class
 class Config(SideInformation, Checked):
     """One system on one data set: what a row of the papers' tables is."""
 
@@ -313,8 +302,7 @@ class Config(SideInformation, Checked):
                 "`decoding.method` must be 'greedy' or 'beam' where there is a decoder. "
                 "Received: decoding.method='top_k'"
             )
-        unknown = [s for s in self.stages if s not in WARM_STARTS]
-        if unknown or not self.stages or len(set(self.stages)) < len(self.stages):
+        if not self.stages or len(set(self.stages)) < len(self.stages):
             raise ValueError(
                 "`stages` must name some of 'unary', 'relational', 'joint', each once. "
                 f"Received: stages={self.stages!r}"

@@ -1,60 +1,92 @@
-"""The base of all configs: choices and bounds that a field names are checked at construction."""
+"""The base of all configs: pydantic checks types, choices and bounds of fields at construction."""
 
-import dataclasses
-import sys
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+import functools
+from typing import Any, TypeVar, dataclass_transform
 
-_LARGEST = sys.float_info.max
+import pydantic
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+Kind = TypeVar("Kind", bound=type)
+_LONGEST_SHOWN = 200
+# Of pydantic's messages.
+_WORDS = {
+    ": Input should": " must",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+}
 
 
 def number(default: float | None, minimum: float, maximum: float | None = None) -> Any:
-    """Returns a dataclass field with a default and bounds that `Checked` holds."""
-    return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
+    """Returns a field with a default and bounds; a whole `minimum` bounds whole numbers."""
+    # Whole numbers above 2**53 are not exact as JSON.
+    largest = 2**53 if isinstance(minimum, int) and maximum is None else maximum
+    return pydantic.Field(default, ge=minimum, le=largest)
 
 
-def check_number(name: str, value: Any, hint: Any, minimum: float, maximum: float | None) -> None:
-    """Refuses what is not a number of the type hint's kind within the bounds."""
-    kinds = get_args(hint) or (hint,)
-    if value is None and type(None) in kinds:
-        return
-    wanted, types = ("a number", int | float) if float in kinds else ("a whole number", int)
-    if not isinstance(value, types) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be {wanted}. Received: {name}={value!r}")
-    # Whole numbers above 2**53 are not exact as JSON; of others infinity alone is too large.
-    largest, said = (2**53, "below 2**53") if isinstance(value, int) else (_LARGEST, "finite")
-    # Written so that NaN is refused.
-    if not minimum <= value <= (largest if maximum is None else maximum):
-        bounds = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
-        bounds = f"{bounds} and {said}" if value > largest else bounds
-        raise ValueError(f"`{name}` must be {bounds}. Received: {name}={value!r:.60}")
+@dataclass_transform(frozen_default=True)
+def config_class(cls: Kind) -> Kind:
+    """Makes a class a frozen dataclass whose constructor refuses what its fields do not allow.
+
+    A method `check`, where there is one, holds fields against each other.
+
+    The constructor raises a ValueError of one line: the first wrong field, what it must be, and
+    what came.
+
+    Example:
+      >>> DecodingConfig(beam_width=0)
+      ValueError: `beam_width` must be at least 1. Received: beam_width=0
+    """
+    rules = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    checked = dataclass(frozen=True, config=rules)(cls)
+    build = checked.__init__
+
+    @functools.wraps(build)
+    def init(self: Any, *args: Any, **fields: Any) -> None:
+        try:
+            build(self, *args, **fields)
+        except pydantic.ValidationError as error:
+            raise ValueError(refusal(error)) from None
+
+    checked.__init__ = init
+    return checked
 
 
-def _literals(hint: Any) -> tuple[Any, ...] | None:
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    return None
+def refusal(error: pydantic.ValidationError, section: str = "") -> str:
+    """Returns one line on the first thing that pydantic refuses.
+
+    Args:
+      error: pydantic's.
+      section: what stands before a field's name, such as "config.".
+    """
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "value_error":
+        message = str(first["ctx"]["error"])
+        return f"{message} (in {section}{name})" if name else message
+    said = f": {first['msg']}"
+    for theirs, ours in _WORDS.items():
+        said = said.replace(theirs, ours)
+    value = repr(first["input"])
+    if len(value) > _LONGEST_SHOWN:
+        value = f"{value[:_LONGEST_SHOWN]}..."
+    return f"`{section}{name}`{said}. Received: {name}={value}"
 
 
-@dataclass(frozen=True)
+def _refuse_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+# Of choices among whole numbers: True equals 1.
+NO_BOOLEAN = pydantic.BeforeValidator(_refuse_boolean)
+
+
 class Checked:
-    """Base of all configs: checks choices and bounds of every field at construction."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    """Base of all configs: fields are checked at construction, then against each other."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            allowed = _literals(hints[item.name])
-            # True equals 1, which is a choice of `cached_views`.
-            if allowed and (value not in allowed or isinstance(value, bool)):
-                raise ValueError(
-                    f"`{item.name}` must be one of {', '.join(map(repr, allowed))}. "
-                    f"Received: {item.name}={value!r}"
-                )
-            if item.metadata:
-                check_number(item.name, value, hints[item.name], **item.metadata)
         self.check()
 
     def check(self) -> None:

@@ -4,11 +4,12 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pydantic
 
 from semreg_tf.config import FORMAT_VERSION, Config
+from semreg_tf.config_checks import refusal
 from semreg_tf.earlier_configs import complete_earlier
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.json_files import read_json_object
@@ -17,7 +18,6 @@ from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.text_files import parse_json
 
 _ADAPTER = pydantic.TypeAdapter(Config)
-_LONGEST_SHOWN = 200
 _SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder")
 
 
@@ -207,8 +207,10 @@ def _parse(text: str, override: str) -> Any:
             f"`--config` must be text that UTF-8 can write: {half} is half of a surrogate pair. "
             f"Received: --config.{override[:60]!a}"
         )
+    if text in ("True", "False"):
+        return text == "True"
     try:
-        return parse_json(text)
+        return parse_json(text, parse_float=_whole_where_it_is)
     except json.JSONDecodeError as error:
         if re.fullmatch(r"[-+]?\d{1000,}", text.strip()) or "surrogate" in error.msg:
             raise ValueError(
@@ -218,44 +220,14 @@ def _parse(text: str, override: str) -> Any:
         return text
 
 
-def _refuse_booleans(values: Any, hint: Any, name: str) -> None:
-    """Refuses `true` and `false` where a number belongs; the parser would take them for 1 and 0.
-
-    Raises:
-      ValueError: as said.
-    """
-    kinds = [kind for kind in (hint, *get_args(hint)) if kind is not type(None)]
-    if isinstance(values, bool):
-        numbers = any(kind in (int, float) or type(kind) is int for kind in kinds)
-        if numbers and bool not in kinds:
-            raise ValueError(
-                f"`config.{name}`: it must be a number. Received: {name}={json.dumps(values)}"
-            )
-    elif isinstance(values, dict):
-        section = next((kind for kind in kinds if dataclasses.is_dataclass(kind)), None)
-        hints = {} if section is None else get_type_hints(section)
-        for key, value in values.items():
-            _refuse_booleans(value, hints.get(key), f"{name}.{key}" if name else str(key))
-    elif isinstance(values, tuple | list):
-        for i, value in enumerate(values):
-            _refuse_booleans(value, kinds[-2] if len(kinds) > 2 else None, f"{name}.{i}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+def _whole_where_it_is(text: str) -> float:
+    """Reads `1e4` as the whole number that a field of whole numbers needs."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _validate(values: dict[str, Any]) -> Config:
-    _refuse_booleans(values, Config, "")
     try:
-        return _ADAPTER.validate_python(values)
+        return _ADAPTER.validate_json(json.dumps(values))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "value_error":
-            raise ValueError(f"{message} (in config.{name})" if name else message) from None
-        raise ValueError(
-            f"`config.{name}`: {message}. Received: {name}={_shown(first['input'])}"
-        ) from None
+        raise ValueError(refusal(error, "config.")) from None

@@ -1,12 +1,11 @@
 """How captions are reranked once they are found."""
 
-from dataclasses import dataclass
 from typing import Literal
 
-from semreg_tf.config_checks import Checked, number
+from semreg_tf.config_checks import Checked, config_class, number
 
 
-@dataclass(frozen=True)
+@config_class
 class RerankingConfig(Checked):
     """Consensus reranking of captions (Mao et al. 2015), where an evaluation asks for it."""
 

@@ -4,13 +4,12 @@ None of the two papers could be read beyond its first page. What is said to be f
 is known so, not verified; the rest is ours.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
-from semreg_tf.config_checks import Checked, number
+from semreg_tf.config_checks import Checked, config_class, number
 
 
-@dataclass(frozen=True)
+@config_class
 class NeighbourConfig(Checked):
     """Scores from a picture and the pictures of like user tags (Johnson et al. 2015)."""
 
@@ -31,7 +30,7 @@ class NeighbourConfig(Checked):
     tag_vector: Literal["hidden", "raw", "none"] = "hidden"
 
 
-@dataclass(frozen=True)
+@config_class
 class ConceptLayersConfig(Checked):
     """Scores from layers of concepts that pass messages to each other (Hu et al. 2016).
 

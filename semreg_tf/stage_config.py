@@ -1,12 +1,11 @@
 """How each stage of training goes (Sec. 3.3): steps, rates, clipping, validation."""
 
-from dataclasses import dataclass
 from typing import Literal
 
-from semreg_tf.config_checks import Checked, number
+from semreg_tf.config_checks import Checked, config_class, number
 
 
-@dataclass(frozen=True)
+@config_class
 class StageConfig(Checked):
     """One stage of training (Sec. 3.3). Rates and thresholds are for summed losses."""
 
@@ -57,7 +56,7 @@ class StageConfig(Checked):
             )
 
 
-@dataclass(frozen=True)
+@config_class
 class UnaryConfig(StageConfig):
     """The unary stage: CNN and concept head on Lu."""
 
@@ -73,7 +72,7 @@ class UnaryConfig(StageConfig):
     part: Literal["image", "tags", "all"] = "all"
 
 
-@dataclass(frozen=True)
+@config_class
 class RelationalConfig(StageConfig):
     """The relational stage: the decoder on Lr, fed the true concepts."""
 
@@ -94,7 +93,7 @@ class RelationalConfig(StageConfig):
             )
 
 
-@dataclass(frozen=True)
+@config_class
 class JointConfig(StageConfig):
     """The joint stage: L = Lu + Lr (eq. 4)."""
 
@@ -108,7 +107,7 @@ class JointConfig(StageConfig):
     decoder_only_cached: bool = False
 
 
-@dataclass(frozen=True)
+@config_class
 class SamplingConfig(Checked):
     """Scheduled sampling (Bengio et al. 2015): the decoder is also fed words that it says itself.
 

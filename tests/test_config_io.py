@@ -67,7 +67,7 @@ def test_reading_leaves_the_dict_as_it_was_and_runs_the_checks():
     config_io.from_dict(values)
     assert "format_version" in values
     values["decoding"]["beam_width"] = 0
-    with pytest.raises(ValueError, match=r"`beam_width` must be at least 1.*\(in config\.decoding"):
+    with pytest.raises(ValueError, match=r"`config.decoding.beam_width` must be at least 1\."):
         config_io.from_dict(values)
     values["decoding"] = {"beam_size": 3}
     with pytest.raises(ValueError, match=r"`config\.decoding\.beam_size`: Unexpected keyword"):
@@ -106,6 +106,15 @@ def test_an_override_changes_its_field_alone(override, changed):
     assert config_io.differing_fields(config, Config()) == changed
     for name, value in changed.items():
         assert type(config_io.differing_fields(config, Config())[name]) is type(value)
+
+
+def test_whole_numbers_and_switches_may_be_written_as_in_python():
+    values = ["joint.steps=2e4", "joint.learning_rate=1", "encoder.trainable=False"]
+    config = config_io.apply_overrides(Config(), values)
+    assert (config.joint.steps, config.joint.learning_rate) == (20_000, 1.0)
+    assert isinstance(config.joint.steps, int)
+    assert isinstance(config.joint.learning_rate, float)
+    assert config.encoder.trainable is False
 
 
 def test_a_place_in_a_tuple_can_be_overridden():
@@ -156,18 +165,19 @@ def test_unknown_fields_list_the_known_and_the_closest(override, message):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("seed=3.5", "`config.seed`: Input should be a valid integer"),
-        ("seed=true", "`config.seed`: it must be a number. Received: seed=true"),
-        ("joint.learning_rate=true", "`config.joint.learning_rate`: it must be a number."),
-        ("seed=null", "`config.seed`: Input should be a valid integer. Received: seed=None"),
+        ("seed=3.5", "`config.seed` must be a valid integer"),
+        ("seed=true", "`config.seed` must be a valid integer. Received: seed=True"),
+        ("joint.learning_rate=true", "`config.joint.learning_rate` must be a valid number."),
+        ("encoder.trainable=1", "`config.encoder.trainable` must be a valid boolean. Received: "),
+        ("seed=null", "`config.seed` must be a valid integer. Received: seed=None"),
         ("decoding.beam_width=wide", "Received: decoding.beam_width='wide'"),
-        ("data.dataset=3", "`config.data.dataset`: Input should be a valid string."),
-        ("data=3", "`config.data`: Input should be a dictionary"),
-        ("stages=unary", "`config.stages`: Input should be a valid tuple. Received: stages='unary"),
-        ('stages=["x"]', "`config.stages.0`: Input should be 'unary', 'relational' or 'joint'"),
-        ("decoder.cell=gru", "`config.decoder.cell`: Input should be 'lstm', 'peephole_lstm' or"),
+        ("data.dataset=3", "`config.data.dataset` must be a valid string."),
+        ("data=3", "`config.data` must be an object."),
+        ("stages=unary", "`config.stages` must be a valid array. Received: stages='unary"),
+        ('stages=["x"]', "`config.stages.0` must be 'unary', 'relational' or 'joint'"),
+        ("decoder.cell=gru", "`config.decoder.cell` must be 'lstm', 'peephole_lstm' or"),
         ('decoder={"cels": 3}', "`config.decoder.cels`: Unexpected keyword argument"),
-        ("encoder.trainable=maybe", "`config.encoder.trainable`: Input should be a valid boolean"),
+        ("encoder.trainable=maybe", "`config.encoder.trainable` must be a valid boolean"),
     ],
 )
 def test_values_of_another_type_are_refused(override, message):
@@ -178,8 +188,8 @@ def test_values_of_another_type_are_refused(override, message):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("decoding.beam_width=0", "`beam_width` must be at least 1. Received: beam_width=0 (in c"),
-        ("joint.learning_rate=NaN", "`learning_rate` must be at least 0.0. Received: learning_ra"),
+        ("decoding.beam_width=0", "`config.decoding.beam_width` must be at least 1. Received: "),
+        ("joint.learning_rate=-1", "`config.joint.learning_rate` must be at least 0. Received: jo"),
         ("joint.patience=3", "`patience` needs `validate_every_steps` above 0."),
         ("decoding.method=top_k", "`decoding.method` must be 'greedy' or 'beam'"),
         ("concepts.supervised=false", "`stages` may hold 'unary' only where"),
@@ -235,27 +245,27 @@ def test_differing_fields_tell_numbers_of_a_section():
 )
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_a_boolean_is_no_number_in_overrides_and_files(field, value):
-    with pytest.raises(ValueError, match=rf"`config\.{field}`: it must be a number.*={value}$"):
+    with pytest.raises(ValueError, match=rf"`config\.{field}` must be .*={value == 'true'}$"):
         config_io.apply_overrides(Config(), [f"{field}={value}"])
     values = config_io.to_dict(Config())
     section, *parts = field.split(".")
     if section == "data":
         values[section][parts[0]] = value == "true"
-        with pytest.raises(ValueError, match=rf"`config\.{field}`: it must be a number"):
+        with pytest.raises(ValueError, match=rf"`config\.{field}` must be "):
             config_io.from_dict(values)
 
 
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("joint.learning_rate=Infinity", r"at least 0\.0 and finite\. Received: .*=inf"),
-        ("joint.learning_rate=1e999", r"at least 0\.0 and finite\. Received: .*=inf"),
-        ("joint.learning_rate=NaN", r"at least 0\.0\. Received: learning_rate=nan"),
-        ("joint.clip_norm=Infinity", "at least 0.0 and finite"),
-        (f"joint.steps={'9' * 400}", r"at least 0 and below 2\*\*53"),
+        ("joint.learning_rate=Infinity", "must be a valid number. Received: .*Infinity'"),
+        ("joint.learning_rate=1e999", "must be a .* number. Received: "),
+        ("joint.learning_rate=NaN", "must be a valid number. Received: .*NaN'"),
+        ("joint.clip_norm=Infinity", "must be a valid number"),
+        (f"joint.steps={'9' * 400}", "at most 9007199254740992"),
         (f"joint.learning_rate={'9' * 400}", r"`config\.joint\.learning_rate`"),
         (f"joint.steps={'9' * 5000}", "thousands of digits"),
-        ("seed=9007199254740993", "at least 0 and below"),
+        ("seed=9007199254740993", "at most 9007199254740992"),
         ('name="\\ud800"', "Half of a surrogate pair"),
         ("name=x\ud800", "half of a surrogate pair"),
     ],

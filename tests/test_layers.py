@@ -46,7 +46,7 @@ ALLOWED = {
         "stage_config",
     },
     "earlier_configs": {"config", "split_overlap"},
-    "config_io": {"config", "earlier_configs", "files", "name_hints"},
+    "config_io": {"config", "config_checks", "earlier_configs", "files", "name_hints"},
     "encoder_preset": {"config"},
     "size_rule": {"config"},
     "donor_config": {"config", "config_io", "files"},

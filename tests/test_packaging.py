@@ -51,6 +51,7 @@ DISTRIBUTIONS = {
     "apache_beam": "apache-beam",
     "pillow_heif": "pillow-heif",
     "prometheus_client": "prometheus-client",
+    "pydantic_core": "pydantic",
 }
 OURS = {"semreg_tf", "data_prep", "train", "eval", "tests"}
 # Draw the curves of a study and fit the simplest of baselines, which a checkout does.
