@@ -36,10 +36,11 @@ test-large: $(VENV)/installed
 gpu-check: $(VENV)/installed
 	$(RUN) eval.gpu_check
 
-## make lint        ruff, lint and format
+## make lint        ruff, lint and format; mypy, types
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
@@ -132,4 +133,4 @@ study-competitors: $(VENV)/encoders
 	  --study=flickr8k_competitors --out=results/flickr8k_competitors/tables.md
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -347,12 +347,12 @@ class Config(SideInformation, Checked):
                 "`stages` may hold 'joint' only where there is a decoder. "
                 f"Received: stages={self.stages!r}"
             )
-        aligned = self.decoder is not None and self.decoder.alignment != "data"
-        if aligned and (self.data.task != "tags" or self.jit_compile):
+        alignment = "data" if self.decoder is None else self.decoder.alignment
+        if alignment != "data" and (self.data.task != "tags" or self.jit_compile):
             raise ValueError(
                 "`decoder.alignment` may be other than 'data' only for tags, whose order is free, "
-                f"and without `jit_compile`. Received: decoder.alignment={self.decoder.alignment!r}"
-                f", data.task={self.data.task!r}, jit_compile={self.jit_compile}"
+                f"and without `jit_compile`. Received: decoder.alignment={alignment!r}, "
+                f"data.task={self.data.task!r}, jit_compile={self.jit_compile}"
             )
         if "unary" in self.stages and not self.concepts.supervised:
             raise ValueError(

@@ -48,8 +48,8 @@ def config_class(cls: Kind) -> Kind:
         except pydantic.ValidationError as error:
             raise ValueError(refusal(error)) from None
 
-    checked.__init__ = init
-    return checked
+    checked.__init__ = init  # type: ignore[method-assign]
+    return checked  # type: ignore[return-value]
 
 
 def refusal(error: pydantic.ValidationError, section: str = "") -> str:

@@ -188,6 +188,7 @@ def _related(name: str, other: str) -> bool:
 
 
 def _flatten(values: Any, prefix: str = "") -> dict[str, Any]:
+    items: Iterable[tuple[Any, Any]]
     if isinstance(values, dict):
         items = values.items()
     elif isinstance(values, tuple | list) and any(isinstance(v, dict) for v in values):

@@ -1,13 +1,17 @@
 """Scoring trained runs on a prepared split, whatever their task."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
 from semreg_tf.training import workdir as workdirs
 
-_EVALUATIONS = {"captions": evaluate_captions, "tags": evaluate_tags}
+_EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "captions": evaluate_captions,
+    "tags": evaluate_tags,
+}
 
 
 def evaluate(
@@ -35,9 +39,8 @@ def evaluate(
     Example:
       >>> evaluate("runs/ours/joint", "data")["systems"]["ours"]["O-F1"]
     """
-    several = not isinstance(workdir, str | os.PathLike)
-    paths = list(workdir) if several else [workdir]
+    paths = [workdir] if isinstance(workdir, str | os.PathLike) else list(workdir)
     if not paths:
         raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
-    config, _, _ = workdirs.load_run(paths[0])
+    config, _, _ = workdirs.load_run(Path(paths[0]))
     return _EVALUATIONS[config.data.task](paths, data_dir, split, **options)

@@ -37,7 +37,7 @@ class TrainedRun:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.config, self.vocabularies, self.annotator = workdir.load_annotator(path)
+        self.config, self.vocabularies, self.annotator = workdir.load_annotator(self.path)
         self.stage = workdir.read_stage(self.path)
         self._models: dict[int | None, PictureModel] = {}
 

@@ -69,7 +69,7 @@ def train(
         )
     distribution = Distribution(strategy)
     finished: dict[str, Path] = {}
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for stage in config.stages:
         folder = Path(workdir) / stage
         if stage in wanted:
@@ -77,9 +77,9 @@ def train(
             results[stage] = Trainer(
                 config,
                 stage,
-                data_dir,
+                os.fspath(data_dir),
                 folder,
-                init_from=init_from,
+                init_from=None if init_from is None else Path(init_from),
                 distribution=distribution,
                 profile=profile,
                 **{name: path for name, path in finished.items() if name in accepted},

@@ -1,6 +1,7 @@
 """Corel-5k, ESP Game and IAPR TC-12: Table 1's systems on the sets of the annotation literature."""
 
 from dataclasses import replace
+from typing import Any
 
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
 from semreg_tf.experiments.tagging import concept_layers, fixed, tag_base, tag_systems
@@ -19,7 +20,12 @@ def annotation_set(name: str) -> Config:
     epoch = _TRAIN_IMAGES[name] // _BATCH
     encoder = EncoderConfig(name="efficientnet_lite2", feature_dropout=0.5)
     base = tag_base(f"image_annotation/{name}", encoder, 1e-4, epoch)
-    falling = {"schedule": "cosine", "patience": 0, "optimizer": "rmsprop", "weight_decay": 0.0}
+    falling: dict[str, Any] = {
+        "schedule": "cosine",
+        "patience": 0,
+        "optimizer": "rmsprop",
+        "weight_decay": 0.0,
+    }
     return replace(
         base,
         data=replace(base.data, label_order="rare_first"),

@@ -1,6 +1,7 @@
 """The demo's experiments: drawn scenes, a small CNN, minutes in place of days."""
 
 from dataclasses import replace
+from typing import Any
 
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
 from semreg_tf.experiments.captioning import CAPTION_SYSTEMS, caption_base
@@ -18,7 +19,7 @@ _IMAGE = ImageConfig(resize_ratio=1.0, random_crop=False)
 
 def _hurried(base: Config, unary: int, relational: int, joint: int) -> Config:
     """Returns `base` with stages of a minute: Adam for a new CNN, rates falling to zero."""
-    falling = {"schedule": "cosine", "patience": 0}
+    falling: dict[str, Any] = {"schedule": "cosine", "patience": 0}
     return replace(
         base,
         unary=replace(

@@ -1,5 +1,6 @@
 """The studies on Flickr8k's photographs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from semreg_tf.experiments.study import BOTH, UNARY, Study, System, jobs_of, named_by
@@ -208,7 +209,8 @@ def flickr8k_search(encoder: str | None = None) -> Study:
         "0; the one that is missing here is the main study's. Scores are on the 500 training "
         "pictures that choose checkpoints."
     )
-    systems, name, after = _FLICKR8K[:3], "flickr8k_search", "flickr8k"
+    systems: Sequence[System] = _FLICKR8K[:3]
+    name, after = "flickr8k_search", "flickr8k"
     if encoder is not None:
         systems = tuple(_seen_by(encoder, system) for system in systems)
         name, after = named_by(name, encoder), named_by(after, encoder)

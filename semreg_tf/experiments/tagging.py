@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Literal
 
 from semreg_tf.config import (
     ConceptLayersConfig,
@@ -38,7 +39,7 @@ FROZEN_SQUEEZENET = EncoderConfig(
 def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int) -> Config:
     """The proposed model on tags (Sec. 4): concepts are the labels, rare first, greedy."""
     # Ours: until the validation O-F1 has not risen for five epochs.
-    watch = {"steps": 60 * epoch, "validate_every_steps": epoch, "patience": 5}
+    watch: dict[str, Any] = {"steps": 60 * epoch, "validate_every_steps": epoch, "patience": 5}
     return Config(
         data=DataConfig(dataset=dataset, task="tags", max_vocab_size=None, min_word_count=1),
         image=ImageConfig(),
@@ -85,7 +86,7 @@ def coco() -> Config:
     base = tag_base("coco_tags", encoder, 1e-3, COCO_EPOCH)
     # Sec. 4.2: the original training and validation split; the latter is what the paper reports on.
     # Ours: the last twentieth of the training split, 4,139 images, chooses checkpoints.
-    splits = {
+    splits: dict[str, Any] = {
         "train_split": "train[:95%]",
         "validation_split": "train[95%:]",
         "test_split": "validation",
@@ -93,7 +94,7 @@ def coco() -> Config:
     return replace(base, data=replace(base.data, **splits))
 
 
-def cnn(base: Config, loss: str = "sigmoid") -> Config:
+def cnn(base: Config, loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid") -> Config:
     """The CNN alone, its top three labels (Sec. 4.2)."""
     return replace(
         base,
@@ -286,7 +287,11 @@ def _as_concept_layers(config: Config) -> Config:
 def coco128() -> Config:
     """128 pictures of COCO, to see the stages fit; too few to generalise, judged on themselves."""
     base = coco()
-    splits = {"train_split": "train", "validation_split": "train", "test_split": "train"}
+    splits: dict[str, Any] = {
+        "train_split": "train",
+        "validation_split": "train",
+        "test_split": "train",
+    }
     data = replace(base.data, dataset="coco_tags/coco128", purpose="fit", **splits)
     return replace(base, data=data)
 
@@ -294,7 +299,7 @@ def coco128() -> Config:
 def flickr8k() -> Config:
     """The words of Flickr8k's captions as labels, a frozen CNN; steps and rates are ours."""
     base = tag_base("flickr8k", FROZEN_SQUEEZENET, 6e-4, 172)
-    falling = {"schedule": "cosine", "patience": 0, "learning_rate": 1e-3}
+    falling: dict[str, Any] = {"schedule": "cosine", "patience": 0, "learning_rate": 1e-3}
     return replace(
         base,
         data=replace(

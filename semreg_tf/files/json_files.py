@@ -61,18 +61,18 @@ def read_json(path: str | PathLike[str], argument: str, fix: str = "") -> Any:
       'joint'
     """
     # A path of a bucket reads itself.
-    path = path if hasattr(path, "read_bytes") else Path(path)
+    file: Any = path if hasattr(path, "read_bytes") else Path(path)
     fix = f"{fix} " if fix else ""
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(file.read_bytes())
     except FileNotFoundError:
         raise ValueError(
-            f"`{argument}` must hold the file {path.name}: it is not there. {fix}"
+            f"`{argument}` must hold the file {file.name}: it is not there. {fix}"
             f"Received: {fspath(path)!r}"
         ) from None
     except JsonError as error:
         raise ValueError(
-            f"`{argument}` must hold a whole {path.name}: it is {error}. {fix}"
+            f"`{argument}` must hold a whole {file.name}: it is {error}. {fix}"
             f"Received: {fspath(path)!r}"
         ) from None
 

@@ -93,9 +93,10 @@ def caption_metrics(
     true, guessed = _tokenize(image_ids, references, hypotheses, tokenizer)
     empty = [image_id for image_id in image_ids if not guessed[image_id][0]]
     warnings = _warnings(len(image_ids), len(references) - len(image_ids), len(empty))
-    bleu, values, bleu_statistics = _bleu(true, guessed)
+    bleu, of_bleu, bleu_statistics = _bleu(true, guessed)
     meteor_statistics = None
-    scores, per_image = dict(zip(_BLEU, bleu, strict=True)), dict(zip(_BLEU, values, strict=True))
+    scores = dict(zip(_BLEU, bleu, strict=True))
+    per_image = dict(zip(_BLEU, of_bleu, strict=True))
     if meteor is True or (meteor == "auto" and java_is_found()):
         corpus, values, meteor_statistics = meteor_scores(true, guessed)
         scores["METEOR"], per_image["METEOR"] = corpus, values

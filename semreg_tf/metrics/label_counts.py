@@ -81,7 +81,7 @@ def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
 
 
 def mean_scores(
-    num_correct: np.ndarray, num_predicted: np.ndarray, num_true: np.ndarray, axis: int = -1
+    num_correct: np.ndarray, num_predicted: np.ndarray, num_true: np.ndarray, *, axis: int = -1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean precision, mean recall and their harmonic mean (Sec. 4.2), over classes or images.
 

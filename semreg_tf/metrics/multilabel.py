@@ -24,6 +24,13 @@ _IMAGES_AT_ONCE = 8192
 _F1 = ("O-F1", "C-F1", "micro-F1")
 
 
+_AVERAGES = [
+    f"{over}_{score}"
+    for over in ("class", "image", "micro")
+    for score in ("precision", "recall", "f1")
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class ClassScores:
     """One class: counts and fractions; NaN where a class without positives has no value."""
@@ -152,8 +159,9 @@ def multilabel_metrics(
     over_classes = mean_scores(hits, predicted, support)
     over_images = mean_scores(image_hits, guesses, labels)
     micro = mean_scores(*(x.sum(keepdims=True) for x in (hits, predicted, support)))
+    averages = map(float, over_classes + over_images + micro)
     return MultilabelMetrics(
-        *map(float, over_classes + over_images + micro),
+        **dict(zip(_AVERAGES, averages, strict=True)),
         macro_f1=_mean_of_defined(f1) or 0.0,
         mean_average_precision=_mean_of_defined(average_precision),
         num_recalled_classes=int(np.count_nonzero(hits)),
@@ -161,7 +169,9 @@ def multilabel_metrics(
         num_classes=targets.shape[1],
         num_unlabelled_images=int(np.count_nonzero(labels == 0)),
         num_empty_predictions=int(np.count_nonzero(guesses == 0)),
-        classes_without_positives=tuple(names[i] for i in np.flatnonzero(support == 0)),
+        classes_without_positives=tuple(
+            name for name, number in zip(names, support, strict=True) if number == 0
+        ),
         per_class=tuple(
             ClassScores(
                 name,
@@ -302,7 +312,7 @@ def _image_f1(targets: np.ndarray, probabilities: np.ndarray, grid: np.ndarray) 
         correct, predicted = _counts_above(targets[block], probabilities[block], grid)
         precision += ratio(correct, predicted).sum(0)
         recall += ratio(correct, np.count_nonzero(targets[block], 1)[:, None]).sum(0)
-    num_labelled = np.count_nonzero(targets.any(1))
+    num_labelled = np.asarray(np.count_nonzero(targets.any(1)))
     return harmonic_mean(precision / len(targets), ratio(recall, num_labelled))
 
 

@@ -114,7 +114,9 @@ def _count(
     new: dict[tuple[str, ...], int],
 ) -> _Counts:
     """Counts n-grams; those that `known` lacks get ids behind it, which are added to `new`."""
-    ids, counts, sizes = [], [], []
+    ids: list[int] = []
+    counts: list[int] = []
+    sizes: list[int] = []
     for tokens in sentences:
         found = collections.Counter(_ngrams(tokens))
         for ngram in found:

@@ -1,7 +1,6 @@
 """Predicted labels as JSON Lines: one `{"image_id": ..., "labels": [...]}` an image."""
 
 import json
-import numbers
 import os
 from typing import Any
 
@@ -62,7 +61,7 @@ def _entry(line: str, where: str) -> tuple[int | str, list[str]]:
             f"key. Received: {where}: {keys}"
         )
     image_id, labels = entry["image_id"], entry["labels"]
-    if isinstance(image_id, bool) or not isinstance(image_id, numbers.Integral | str):
+    if isinstance(image_id, bool) or not isinstance(image_id, int | str):
         raise TypeError(
             f"`image_id` must be an integer or a string. Received: {where}: image_id={image_id!r}"
         )

@@ -75,7 +75,7 @@ def test_only_the_decoding_may_be_overridden(override):
 
 
 def test_a_wrong_decoding_is_refused_by_the_config():
-    with pytest.raises(ValueError, match="`beam_width` must be at least 1"):
+    with pytest.raises(ValueError, match=r"decoding\.beam_width` must be at least 1"):
         override_decoding(Config(), ["decoding.beam_width=0"])
     with pytest.raises(ValueError, match="names no field 'width'"):
         override_decoding(Config(), ["decoding.width=2"])
