@@ -17,7 +17,7 @@ from semreg_tf.data import batch, image_ops
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.image_batches import image_batches
-from semreg_tf.data.index_plan import batches_per_epoch, index_plan
+from semreg_tf.data.index_plan import index_plan
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.records import stored_tokenizer
 from semreg_tf.data.stored_orientation import warn_of_sideways
@@ -225,11 +225,6 @@ class Inputs:
         """True for the relational stage: flat pairs, no image and no features."""
         visual = batch.IMAGE in self.keys or batch.FEATURES in self.keys
         return batch.INPUT_IDS in self.keys and not visual
-
-
-def steps_per_epoch(inputs: Inputs, batch_size: int) -> int:
-    """Returns the number of full batches in an epoch, at least 1."""
-    return batches_per_epoch(num_examples(inputs), batch_size)
 
 
 def num_examples(inputs: Inputs) -> int:

@@ -37,28 +37,6 @@ def top_k_labels(scores: tf.Tensor, k: int) -> tf.Tensor:
     return tf.math.top_k(scores, k).indices
 
 
-def labels_above(probabilities: tf.Tensor, threshold: float) -> tf.Tensor:
-    """Give every image the labels whose probability exceeds a threshold, however many they are.
-
-    Args:
-        probabilities: `(batch, num_labels)`.
-        threshold: Between 0 and 1; a probability equal to it is not above it.
-
-    Returns:
-        `(batch, num_labels)` bool.
-
-    Raises:
-        ValueError: If `probabilities` is not of rank 2, or `threshold` is outside [0, 1].
-    """
-    probabilities = _check_scores("probabilities", probabilities)
-    if not 0.0 <= threshold <= 1.0:
-        raise ValueError(
-            "`threshold` must lie in [0, 1]: it cuts probabilities; pass logits through a sigmoid "
-            f"first. Received: threshold={threshold}"
-        )
-    return probabilities > tf.cast(threshold, probabilities.dtype)
-
-
 def top_k_of_many(scores: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Compute `tf.math.top_k` of wide rows, about four times faster on CPU for a small k.
 

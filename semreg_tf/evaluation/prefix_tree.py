@@ -26,11 +26,6 @@ class PrefixTree:
     end_splits: np.ndarray
     sentence_rows: np.ndarray
 
-    @property
-    def num_levels(self) -> int:
-        """Words of the longest sentence and one, for START."""
-        return len(self.end_splits) - 1
-
 
 def build_prefix_tree(tokens: np.ndarray, token_splits: np.ndarray, start_id: int) -> PrefixTree:
     """Builds the tree of sentences.

@@ -1,6 +1,6 @@
 """Tag metrics of Sec. 4.2: C-P, C-R, C-F1 over classes and O-P, O-R, O-F1 over images.
 
-Every score is a fraction in 0..1; only `paper_row` prints percent.
+Every score is a fraction in 0..1.
 """
 
 import dataclasses
@@ -257,12 +257,6 @@ def best_threshold(
         f1 = mean_scores(correct, predicted, support, axis=0)[2]
     best = int(np.argmax(f1))
     return float(grid[best]), float(f1[best])
-
-
-def paper_row(metrics: MultilabelMetrics) -> tuple[str, ...]:
-    """Returns C-R, C-P, C-F1, O-R, O-P, O-F1 in percent with two decimals, as in Tables 1, 2."""
-    values = metrics.as_dict()
-    return tuple(f"{100 * values[k]:.2f}" for k in ("C-R", "C-P", "C-F1", "O-R", "O-P", "O-F1"))
 
 
 def _check_pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

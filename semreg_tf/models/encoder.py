@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 import keras
-import tensorflow as tf
 
 from semreg_tf.config import EncoderConfig
 from semreg_tf.models import keras_applications
@@ -274,24 +273,3 @@ def set_batch_norm_momentum(encoder: keras.Model, momentum: float) -> None:
     """Sets the share of the moving statistics that each training step keeps."""
     for layer in batch_norm_layers(encoder):
         layer.momentum = momentum
-
-
-def encode(
-    encoder: keras.Model, images: tf.Tensor, update_batch_norm: bool = False
-) -> dict[str, tf.Tensor]:
-    """Runs the encoder under a stage's batch-normalisation policy.
-
-    The policy is the call's `training` argument and nothing else, for batch normalisation is the
-    only layer of these encoders that reads it (some of keras.applications' also drop paths):
-    frozen statistics still let gradients through, to gamma and beta too.
-
-    Args:
-      encoder: from `build_encoder`.
-      images: (batch, height, width, 3), normalised.
-      update_batch_norm: True: normalise by the batch and move the statistics; False: normalise by
-        the moving statistics and leave them.
-
-    Returns:
-      `features`, (batch, d), and `spatial_features`, (batch, cells, channels).
-    """
-    return encoder({"image": images}, training=update_batch_norm)

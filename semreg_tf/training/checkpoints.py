@@ -122,15 +122,12 @@ def save(
     return final
 
 
-def restore(
-    checkpoint: Path, variables: dict[str, keras.Variable], partial: bool = False
-) -> list[str]:
+def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]:
     """Assigns a checkpoint's tensors to the variables of the same names, all or none.
 
     Args:
       checkpoint: the folder.
       variables: by name.
-      partial: True: variables that the checkpoint lacks keep their values.
 
     Returns:
       The names restored.
@@ -144,8 +141,6 @@ def restore(
         shapes = reader.get_variable_to_shape_map()
     for name, variable in variables.items():
         if name not in shapes:
-            if partial:
-                continue
             raise ValueError(
                 f"`checkpoint` lacks {name!r}: it is of another system. "
                 f"Received: checkpoint={str(checkpoint)!r}"
@@ -156,12 +151,11 @@ def restore(
                 f"{tuple(variable.shape)} is needed (another vocabulary size or other fields?). "
                 f"Received: checkpoint={str(checkpoint)!r}"
             )
-    stored = [name for name in variables if name in shapes]
     with tensor_errors(checkpoint):
-        values = {name: np.asarray(reader.get_tensor(name)) for name in stored}
+        values = {name: np.asarray(reader.get_tensor(name)) for name in variables}
     for name, value in values.items():
         variables[name].assign(value)
-    return stored
+    return list(variables)
 
 
 def mark_best(workdir: str | Path, checkpoint: Path, metric: str, value: float) -> None:

@@ -196,7 +196,6 @@ _PLANS: dict[str, Callable[[Config, StageConfig], tuple[Phase, ...]]] = {
     "relational": _relational,
     "joint": _joint,
 }
-STAGES = tuple(_PLANS)
 
 
 def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:

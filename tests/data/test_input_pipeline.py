@@ -17,7 +17,6 @@ from semreg_tf.data.input_pipeline import (
     Inputs,
     evaluation_batches,
     load_split,
-    steps_per_epoch,
     training_batches,
 )
 from semreg_tf.data.records import find_builder
@@ -109,8 +108,8 @@ def runs_from_zero(kinds):
 @pytest.mark.parametrize("kind", STARTS)
 def test_a_run_from_any_step_gives_the_batches_of_a_run_from_zero(kinds, runs_from_zero, kind):
     batch_size, per_epoch, starts = STARTS[kind]
-    assert steps_per_epoch(kinds[kind], batch_size) == per_epoch
     whole = runs_from_zero[kind]
+    assert len(whole) == 2 * per_epoch + 2
     for start in starts:
         rest = training_batches(kinds[kind], batch_size, seed=3, start_step=start)
         assert_same(take(rest, len(whole) - start), whole[start:])
@@ -211,7 +210,6 @@ def test_every_caption_comes_once_an_epoch_in_batches_of_like_lengths(kinds, spl
 @pytest.mark.parametrize(("batch_size", "batches"), [(8, 5), (12, 3), (40, 1), (64, 1)])
 def test_every_image_comes_once_an_epoch_and_only_full_batches(kinds, batch_size, batches):
     inputs = dataclasses.replace(kinds["images"], keys=(batch.IMAGE_ID, batch.CONCEPTS))
-    assert steps_per_epoch(inputs, batch_size) == batches
     seen = take(training_batches(inputs, batch_size, seed=0), 3 * batches)
     size = min(batch_size, 40)
     left_out = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from semreg_tf.decoding.top_k import labels_above, top_k_labels, top_k_of_many
+from semreg_tf.decoding.top_k import top_k_labels, top_k_of_many
 
 
 def test_labels_come_by_descending_score_and_ties_by_id():
@@ -16,11 +16,6 @@ def test_labels_come_by_descending_score_and_ties_by_id():
 def test_labels_take_an_empty_batch_and_all_labels():
     assert top_k_labels(tf.zeros([0, 5]), 3).shape == (0, 3)
     assert top_k_labels([[0.0, 1.0]], 2).numpy().tolist() == [[1, 0]]
-
-
-def test_labels_above_leaves_the_threshold_itself_out():
-    above = labels_above([[0.2, 0.5, 0.6], [0.1, 0.2, 0.3]], 0.5)
-    assert above.numpy().tolist() == [[False, False, True], [False, False, False]]
 
 
 @pytest.mark.parametrize(
@@ -39,14 +34,6 @@ def test_refuses_a_k_out_of_range(k, message):
 def test_refuses_scores_of_another_rank():
     with pytest.raises(ValueError, match=r"`scores` must be \(batch, num_labels\).*shape=\(3,\)"):
         top_k_labels([0.1, 0.2, 0.3], 1)
-    with pytest.raises(ValueError, match=r"`probabilities` must be .*\.shape=\(3,\)"):
-        labels_above([0.1, 0.2, 0.3], 0.5)
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.5])
-def test_refuses_a_threshold_that_is_no_probability(threshold):
-    with pytest.raises(ValueError, match=rf"`threshold` must lie in .* threshold={threshold}"):
-        labels_above([[0.5]], threshold)
 
 
 @pytest.mark.parametrize("columns", [40, 1024, 1100, 1499, 2918, 4000])

@@ -16,7 +16,7 @@ def flat(sentences):
 def sentences_of(tree):
     """Walks every end back to START."""
     found = []
-    for level in range(tree.num_levels):
+    for level in range(len(tree.end_splits) - 1):
         for row in tree.ends[tree.end_splits[level] : tree.end_splits[level + 1]]:
             words, here = [], row
             for back in range(level, 0, -1):

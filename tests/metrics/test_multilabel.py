@@ -15,7 +15,6 @@ from semreg_tf.metrics.label_counts import mean_scores
 from semreg_tf.metrics.multilabel import (
     best_threshold,
     multilabel_metrics,
-    paper_row,
     per_image_scores,
 )
 
@@ -179,11 +178,17 @@ def test_as_dict_is_json_under_the_papers_names():
     assert (row["support"], row["recall"], row["f1"]) == (0, None, None)
 
 
-def test_paper_row_has_the_columns_of_table_1():
-    metrics = multilabel_metrics([[1, 1], [0, 1]], [[1, 0], [0, 1]])
-    assert paper_row(metrics) == ("75.00", "100.00", "85.71", "75.00", "100.00", "85.71")
-    metrics = multilabel_metrics([[1, 1, 0], [0, 1, 0]], [[1, 0, 1], [0, 1, 1]])
-    assert paper_row(metrics) == ("75.00", "66.67", "70.59", "75.00", "50.00", "60.00")
+@pytest.mark.parametrize(
+    ("targets", "predictions", "figures"),
+    [
+        ([[1, 1], [0, 1]], [[1, 0], [0, 1]], (75, 100, 600 / 7, 75, 100, 600 / 7)),
+        ([[1, 1, 0], [0, 1, 0]], [[1, 0, 1], [0, 1, 1]], (75, 200 / 3, 1200 / 17, 75, 50, 60)),
+    ],
+)
+def test_the_columns_of_table_1(targets, predictions, figures):
+    values = multilabel_metrics(targets, predictions).as_dict()
+    shown = [100 * values[name] for name in ("C-R", "C-P", "C-F1", "O-R", "O-P", "O-F1")]
+    assert shown == pytest.approx(figures)
 
 
 def test_per_image_scores_mean_to_the_metrics():

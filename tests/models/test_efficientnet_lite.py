@@ -23,7 +23,7 @@ from semreg_tf.models.efficientnet_lite import (
     scaled_filters,
 )
 from semreg_tf.models.efficientnet_lite_weights import PACKAGES, torch_layer
-from semreg_tf.models.encoder import build_encoder, encode, encoder_spec
+from semreg_tf.models.encoder import build_encoder, encoder_spec
 
 NAMES = tuple(SCALES)
 FEATURES = np.load(Path(__file__).with_name("data") / "efficientnet_lite_features.npz")
@@ -88,7 +88,7 @@ def lite0_file(lite0, torch_files, tmp_path_factory):
 
 def equals_reference(model, name, atol):
     size = model.input["image"].shape[1]
-    features = encode(model, image_of(size))["features"].numpy()[0, ::EVERY]
+    features = model({"image": image_of(size)})["features"].numpy()[0, ::EVERY]
     np.testing.assert_allclose(features, FEATURES[name], atol=atol)
 
 
@@ -203,7 +203,7 @@ def test_every_batch_norm_folds_into_its_convolution(lite0_file):
     assert sum(isinstance(layer, keras.layers.DepthwiseConv2D) for _, layer in pairs) == 16
     folded = fold_batch_norm(model)
     assert not encoders.batch_norm_layers(folded)
-    expected, made = (encode(m, image_of(64))["features"] for m in (model, folded))
+    expected, made = (m({"image": image_of(64)})["features"] for m in (model, folded))
     np.testing.assert_allclose(made, expected, atol=1e-4)
 
 
@@ -214,7 +214,7 @@ def test_fine_tuning_moves_statistics_only_where_it_may(lite0_file):
     for update in (False, True):
         before = [np.array(x.moving_mean) for x in norms]
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(encode(model, images, update)["features"] ** 2)
+            loss = tf.reduce_sum(model({"image": images}, training=update)["features"] ** 2)
         gradients = tape.gradient(loss, model.trainable_variables)
         moved = [not np.array_equal(a, x.moving_mean) for a, x in zip(before, norms, strict=True)]
         assert moved == [update] * 49

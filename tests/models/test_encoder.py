@@ -13,7 +13,7 @@ from semreg_tf.data.image_ops import NORMALISATIONS
 from semreg_tf.models import caffenet
 from semreg_tf.models import encoder as encoders
 from semreg_tf.models.batch_norm_folding import fold_batch_norm
-from semreg_tf.models.encoder import build_encoder, encode, encoder_spec
+from semreg_tf.models.encoder import build_encoder, encoder_spec
 
 
 def build(name, size=None, **fields):
@@ -57,14 +57,14 @@ def test_fully_connected_features_at_a_small_size():
     model = build("caffenet", 67)
     images = np.random.default_rng(0).normal(0, 50, (2, 67, 67, 3)).astype("float32")
     top = keras.Model(model.inputs, model.get_layer("fc7").output)
-    features = encode(model, images)["features"]
+    features = model({"image": images})["features"]
     np.testing.assert_array_equal(features, top({"image": images}))
     assert (features.numpy() >= 0).all()
 
 
 def test_pooling_equals_numpy():
     images = np.random.default_rng(0).normal(size=(2, 40, 40, 3)).astype("float32")
-    outputs = encode(build("small_cnn", 40), images)
+    outputs = build("small_cnn", 40)({"image": images})
     cells = outputs["spatial_features"].numpy()
     expected = np.concatenate([cells.mean(1), cells.max(1)], axis=1)
     np.testing.assert_allclose(outputs["features"], expected, atol=1e-5)
@@ -110,7 +110,7 @@ def test_batch_norm_policy(update):
     images = tf.random.stateless_normal((4, 32, 32, 3), (1, 2)) * 3 + 1
     before = statistics(model)
     with tf.GradientTape() as tape:
-        features = encode(model, images, update_batch_norm=update)["features"]
+        features = model({"image": images}, training=update)["features"]
         loss = tf.reduce_sum(features**2)
     gradients = tape.gradient(loss, model.trainable_variables)
     changed = [not np.array_equal(a, b) for a, b in zip(before, statistics(model), strict=True)]
@@ -123,15 +123,15 @@ def test_frozen_statistics_make_a_picture_independent_of_its_batch():
     model = build("small_cnn", 32)
     images = tf.random.stateless_normal((4, 32, 32, 3), (1, 2))
     for update, equal in ((False, True), (True, False)):
-        whole = encode(model, images, update)["features"][:2]
-        part = encode(model, images[:2], update)["features"]
+        whole = model({"image": images}, training=update)["features"][:2]
+        part = model({"image": images[:2]}, training=update)["features"]
         assert np.allclose(whole, part, atol=1e-5) == equal
 
 
 def test_an_untrainable_encoder_never_moves():
     model = build("small_cnn", 32, trainable=False)
     before = statistics(model)
-    encode(model, tf.ones((2, 32, 32, 3)), update_batch_norm=True)
+    model({"image": tf.ones((2, 32, 32, 3))}, training=True)
     np.testing.assert_array_equal(np.concatenate(before), np.concatenate(statistics(model)))
 
 
@@ -146,7 +146,7 @@ def test_saves_and_loads(tmp_path):
     model.save(tmp_path / "encoder.keras")
     loaded = keras.saving.load_model(tmp_path / "encoder.keras")
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
-    for key, value in encode(model, images).items():
+    for key, value in model({"image": images}).items():
         np.testing.assert_array_equal(value, loaded({"image": images})[key])
 
 

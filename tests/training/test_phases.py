@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import experiments
-from semreg_tf.config import EncoderConfig, ImageConfig
+from semreg_tf.config import WARM_STARTS, EncoderConfig, ImageConfig
 from semreg_tf.data import batch
 from semreg_tf.models import caffenet, encoder
 from semreg_tf.models.annotator import GROUPS, Annotator
 from semreg_tf.models.encoder import encoder_spec
 from semreg_tf.training.optimizers import build_groups
-from semreg_tf.training.phases import STAGES, find_stage
+from semreg_tf.training.phases import find_stage
 from semreg_tf.training.train_step import Gradients
 
 CONCEPTS, VOCAB, BATCH = 12, 13, 4
@@ -147,7 +147,9 @@ def test_the_cnn_has_a_weight_decay_of_its_own(toy):
 
 def test_dropout_inside_the_cnn_is_on_only_in_phases_that_train_it(toy):
     config = toy(experiments.get("coco_captions/s_cnn_rnn"))
-    trains = {p.name: p.loss.trains_encoder for s in STAGES for p in find_stage(config, s).phases}
+    trains = {
+        p.name: p.loss.trains_encoder for s in WARM_STARTS for p in find_stage(config, s).phases
+    }
     expected = {"prediction layer": False, "all layers": True, "relational": False, "joint": True}
     assert trains == expected
 
