@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import google_crc32c
 import numpy as np
@@ -66,9 +66,10 @@ class RecordReader:
     def __len__(self) -> int:
         return len(self._shards)
 
-    def __del__(self) -> None:
+    # As the interpreter ends, `os` may be gone before the reader.
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
         for file in getattr(self, "_files", ()):
-            os.close(file)
+            close(file)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Returns the serialized records of `rows`, an object array of bytes.
