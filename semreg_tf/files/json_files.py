@@ -5,6 +5,7 @@ What people give is read by `semreg_tf.text.text_files`, which refuses more.
 
 import json
 import os
+from collections.abc import Callable
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,19 @@ class JsonError(ValueError):
     """Text that is no JSON; the message is the reason alone, for the caller to name the file."""
 
 
-def parse_json(content: str | bytes, **options: Any) -> Any:
+def parse_json(content: str | bytes, parse: Callable[[str], Any] = json.loads) -> Any:
     """Returns what JSON text says.
 
     Args:
       content: text, or bytes in UTF-8, with or without a byte-order mark.
-      **options: passed to `json.loads`.
+      parse: of the text; `text_files.parse_json` refuses more.
 
     Raises:
       JsonError: it is no UTF-8, no JSON, nested too deeply, or holds an endless number.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        return json.loads(text, **options)
+        return parse(text)
     except (ValueError, RecursionError) as error:
         raise JsonError(json_reason(error)) from None
 
@@ -44,13 +45,19 @@ def json_reason(error: Exception) -> str:
     return str(error)
 
 
-def read_json(path: str | PathLike[str], argument: str, fix: str = "") -> Any:
+def read_json(
+    path: str | PathLike[str],
+    argument: str,
+    fix: str = "",
+    parse: Callable[[str], Any] = json.loads,
+) -> Any:
     """Returns what a JSON file holds.
 
     Args:
       path: the file.
       argument: what messages call the folder or file that the user gave.
       fix: a sentence that says what helps, such as "Export the run again."
+      parse: as for `parse_json`.
 
     Raises:
       ValueError: the file is not there or is no whole JSON; it is named.
@@ -64,7 +71,7 @@ def read_json(path: str | PathLike[str], argument: str, fix: str = "") -> Any:
     file: Any = path if hasattr(path, "read_bytes") else Path(path)
     fix = f"{fix} " if fix else ""
     try:
-        return parse_json(file.read_bytes())
+        return parse_json(file.read_bytes(), parse)
     except FileNotFoundError:
         raise ValueError(
             f"`{argument}` must hold the file {file.name}: it is not there. {fix}"

@@ -1,14 +1,12 @@
-"""JSON from a stranger: bounded before anything is built of it, and every text real text."""
+"""JSON from a stranger: bounded before anything is built of it."""
 
-import json
-import re
 from typing import Any
 
 from semreg_tf.serving.limits import Refusal
+from semreg_tf.text import text_files
 
 # Every value of a JSON text but the first follows one of these.
 _MARKS = (b",", b"[", b"{")
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(body: bytes | bytearray, max_values: int) -> Any:
@@ -37,33 +35,9 @@ def parse_json(body: bytes | bytearray, max_values: int) -> Any:
             "taken: fewer user tags or numbers in one request.",
         )
     try:
-        text = body.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_named_once)
-    except (ValueError, RecursionError) as error:
+        return text_files.parse_json(body.decode(), object_pairs_hook=_named_once)
+    except ValueError as error:
         raise Refusal(400, f"The body is not JSON: {error}.") from None
-    if _SURROGATE_ESCAPE.search(text):
-        _check_texts(value)
-    return value
-
-
-def _check_texts(value: Any) -> None:
-    """Refuses half a surrogate pair, which no encoding can write, wherever it stands."""
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += [*value.keys(), *value.values()]
-        elif isinstance(value, list):
-            waiting += value
-        elif isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                raise Refusal(
-                    400,
-                    "The body holds half a surrogate pair, which is no character: "
-                    f"\\u{ord(value[error.start]):04x}.",
-                ) from None
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -73,7 +47,3 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in members if names.count(name) > 1)
         raise ValueError(f"an object has two members {ascii(twice)[:60]}")
     return members
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")

@@ -8,6 +8,10 @@ from typing import Any
 
 BOM = "\ufeff"
 _BOM_BYTES = b"\xef\xbb\xbf"
+# JSON text up to the first half of a surrogate pair.
+_NO_LONE_ESCAPE = re.compile(
+    r"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB]..\\u[dD][c-fC-F])*+", re.DOTALL
+)
 CARRIAGE_RETURNS = "the lines end in CR alone, as old Mac programs write them: save it with LF"
 
 
@@ -89,7 +93,7 @@ def parse_json(text: str, **options: Any) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError as error:
-        if "digit" not in str(error):
+        if "integer string conversion" not in str(error):
             raise
         digits = re.search(r"\d{1000,}", text)
         place = digits.start() if digits else 0
@@ -110,15 +114,5 @@ def _no_number(text: str) -> Callable[[str], Any]:
 
 def _lone_escape(text: str) -> int | None:
     r"""Returns the place of a `\ud800` to `\udfff` that is not one half of a pair."""
-    if "\\ud" not in text and "\\uD" not in text:
-        return None
-    place = 0
-    while (place := text.find("\\", place)) >= 0:
-        code = text[place + 2 : place + 6] if text[place + 1 : place + 2] == "u" else ""
-        if not re.fullmatch("[dD][89a-fA-F][0-9a-fA-F]{2}", code):
-            place += 2
-        elif code[1] in "89abAB" and re.match(r"\\u[dD][c-fC-F]", text[place + 6 : place + 10]):
-            place += 12
-        else:
-            return place
-    return None
+    place = _NO_LONE_ESCAPE.match(text).end()
+    return None if place == len(text) else place
