@@ -22,6 +22,7 @@ from typing import Any
 from absl import flags
 
 from semreg_tf.cli import program
+from semreg_tf.files.whole_file import write_json
 
 _OUT = flags.DEFINE_string("out", "gpu_check.json", "The file of the figures.")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", 7.5, "Begin no part after that long.")
@@ -71,9 +72,7 @@ def main(_: list[str]) -> None:
             for row in rows:
                 print(json.dumps(row), flush=True)
         record["elapsed_secs"] = round(time.perf_counter() - started, 1)
-        temporary = out.with_name(out.name + ".partial")
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
-        os.replace(temporary, out)
+        write_json(out, record)
 
     # The tests' process must not find the card's memory taken.
     run_part("correctness", correctness)
@@ -84,7 +83,7 @@ def main(_: list[str]) -> None:
     for name, part in gpu_parts.parts(_STEPS.value).items():
         run_part(name, part)
     record["paper_schedule"] = gpu_parts.paper_schedule(record["rows"])
-    out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(out, record)
     print(json.dumps({"device": record["device"], "paper_schedule": record["paper_schedule"]}))
     failed = [r for r in record["rows"] if r.get("status") or "error" in r]
     sys.exit(1 if failed else 0)

@@ -8,13 +8,11 @@ batches at the run's best checkpoint; the last two columns say what a threshold 
 the mean length would clip (`clip_scale=word`).
 """
 
-import json
-from pathlib import Path
-
 from absl import flags
 
 from semreg_tf import console
 from semreg_tf.cli import program, shared_flags
+from semreg_tf.files.whole_file import write_json
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Work directory of a relational or joint stage.", required=True
@@ -41,7 +39,7 @@ def main(_: list[str]) -> None:
 
         results = measure_clipping(_WORKDIR.value, _DATA_DIR.value, _BATCHES.value, _BUCKETS.value)
         if _OUT.value is not None:
-            Path(_OUT.value).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+            write_json(_OUT.value, results)
     print(
         f"{results['experiment']}, {results['stage']} stage: {results['num_batches']} training "
         f"batches, clip_norm {results['clip_norm']:g}"

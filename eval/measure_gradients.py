@@ -8,13 +8,11 @@ s_hat alone; its norm is zero where that is cut (`*_detached`). A run of one joi
 shows the start of the stage.
 """
 
-import json
-from pathlib import Path
-
 from absl import flags
 
 from semreg_tf import console
 from semreg_tf.cli import program, shared_flags
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.reporting import result_tables
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of a joint stage.", required=True)
@@ -30,7 +28,7 @@ def main(_: list[str]) -> None:
 
         results = measure_gradients(_WORKDIR.value, _DATA_DIR.value, _BATCHES.value)
         if _OUT.value is not None:
-            Path(_OUT.value).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+            write_json(_OUT.value, results)
     print(
         f"{results['experiment']}: means of {results['num_batches']} training batches of "
         f"{results['batch_size']}"

@@ -13,6 +13,7 @@ from semreg_tf.config_checks import refusal
 from semreg_tf.earlier_configs import complete_earlier
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.name_hints import did_you_mean
 from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.text_files import parse_json
@@ -50,10 +51,7 @@ def save(config: Config, path: str, **extra: Any) -> None:
 
     The file carries a digest of itself, by which a later edit is seen.
     """
-    values = with_own_digest({"config": to_dict(config), **extra})
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(values, f, indent=2, sort_keys=False)
-        f.write("\n")
+    write_json(path, with_own_digest({"config": to_dict(config), **extra}))
 
 
 def load(path: str) -> Config:

@@ -4,11 +4,11 @@ It reads result files alone (config.json, results.json, predictions.jsonl, histo
 concepts.txt and the small pictures), and loads nothing from the network.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from semreg_tf.experiments.reported import TABLES
+from semreg_tf.files.whole_file import write_whole
 from semreg_tf.reporting import sections
 from semreg_tf.reporting.comparison import compare, left_out, to_element, to_markdown
 from semreg_tf.reporting.markup import Element, element
@@ -114,10 +114,7 @@ def write_text(text: str, out: str | Path) -> Path:
     path = Path(out)
     if path.is_dir():
         raise ValueError(f"`out` must be a file. Received: out={str(out)!r}, a folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, text)
     return path
 
 

@@ -100,13 +100,6 @@ def check_font(font_file: str | None) -> None:
         ) from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
-
-
 def _font(font_file: str | None, size: int) -> Font:
     return ImageFont.truetype(font_file, size) if font_file else ImageFont.load_default(size)
 

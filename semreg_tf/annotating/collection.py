@@ -13,11 +13,11 @@ from semreg_tf.annotating.captioned_copy import (
     captioned_jpeg,
     check_font,
     copy_names,
-    write_whole,
 )
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.files.file_lock import FileLock
+from semreg_tf.files.whole_file import write_whole
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 
 ANSWERS_FILE = "annotations.jsonl"

@@ -1,6 +1,5 @@
 """`MODEL.md`: what an exported model is, what it was made from, and what it is not for."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
+from semreg_tf.files.whole_file import write_whole
 from semreg_tf.metrics.caption_results import decoded_intervals, decoded_scores
 
 CARD_FILE = "MODEL.md"
@@ -71,9 +71,7 @@ def write_card(
         _licence(config),
     ]
     path = folder / CARD_FILE
-    partial = path.with_suffix(".partial")
-    partial.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, "\n\n".join(sections) + "\n")
     return path
 
 

@@ -4,9 +4,9 @@ import json
 import numbers
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from semreg_tf.files.whole_file import write_whole
 from semreg_tf.text.text_files import parse_json, read_text
 
 LARGEST_ID = 2**63 - 1
@@ -46,11 +46,7 @@ def write_results(path: str | os.PathLike[str], captions: Mapping[int | str, str
       TypeError: an id that is neither integer nor string, or a caption that is not a string.
     """
     entries = [_entry("captions", image_id, text) for image_id, text in captions.items()]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.partial")
-    partial.write_text(json.dumps(entries), encoding="utf-8")
-    partial.replace(target)
+    write_whole(path, json.dumps(entries))
 
 
 def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:

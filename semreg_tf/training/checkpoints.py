@@ -19,6 +19,7 @@ import tensorflow as tf
 from semreg_tf.config import FORMAT_VERSION
 from semreg_tf.files import digests
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.training.checkpoint_files import (
     INDEX_DIGEST,
     INDEX_FILE,
@@ -160,11 +161,8 @@ def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]
 
 def mark_best(workdir: str | Path, checkpoint: Path, metric: str, value: float) -> None:
     """Notes the best checkpoint by a validation metric, atomically."""
-    path = Path(workdir) / "checkpoints" / BEST_FILE
-    partial = path.with_suffix(".partial")
     best = {"checkpoint": checkpoint.name, "metric": metric, "value": value}
-    partial.write_text(json.dumps(best), encoding="utf-8")
-    os.replace(partial, path)
+    write_json(Path(workdir) / "checkpoints" / BEST_FILE, best)
 
 
 def repair_best(workdir: str | Path, checkpoint: Path) -> None:

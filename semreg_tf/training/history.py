@@ -1,12 +1,12 @@
 """`history.jsonl`: one row a validation, from which the report draws its curves."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from semreg_tf.files.json_files import JsonError, parse_json
+from semreg_tf.files.whole_file import write_whole
 
 HISTORY_FILE = "history.jsonl"
 
@@ -38,9 +38,7 @@ def rewind(workdir: Path, step: int) -> None:
     rows = read_rows(path, lines)
     kept = b"".join(x + b"\n" for x, row in zip(lines, rows, strict=True) if row["step"] <= step)
     if kept != content:
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(kept)
-        os.replace(partial, path)
+        write_whole(path, kept)
 
 
 def read_rows(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:

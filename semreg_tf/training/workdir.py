@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import logging
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -20,6 +19,7 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.whole_file import write_json as write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
 from semreg_tf.training.identity import CONFIG_FILE, check_run
@@ -226,11 +226,10 @@ def _write_config(
     vocabularies: Vocabularies,
     extra_captions: str | None,
 ) -> None:
-    partial = folder / f"{CONFIG_FILE}.partial"
     read = {} if extra_captions is None else {EXTRA_CAPTIONS: extra_captions}
     config_io.save(
         config,
-        str(partial),
+        str(folder / CONFIG_FILE),
         stage=stage,
         commit=code_commit(),
         digests=vocabularies.digests(),
@@ -243,7 +242,6 @@ def _write_config(
             "python": platform.python_version(),
         },
     )
-    os.replace(partial, folder / CONFIG_FILE)
 
 
 def code_commit(folder: Path = Path(__file__).parents[2]) -> str | None:
