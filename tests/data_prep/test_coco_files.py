@@ -74,7 +74,7 @@ def test_other_json_is_refused(path, content, what):
 def test_a_file_cut_short_is_refused_with_the_place(path):
     size = path.stat().st_size - 60
     os.truncate(path, size)
-    with pytest.raises(ValueError, match=r"val2014\.json', .*cut short at line 1, column \d+, "):
+    with pytest.raises(ValueError, match=r"val2014\.json: .*cut short at line 1, column \d+, "):
         read_coco(path, {"category_id": int})
 
 

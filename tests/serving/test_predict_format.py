@@ -57,7 +57,7 @@ def test_features_are_lists_of_numbers(signatures):
     [
         ("{", "The body is not JSON"),
         ("\xff".encode("latin-1"), "The body is not JSON"),
-        ('{"instances": [NaN]}', "NaN is not a JSON number"),
+        ('{"instances": [NaN]}', "NaN is no JSON number"),
         ("[" * 2_000, "The body is not JSON"),
         ("[" * 100_000, "100,000 commas and opening brackets"),
         ("[]", "must be a JSON object"),
