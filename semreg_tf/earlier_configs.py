@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from semreg_tf.config import DataConfig
+from semreg_tf.files.json_files import object_in
 from semreg_tf.split_overlap import overlap
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def complete_earlier(values: dict[str, Any]) -> dict[str, Any]:
       values: plain JSON values, as `config_io.to_dict` writes them; they are not changed.
     """
     completed = dict(values)
-    data, concepts = _section(values, "data"), _section(values, "concepts")
+    data, concepts = object_in(values, "data"), object_in(values, "concepts")
     if data and "purpose" not in data:
         completed["data"] = _with_purpose(data)
     if concepts.get("loss") == "warp":
@@ -33,15 +34,10 @@ def complete_earlier(values: dict[str, Any]) -> dict[str, Any]:
             for c in conditionings
         ]
     for name in _STAGES:
-        section = _section(values, name)
+        section = object_in(values, name)
         if data.get("num_user_tags") and section.get("head_rate", 1.0) != 1.0:
             completed[name] = {"tag_rate": 1.0, **section}
     return completed
-
-
-def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
-    section = values.get(name)
-    return section if isinstance(section, dict) else {}
 
 
 def _with_purpose(data: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ ALLOWED = {
         "split_overlap",
         "stage_config",
     },
-    "earlier_configs": {"config", "split_overlap"},
+    "earlier_configs": {"config", "files", "split_overlap"},
     "config_io": {"config", "config_checks", "earlier_configs", "files", "name_hints"},
     "encoder_preset": {"config"},
     "size_rule": {"config"},

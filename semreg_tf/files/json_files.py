@@ -5,7 +5,7 @@ What people give is read by `semreg_tf.text.text_files`, which refuses more.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,7 @@ def read_json_object(
     )
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes JSON atomically."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+def object_in(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Returns the object that a JSON object has under a name, {} where it has none."""
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}

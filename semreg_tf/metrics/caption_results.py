@@ -8,6 +8,8 @@ call the former `captions` in either case.
 from collections.abc import Mapping
 from typing import Any
 
+from semreg_tf.files.json_files import object_in
+
 _BEFORE = {name: f"{name}_before_reranking" for name in ("captions", "intervals")}
 
 
@@ -25,24 +27,19 @@ def with_reranked(results: Mapping[str, Any], reranked: Mapping[str, Any]) -> di
 
 def decoded_scores(results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the scores of the captions as decoded, whether they were reranked then or not."""
-    return _section(results, _BEFORE["captions"]) or _section(results, "captions")
+    return object_in(results, _BEFORE["captions"]) or object_in(results, "captions")
 
 
 def decoded_intervals(results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the intervals of `decoded_scores`."""
-    return _section(results, _BEFORE["intervals"]) or _section(results, "intervals")
+    return object_in(results, _BEFORE["intervals"]) or object_in(results, "intervals")
 
 
 def reranked_scores(results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the scores of the reranked captions, or {}."""
-    return _section(_section(results, "reranked"), "captions")
+    return object_in(object_in(results, "reranked"), "captions")
 
 
 def last_scores(results: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the scores of the captions that were submitted: reranked, where that was asked."""
     return reranked_scores(results) or decoded_scores(results)
-
-
-def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = values.get(name)
-    return found if isinstance(found, dict) else {}

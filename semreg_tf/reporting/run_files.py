@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.files import digests
-from semreg_tf.files.json_files import parse_json
+from semreg_tf.files.json_files import object_in, parse_json
 from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 CONFIG_FILE = "config.json"
@@ -88,12 +88,12 @@ class RunFiles:
     @property
     def dataset(self) -> str:
         """The data set's name."""
-        return str(_section(self.config, "data").get("dataset") or "unknown data")
+        return str(object_in(self.config, "data").get("dataset") or "unknown data")
 
     @property
     def task(self) -> str:
         """What is annotated: "tags" or "captions"."""
-        return str(self.results.get("task") or _section(self.config, "data").get("task") or "")
+        return str(self.results.get("task") or object_in(self.config, "data").get("task") or "")
 
     @property
     def split(self) -> str:
@@ -113,7 +113,7 @@ class RunFiles:
 
     def tag_systems(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of results.json by system, those of an untrained decoder left out."""
-        systems = _section(self.results, "systems")
+        systems = object_in(self.results, "systems")
         return {
             name: scores
             for name, scores in systems.items()
@@ -134,7 +134,7 @@ class RunFiles:
         if not self.retrieval or self.retrieval.get("split") != self.results.get("split"):
             return {}
         return {
-            f"{shown} {name}": _section(_section(self.retrieval, "retrieval"), key).get(figure)
+            f"{shown} {name}": object_in(object_in(self.retrieval, "retrieval"), key).get(figure)
             for key, shown in _RETRIEVED.items()
             for figure, name in _RETRIEVAL_FIGURES.items()
         }
@@ -235,11 +235,6 @@ def _labels(runs: Sequence[RunFiles]) -> list[str]:
         label if labels.count(label) == 1 else f"{label} ({labels[: i + 1].count(label)})"
         for i, label in enumerate(labels)
     ]
-
-
-def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
-    found = values.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from semreg_tf.files.json_files import JsonError, parse_json, read_json, read_json_object
+from semreg_tf.files.json_files import JsonError, object_in, parse_json, read_json, read_json_object
 
 DAMAGED = {
     b'{"a": 1,\n "b": [2, 3': "line 2, column 12, character 20: Expecting ',' delimiter",
@@ -54,3 +54,11 @@ def test_fields_that_lack_are_named(tmp_path):
     assert read_json_object(path, "path", fields=("step",)) == {"step": 1}
     with pytest.raises(ValueError, match=r"a\.json: it lacks stage, seed"):
         read_json_object(path, "path", fields=("step", "stage", "seed"))
+
+
+def test_an_object_in_an_object_is_found_or_empty():
+    values = {"data": {"task": "tags"}, "name": "x", "nothing": None}
+    assert object_in(values, "data") == {"task": "tags"}
+    assert (
+        object_in(values, "name") == object_in(values, "nothing") == object_in(values, "no") == {}
+    )
