@@ -16,13 +16,14 @@ def plain_errors(*more: type[Exception], keep_lines: bool = False) -> Iterator[N
       *more: exceptions beside ValueError, TypeError and OSError whose message is for the user.
       keep_lines: whether a message of several lines, such as a list of problems, stays so.
     """
+    refusals: tuple[type[Exception], ...] = (ValueError, TypeError, OSError, *more)
     try:
         with _own_log():
             yield
     except BrokenPipeError:
         # The reader of the output has gone away, as `head` does: no mistake.
         raise
-    except (ValueError, TypeError, OSError, *more) as error:
+    except refusals as error:
         text = str(error) if keep_lines else " ".join(str(error).split())
         print(f"error: {text}", file=sys.stderr)
         raise SystemExit(2) from None

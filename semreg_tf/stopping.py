@@ -63,7 +63,7 @@ def stoppable() -> Iterator[None]:
     The second one ends it even while Python waits for TensorFlow: a thread reads the signals from
     the file descriptor to which the interpreter's own handler writes them.
     """
-    raised = []
+    raised: list[int] = []
 
     def stop(number: int, _: Any) -> None:
         if not raised:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from semreg_tf.files import digests
 from semreg_tf.files.json_files import object_in, parse_json
@@ -150,7 +150,7 @@ def short_commit(commit: Any) -> str:
     return f"{start[:10]}{plus}{changes}"
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Tells whether a value read from JSON is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

@@ -186,8 +186,8 @@ def _picture_parts(
         lead = next(run for run in runs if run.predictions)
         judge = words.WordJudge([row.get("captions") or () for row in lead.predictions])
     metric = "F1" if task == "tags" else "CIDEr"
-    scored = [i for i, case in enumerate(cases) if case.score is not None]
-    ranked = sorted(scored, key=lambda i: -cases[i].score)
+    scored = {i: case.score for i, case in enumerate(cases) if case.score is not None}
+    ranked = sorted(scored, key=lambda i: -scored[i])
     size = min(NUM_EXTREMES, len(ranked) // 3)
     best, worst = ranked[:size], ranked[len(ranked) - size :][::-1]
     others = [i for i in range(len(cases)) if i not in {*best, *worst}][:num_pictures]
@@ -208,6 +208,7 @@ def _picture_parts(
 def _legend(task: str, number: int, kept: str) -> Element:
     wrong = element("span", "red", cls="wrong")
     right = element("span", "green", cls="right")
+    said: tuple[Element | str, ...]
     if task == "tags":
         said = (
             "Labels of people stand rare first, those of the CNN by falling probability, those of "

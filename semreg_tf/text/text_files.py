@@ -114,5 +114,5 @@ def _no_number(text: str) -> Callable[[str], Any]:
 
 def _lone_escape(text: str) -> int | None:
     r"""Returns the place of a `\ud800` to `\udfff` that is not one half of a pair."""
-    place = _NO_LONE_ESCAPE.match(text).end()
-    return None if place == len(text) else place
+    found = _NO_LONE_ESCAPE.match(text)
+    return found.end() if found and found.end() < len(text) else None
