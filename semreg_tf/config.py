@@ -380,12 +380,12 @@ class Config(SideInformation, Checked):
             )
 
     def _check_words(self) -> None:
-        aligned = self.decoder is not None and self.decoder.alignment != "data"
-        if aligned and self.sampling.schedule != "none":
+        alignment = "data" if self.decoder is None else self.decoder.alignment
+        if alignment != "data" and self.sampling.schedule != "none":
             raise ValueError(
                 "`sampling.schedule` must be 'none' where `decoder.alignment` already feeds the "
                 f"decoder its own choices. Received: sampling.schedule={self.sampling.schedule!r}, "
-                f"decoder.alignment={self.decoder.alignment!r}"
+                f"decoder.alignment={alignment!r}"
             )
         if self.jit_compile and any(c.attention_penalty for c in self.conditionings):
             raise ValueError(

@@ -19,10 +19,12 @@ from semreg_tf.config import (
     JointConfig,
     NeighbourConfig,
     RelationalConfig,
+    RerankingConfig,
     SamplingConfig,
     StageConfig,
     UnaryConfig,
 )
+from semreg_tf.config_checks import Checked
 
 SECTIONS = (
     DataConfig,
@@ -34,6 +36,8 @@ SECTIONS = (
     ConditioningConfig,
     DecoderConfig,
     DecodingConfig,
+    RerankingConfig,
+    SamplingConfig,
     StageConfig,
     UnaryConfig,
     RelationalConfig,
@@ -77,6 +81,13 @@ def test_defaults_pass_and_cannot_be_changed(section):
     made = section()
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(made, dataclasses.fields(section)[0].name, 1)
+
+
+def test_pydantic_checks_every_section():
+    """A plain dataclass would check nothing."""
+    assert set(Checked.__subclasses__()) <= set(SECTIONS)
+    for section in SECTIONS:
+        assert "__pydantic_fields__" in vars(section)
 
 
 def test_every_number_has_bounds_and_every_choice_a_list():
