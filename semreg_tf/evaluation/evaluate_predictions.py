@@ -12,7 +12,7 @@ from semreg_tf.data.records import find_builder, stored_tokenizer
 from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer, tokenize
 from semreg_tf.data.vocabulary import load_dataset_names
 from semreg_tf.evaluation.scoring import scored_references
-from semreg_tf.files.json_files import write_json
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results

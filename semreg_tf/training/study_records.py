@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.files.json_files import read_json_object, write_json
+from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training.history import read_rows
 

@@ -18,7 +18,7 @@ from semreg_tf.data.input_pipeline import evaluation_batches, num_images
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.files.json_files import write_json
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.size_rule import sized
 from semreg_tf.stopping import Stopped, signals_handled_by

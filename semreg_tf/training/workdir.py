@@ -19,7 +19,6 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import read_json_object
-from semreg_tf.files.whole_file import write_json as write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
 from semreg_tf.training.identity import CONFIG_FILE, check_run

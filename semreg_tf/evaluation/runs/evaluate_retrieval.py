@@ -17,7 +17,7 @@ from semreg_tf.evaluation.runs import result_files
 from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.evaluation.scoring import check_annotated
 from semreg_tf.evaluation.sentence_scorer import SentenceScorer
-from semreg_tf.files.json_files import write_json
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.retrieval import chance, retrieval_metrics
 
 RESULTS_FILE = "retrieval.json"

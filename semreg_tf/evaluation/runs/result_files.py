@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.file_lock import FileLock
-from semreg_tf.files.json_files import write_json
+from semreg_tf.files.whole_file import write_json, write_whole
 from semreg_tf.metrics import coco_results
 from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training import workdir
@@ -158,12 +157,8 @@ def write(
         pictures = _write_pictures(folder, split, list(pictured))
         for row, name in pictures.items():
             rows[row]["picture"] = f"pictures/{name}"
-        path = folder / "predictions.jsonl"
-        partial = path.with_suffix(".partial")
-        with open(partial, "w", encoding="utf-8") as f:
-            for row in rows:
-                f.write(json.dumps(row, ensure_ascii=False) + "\n")
-        os.replace(partial, path)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_whole(folder / "predictions.jsonl", lines)
         write_json(folder / "results.json", results)
         own = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
         for path in (folder / "pictures").glob("*.jpg"):
