@@ -108,7 +108,8 @@ def test_every_number_has_bounds_and_every_choice_a_list():
 def test_numbers_outside_their_bounds_are_refused(section, field, hint):
     name, (low, high) = field.name, bounds_of(section, field)
     whole = "float" not in str(hint)
-    refused = [(low - 1, f"at least {low:g}"), ("3", None), (True, None)]
+    lowest = f"{low:f}".rstrip("0").rstrip(".")
+    refused = [(low - 1, f"at least {lowest}"), ("3", None), (True, None)]
     highest = str(high).removesuffix(".0")
     refused += [] if high is None else [(high + 1, f"at most {highest}")]
     refused += [(3.5, None)] if whole else [(float(x), "a finite number") for x in ("nan", "inf")]
