@@ -147,7 +147,7 @@ def test_bad_pictures_and_captions_are_skipped_and_listed(raw_dir, tmp_path, dra
 def test_a_truncated_file_is_refused_and_leaves_nothing(raw_dir, tmp_path):
     path = raw_dir / "annotations" / "captions_val2014.json"
     path.write_text(path.read_text()[:-100])
-    with pytest.raises(ValueError, match=r"captions_val2014\.json', .* cut short at line 1, col"):
+    with pytest.raises(ValueError, match=r"captions_val2014\.json: .* cut short at line 1, col"):
         prepare(Builder(data_dir=tmp_path / "data"), raw_dir)
     with pytest.raises(ValueError, match="nothing is prepared there"):
         find_builder(tmp_path / "data", "coco_captions")
