@@ -52,3 +52,11 @@ def test_where_there_are_no_user_tags_the_labels_pass_messages_alone():
     config = experiments.get("corel5k_tags/sinn_labels_alone")
     assert (config.data.num_groups, config.data.num_user_tags) == (0, 0)
     assert config.observed_layers == config.predicted_layers == ()
+
+
+def test_every_row_of_tables_1_and_2_can_be_run():
+    for dataset, name in (("nus_wide_tags", "Table 1"), ("coco_tags", "Table 2")):
+        names = [n for n in experiments.names() if n.startswith(f"{dataset}/")]
+        found = [reported.lookup(experiments.get(n).table_row) for n in names]
+        rows = {system for table, system in filter(None, found) if table.name == name}
+        assert rows == set(reported.TABLES[name].rows)
