@@ -8,7 +8,11 @@ from typing import Annotated, Literal
 
 from semreg_tf.config_checks import NO_BOOLEAN, Checked, config_class, number
 from semreg_tf.reranking_config import RerankingConfig
-from semreg_tf.side_information_config import ConceptLayersConfig, NeighbourConfig, SideInformation
+from semreg_tf.side_information_config import (
+    ConceptLayersConfig,
+    NeighbourConfig,
+    SideInformation,
+)
 from semreg_tf.split_overlap import check_splits
 from semreg_tf.stage_config import JointConfig, RelationalConfig, SamplingConfig, UnaryConfig
 from semreg_tf.stage_config import StageConfig as StageConfig

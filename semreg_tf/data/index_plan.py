@@ -60,3 +60,27 @@ def _bucketed(
         part = part[np.argsort(lengths[part], kind="stable")]
         batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
     return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def check_share(num_examples: int, batch_size: int, num_workers: int, worker: int) -> None:
+    """Refuses workers among whom the global batch, or the split, cannot be shared out.
+
+    Raises:
+      ValueError: the batch does not divide among the workers, there is no such worker, or there
+        are fewer examples than workers.
+    """
+    if batch_size % num_workers:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {num_workers} workers. "
+            f"Received: batch_size={batch_size}"
+        )
+    if not 0 <= worker < num_workers:
+        raise ValueError(
+            f"`worker` must be among the {num_workers} workers, counted from 0. "
+            f"Received: worker={worker}"
+        )
+    if num_examples < num_workers:
+        raise ValueError(
+            f"`num_workers` must be at most the {num_examples} examples of the split. "
+            f"Received: num_workers={num_workers}"
+        )

@@ -17,7 +17,7 @@ from semreg_tf.data import batch, image_ops
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.image_batches import image_batches
-from semreg_tf.data.index_plan import index_plan
+from semreg_tf.data.index_plan import check_share, index_plan
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.records import stored_tokenizer
 from semreg_tf.data.stored_orientation import warn_of_sideways
@@ -258,7 +258,7 @@ def training_batches(
       ValueError: the batch does not divide among the workers, there is no such worker, or the
         split has fewer examples than workers.
     """
-    _check_share(inputs, batch_size, num_workers, worker)
+    check_share(num_examples(inputs), batch_size, num_workers, worker)
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
     lengths = np.diff(inputs.split.encoded.token_splits) if inputs.pairs else None
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
@@ -353,24 +353,6 @@ def _augmented(inputs: Inputs) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         )
 
     return decode
-
-
-def _check_share(inputs: Inputs, batch_size: int, num_workers: int, worker: int) -> None:
-    if batch_size % num_workers:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {num_workers} workers. "
-            f"Received: batch_size={batch_size}"
-        )
-    if not 0 <= worker < num_workers:
-        raise ValueError(
-            f"`worker` must be among the {num_workers} workers, counted from 0. "
-            f"Received: worker={worker}"
-        )
-    if num_examples(inputs) < num_workers:
-        raise ValueError(
-            f"`num_workers` must be at most the {num_examples(inputs)} examples of the split. "
-            f"Received: num_workers={num_workers}"
-        )
 
 
 def _assembled(

@@ -93,8 +93,8 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, donor: Donor) ->
         taken["concepts"] = "nothing: a stage that is fed the true concepts trains no CNN"
     elif config.concepts.hidden_units != annotator.config.concepts.hidden_units:
         taken["concepts"] = "nothing: another number of hidden units"
-    elif _other_heads(config) != _other_heads(annotator.config):
-        taken["concepts"] = "nothing: another kind of head"
+    elif any(c.concepts.neighbours or c.concepts.layers for c in (config, annotator.config)):
+        taken["concepts"] = "nothing: of another kind of head no rows stand for a concept alone"
     else:
         if _transfer_head(annotator, source, concepts):
             taken[STANDARDISE] = "whole"
@@ -105,11 +105,6 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, donor: Donor) ->
     told = "; ".join(f"{part} {amount}" for part, amount in taken.items())
     logger.info("Taken from %s, by name: %s", donor.path, told)
     return taken
-
-
-def _other_heads(config: Config) -> tuple[object, ...]:
-    """Returns what stands in place of the layer whose rows are the concepts', if anything does."""
-    return config.concepts.neighbours, config.concepts.layers
 
 
 Matches = tuple[np.ndarray, np.ndarray]

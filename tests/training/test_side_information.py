@@ -25,7 +25,7 @@ from semreg_tf.training.label_graph import set_label_graph
 from semreg_tf.training.phase_loss import PhaseLoss
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.trainer import Trainer
-from semreg_tf.training.transfer import init_from
+from semreg_tf.training.transfer import init_from, open_donor
 
 NEIGHBOURS = (batch.NEIGHBOUR_FEATURES, batch.NEIGHBOUR_MASK)
 
@@ -187,9 +187,9 @@ def test_another_kind_of_head_is_left_and_the_cnn_taken(toy, demo_data, tag_run)
     config = toy(experiments.get("demo_tags/sinn"))
     split = splits_of(config, demo_data)["train"]
     annotator = Annotator(config, len(split.vocabularies.concepts), split.vocabularies.output.size)
-    taken = init_from(annotator, split.vocabularies, tag_run)
+    taken = init_from(annotator, split.vocabularies, open_donor(tag_run))
     assert taken["encoder"] == "whole"
-    assert taken["concepts"].startswith("nothing: another kind of head")
+    assert taken["concepts"].startswith("nothing: of another kind of head")
 
 
 @pytest.mark.large
