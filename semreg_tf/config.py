@@ -126,8 +126,8 @@ class ConceptConfig(Checked):
     supervised: bool = True
     # ReLU units of a layer before Sec. 3.2's only one, which helps on weak features (ours).
     hidden_units: int = number(0, 0)
-    # The first biases: "log_odds" of the training frequencies, so rare concepts begin rare (ours).
-    initial_bias: Literal["zeros", "log_odds"] = "zeros"
+    # "log_odds" of the training frequencies (ours); "frequencies": these, and the kernel at 0.
+    initial_bias: Literal["zeros", "log_odds", "frequencies"] = "zeros"
     # Sec. 4.1: a single hidden layer of 256 ReLU units on the user tags.
     tag_hidden_units: int = number(256, 1)
     # Summed probabilities can exceed 1, so logits are summed and squashed (ours); the paper's

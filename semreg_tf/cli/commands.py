@@ -24,7 +24,9 @@ COMMANDS = {
     "prepare": Command("data_prep.prepare", "shards, vocabulary and counts of a data set"),
     "inspect": Command("data_prep.inspect_examples", "what the shards hold: counts, pictures"),
     "list": Command("eval.list_experiments", "the experiments"),
-    "train": Command("train.train_all", "an experiment's stages, or from a folder of pictures to models"),
+    "train": Command(
+        "train.train_all", "an experiment's stages, or from a folder of pictures to models"
+    ),
     "evaluate": Command("eval.evaluate", "the scores of a run, by its task"),
     "export": Command("eval.export_model", "a SavedModel of a run: pictures in, text out"),
     "annotate": Command("eval.annotate_images", "captions or tags of pictures, by an export"),

@@ -332,8 +332,9 @@ def flickr8k() -> Config:
 def custom() -> Config:
     """Your own labelled pictures: a light CNN; steps by the number of pictures (`size_rule`).
 
-    Frequent labels first and the dropout are ours: on 500 pictures the paper's order, rare labels
-    first, begins with what is known least (docs/training.md has the figures).
+    Frequent labels first, a head that begins at the frequencies and the dropout are ours: on 500
+    pictures the paper's order, rare labels first, begins with what is known least (docs/training.md
+    has the figures).
     """
     base = tag_base("custom", PIP_CNN, 1e-3, 1)
     falling = {"schedule": "cosine", "steps": None, "validate_every_steps": None, "patience": 0}
@@ -343,7 +344,7 @@ def custom() -> Config:
         base,
         data=replace(base.data, label_order="frequent_first"),
         image=VIEWS_BY_SIZE,
-        concepts=replace(base.concepts, initial_bias="log_odds"),
+        concepts=replace(base.concepts, initial_bias="frequencies"),
         decoder=replace(base.decoder, input_dropout=0.5, output_dropout=0.5),
         decoding=replace(base.decoding, combine=True),
         unary=replace(

@@ -95,7 +95,10 @@ def _image_logits(config: Config, num_concepts: int, x: keras.KerasTensor) -> ke
     if config.concepts.hidden_units:
         x = keras.layers.Dense(config.concepts.hidden_units, "relu", name=HIDDEN)(x)
         x = keras.layers.Dropout(config.encoder.feature_dropout, name="hidden_dropout")(x)
-    return keras.layers.Dense(num_concepts, dtype="float32", name=LOGITS)(x)
+    # On few pictures a random kernel is noise that rare concepts never unlearn.
+    first = "zeros" if config.concepts.initial_bias == "frequencies" else "glorot_uniform"
+    layer = keras.layers.Dense(num_concepts, kernel_initializer=first, dtype="float32", name=LOGITS)
+    return layer(x)
 
 
 def label_bias(config: Config, head: keras.Model) -> keras.Variable:

@@ -114,7 +114,7 @@ class Trainer:
                 self.annotator = Annotator(config, *sizes, load_first_weights=first)
             half = config.precision == "mixed_float16"
             self.loss_scale = LossScale() if half else None
-            if config.concepts.initial_bias == "log_odds":
+            if config.concepts.initial_bias != "zeros":
                 set_log_odds(self.annotator, self.data.train)
             if config.concepts.layers is not None:
                 set_label_graph(self.annotator, self.data.train)

@@ -34,6 +34,14 @@ def test_biases_begin_where_the_config_says(stage, toy, demo_data, tmp_path):
         count = sum(name in own for own in labels)
         expected = np.log((count + 0.5) / (split.num_images - count + 0.5))
         assert bias == pytest.approx(expected, rel=1e-5)
+    concepts = dataclasses.replace(config.concepts, initial_bias="frequencies")
+    config = dataclasses.replace(config, concepts=concepts)
+    plain = Trainer(config, stage, demo_data, tmp_path / "frequencies")
+    np.testing.assert_array_equal(biases(plain), biases(trainer))
+    kernels = [
+        np.array(t.annotator.head.get_layer("image_logits").kernel) for t in (plain, trainer)
+    ]
+    assert not kernels[0].any() and kernels[1].all()
 
 
 def test_a_head_that_was_brought_keeps_its_biases(toy, demo_data, tmp_path):
