@@ -70,15 +70,16 @@ def cnn_cuts(
 
     Args:
       probabilities: (images, num_concepts).
-      ks: labels of an image in the first sets.
+      ks: labels of an image in the first sets; all, where there are fewer, as in a set of two.
       threshold: of the last set.
       chosen_on: the split on which it is the best, for the set's name.
 
     Returns:
       0/1 arrays (images, num_concepts) uint8.
     """
+    lengths = dict.fromkeys(min(k, probabilities.shape[1]) for k in ks)
     return {
-        **{f"CNN top {k}": top_k_labels(probabilities, k) for k in ks},
+        **{f"CNN top {k}": top_k_labels(probabilities, k) for k in lengths},
         "CNN cut at 0.5": (probabilities >= 0.5).astype(np.uint8),
         f"CNN cut at {threshold:.2f} (best on {chosen_on})": (probabilities >= threshold).astype(
             np.uint8

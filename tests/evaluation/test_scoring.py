@@ -44,6 +44,12 @@ def test_top_labels_are_as_many_as_asked_and_ties_go_to_the_lower_id():
         scoring.top_k_labels(PROBABILITIES, 4)
 
 
+def test_cuts_of_more_labels_than_there_are_take_all():
+    cuts = scoring.cnn_cuts(PROBABILITIES, (2, 5), 0.2)
+    assert list(cuts)[:2] == ["CNN top 2", "CNN top 3"]
+    assert cuts["CNN top 3"].all()
+
+
 def test_a_cut_takes_what_reaches_it_in_the_precision_of_the_probabilities():
     cuts = scoring.cnn_cuts(PROBABILITIES, (1, 2), 0.2, "this very split")
     assert cuts.pop("CNN top 1").tolist() == [[0, 0, 1], [1, 0, 0]]
