@@ -20,6 +20,7 @@ from semreg_tf.data.image_batches import image_batches
 from semreg_tf.data.index_plan import check_share, index_plan
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.records import stored_tokenizer
+from semreg_tf.data.split_parts import slice_of
 from semreg_tf.data.stored_orientation import warn_of_sideways
 from semreg_tf.data.tag_neighbours import Neighbours, TagSets
 from semreg_tf.data.targets import (
@@ -105,7 +106,7 @@ def load_split(
     Raises:
       ValueError: the split is unknown, its slice cannot be read, or nothing is in it.
     """
-    whole, first, last = _slice(builder, name)
+    whole, first, last = slice_of(builder, name)
     annotations = read_annotations(builder.data_dir, whole)[first:last]
     if not annotations:
         raise ValueError(f"`split` must hold images: it is empty. Received: split={name!r}")
@@ -123,36 +124,6 @@ def load_split(
         first,
         stored_tokenizer(builder),
     )
-
-
-def num_images(builder: tfds.core.DatasetBuilder, name: str) -> int:
-    """Returns how many images a split, or a part of one, has.
-
-    Raises:
-      ValueError: the split is unknown, or its slice cannot be read.
-    """
-    whole, first, last = _slice(builder, name)
-    if whole not in builder.info.splits:
-        raise ValueError(
-            f"`split` must be one of {', '.join(sorted(builder.info.splits))}. "
-            f"Received: split={name!r}"
-        )
-    return len(range(builder.info.splits[whole].num_examples)[first:last])
-
-
-def _slice(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, int, int | None]:
-    """Returns the split that a name speaks of, its first record and the one after its last."""
-    if "[" not in name:
-        return name, 0, None
-    known = builder.info.splits
-    try:
-        (part,) = tfds.core.ReadInstruction.from_spec(name).to_absolute(known)
-    except (ValueError, AssertionError, AttributeError) as error:
-        raise ValueError(
-            f"`split` must be one of {', '.join(sorted(known))}, or a part of one such as "
-            f"'train[:90%]'. Received: split={name!r}"
-        ) from error
-    return part.splitname, part.from_ or 0, part.to
 
 
 @dataclass(frozen=True)

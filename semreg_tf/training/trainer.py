@@ -14,9 +14,10 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import evaluation_batches, num_images
+from semreg_tf.data.input_pipeline import evaluation_batches
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
+from semreg_tf.data.split_parts import num_images
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
