@@ -3,6 +3,7 @@
 python -m eval.export_model --workdir=runs/joint --out=runs/export
 python -m eval.export_model --workdir=runs/joint --out=runs/half --weights_dtype=float16 \
   --compare_on=validation --data_dir=data
+python -m eval.export_model --workdir=runs/captions/joint --workdir=runs/tags/joint --out=runs/both
 """
 
 from pathlib import Path
@@ -14,7 +15,13 @@ from semreg_tf.cli import program, shared_flags
 
 WEIGHTS_DTYPES = ("float32", "bfloat16", "float16")
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of the run.", required=True)
+_WORKDIRS = flags.DEFINE_multi_string(
+    "workdir",
+    None,
+    "Work directory of the run; given twice, for a run on captions and a run on tags, one export "
+    "answers both.",
+    required=True,
+)
 _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
 _RESULTS = flags.DEFINE_integer("num_results", None, "Sequences in an answer; beam width if none.")
 _DTYPE = flags.DEFINE_enum(
@@ -32,18 +39,28 @@ _DATA = shared_flags.define_data_dir(
 def main(_: list[str]) -> None:
     """Loads, exports and compares."""
     with console.plain_errors():
-        shared_flags.check_overrides([_WORKDIR.value], _OVERRIDES.value)
-        from semreg_tf.export_run import export_run
+        shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
+        from semreg_tf.export_run import export_run, export_runs
 
-        path, comparison = export_run(
-            _WORKDIR.value,
-            _OUT.value,
-            _RESULTS.value,
-            weights_dtype=_DTYPE.value,
-            compare_on=_COMPARE.value,
-            data_dir=_DATA.value,
-            overrides=_OVERRIDES.value,
-        )
+        options = {"weights_dtype": _DTYPE.value, "overrides": _OVERRIDES.value}
+        comparison = None
+        if len(_WORKDIRS.value) > 1:
+            if _COMPARE.value is not None:
+                raise ValueError(
+                    "`compare_on` may be given with one `workdir`: compare each run's own export. "
+                    f"Received: compare_on={_COMPARE.value!r}, {len(_WORKDIRS.value)} folders"
+                )
+            path = export_runs(_WORKDIRS.value, _OUT.value, _RESULTS.value, **options)
+            print(_encoders(path))
+        else:
+            path, comparison = export_run(
+                _WORKDIRS.value[0],
+                _OUT.value,
+                _RESULTS.value,
+                compare_on=_COMPARE.value,
+                data_dir=_DATA.value,
+                **options,
+            )
     if comparison is not None:
         rows = [
             [name, f"{run:.4f}", f"{export:.4f}", f"{export - run:+.4f}"]
@@ -53,6 +70,15 @@ def main(_: list[str]) -> None:
         print(f"The best text is the same for {comparison.same_text:.1%} of the images.")
     size = sum(p.stat().st_size for p in Path(path).rglob("*") if p.is_file())
     print(f"Exported to {path}: {size / 1e6:.1f} MB, weights in {_DTYPE.value}; see MODEL.md there")
+
+
+def _encoders(path: Path) -> str:
+    from semreg_tf.files.json_files import read_json_object
+
+    info = read_json_object(path / "assets.extra" / "semreg_tf.json", "path")
+    if info["encoders"] == 1:
+        return "The CNN's weights are the same in both runs: it is stored and run once."
+    return "The CNN's weights differ between the runs: both CNNs are stored and run."
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """A trained model as a SavedModel: picture bytes in, strings out, everything inside the graph."""
 
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from semreg_tf import config_io
 from semreg_tf._version import __version__
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.exporting.model_card import CARD_FILE, write_card
+from semreg_tf.exporting.combined_annotator import CombinedAnnotator
+from semreg_tf.exporting.export_part import ExportPart, in_order, share_encoder
+from semreg_tf.exporting.model_card import CARD_FILE, write_card_of_parts
 from semreg_tf.exporting.provenance import Provenance
 from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.files import digests
@@ -29,6 +32,8 @@ from semreg_tf.models.encoder import encoder_spec
 
 ASSETS = "assets.extra"
 INFO_FILE = "semreg_tf.json"
+# Of an export of two runs, the folder of the tag model's assets, and its part of the info.
+TAG_ASSETS = "tags"
 FORMAT_VERSION = 2
 _EARLIER = ".earlier"
 
@@ -67,11 +72,41 @@ def export(
         weights do not fit the dtype, or another process writes there.
       OSError: the disk is full or read-only; what was there is as it was.
     """
-    if annotator.encoder is None:
+    part = ExportPart(config, vocabularies, annotator, provenance or Provenance())
+    return export_parts([part], path, num_results, weights_dtype=weights_dtype)
+
+
+def export_parts(
+    parts: Sequence[ExportPart],
+    path: str | Path,
+    num_results: int | None = None,
+    *,
+    weights_dtype: str = "float32",
+) -> Path:
+    """Writes one model, or a captioner and a tag model together, whose one call answers both.
+
+    Where the two read pictures by the same CNN, the export holds and runs it once.
+
+    Args:
+      parts: one, or two of different tasks.
+      path: as for `export`.
+      num_results: as for `export`.
+      weights_dtype: as for `export`.
+
+    Returns:
+      The folder. Of two, the tag model's assets are in `assets.extra/tags/`.
+
+    Raises:
+      ValueError: as `export`; or two models that do not go together.
+      OSError: as `export`.
+    """
+    if len(parts) not in (1, 2):
         raise ValueError(
-            "`annotator` must have an encoder: build it without `feature_size`. "
-            f"Received: an annotator of features of width {annotator.feature_size}"
+            "`parts` must be one model, or a captioner and a tag model. "
+            f"Received: {len(parts)} models"
         )
+    parts = in_order(*parts) if len(parts) == 2 else tuple(parts)
+    shared = len(parts) == 2 and share_encoder(*parts)
     final = Path(path)
     with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
         _take_back_earlier(final)
@@ -80,17 +115,35 @@ def export(
                 "`path` must be new or hold an earlier export: something else is there. "
                 f"Received: path={str(path)!r}"
             )
-        provenance = provenance or Provenance()
-        config = _without_folders(config)
-        served = ServedAnnotator(config, vocabularies, annotator, num_results, weights_dtype)
-        info = _describe(config, annotator, served, weights_dtype, provenance)
+        parts = [dataclasses.replace(p, config=_without_folders(p.config)) for p in parts]
+        served = [
+            ServedAnnotator(
+                part.config,
+                part.vocabularies,
+                _without_encoder(part.annotator) if shared and i else part.annotator,
+                num_results,
+                weights_dtype,
+            )
+            for i, part in enumerate(parts)
+        ]
+        module = served[0] if len(parts) == 1 else CombinedAnnotator(*served)
+        infos = [_describe(*each, weights_dtype) for each in zip(parts, served, strict=True)]
+        info = infos[0] if len(parts) == 1 else _describe_both(*infos, shared)
         with _whole_or_absent(final) as partial:
-            tf.saved_model.save(served, str(partial), signatures=served.signatures())
-            _write_assets(partial / ASSETS, config, vocabularies, provenance)
-            _write_statistics(partial / ASSETS, annotator.encoder)
-            write_card(partial, config, vocabularies, provenance, info)
+            tf.saved_model.save(module, str(partial), signatures=module.signatures())
+            for part, folder in zip(parts, (ASSETS, f"{ASSETS}/{TAG_ASSETS}"), strict=False):
+                _write_assets(partial / folder, part)
+                _write_statistics(partial / folder, part.annotator.encoder)
+            write_card_of_parts(partial, parts, info)
             write_info(partial, info)
     return final
+
+
+def _without_encoder(annotator: Annotator) -> Annotator:
+    """Returns the annotator as one that reads the features of another's encoder."""
+    reading = copy.copy(annotator)
+    reading.encoder = None
+    return reading
 
 
 @contextlib.contextmanager
@@ -144,30 +197,20 @@ def _without_folders(config: Config) -> Config:
     return dataclasses.replace(config, encoder=encoder)
 
 
-def _describe(
-    config: Config,
-    annotator: Annotator,
-    served: ServedAnnotator,
-    weights_dtype: str,
-    provenance: Provenance,
-) -> dict[str, Any]:
+def _describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> dict[str, Any]:
+    config, provenance = part.config, part.provenance
     digest = hashlib.sha256()
     for variable in served.weights.stored:
         digest.update(variable.numpy().tobytes())
-    sizes = [
-        v.value.shape.num_elements()
-        for v in annotator.all_variables().values()
-        if tf.as_dtype(v.dtype).is_floating
-    ]
     return {
         "format_version": FORMAT_VERSION,
         "config": config_io.to_dict(config),
-        "task": config.data.task,
+        "task": part.task,
         "side_information": config.reads_user_tags,
         "image_size": config.image.size or encoder_spec(config.encoder.name).default_size,
         "weights_dtype": weights_dtype,
         "weights_sha256": digest.hexdigest(),
-        "num_parameters": sum(sizes),
+        "num_parameters": served.num_parameters,
         "commit": provenance.commit,
         "stage": provenance.stage,
         "step": provenance.step,
@@ -179,16 +222,27 @@ def _describe(
     }
 
 
-def _write_assets(
-    folder: Path,
-    config: Config,
-    vocabularies: Vocabularies,
-    provenance: Provenance,
-) -> None:
+def _describe_both(captions: dict[str, Any], tags: dict[str, Any], shared: bool) -> dict[str, Any]:
+    """Returns the captioner's description with the tag model's inside."""
+    digests_of_both = captions["weights_sha256"] + tags["weights_sha256"]
+    own = ("config", "weights_sha256", "num_parameters", "commit", "stage", "step", "image_size")
+    return {
+        **captions,
+        "tasks": ["captions", "tags"],
+        "side_information": captions["side_information"] or tags["side_information"],
+        "weights_sha256": hashlib.sha256(digests_of_both.encode()).hexdigest(),
+        "num_parameters": captions["num_parameters"] + tags["num_parameters"],
+        "encoders": 1 if shared else 2,
+        TAG_ASSETS: {name: tags[name] for name in own},
+    }
+
+
+def _write_assets(folder: Path, part: ExportPart) -> None:
     folder.mkdir()
-    vocabularies.save(folder)
+    provenance = part.provenance
+    part.vocabularies.save(folder)
     config_io.save(
-        config,
+        part.config,
         str(folder / "config.json"),
         stage=provenance.stage,
         commit=provenance.commit,

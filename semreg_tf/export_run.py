@@ -14,7 +14,8 @@ from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.evaluation import scoring
 from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator, override_decoding
-from semreg_tf.export import ASSETS, INFO_FILE, export
+from semreg_tf.export import ASSETS, INFO_FILE, export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
@@ -59,9 +60,8 @@ def export_run(
             "`data_dir` must be given to compare scores. "
             f"Received: data_dir=None, compare_on={compare_on!r}"
         )
-    config, vocabularies, annotator = workdir.load_annotator(run)
-    config = override_decoding(config, overrides)
-    provenance = read_provenance(run)
+    part = _read_part(run, overrides)
+    config = part.config
     evaluator = split = None
     if compare_on is not None:
         # Before the export is written, so that a split that is not there is told at once.
@@ -72,21 +72,52 @@ def export_run(
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
         scoring.check_annotated(split, config.data.task)
-    path = export(
-        config,
-        vocabularies,
-        annotator,
-        out,
-        num_results,
-        weights_dtype=weights_dtype,
-        provenance=provenance,
-    )
+    path = export_parts([part], out, num_results, weights_dtype=weights_dtype)
     if evaluator is None:
         return path, None
     comparison = compare(evaluator, split, ExportedModel(path))
     info = read_json_object(path / ASSETS / INFO_FILE, "path")
-    write_card(path, config, vocabularies, provenance, info, comparison)
+    write_card(path, part, info, comparison)
     return path, comparison
+
+
+@plain_record_errors()
+def export_runs(
+    runs: Sequence[str | Path],
+    out: str | Path,
+    num_results: int | None = None,
+    *,
+    weights_dtype: str = "float32",
+    overrides: Sequence[str] = (),
+) -> Path:
+    """Exports a run on captions and a run on tags as one model that answers both.
+
+    Args:
+      runs: the two work directories, in either order.
+      out: the folder to write.
+      num_results: captions, and lists of labels, in an answer; None: each run's beam width.
+      weights_dtype: of the weights on disk.
+      overrides: of the decoding of both, such as "decoding.block_unknown=true".
+
+    Returns:
+      The folder. Its info says under "encoders" whether one CNN serves both.
+
+    Raises:
+      ValueError: not two folders, or runs that do not go together.
+    """
+    if len(runs) != 2:
+        raise ValueError(
+            "`workdir` may be given once, or twice for a run on captions and a run on tags. "
+            f"Received: {len(runs)} work directories"
+        )
+    parts = [_read_part(run, overrides) for run in runs]
+    return export_parts(parts, out, num_results, weights_dtype=weights_dtype)
+
+
+def _read_part(run: str | Path, overrides: Sequence[str]) -> ExportPart:
+    config, vocabularies, annotator = workdir.load_annotator(run)
+    config = override_decoding(config, overrides)
+    return ExportPart(config, vocabularies, annotator, read_provenance(run))
 
 
 def read_provenance(run: str | Path) -> Provenance:

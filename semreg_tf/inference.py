@@ -13,7 +13,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,13 @@ from semreg_tf.data.picture_decoding import UnreadablePictureError, for_graph
 from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.files import digests
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.image_annotation import (
+    ImageAnnotation,
+    annotation_of_row,
+    shown_last_of,
+    tasks_of,
+)
 from semreg_tf.text.cleaning import lone_surrogate
-from semreg_tf.text.function_words import content_first, words_shown_last
-from semreg_tf.text.joined_labels import labels_of_text
 
 logger = logging.getLogger(__name__)
 _FIX = "Export the run again."
@@ -39,35 +42,6 @@ _CONCURRENT_CALLS = 2
 _BATCHES_AHEAD = 3
 
 Picture = str | os.PathLike[str] | bytes | np.ndarray
-
-
-@dataclass(frozen=True)
-class ImageAnnotation:
-    """What the model says of one picture.
-
-    Attributes:
-      text: the best caption, or the labels in predicted order, comma-separated, to be read by
-        people; None if `error`.
-      n_best: (text, score) pairs, best first; scores are log probabilities.
-      concepts: (name, probability) pairs of all concepts, most probable first; of a captioner
-        content words come before function words such as "a" and "in".
-      error: why the picture could not be read, or None.
-      unknown_user_tags: how many of its user tags the model does not know; None without tags.
-      label_scores: of a tag model the probability of each label of `text`, in order, given the
-        picture and the labels before it; of a CNN alone its concept's probability. Empty of a
-        captioner and of exports of earlier versions.
-      labels: of a tag model the best labels in predicted order; None of a captioner or if `error`.
-      n_best_labels: of a tag model the labels of each entry of `n_best`.
-    """
-
-    text: str | None
-    n_best: tuple[tuple[str, float], ...] = ()
-    concepts: tuple[tuple[str, float], ...] = ()
-    error: str | None = None
-    unknown_user_tags: int | None = None
-    label_scores: tuple[float, ...] = ()
-    labels: tuple[str, ...] | None = None
-    n_best_labels: tuple[tuple[str, ...], ...] = ()
 
 
 class PictureModel:
@@ -89,6 +63,11 @@ class PictureModel:
     def task(self) -> str:
         """Either "captions" or "tags"."""
         return self.info["task"]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it says of a picture: "captions", "tags", or both."""
+        return tasks_of(self.info)
 
     @property
     def words_shown_last(self) -> frozenset[str]:
@@ -209,7 +188,7 @@ class PictureModel:
         answer = {name: value.numpy() for name, value in answer.items()}
         concepts = [name.decode() for name in answer["concept_names"][0]]
         return [
-            _row_of(answer, row, concepts, self.task, self.words_shown_last)
+            annotation_of_row(answer, row, concepts, self.tasks, self.words_shown_last)
             if answer["valid"][row]
             else ImageAnnotation(None, error=_why_refused(image))
             for row, (image, _) in enumerate(given)
@@ -262,44 +241,6 @@ class ExportedModel(PictureModel):
         super().__init__(info, self._module.signatures)
 
 
-def _row_of(
-    answer: dict[str, np.ndarray],
-    row: int,
-    names: list[str],
-    task: str,
-    shown_last: frozenset[str],
-) -> ImageAnnotation:
-    texts, probabilities = answer["annotations"][row], answer["concept_probabilities"][row]
-    there = [i for i, score in enumerate(answer["scores"][row]) if np.isfinite(score)]
-    n_best = tuple((texts[i].decode(), float(answer["scores"][row][i])) for i in there)
-    labels = _labels_of(answer, row, set(names)) if task == "tags" else []
-    order = content_first(names, probabilities, shown_last)
-    unknown = answer.get("unknown_user_tags")
-    return ImageAnnotation(
-        texts[0].decode(),
-        n_best,
-        tuple((names[i], float(probabilities[i])) for i in order),
-        unknown_user_tags=None if unknown is None else int(unknown[row]),
-        label_scores=_label_scores(answer, row),
-        labels=labels[0] if labels else None,
-        n_best_labels=tuple(labels[i] for i in there) if labels else (),
-    )
-
-
-def _label_scores(answer: dict[str, np.ndarray], row: int) -> tuple[float, ...]:
-    if "label_scores" not in answer:
-        return ()
-    return tuple(float(score) for score in answer["label_scores"][row, 0] if score >= 0)
-
-
-def _labels_of(answer: dict[str, np.ndarray], row: int, known: set[str]) -> list[tuple[str, ...]]:
-    """Returns the labels of each result; exports of earlier versions have them in texts alone."""
-    if "labels" not in answer:
-        texts = answer["annotations"][row]
-        return [tuple(labels_of_text(text.decode(), known)) for text in texts]
-    return [tuple(x.decode() for x in labels if x) for labels in answer["labels"][row]]
-
-
 def _why_refused(image: Picture) -> str:
     """Returns Pillow's reason not to read a picture that TensorFlow's decoders refuse."""
     try:
@@ -308,13 +249,6 @@ def _why_refused(image: Picture) -> str:
         return str(error)
     # It takes a few that they refuse.
     return _not_whole("damaged: TensorFlow's decoder refuses it", _name(image))
-
-
-def shown_last_of(info: Mapping[str, Any]) -> frozenset[str]:
-    """Returns the concepts that are shown last by a model whose `info` this is."""
-    data = info.get("config", {}).get("data", {})
-    language = data.get("function_words", "english")
-    return words_shown_last(info["task"], data.get("labels_from", "labels"), language)
 
 
 def load(path: str | os.PathLike[str]) -> ExportedModel:

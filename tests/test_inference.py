@@ -385,7 +385,7 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     texts = ("text", "text.cleaning", "text.function_words", "text.joined_labels")
     pictures = ("data.picture_decoding", "data.picture_files", "data.picture_kinds")
     assert {name.removeprefix("semreg_tf").removeprefix(".") for name in modules.split()} == {
-        *("", "_version", "data", "data.png_chunks", "inference"),
+        *("", "_version", "data", "data.png_chunks", "image_annotation", "inference"),
         *("files", "files.digests", "files.json_files"),
         *pictures,
         *texts,

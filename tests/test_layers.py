@@ -74,9 +74,10 @@ ALLOWED = {
     "export_run": CONFIG
     | {"data", "training", "evaluation", "evaluation.runs", "export", "exporting", "inference"},
     # No models, so that annotating loads TensorFlow and Pillow alone.
-    "inference": TEXT | PICTURES | {"files"},
+    "image_annotation": TEXT,
+    "inference": TEXT | PICTURES | {"files", "image_annotation"},
     "annotating": {"inference", "files"} | PICTURES,
-    "serving": {"inference", "files"} | PICTURES,
+    "serving": {"_version", "inference", "files"} | PICTURES,
     "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     # What `import semreg_tf` offers.

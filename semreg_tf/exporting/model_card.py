@@ -1,11 +1,12 @@
 """`MODEL.md`: what an exported model is, what it was made from, and what it is not for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.files.whole_file import write_whole
@@ -40,39 +41,73 @@ _SHOWN = (
 
 
 def write_card(
-    folder: Path,
-    config: Config,
-    vocabularies: Vocabularies,
-    provenance: Provenance,
-    facts: Mapping[str, Any],
-    comparison: ScoreComparison | None = None,
+    folder: Path, part: ExportPart, facts: Mapping[str, Any], comparison: ScoreComparison | None
 ) -> Path:
-    """Writes the card into an export's folder, atomically.
+    """Writes the card of one model into an export's folder, atomically.
 
     Args:
       folder: the export, complete but for the card.
-      config: the experiment.
-      vocabularies: its names.
-      provenance: how it was trained.
+      part: the model.
       facts: `num_parameters`, `weights_dtype`, `image_size`.
       comparison: with the run's own scores, or None.
 
     Returns:
       The file.
     """
-    sections = [
-        _what(config, vocabularies),
-        _use(config, vocabularies, facts),
-        _data(config),
-        _scores(provenance),
-        *([_difference(comparison, facts)] if comparison else []),
-        _made(config, provenance),
-        _size(folder, facts),
-        _licence(config),
-    ]
+    sections = _sections(part, facts)
+    if comparison:
+        sections.insert(4, _difference(comparison, facts))
+    return _write(folder, [*sections, _size(folder, facts), _licence([part.config])])
+
+
+def write_card_of_parts(
+    folder: Path, parts: Sequence[ExportPart], facts: Mapping[str, Any]
+) -> Path:
+    """Writes the card of an export of one model or of two, the captioner first.
+
+    Args:
+      folder: the export, complete but for the card.
+      parts: the models.
+      facts: as for `write_card`, and of two models the tag model's under "tags".
+
+    Returns:
+      The file.
+    """
+    if len(parts) == 1:
+        return write_card(folder, parts[0], facts, None)
+    captioner, tagger = parts
+    once = "run once" if facts["encoders"] == 1 else "one for each, for their weights differ"
+    intro = (
+        f"# {captioner.config.name} and {tagger.config.name}\n\nTwo models in one: a captioner and "
+        f"a tag model, which answer together. The CNN is {once}. What follows is said of each."
+    )
+    return _write(
+        folder,
+        [
+            intro,
+            *_sections(captioner, facts),
+            *_sections(tagger, {**facts, **facts["tags"]}),
+            _size(folder, facts),
+            _licence([captioner.config, tagger.config]),
+        ],
+    )
+
+
+def _write(folder: Path, sections: Sequence[str]) -> Path:
     path = folder / CARD_FILE
     write_whole(path, "\n\n".join(sections) + "\n")
     return path
+
+
+def _sections(part: ExportPart, facts: Mapping[str, Any]) -> list[str]:
+    """Returns what is said of one model, its size and licence left out."""
+    return [
+        _what(part.config, part.vocabularies),
+        _use(part.config, part.vocabularies, facts),
+        _data(part.config),
+        _scores(part.provenance),
+        _made(part.config, part.provenance),
+    ]
 
 
 def _what(config: Config, vocabularies: Vocabularies) -> str:
@@ -192,9 +227,9 @@ def _size(folder: Path, facts: Mapping[str, Any]) -> str:
     )
 
 
-def _licence(config: Config) -> str:
-    weights = config.encoder.weights
-    more = "" if weights is None else ", and those of the encoder's first weights,"
+def _licence(configs: Sequence[Config]) -> str:
+    downloaded = any(config.encoder.weights is not None for config in configs)
+    more = ", and those of the encoder's first weights," if downloaded else ""
     return (
         "## Licence\n\nThe code and this export are under Apache-2.0. The terms of the training "
         f"data above{more} may restrict what the weights can be used for."

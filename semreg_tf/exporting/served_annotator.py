@@ -43,10 +43,15 @@ class ServedAnnotator(tf.Module):
       its numbers 0.
     - `unknown_user_tags`, (batch,) int32, of `serving_with_tags` alone.
 
+    Attributes:
+      weights: as they go to disk.
+      num_parameters: of the annotator, before batch normalisation is folded.
+
     Args:
       config: the experiment.
       vocabularies: its names.
       annotator: its models, weights set; its encoder is copied with batch normalisation folded.
+        Without an encoder it reads `features` alone.
       num_results: sequences in an answer; None: the beam width.
       weights_dtype: of the weights on disk: "float32", "bfloat16" or "float16".
     """
@@ -65,8 +70,14 @@ class ServedAnnotator(tf.Module):
         self._decoding = exported_decoding(config)
         self._num_results = num_results
         self._annotator = copy.copy(annotator)
-        self._annotator.encoder = fold_batch_norm(annotator.encoder)
+        if annotator.encoder is not None:
+            self._annotator.encoder = fold_batch_norm(annotator.encoder)
         self.weights = StoredWeights(self._annotator.all_variables(), weights_dtype)
+        self.num_parameters = sum(
+            v.value.shape.num_elements()
+            for v in annotator.all_variables().values()
+            if tf.as_dtype(v.dtype).is_floating
+        )
         self._spec = encoder_spec(config.encoder.name)
         self._size = config.image.size or self._spec.default_size
         self._concept_names = tf.constant(vocabularies.concepts.names)
@@ -101,7 +112,8 @@ class ServedAnnotator(tf.Module):
 
     def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
-        return self._serve_pictures(images, {})
+        pixels, valid = self.decode(images)
+        return self.answer({"image": pixels}, valid)
 
     def serve_features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates from the encoder's features, (batch, d) float32."""
@@ -113,6 +125,47 @@ class ServedAnnotator(tf.Module):
         A tag is looked up as it stands, else in lower case; what is unknown then is counted. A row
         with more than `MAX_USER_TAG_BYTES` of tags is not valid.
         """
+        images, hot, rows, is_unknown = self.read_tags(images, user_tags)
+        num_rows = tf.size(user_tags, out_type=tf.int64)
+        unknown = tf.math.unsorted_segment_sum(tf.cast(is_unknown, tf.int32), rows, num_rows)
+        pixels, valid = self.decode(images)
+        answer = self.answer({"image": pixels, "user_tags": hot}, valid)
+        return {**answer, "unknown_user_tags": unknown}
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether it reads pictures; else the features of another model's encoder."""
+        return self._annotator.encoder is not None
+
+    @property
+    def reads_map(self) -> bool:
+        """Whether the decoder reads the encoder's map."""
+        return self._config.reads_map
+
+    @property
+    def reads_tags(self) -> bool:
+        """Whether it reads user tags."""
+        return self._tag_table is not None
+
+    @property
+    def feature_size(self) -> int:
+        """Width of the encoder's features."""
+        return self._annotator.feature_size
+
+    def read_tags(
+        self, images: tf.Tensor, user_tags: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Looks user tags up.
+
+        Args:
+          images: encoded pictures, (batch,) strings.
+          user_tags: of each comma-separated, (batch,) strings.
+
+        Returns:
+          The pictures, "" where there are too many tags; the tags that are known, (batch,
+          num_user_tags) float32, 0/1; and of all tags of the batch one after another the row,
+          int64, and whether it is unknown, bool.
+        """
         # A row of more is not answered, as if its picture were damaged; and no row is padded to the
         # longest, so that one client of a shared batch cannot multiply the memory of all.
         fits = tf.strings.length(user_tags) <= MAX_USER_TAG_BYTES
@@ -121,29 +174,41 @@ class ServedAnnotator(tf.Module):
         rows, tags = split.value_rowids(), tf.strings.strip(split.flat_values)
         ids = self._tag_table.lookup(tags)
         ids = tf.where(ids < 0, self._tag_table.lookup(tf.strings.lower(tags, "utf-8")), ids)
-        num_rows = tf.size(user_tags, out_type=tf.int64)
-        is_unknown = tf.cast((ids < 0) & (tags != ""), tf.int32)
-        unknown = tf.math.unsorted_segment_sum(is_unknown, rows, num_rows)
         known = tf.boolean_mask(tf.stack([rows, ids], axis=1), ids >= 0)
         counts = tf.scatter_nd(
-            known, tf.ones_like(known[:, 0], tf.float32), [num_rows, self._num_tags]
+            known,
+            tf.ones_like(known[:, 0], tf.float32),
+            [tf.size(user_tags, out_type=tf.int64), self._num_tags],
         )
         hot = tf.ensure_shape(tf.minimum(counts, 1.0), (None, self._num_tags))
-        return {
-            **self._serve_pictures(images, {"user_tags": hot}),
-            "unknown_user_tags": unknown,
-        }
+        return images, hot, rows, (ids < 0) & (tags != "")
 
-    def _serve_pictures(
-        self, images: tf.Tensor, more: dict[str, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
+    def decode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the encoder's input, (batch, height, width, 3), and which rows are pictures."""
+
         def decode(encoded: tf.Tensor) -> tf.Tensor:
             return image_ops.decode_for_evaluation(
                 encoded, self._size, self._config.image.resize_ratio, self._spec.preprocessing
             )
 
-        pixels, valid = decode_each(images, decode, (self._size, self._size, 3))
-        answer = self._annotate({"image": pixels, **more}, tf.shape(images)[0])
+        return decode_each(images, decode, (self._size, self._size, 3))
+
+    def encode_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what the encoder makes of its input, `features` and `spatial_features`."""
+        with self.weights.in_use():
+            return self._annotator.encoder({"image": pixels}, training=False)
+
+    def answer(self, inputs: dict[str, tf.Tensor], valid: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Annotates what was read of pictures.
+
+        Args:
+          inputs: `image`, or the encoder's outputs in its place; and `user_tags`.
+          valid: which rows are pictures, (batch,) bool; the others' answers are empty.
+
+        Returns:
+          The outputs by name.
+        """
+        answer = self._annotate(inputs, tf.shape(valid)[0])
         kept = valid[:, None]
         more = {}
         if "labels" in answer:

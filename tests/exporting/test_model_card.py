@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from semreg_tf import experiments
 from semreg_tf.config import DataConfig
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 
@@ -37,6 +39,12 @@ def vocabularies(demo_data):
     return Vocabularies.from_dataset(folder, DataConfig(num_concepts=5, min_word_count=1))
 
 
+def part(config, vocabularies, provenance=None):
+    """A part of an export; of its models a card needs to know that they read pictures."""
+    annotator = SimpleNamespace(encoder=object())
+    return ExportPart(config, vocabularies, annotator, provenance or Provenance())
+
+
 def sections(text):
     return dict(re.findall(r"^## (.+?)\n\n(.*?)(?=\n\n## |\Z)", text, re.DOTALL | re.MULTILINE))
 
@@ -45,7 +53,7 @@ def test_a_card_is_whole(config, vocabularies, tmp_path):
     (tmp_path / "weights").write_bytes(b"x" * 2_000_000)
     provenance = Provenance("abc123", "joint", 5000, {"tensorflow": "2.21.0"}, RESULTS)
     comparison = ScoreComparison("validation", 8, {"CIDEr": (0.4, 0.39)}, 0.875)
-    path = write_card(tmp_path, config, vocabularies, provenance, FACTS, comparison)
+    path = write_card(tmp_path, part(config, vocabularies, provenance), FACTS, comparison)
     assert path == tmp_path / "MODEL.md"
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# flickr8k_captions/s_cnn_rnn\n")
@@ -75,7 +83,7 @@ def test_a_card_is_whole(config, vocabularies, tmp_path):
 
 def test_what_is_not_known_is_said_to_be_unknown(config, vocabularies, tmp_path):
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, dataset="mine"))
-    text = write_card(tmp_path, config, vocabularies, Provenance(), FACTS).read_text()
+    text = write_card(tmp_path, part(config, vocabularies), FACTS, None).read_text()
     found = sections(text)
     assert "not evaluated" in found["Scores"]
     assert "ask who prepared it" in found["Data"]
@@ -92,7 +100,9 @@ def test_tag_systems_have_a_row_each(vocabularies, tmp_path):
         "systems": {"ours": {"O-F1": 0.5, "I-F1": 0.25}, "CNN top 3": {"O-F1": 0.4}},
     }
     own = dataclasses.replace(vocabularies, output=labels)
-    text = write_card(tmp_path, config, own, Provenance(results=results), FACTS).read_text()
+    text = write_card(
+        tmp_path, part(config, own, Provenance(results=results)), FACTS, None
+    ).read_text()
     for line in ("| ours | O-F1 | 0.500 |", "| ours | I-F1 | 0.250 |", "| CNN top 3 | O-F1 | 0.4"):
         assert line in text
     assert "user tags" in sections(text)["Data"]
@@ -106,5 +116,5 @@ def test_a_tag_models_card_says_that_no_label_comes_twice(vocabularies, tmp_path
     for number, (tags, said) in enumerate(((config, True), (plain, False))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        text = write_card(folder, tags, vocabularies, Provenance(), FACTS).read_text("utf-8")
+        text = write_card(folder, part(tags, vocabularies), FACTS, None).read_text("utf-8")
         assert ("It lists no label twice; the scores below" in text) is said

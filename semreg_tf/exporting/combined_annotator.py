@@ -1,0 +1,102 @@
+"""The signatures of an export that captions and tags: both answers of one call."""
+
+import tensorflow as tf
+
+from semreg_tf.exporting.served_annotator import ServedAnnotator
+
+Outputs = dict[str, tf.Tensor]
+# Of the tag model's outputs, what becomes of their names beside the captioner's.
+_TAG_OUTPUTS = {
+    "labels": "labels",
+    "label_scores": "label_scores",
+    "scores": "label_list_scores",
+    "concept_names": "label_names",
+    "concept_probabilities": "label_probabilities",
+}
+
+
+class CombinedAnnotator(tf.Module):
+    """Signatures over a captioner and a tag model, as `ServedAnnotator` has them for one.
+
+    The outputs are the captioner's, and of the tag model:
+
+    - `labels`, (batch, results, steps) strings, and `label_scores`, of the same shape: as in a tag
+      model's export.
+    - `label_list_scores`, (batch, results) float32: the log probability of each list of labels.
+    - `label_names` and `label_probabilities`, (batch, labels): what its CNN says of each label.
+
+    Args:
+      captioner: its parts.
+      tagger: its parts; without an encoder where it reads the captioner's features.
+    """
+
+    def __init__(self, captioner: ServedAnnotator, tagger: ServedAnnotator) -> None:
+        super().__init__()
+        self.captioner, self.tagger = captioner, tagger
+        self.shares_encoder = not tagger.has_encoder
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Returns the signatures by name, batch size free."""
+        strings = tf.TensorSpec((None,), tf.string, "images")
+        made = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
+        if self.shares_encoder and not (self.captioner.reads_map or self.tagger.reads_map):
+            features = tf.TensorSpec((None, self.captioner.feature_size), tf.float32, "features")
+            serve = tf.function(self.serve_features)
+            made["serve_features"] = serve.get_concrete_function(features)
+        if self.captioner.reads_tags or self.tagger.reads_tags:
+            tags = tf.TensorSpec((None,), tf.string, "user_tags")
+            serve = tf.function(self.serve_with_tags)
+            made["serving_with_tags"] = serve.get_concrete_function(strings, tags)
+        return made
+
+    def serve(self, images: tf.Tensor) -> Outputs:
+        """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
+        return self._serve_pictures(images, {}, {})
+
+    def serve_features(self, features: tf.Tensor) -> Outputs:
+        """Annotates from the encoder's features, (batch, d) float32."""
+        return _together(
+            self.captioner.serve_features(features), self.tagger.serve_features(features)
+        )
+
+    def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> Outputs:
+        """Annotates encoded pictures, each with a string of comma-separated user tags.
+
+        A tag is unknown where no model that reads tags knows it.
+        """
+        inputs, unknown, rows = [], None, None
+        for model in (self.captioner, self.tagger):
+            if not model.reads_tags:
+                inputs.append({})
+                continue
+            images, hot, rows, is_unknown = model.read_tags(images, user_tags)
+            unknown = is_unknown if unknown is None else unknown & is_unknown
+            inputs.append({"user_tags": hot})
+        counts = tf.math.unsorted_segment_sum(
+            tf.cast(unknown, tf.int32), rows, tf.size(user_tags, out_type=tf.int64)
+        )
+        return {**self._serve_pictures(images, *inputs), "unknown_user_tags": counts}
+
+    def _serve_pictures(
+        self, images: tf.Tensor, for_captions: Outputs, for_tags: Outputs
+    ) -> Outputs:
+        pixels, valid = self.captioner.decode(images)
+        if self.shares_encoder:
+            pixels = self.captioner.encode_pixels(pixels)
+            answers = [
+                self.captioner.answer({**pixels, **for_captions}, valid),
+                self.tagger.answer({**pixels, **for_tags}, valid),
+            ]
+        else:
+            second, both = self.tagger.decode(images)
+            valid = valid & both
+            answers = [
+                self.captioner.answer({"image": pixels, **for_captions}, valid),
+                self.tagger.answer({"image": second, **for_tags}, valid),
+            ]
+        return _together(*answers)
+
+
+def _together(captions: Outputs, tags: Outputs) -> Outputs:
+    """Returns the outputs of both under one set of names."""
+    return {**captions, **{name: tags[own] for own, name in _TAG_OUTPUTS.items()}}
