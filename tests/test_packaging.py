@@ -52,6 +52,7 @@ DISTRIBUTIONS = {
     "pillow_heif": "pillow-heif",
     "prometheus_client": "prometheus-client",
     "pydantic_core": "pydantic",
+    "python_multipart": "python-multipart",
 }
 OURS = {"semreg_tf", "data_prep", "train", "eval", "tests"}
 # Draw the curves of a study and fit the simplest of baselines, which a checkout does.

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semreg_tf.serving.fair_queue import Client
 from semreg_tf.serving.guard import Guard
+from semreg_tf.serving.intake import Body
 from semreg_tf.serving.limits import Refusal
+from semreg_tf.serving.openapi import describe_api
 from semreg_tf.serving.page import PAGE_HEADERS, page
 from semreg_tf.serving.served_model import ServedModel
 from semreg_tf.serving.service import Service
+from semreg_tf.serving.uploads import Upload, reader_of_upload
 
 _MODEL = "/v1/models/{model}"
 # What nginx logs for a client that left before the answer; nobody reads it.
@@ -54,6 +57,8 @@ def create_app(
             Route("/examples/{name}", handlers.example),
             Route("/healthz", handlers.health),
             Route("/metrics", handlers.metrics),
+            Route("/openapi.json", handlers.openapi),
+            Route("/annotate", handlers.annotate, methods=["POST"]),
             *(
                 Route(_MODEL + version + path, endpoint, methods=[method])
                 for version in ("", _VERSION)
@@ -89,6 +94,7 @@ class _Handlers:
     def __init__(self, service: Service, examples: Mapping[str, Path]) -> None:
         self._service, self._examples = service, examples
         self._page = page(service, list(examples))
+        self._openapi = describe_api(service)
 
     async def page(self, request: Request) -> Response:
         return Response(self._page, headers=PAGE_HEADERS, media_type="text/html")
@@ -107,6 +113,9 @@ class _Handlers:
     async def metrics(self, request: Request) -> Response:
         metrics = self._service.metrics
         return Response(metrics.text(), headers={"Content-Type": metrics.content_type})
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(self._openapi)
 
     async def status(self, request: Request) -> Response:
         model = self._model(request)
@@ -127,11 +136,38 @@ class _Handlers:
         return FileResponse(path, media_type="text/plain; charset=utf-8")
 
     async def predict(self, request: Request) -> Response:
+        def answer(body: Body, client: Client) -> Coroutine[Any, Any, Any]:
+            model, upload = self._model(request), self._upload(request)
+            return self._service.predict(model, body, client, upload)
+
+        return await self._answered(request, lambda: self._model(request), answer)
+
+    async def annotate(self, request: Request) -> Response:
+        def check() -> None:
+            if self._upload(request) is None:
+                raise Refusal(415, "The body must be a picture: curl -F file=@photo.jpg does it.")
+
+        def answer(body: Body, client: Client) -> Coroutine[Any, Any, Any]:
+            return self._service.annotate(body, self._upload(request), client)
+
+        return await self._answered(request, check, answer)
+
+    def _upload(self, request: Request) -> Callable[[bytearray], Upload] | None:
+        kind = request.headers.get("content-type", "")
+        return reader_of_upload(kind, request.query_params.multi_items(), self._service.limits)
+
+    async def _answered(
+        self,
+        request: Request,
+        check: Callable[[], Any],
+        answer: Callable[[Body, Client], Coroutine[Any, Any, Any]],
+    ) -> Response:
+        """Takes a body in and answers it; what is refused is refused as early as it can be."""
         intake, chunks = self._service.intake, request.stream()
         try:
             if self._service.draining:
                 raise Refusal(503, "The server is stopping.")
-            model = self._model(request)
+            check()
             client = Client(*request.client) if request.client else Client()
             # Said before the pictures are read, which would be for nothing.
             self._service.batcher.check_room(client.peer)
@@ -142,8 +178,7 @@ class _Handlers:
                 if self._service.draining:
                     raise Refusal(503, "The server is stopping.")
                 with intake.request():
-                    answer = self._service.predict(model, body, client)
-                    return JSONResponse(await _unless_gone(request, answer))
+                    return JSONResponse(await _unless_gone(request, answer(body, client)))
         except (Refusal, HTTPException):
             await intake.discard(chunks)
             raise
@@ -173,7 +208,7 @@ async def _unless_gone(request: Request, answer: Coroutine[Any, Any, Any]) -> An
 
 async def _refused(request: Request, refusal: Refusal) -> Response:
     # The rest of a body that was not read to its end would be taken for the next request.
-    close = {"Connection": "close"} if refusal.status in (408, 413, 503) else {}
+    close = {"Connection": "close"} if refusal.status in (408, 413, 415, 503) else {}
     headers = {**refusal.headers, **close}
     return JSONResponse({"error": refusal.reason}, refusal.status, headers)
 

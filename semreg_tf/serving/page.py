@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from semreg_tf.inference import shown_last_of
+from semreg_tf.inference import shown_last_of, tasks_of
+from semreg_tf.serving.openapi import describe_api
 from semreg_tf.serving.served_model import ServedModel
 from semreg_tf.serving.service import Service
 
@@ -23,6 +24,7 @@ PAGE_HEADERS = {
 }
 _PLACE = "__SETUP__"
 _SHOWN_TAGS = 40
+TAG_FOLDER = "tags"
 
 
 def page(service: Service, examples: Sequence[str]) -> str:
@@ -35,6 +37,7 @@ def page(service: Service, examples: Sequence[str]) -> str:
     setup = {
         "models": [describe(model) for model in service.models.values()],
         "examples": list(examples),
+        "endpoints": _endpoints(service),
         "maxBodyBytes": service.limits.max_body_bytes,
         "maxImagePixels": service.limits.max_image_pixels,
     }
@@ -43,21 +46,40 @@ def page(service: Service, examples: Sequence[str]) -> str:
     return html.replace(_PLACE, json.dumps(setup).replace("<", "\\u003c"))
 
 
+def _endpoints(service: Service) -> list[dict[str, str]]:
+    """Returns every address of the server with its method and what it is for."""
+    return [
+        {"method": method.upper(), "path": path, "summary": operation["summary"]}
+        for path, item in describe_api(service)["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+
+
 def describe(model: ServedModel) -> dict[str, Any]:
     """Returns what the page says of a model.
 
     Returns:
-      name, version, task, data set, numbers of words and concepts, the concepts that are shown
-      last, whether it has a card, and, where it takes user tags, how many it knows and the most
-      frequent of them.
+      name, version, tasks, data set, numbers of words, labels and concepts, the concepts that are
+      shown last, whether it has a card, and, where it takes user tags, how many it knows and the
+      most frequent of them.
     """
+    tasks = tasks_of(model.info)
+    # An export of two runs has the captioner's names, and the tag model's in a folder of its own.
+    tag_folder = f"{TAG_FOLDER}/" if len(tasks) > 1 else ""
+    words, labels = model.names("vocabulary.txt", 0)[1], 0
+    if "tags" in tasks:
+        labels = model.names(f"{tag_folder}vocabulary.txt", 0)[1]
     tags, num_tags = model.names("user_tags.txt", _SHOWN_TAGS)
+    if not tags and tag_folder:
+        tags, num_tags = model.names(f"{tag_folder}user_tags.txt", _SHOWN_TAGS)
     return {
         "name": model.name,
         "version": model.version,
-        "task": model.info["task"],
+        "tasks": list(tasks),
         "dataset": model.info.get("config", {}).get("data", {}).get("dataset", ""),
-        "numWords": model.names("vocabulary.txt", 0)[1],
+        "numWords": words if "captions" in tasks else 0,
+        "numLabels": labels,
         "shownLast": sorted(shown_last_of(model.info)),
         "numConcepts": model.names("concepts.txt", 0)[1],
         "hasCard": model.card() is not None,

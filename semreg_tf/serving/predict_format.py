@@ -180,7 +180,7 @@ def _value(value: Any, key: str, width: int | None, where: str, limits: Limits) 
         raise Refusal(400, f'{where}: must be {{"b64": "<a picture in base64>"}}.')
     if not isinstance(value, str):
         raise Refusal(400, f"{where}: must be a string.")
-    return _checked_tags(value, where, limits)
+    return checked_tags(value, where, limits)
 
 
 def _numbers(value: Any, width: int, where: str) -> list[float]:
@@ -196,8 +196,17 @@ def _numbers(value: Any, width: int, where: str) -> list[float]:
     return [float(v) for v in value]
 
 
-def _checked_tags(text: str, where: str, limits: Limits) -> str:
-    """Returns comma-separated tags; the graph's memory grows with their number and length."""
+def checked_tags(text: str, where: str, limits: Limits) -> str:
+    """Returns comma-separated user tags; the graph's memory grows with their number and length.
+
+    Args:
+      text: the tags of one picture.
+      where: what holds them, for the refusal.
+      limits: on their number and length.
+
+    Raises:
+      Refusal: 400, too many or too long.
+    """
     number = text.count(",") + 1
     if number > limits.max_user_tags:
         raise Refusal(

@@ -37,3 +37,5 @@ def quiet_logs() -> None:
         for old in [f for f in logger.filters if isinstance(f, RareLines)]:
             logger.removeFilter(old)
         logger.addFilter(RareLines())
+    # Its warnings say what the answer to the client says too.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

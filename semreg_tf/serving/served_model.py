@@ -126,7 +126,8 @@ class ServedModel:
         """Returns the first names of one of the model's lists, and how many it has.
 
         Args:
-          file: "user_tags.txt", "concepts.txt" or "vocabulary.txt".
+          file: "user_tags.txt", "concepts.txt" or "vocabulary.txt"; of the tag model in an export
+            of two "tags/..." of it.
           most: as many at most.
         """
         found = next((p for p in self.path.glob(f"assets*/{file}")), None)

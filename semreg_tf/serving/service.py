@@ -1,9 +1,10 @@
 """From the bytes of a predict request to its answer; knows nothing of HTTP."""
 
 import asyncio
+import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,9 +15,11 @@ from semreg_tf.serving.limits import Limits, Refusal
 from semreg_tf.serving.metrics import Metrics
 from semreg_tf.serving.picture_size import picture_pixels
 from semreg_tf.serving.pictures import check_picture
+from semreg_tf.serving.plain_answer import plain_answer
 from semreg_tf.serving.predict_format import PredictRequest, parse, render
 from semreg_tf.serving.reader_pool import ReaderPool
 from semreg_tf.serving.served_model import PICTURES, ServedModel
+from semreg_tf.serving.uploads import Upload, chosen_models, request_of, requests_of
 
 # Whatever still runs when the server closes has nobody left to answer.
 _END_SECS = 5.0
@@ -78,51 +81,127 @@ class Service:
         self._readers.close()
         self._large_readers.close()
 
-    async def predict(self, model: ServedModel, body: Body, client: Client | None = None) -> Any:
+    async def predict(
+        self,
+        model: ServedModel,
+        body: Body,
+        client: Client | None = None,
+        read_upload: Callable[[bytearray], Upload] | None = None,
+    ) -> Any:
         """Returns the answer to a predict request as a JSON value.
 
         Args:
           model: the one that is asked.
           body: of the request; it is let go of as soon as it is parsed.
           client: whose request it is.
+          read_upload: reads a body that is a picture or a form; None: it is TensorFlow Serving's
+            JSON.
 
         Raises:
           Refusal: what was wrong with it, or with the time it came at.
         """
-        client, since = client or Client(), time.monotonic()
+
+        def read(data: bytearray) -> tuple[list[ServedModel], list[PredictRequest]]:
+            if read_upload is None:
+                return [model], [parse(data, model.signatures, self.limits)]
+            upload = read_upload(data)
+            if upload.models:
+                raise Refusal(400, f"The address names the model already, {model.name!r}.")
+            return [model], [request_of(upload, model)]
+
+        _, (request,), answers = await self._answer(read, body, client or Client())
+        return render(request, answers[0])
+
+    async def annotate(
+        self,
+        body: Body,
+        read_upload: Callable[[bytearray], Upload],
+        client: Client | None = None,
+    ) -> dict[str, Any]:
+        """Returns what all models, or those that the upload names, say of one picture.
+
+        Args:
+          body: of the request; it is let go of as soon as it is parsed.
+          read_upload: reads the body.
+          client: whose request it is.
+
+        Raises:
+          Refusal: what was wrong with it, or with the time it came at.
+        """
+
+        def read(data: bytearray) -> tuple[list[ServedModel], list[PredictRequest]]:
+            upload = read_upload(data)
+            chosen = chosen_models(upload, self.models)
+            return chosen, requests_of(upload, chosen)
+
+        models, _, answers = await self._answer(read, body, client or Client())
+        first = answers[0][0]
+        if isinstance(first, Refusal):
+            raise first
+        return {
+            model.name: plain_answer(model.info, rows[0])
+            for model, rows in zip(models, answers, strict=True)
+        }
+
+    async def _answer(
+        self,
+        read: Callable[[bytearray], tuple[list[ServedModel], list[PredictRequest]]],
+        body: Body,
+        client: Client,
+    ) -> tuple[list[ServedModel], list[PredictRequest], list[list[Any]]]:
+        """Asks one model about many pictures, or several about the same ones.
+
+        Args:
+          read: takes the body apart; of several requests the rows are of the same pictures.
+          body: of the request.
+          client: whose request it is.
+
+        Returns:
+          The models, what each was asked, and its answers, outputs or a `Refusal` a row.
+        """
+        since = time.monotonic()
         readers = self._readers_of(len(body.data) > _LARGE_BODY_BYTES)
-        request, sizes = await asyncio.wrap_future(
-            readers.submit(client, self._parse, model, body.data, since)
+        models, requests, sizes = await asyncio.wrap_future(
+            readers.submit(client, self._read, read, body.data, since)
         )
         body.data = bytearray()
-        body.hold(sum(map(_num_bytes, request.rows)))
-        key = (model.name, request.signature)
-        checked = await self._check(request, sizes, client, since)
-        rows = [
-            Row(key, {**row, **found[0]}, found[1], since, client)
-            if isinstance(found, tuple)
-            else found
-            for row, found in zip(request.rows, checked, strict=True)
+        body.hold(sum(map(_num_bytes, requests[0].rows)))
+        checked = await self._check(requests[0], sizes, client, since)
+        asked = [
+            [
+                Row((model.name, request.signature), {**row, **found[0]}, found[1], since, client)
+                if isinstance(found, tuple)
+                else found
+                for row, found in zip(request.rows, checked, strict=True)
+            ]
+            for model, request in zip(models, requests, strict=True)
         ]
-        body.hold(sum(_num_bytes(row.value) for row in rows if isinstance(row, Row)))
-        good = [row for row in rows if isinstance(row, Row)]
+        # The same bytes for each model.
+        body.hold(sum(_num_bytes(row.value) for row in asked[0] if isinstance(row, Row)))
+        good = [row for rows in asked for row in rows if isinstance(row, Row)]
         answered = iter(await _all(self.batcher.submit(good)))
-        answers = [next(answered) if isinstance(row, Row) else row for row in rows]
-        _raise_unless_answers(answers)
-        num_refused = sum(isinstance(answer, Refusal) for answer in answers)
-        self.metrics.count_images(len(answers) - num_refused, num_refused)
-        return render(request, answers)
+        answers = [
+            [next(answered) if isinstance(row, Row) else row for row in rows] for rows in asked
+        ]
+        flat = list(itertools.chain(*answers))
+        _raise_unless_answers(flat)
+        num_refused = sum(isinstance(answer, Refusal) for answer in flat)
+        self.metrics.count_images(len(flat) - num_refused, num_refused)
+        return models, requests, answers
 
     def _readers_of(self, large: bool) -> ReaderPool:
         return self._large_readers if large else self._readers
 
-    def _parse(
-        self, model: ServedModel, data: bytearray, since: float
-    ) -> tuple[PredictRequest, list[int]]:
-        """Returns a request and the pixels of its pictures, by their headers."""
+    def _read(
+        self,
+        read: Callable[[bytearray], tuple[list[ServedModel], list[PredictRequest]]],
+        data: bytearray,
+        since: float,
+    ) -> tuple[list[ServedModel], list[PredictRequest], list[int]]:
+        """Returns models, their requests, and the pixels of the pictures, by their headers."""
         self._check_time(since)
-        request = parse(data, model.signatures, self.limits)
-        sizes = [picture_pixels(row.get(PICTURES, b"")) for row in request.rows]
+        models, requests = read(data)
+        sizes = [picture_pixels(row.get(PICTURES, b"")) for row in requests[0].rows]
         # One that is too large by itself is refused by itself, unread.
         total = sum(size for size in sizes if size <= self.limits.max_image_pixels)
         if total > self.limits.max_request_pixels:
@@ -131,7 +210,7 @@ class Service:
                 f"The request's pictures have {total:,} pixels together; at most "
                 f"{self.limits.max_request_pixels:,} are taken: send fewer at a time.",
             )
-        return request, sizes
+        return models, requests, sizes
 
     async def _check(
         self, request: PredictRequest, sizes: Sequence[int], client: Client, since: float
