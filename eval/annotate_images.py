@@ -2,6 +2,8 @@
 
 python -m eval.annotate_images --model=runs/export photo.jpg folder/ "trip/**/*.jpg"
 find . -name "*.jpg" | python -m eval.annotate_images --model=runs/export --format=jsonl -
+python -m eval.annotate_images --model=runs/export --format=xmp photos/     # photos/*.xmp
+python -m eval.annotate_images --model=runs/export --format=sqlite --answers=photos.db photos/
 
 With --out or --answers, the same command goes on where an earlier start stopped. The exit status
 is 0 if every picture was annotated, 1 if some could not be read (they are listed), 2 if none could
@@ -27,12 +29,29 @@ from semreg_tf.annotating.picture_list import (
     describe_passed_over,
     list_pictures,
 )
-from semreg_tf.cli import program
+from semreg_tf.cli import program, progress
 from semreg_tf.data.picture_files import printable
 from semreg_tf.stopping import Stopped
 
+# Formats that a file of answers may have.
+_FILES = ("jsonl", "csv", "sqlite")
+
 _MODEL = flags.DEFINE_string("model", None, "Folder of an exported model.", required=True)
-_FORMAT = flags.DEFINE_enum("format", "table", ["table", "jsonl"], "How answers are printed.")
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    "table",
+    ["table", "jsonl", "csv", "sqlite", "xmp"],
+    "How answers are printed, and of --answers the file's format: JSON Lines, CSV or SQLite. xmp "
+    "writes a sidecar beside each picture, which photo programs read; one that is there is merged.",
+)
+_EMBED = flags.DEFINE_enum(
+    "embed",
+    None,
+    ["copies", "originals"],
+    "Caption and keywords are written into the files themselves, by ExifTool: into copies in "
+    "--out, which then have no caption below the picture, or into the originals. Pixels stay as "
+    "they are.",
+)
 _TAGS = flags.DEFINE_multi_string(
     "user_tags",
     None,
@@ -44,7 +63,7 @@ _OUT = flags.DEFINE_string(
     "out", None, "Folder of copies with the caption under the picture, and of annotations.jsonl."
 )
 _ANSWERS = flags.DEFINE_string(
-    "answers", None, "File of the answers, JSON Lines; with --runner, the beginning of its name."
+    "answers", None, "File of the answers; with --runner, the beginning of its name."
 )
 _FONT = flags.DEFINE_string(
     "font", None, "TrueType file for the copies. [Pillow's own, which has Latin letters alone]"
@@ -60,32 +79,96 @@ _OPTIONS = flags.DEFINE_list(
 def main(argv: list[str]) -> None:
     """Annotates and prints; pictures that cannot be read are listed at the end."""
     with console.plain_errors():
+        _check_flags()
         lines = _standard_input() if STANDARD_INPUT in argv[1:] else ()
         if _RUNNER.value:
             sys.exit(_on_beam(argv[1:], lines))
         pictures = _with_tags(_list(argv[1:], lines))
         from semreg_tf.annotating.collection import Job, annotate_collection
 
-        job = Job(
-            semreg_tf.load(_MODEL.value),
-            pictures,
-            answers=Path(_ANSWERS.value) if _ANSWERS.value else None,
-            copies=Path(_OUT.value) if _OUT.value else None,
-            font=_FONT.value,
-            batch_size=_BATCH.value,
-        )
-        bad = []
-        try:
-            for row in annotate_collection(job, _bar):
-                bad += [row["error"]] if "error" in row else []
-                _show(row, max(len(Path(p.path).name) for p in pictures[:1000]))
-        except Stopped as error:
-            raise Stopped(error.number, _stopped(job.answers or job.copies)) from None
-    for error in bad:
-        print(f"skipped: {printable(error)}", file=sys.stderr)
+        model = semreg_tf.load(_MODEL.value)
+        with contextlib.ExitStack() as held:
+            also = _writers(model, pictures, held)
+            job = Job(
+                model,
+                pictures,
+                answers=Path(_ANSWERS.value) if _ANSWERS.value else None,
+                copies=Path(_OUT.value) if _OUT.value and _EMBED.value is None else None,
+                font=_FONT.value,
+                batch_size=_BATCH.value,
+                answers_format=_FORMAT.value if _FORMAT.value in _FILES else "jsonl",
+                also=also,
+            )
+            bad, width = [], max(len(Path(p.path).name) for p in pictures[:1000])
+            if _prints() and _FORMAT.value == "csv":
+                _print(_csv_header())
+            try:
+                for row in annotate_collection(job, _bar):
+                    bad += [row["error"]] if "error" in row else []
+                    _show(row, width)
+            except Stopped as error:
+                raise Stopped(error.number, _stopped(job.answers or job.copies)) from None
+    if not _prints():
+        print(f"{len(pictures) - len(bad)} annotated: {_ANSWERS.value}")
+    problems = [problem for writer in also for problem in writer.problems]
+    for told in (*bad, *problems):
+        print(f"skipped: {printable(told)}", file=sys.stderr)
     if bad:
         print(f"{len(bad)} of {len(pictures)} could not be read", file=sys.stderr)
-    sys.exit(0 if not bad else 2 if len(bad) == len(pictures) else 1)
+    sys.exit(2 if len(bad) == len(pictures) else 1 if bad or problems else 0)
+
+
+def _check_flags() -> None:
+    """Refuses flags that do not go together, before anything is loaded.
+
+    Raises:
+      ValueError: as said.
+    """
+    if _FORMAT.value == "sqlite" and not _ANSWERS.value:
+        raise ValueError("`answers` must be given with format=sqlite. Received: answers=None")
+    if _EMBED.value == "copies" and not _OUT.value:
+        raise ValueError("`out` must be given with embed=copies. Received: out=None")
+    if _EMBED.value == "originals" and _OUT.value:
+        raise ValueError(
+            f"`out` has no use with embed=originals: leave it out. Received: out={_OUT.value!r}"
+        )
+    if _RUNNER.value and (_EMBED.value or _FORMAT.value == "sqlite"):
+        raise ValueError(
+            "`runner` writes jsonl, csv or xmp: one database, or ExifTool, is no work for many "
+            f"machines. Received: runner={_RUNNER.value!r}, format={_FORMAT.value!r}, "
+            f"embed={_EMBED.value!r}"
+        )
+
+
+def _writers(model: Any, pictures: list[Picture], held: contextlib.ExitStack) -> list[Any]:
+    """Returns what writes words to photographs, as the flags ask for it."""
+    writers: list[Any] = []
+    if _FORMAT.value == "xmp":
+        from semreg_tf.annotating.sidecars import SidecarWriter
+
+        writers.append(SidecarWriter(model.words_shown_last))
+    if _EMBED.value is not None:
+        from semreg_tf.annotating.captioned_copy import copy_names
+        from semreg_tf.annotating.embedding import EmbeddingWriter
+
+        folder = Path(_OUT.value) if _EMBED.value == "copies" else None
+        names = copy_names([p.path for p in pictures], suffix=None)
+        writers.append(EmbeddingWriter(folder, model.words_shown_last, names))
+        held.callback(writers[-1].close)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    return writers
+
+
+def _csv_header() -> str:
+    from semreg_tf.annotating.csv_answers import HEADER
+
+    return HEADER
+
+
+def _prints() -> bool:
+    """Returns whether each answer is printed, and not only kept in a file of its format."""
+    return not (_ANSWERS.value and _FORMAT.value in ("csv", "sqlite"))
 
 
 def _standard_input() -> Any:
@@ -123,33 +206,43 @@ def _with_tags(pictures: list[Picture]) -> list[Picture]:
 
 
 def _bar(rows: Iterator[Any], total: int, earlier: int) -> Iterator[Any]:
-    return tqdm(rows, "annotating", total, initial=earlier, unit=" pictures")
+    return progress.shown(rows, "annotating", total, earlier, prints=_prints())
 
 
 def _show(row: dict[str, Any], width: int) -> None:
-    """Prints an answer beside the bar; a reader that has gone away is no error."""
+    """Prints an answer."""
     # TensorFlow takes seconds to import; --help and mistakes should not.
     from semreg_tf.annotating.answer_file import json_line
+    from semreg_tf.annotating.csv_answers import csv_line
 
-    if _FORMAT.value == "jsonl":
-        text = json_line(row)
-    elif "error" in row:
+    if not _prints():
         return
-    else:
+    if _FORMAT.value == "jsonl":
+        _print(json_line(row))
+    elif _FORMAT.value == "csv":
+        _print(csv_line(row))
+    elif "error" not in row:
         concepts = ", ".join(f"{name} {p:.2f}" for name, p in row["concepts"][:5])
         name = printable(Path(row["file"]).name).ljust(width)
-        text = f"{name}  {_said(row)}\n{' ' * width}  [{concepts}]"
+        _print(f"{name}  {_said(row)}\n{' ' * width}  [{concepts}]")
+
+
+def _print(text: str) -> None:
+    """Prints a line; a reader that has gone away is no error."""
     with contextlib.suppress(BrokenPipeError):
         tqdm.write(text, file=sys.stdout)
 
 
 def _said(row: dict[str, Any]) -> str:
-    """Returns the caption, or the labels, each with its score."""
-    scores = row.get("label_scores") or ()
-    labels = row.get("labels") or row["text"].split(", ")
-    if len(labels) != len(scores):
-        return row["text"] or "(no label)"
-    return ", ".join(f"{label} {p:.2f}" for label, p in zip(labels, scores, strict=True))
+    """Returns the caption, and the labels, each with its score."""
+    from semreg_tf.annotating.photo_words import caption_of
+
+    caption = caption_of(row)
+    labels, scores = row.get("labels") or [], row.get("label_scores") or ()
+    if len(labels) == len(scores):
+        labels = [f"{label} {p:.2f}" for label, p in zip(labels, scores, strict=True)]
+    tags = ", ".join(labels) or ("(no label)" if caption is None else "")
+    return "  ·  ".join(text for text in (caption, tags) if text)
 
 
 def _on_beam(arguments: list[str], lines: Any) -> int:
@@ -175,9 +268,11 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
         copies=_OUT.value,
         font=_FONT.value,
         batch_size=_BATCH.value,
+        answers_format=_FORMAT.value,
     )
     annotated, unreadable = counts.get("annotated", 0), counts.get("unreadable", 0)
-    print(f"{annotated} annotated, {unreadable} could not be read: see {_ANSWERS.value}-*.jsonl")
+    suffix = "csv" if _FORMAT.value == "csv" else "jsonl"
+    print(f"{annotated} annotated, {unreadable} could not be read: see {_ANSWERS.value}-*.{suffix}")
     return 0 if not unreadable else 1 if annotated else 2
 
 

@@ -33,9 +33,9 @@ def answer_row(
 
     Returns:
       `file`, `model`, and `error`; or `text`, `n_best`, the most probable `concepts`, content
-      words first, of a tag model `labels` and `n_best_labels` as lists and `label_scores`, with
-      user tags `unknown_user_tags`, and `copy`
-      if there is one.
+      words first, of a tag model `labels` and `n_best_labels` as lists and `label_scores`, of a
+      model of captions and tags also the most probable `label_probabilities`, with user tags
+      `unknown_user_tags`, and `copy` if there is one.
     """
     row: dict[str, Any] = {"file": picture.path, "model": model_id}
     if annotation.error is not None:
@@ -50,6 +50,9 @@ def answer_row(
     if annotation.labels is not None:
         row["labels"] = list(annotation.labels)
         row["n_best_labels"] = [list(labels) for labels in annotation.n_best_labels]
+    if annotation.label_probabilities:
+        pairs = annotation.label_probabilities[:TOP_CONCEPTS]
+        row["label_probabilities"] = [list(pair) for pair in pairs]
     if annotation.unknown_user_tags is not None:
         row["unknown_user_tags"] = annotation.unknown_user_tags
     return row if copy is None else row | {"copy": copy}
@@ -58,6 +61,29 @@ def answer_row(
 def json_line(row: dict[str, Any]) -> str:
     """Returns an answer as one line of JSON that can be written as UTF-8, whatever its path."""
     return printable(json.dumps(row, ensure_ascii=False))
+
+
+def check_same_model(path: Path, there: str, model_id: str) -> None:
+    """Refuses to add to another model's answers.
+
+    Raises:
+      ValueError: as said.
+    """
+    if there != model_id:
+        raise ValueError(
+            "`answers` must be new or hold this model's answers: another's are there. "
+            f"Received: {str(path)!r}, of model {there}, not {model_id}"
+        )
+
+
+def no_room(path: Path, error: Exception) -> OSError:
+    """Returns the error of a file that could not take an answer."""
+    return OSError(
+        getattr(error, "errno", None),
+        "`answers` could not take an answer; those before are kept. Make room and start "
+        f"the same command again. Received: {str(path)!r} "
+        f"({getattr(error, 'strerror', None) or error})",
+    )
 
 
 class AnswerFile:
@@ -90,11 +116,7 @@ class AnswerFile:
         if self.path.exists():
             self._mend()
             for row in self._read():
-                if row["model"] != model_id:
-                    raise ValueError(
-                        "`answers` must be new or hold this model's answers: another's are there. "
-                        f"Received: {str(self.path)!r}, of model {row['model']}, not {model_id}"
-                    )
+                check_same_model(self.path, row["model"], model_id)
                 self.rows[row["file"]] = row
 
     def append(self, row: dict[str, Any]) -> None:
@@ -107,11 +129,7 @@ class AnswerFile:
             self._file.write(json_line(row) + "\n")
             self._file.flush()
         except OSError as error:
-            raise OSError(
-                error.errno,
-                "`answers` could not take an answer; those before are kept. Make room and start "
-                f"the same command again. Received: {str(self.path)!r} ({error.strerror})",
-            ) from error
+            raise no_room(self.path, error) from error
 
     def close(self) -> None:
         """Closes the file, for another process to go on with."""

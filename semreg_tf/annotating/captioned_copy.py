@@ -3,11 +3,14 @@
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from semreg_tf.annotating.copied_metadata import exif_of_copy, metadata_of
 from semreg_tf.data.picture_decoding import open_picture, upright
 
 _SMALLEST_FONT, _LINES_PER_WIDTH = 14, 28
@@ -25,10 +28,11 @@ def captioned_jpeg(data: bytes, text: str, font_file: str | None = None) -> byte
       font_file: TrueType or OpenType; None: Pillow's own, which has Latin letters alone.
 
     Returns:
-      A JPEG as wide as the picture, which lies as viewers show it.
+      A JPEG as wide as the picture, which lies as viewers show it, with the picture's EXIF, XMP
+      and, where its colours are RGB too, colour profile.
     """
     with open_picture(data) as opened:
-        picture = upright(opened)
+        picture, metadata = upright(opened), metadata_of(opened)
     size = max(_SMALLEST_FONT, picture.width // _LINES_PER_WIDTH)
     font = _font(font_file, size)
     margin = size // 2
@@ -40,8 +44,22 @@ def captioned_jpeg(data: bytes, text: str, font_file: str | None = None) -> byte
     draw = ImageDraw.Draw(copy)
     for i, line in enumerate(lines):
         draw.text((margin, picture.height + margin + i * line_height), line, "black", font)
-    out = io.BytesIO()
-    copy.save(out, "JPEG", quality=_QUALITY)
+    if "exif" in metadata:
+        metadata["exif"] = exif_of_copy(metadata["exif"], copy.size)
+    return _saved(copy, metadata)
+
+
+def _saved(copy: Image.Image, metadata: dict[str, Any]) -> bytes:
+    """Returns a JPEG; what of the metadata is larger than a JPEG can hold is left out."""
+    for left_out in ((), ("exif",), ("exif", "xmp", "icc_profile")):
+        out = io.BytesIO()
+        kept = {name: value for name, value in metadata.items() if name not in left_out}
+        try:
+            copy.save(out, "JPEG", quality=_QUALITY, **kept)
+            break
+        except ValueError:
+            if not kept:
+                raise
     return out.getvalue()
 
 
@@ -64,26 +82,34 @@ def wrap(text: str, font: Font, width: float) -> list[str]:
     return [*lines, line] if line else lines
 
 
-def copy_names(paths: Sequence[str]) -> dict[str, str]:
+def copy_names(paths: Sequence[str], suffix: str | None = ".jpg") -> dict[str, str]:
     """Returns a file name for each path's copy: its own, with a number where two would be one.
+
+    Args:
+      paths: of the pictures.
+      suffix: of the copies; None: each picture's own.
 
     Example:
       >>> copy_names(["a/dog.png", "cat.jpg"])
       {'a/dog.png': 'dog.jpg', 'cat.jpg': 'cat.jpg'}
     """
-    seen: dict[str, int] = {}
-    for path in paths:
-        # Some file systems know no capitals.
-        seen[_stem(path).lower()] = seen.get(_stem(path).lower(), 0) + 1
+    names = {path: _stem(path) + _suffix(path, suffix) for path in paths}
+    # Some file systems know no capitals.
+    seen = Counter(name.lower() for name in names.values())
     return {
-        path: f"{_stem(path)}.jpg" if seen[_stem(path).lower()] == 1 else unique_copy_name(path)
-        for path in paths
+        path: name if seen[name.lower()] == 1 else unique_copy_name(path, suffix)
+        for path, name in names.items()
     }
 
 
-def unique_copy_name(path: str) -> str:
+def unique_copy_name(path: str, suffix: str | None = ".jpg") -> str:
     """Returns a name that no other path has, without knowing the others."""
-    return f"{_stem(path)}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}.jpg"
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return f"{_stem(path)}-{digest}{_suffix(path, suffix)}"
+
+
+def _suffix(path: str, suffix: str | None) -> str:
+    return Path(path).suffix if suffix is None else suffix
 
 
 def check_font(font_file: str | None) -> None:

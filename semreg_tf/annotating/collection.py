@@ -14,7 +14,9 @@ from semreg_tf.annotating.captioned_copy import (
     check_font,
     copy_names,
 )
+from semreg_tf.annotating.csv_answers import CsvAnswers
 from semreg_tf.annotating.picture_list import Picture
+from semreg_tf.annotating.sqlite_answers import SqliteAnswers
 from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_whole
@@ -22,6 +24,9 @@ from semreg_tf.inference import ExportedModel, ImageAnnotation
 
 ANSWERS_FILE = "annotations.jsonl"
 _DRAWN_AHEAD = 64
+
+Answers = AnswerFile | CsvAnswers | SqliteAnswers
+ANSWER_FILES = {"jsonl": AnswerFile, "csv": CsvAnswers, "sqlite": SqliteAnswers}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class Job:
       copies: folder of the copies with captions, or None; without `answers` these are kept in it.
       font: file of the copies' font; None: Pillow's own.
       batch_size: pictures at once.
+      answers_format: of the file: "jsonl", "csv" or "sqlite".
+      also: called with each answer, those of earlier starts too, before it is kept: what else is
+        made of it. It may be called with the same answer again.
     """
 
     model: ExportedModel
@@ -43,6 +51,8 @@ class Job:
     copies: Path | None = None
     font: str | None = None
     batch_size: int = 32
+    answers_format: str = "jsonl"
+    also: Sequence[Callable[[dict[str, Any]], None]] = ()
 
 
 def model_id(model: ExportedModel) -> str:
@@ -77,7 +87,7 @@ def annotate_collection(
         if job.copies is not None:
             job.copies.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(job.copies / ".lock", "copies", job.copies))
-        file = AnswerFile(path, model_id(job.model)) if path else None
+        file = ANSWER_FILES[job.answers_format](path, model_id(job.model)) if path else None
         if file is not None:
             held.callback(file.close)
         pool = ThreadPoolExecutor(2)
@@ -87,6 +97,8 @@ def annotate_collection(
         for picture in job.pictures:
             if picture.path in earlier:
                 _draw_if_missing(job, earlier[picture.path], names)
+                for make in job.also:
+                    make(earlier[picture.path])
                 yield earlier[picture.path]
         made = _answers(job, todo, names, pool, file)
         yield from progress(made, len(job.pictures), len(earlier)) if progress else made
@@ -97,7 +109,7 @@ def _answers(
     todo: list[Picture],
     names: dict[str, str],
     pool: ThreadPoolExecutor,
-    file: AnswerFile | None,
+    file: Answers | None,
 ) -> Iterator[dict[str, Any]]:
     """Yields the answers to pictures, each written when its copy is."""
     has_tags = any(p.user_tags is not None for p in todo)
@@ -109,6 +121,8 @@ def _answers(
         picture, annotation, drawing = waiting.popleft()
         copy = None if drawing is None else drawing.result()
         row = answer_row(picture, annotation, model_id(job.model), copy)
+        for make in job.also:
+            make(row)
         if file is not None:
             file.append(row)
         return row

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import PIL.Image
 import pytest
+from PIL import ExifTags, ImageCms
 
 from semreg_tf.annotating.captioned_copy import (
     _font,
@@ -86,3 +87,43 @@ def test_a_font_that_is_none_is_refused(tmp_path):
         with pytest.raises(ValueError, match="`font` must be a TrueType or OpenType file"):
             check_font(str(path))
     check_font(None)
+
+
+def test_a_copy_keeps_the_photographs_metadata_and_lies_upright():
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Camera", 6
+    inner = exif.get_ifd(ExifTags.IFD.Exif)
+    inner[ExifTags.Base.DateTimeOriginal] = "2020:01:02 03:04:05"
+    inner[ExifTags.Base.ExifImageWidth] = 200
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[1] = "N"
+    profile, xmp = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"<x/>"
+    data, _ = encoded(exif=exif, icc_profile=profile)
+    with PIL.Image.open(io.BytesIO(captioned_jpeg(data, "a dog"))) as copy:
+        kept = copy.getexif()
+        assert copy.size[0] == 120 and copy.size[1] > 200
+        assert (kept[ExifTags.Base.Make], kept[ExifTags.Base.Orientation]) == ("Camera", 1)
+        inner = kept.get_ifd(ExifTags.IFD.Exif)
+        assert inner[ExifTags.Base.DateTimeOriginal] == "2020:01:02 03:04:05"
+        assert inner[ExifTags.Base.ExifImageWidth] == 120
+        assert kept.get_ifd(ExifTags.IFD.GPSInfo)[1] == "N"
+        assert copy.info["icc_profile"] == profile
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (50, 40)).save(out, "JPEG", xmp=xmp)
+    with PIL.Image.open(io.BytesIO(captioned_jpeg(out.getvalue(), "a"))) as copy:
+        assert copy.info["xmp"] == xmp
+
+
+def test_metadata_that_no_jpeg_holds_or_that_are_damaged_are_left_out():
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "x" * 70_000
+    data, _ = encoded(exif=exif)
+    for given in (data, encoded(exif=b"Exif\0\0II*\0\xff\xff\xff\xff")[0]):
+        with PIL.Image.open(io.BytesIO(captioned_jpeg(given, "a dog"))) as copy:
+            assert not copy.getexif() and copy.size[0] == 200
+
+
+def test_names_of_copies_may_keep_their_endings():
+    paths = ["a/dog.png", "b/dog.PNG", "dog.jpg"]
+    names = copy_names(paths, suffix=None)
+    assert names["dog.jpg"] == "dog.jpg" and len({n.lower() for n in names.values()}) == 3
+    assert [names[p][-4:] for p in paths] == [".png", ".PNG", ".jpg"]

@@ -1,0 +1,155 @@
+"""Answers as CSV, in the columns that preparation reads (`file_name`, `caption`, `labels`)."""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from semreg_tf.annotating.answer_file import check_same_model, no_room
+from semreg_tf.annotating.photo_words import caption_of
+from semreg_tf.data.picture_files import printable
+from semreg_tf.files.file_lock import FileLock
+from semreg_tf.text.text_files import BOM
+
+COLUMNS = (
+    "file_name",
+    "caption",
+    "caption_score",
+    "labels",
+    "label_scores",
+    "concepts",
+    "error",
+    "model",
+)
+HEADER = ",".join(COLUMNS)
+# Between the names in a cell, as preparation has it.
+_SEPARATOR = "|"
+# As `printable` writes it.
+_ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
+
+
+def csv_line(row: Mapping[str, Any]) -> str:
+    """Returns an answer as one record of CSV without a line end (RFC 4180).
+
+    Example:
+      >>> csv_line({"file": "a.jpg", "model": "m", "error": "damaged, sadly"})
+      'a.jpg,,,,,,"damaged, sadly",m'
+    """
+    cells = dict.fromkeys(COLUMNS, "") | {"file_name": row["file"], "model": row["model"]}
+    if "error" in row:
+        cells["error"] = row["error"]
+    else:
+        caption = caption_of(row)
+        if caption is not None:
+            score = row["n_best"][0][1] if row["n_best"] else None
+            cells |= {"caption": caption, "caption_score": _number(score)}
+        cells["labels"] = _SEPARATOR.join(row.get("labels") or ())
+        cells["label_scores"] = _SEPARATOR.join(map(_number, row.get("label_scores") or ()))
+        cells["concepts"] = _SEPARATOR.join(name for name, _ in row["concepts"])
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([printable(str(v)) for v in cells.values()])
+    return out.getvalue()
+
+
+class CsvAnswers:
+    """A CSV file of answers that a job stopped at any moment goes on with.
+
+    Attributes:
+      rows: what earlier starts answered, by file: `file`, `model`, and `error` or `text`.
+
+    Args:
+      path: the file, there or not.
+      model_id: answers of another model are refused.
+
+    Raises:
+      ValueError: the file holds something else, or another model's answers, or another process
+        writes it.
+    """
+
+    def __init__(self, path: str | Path, model_id: str) -> None:
+        self.path = Path(path)
+        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), "answers", path)
+        try:
+            whole = self._mend()
+            self.rows = {row["file"]: row for row in self._read(whole, model_id)}
+            self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
+            if not whole:
+                self._write(HEADER)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Writes an answer; it is in the system's hands when this returns.
+
+        Raises:
+          OSError: the disk is full; the answers before are kept.
+        """
+        try:
+            self._write(csv_line(row))
+        except OSError as error:
+            raise no_room(self.path, error) from error
+
+    def close(self) -> None:
+        """Closes the file, for another process to go on with."""
+        self._file.close()
+        self._lock.close()
+
+    def _write(self, line: str) -> None:
+        self._file.write(line + "\r\n")
+        self._file.flush()
+
+    def _mend(self) -> str:
+        """Cuts off a record that a kill tore, and returns the others."""
+        if not self.path.exists():
+            return ""
+        with open(self.path, "rb+") as file:
+            content = file.read()
+            whole = content
+            # A record ends outside of quotes alone: a name may hold a line break.
+            while whole and not (whole.endswith(b"\n") and whole.count(b'"') % 2 == 0):
+                whole = whole[: whole.rfind(b"\n", 0, len(whole) - 1) + 1]
+            if whole or content.startswith(HEADER.encode()[: len(content)]):
+                file.truncate(len(whole))
+            os.fsync(file.fileno())
+        return whole.decode("utf-8-sig", errors="replace") if whole else ""
+
+    def _read(self, text: str, model_id: str) -> Iterator[dict[str, Any]]:
+        records = csv.reader(io.StringIO(text.removeprefix(BOM), newline=""))
+        header = next(records, None)
+        if header not in (None, list(COLUMNS)) or (header is None and self._holds_something()):
+            raise ValueError(
+                f"`answers` must be new or hold the columns {HEADER}. Received: {str(self.path)!r}"
+            )
+        for number, cells in enumerate(records, start=2):
+            if len(cells) != len(COLUMNS):
+                raise ValueError(
+                    "`answers` must be new or hold answers of an earlier start. "
+                    f"Received: {str(self.path)!r}, whose record {number} is none"
+                )
+            row = dict(zip(COLUMNS, cells, strict=True))
+            check_same_model(self.path, row["model"], model_id)
+            yield _answer_of(row)
+
+    def _holds_something(self) -> bool:
+        return self.path.exists() and self.path.stat().st_size > 0
+
+
+def _answer_of(row: Mapping[str, str]) -> dict[str, Any]:
+    answer = {"file": _name_on_disk(row["file_name"]), "model": row["model"]}
+    if row["error"]:
+        return answer | {"error": row["error"]}
+    labels = ", ".join(row["labels"].split(_SEPARATOR))
+    return answer | {"text": row["caption"] or labels}
+
+
+def _name_on_disk(cell: str) -> str:
+    """Returns a file name whose bytes that are no UTF-8 were written as escapes."""
+    return _ESCAPED_BYTE.sub(lambda found: chr(int(found[1], 16)), cell)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
