@@ -7,6 +7,8 @@
 
 Captions: the COCO results format, a JSON list of {"image_id": 42, "caption": "a dog runs"}.
 Tags: JSON Lines, {"image_id": "0001_2124494179", "labels": ["sky", "water"]} on each line.
+Either: CSV, in a file that ends in .csv or .tsv, with the columns image_id and caption, or image_id
+and labels, which are parted by "|".
 
 An image the split does not have, an image named twice, a class the data set does not have and
 malformed JSON are refused with their place. Images without a prediction are refused too unless

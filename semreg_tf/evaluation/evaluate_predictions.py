@@ -16,6 +16,7 @@ from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
+from semreg_tf.metrics.csv_results import is_csv, read_csv_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.metrics.tag_results import read_tag_results
 from semreg_tf.name_hints import did_you_mean
@@ -42,7 +43,8 @@ def evaluate_predictions(
 
     Args:
       predictions: captions: the COCO results format, a JSON list of `{"image_id", "caption"}`;
-        tags: JSON Lines of `{"image_id", "labels"}`.
+        tags: JSON Lines of `{"image_id", "labels"}`; either: CSV with these columns, labels parted
+        by `|`, in a file that ends in .csv or .tsv.
       data_dir: the folder of prepared data sets.
       dataset: the data set's name.
       task: "captions" or "tags".
@@ -65,7 +67,7 @@ def evaluate_predictions(
         raise ValueError(
             f"`task` must be one of {', '.join(map(repr, TASKS))}. Received: task={task!r}"
         )
-    given = (read_results if task == "captions" else read_tag_results)(predictions)
+    given = _read(predictions, task)
     builder = find_builder(data_dir, dataset)
     annotations = read_annotations(builder.data_dir, split_name)
     own, missing = _join(given, annotations, split_name, allow_missing)
@@ -82,6 +84,12 @@ def evaluate_predictions(
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(out), results)
     return results
+
+
+def _read(predictions: str | Path, task: str) -> Mapping[int | str, Any]:
+    if is_csv(predictions):
+        return read_csv_results(predictions, "caption" if task == "captions" else "labels")
+    return (read_results if task == "captions" else read_tag_results)(predictions)
 
 
 def _join(

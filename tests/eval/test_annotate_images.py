@@ -1,9 +1,13 @@
 """The command: what it prints, what it leaves, its exit status."""
 
+import contextlib
+import csv
+import io
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -62,7 +66,8 @@ def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
     assert [row.get("unknown_user_tags") for row in rows] == [0, 1, None, 0]
     assert "skipped: `images` must be whole pictures (in no format" in done.stderr
     assert "1 of 4 could not be read" in done.stderr
-    assert "annotating" in done.stderr
+    # Standard error is a pipe here, so that no bar is drawn.
+    assert "annotating" not in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "0.jpg",
         "2.jpg",
@@ -99,6 +104,8 @@ def test_a_table_shows_texts_and_concepts(model, photos):
         (("missing.jpg",), "1 of 1 could not be read"),
         (("--user_tags=a", "--user_tags=b", "x.jpg"), "error: `user_tags` must be given once for"),
         (("--runner=DirectRunner", "x.jpg"), "error: `"),
+        (("--runner=DirectRunner", "--format=sqlite", "x.jpg"), "error: `answers` must be given"),
+        (("--embed=copies", "x.jpg"), "error: `out` must be given with embed=copies"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line_with_status_2(model, arguments, message):
@@ -131,3 +138,37 @@ def test_a_killed_job_goes_on(model, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in answers.read_text().splitlines()]
     assert [Path(row["file"]).name for row in rows] == [f"{i:03}.png" for i in range(400)]
+
+
+@pytest.mark.large
+def test_other_formats_are_written_and_gone_on_with(model, photos, tmp_path):
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    known = set(model.vocabularies.output.names)
+    done = run(model, "--format=csv", folder)
+    assert done.returncode == 0, done.stderr
+    printed = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [Path(row["file_name"]).name for row in printed] == ["0.png", "1.png", "2.png"]
+    assert all(set(row["labels"].split("|")) <= known for row in printed)
+    for name, reader in (("a.csv", lambda p: len(p.read_text().splitlines()) - 1), ("a.db", rows)):
+        kind = {".csv": "csv", ".db": "sqlite"}[Path(name).suffix]
+        for _ in range(2):
+            done = run(model, f"--format={kind}", f"--answers={tmp_path / name}", folder)
+            assert (done.returncode, done.stdout) == (0, f"3 annotated: {tmp_path / name}\n")
+        assert reader(tmp_path / name) == 3
+    done = run(model, "--format=xmp", folder)
+    assert done.returncode == 0 and "0.png" in done.stdout
+    sidecars = {p.name: p.read_text() for p in folder.glob("*.xmp")}
+    assert set(sidecars) == {"0.xmp", "1.xmp", "2.xmp"}
+    first = printed[0]["labels"].split("|")[0]
+    assert f"<rdf:li>{first}</rdf:li>" in sidecars["0.xmp"]
+    (folder / "1.xmp").write_text("no XMP")
+    done = run(model, "--format=xmp", folder)
+    assert done.returncode == 1 and "1.xmp was left as it is" in done.stderr
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def rows(path):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT count(*) FROM pictures").fetchone()[0]

@@ -50,6 +50,19 @@ def test_references_themselves_score_full(annotations, score, tmp_path):
     assert json.loads(out.read_text()) == results
 
 
+def test_csv_scores_as_json_does(annotations, demo_data, tmp_path):
+    captions, tags = tmp_path / "mine.csv", tmp_path / "labels.csv"
+    lines = [f'{a.image_id};"{a.captions[-1]}"' for a in annotations]
+    captions.write_text("\n".join(["image_id;caption", *lines]))
+    tags.write_text(
+        "\n".join(["image_id,labels", *(f"{a.image_id},{'|'.join(a.labels)}" for a in annotations)])
+    )
+    results = evaluate_predictions(captions, demo_data, "demo", "captions", meteor=False)
+    assert results["captions"]["BLEU-4"] == pytest.approx(1)
+    results = evaluate_predictions(tags, demo_data, "demo", "tags")
+    assert results["systems"]["labels"]["O-F1"] == 1
+
+
 def test_labels_themselves_score_full_in_any_order(annotations, score):
     # A label said twice counts once.
     given = [(a.image_id, [*a.labels, a.labels[0]][::-1]) for a in annotations[::-1]]
