@@ -10,7 +10,7 @@ from semreg_tf.annotating.photo_words import PhotoWords
 _X, _RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DC, _XML = "http://purl.org/dc/elements/1.1/", "http://www.w3.org/XML/1998/namespace"
 # What this program wrote last, so that the words of another model take their place, and no other's.
-_OURS = "urn:semreg_tf:annotations:1.0#"
+_OURS = "urn:semreg-tf:annotations:1.0#"
 _NAMESPACES = {"rdf": _RDF, "dc": _DC, "semreg": _OURS}
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -75,9 +75,10 @@ def _merge_keywords(rdf: etree._Element, keywords: tuple[str, ...]) -> None:
     # A keyword that a person gave before is theirs, and stays when the model's words change.
     written = [k for k in keywords if k not in there or k in earlier]
     _fill(subject, [k for k in keywords if k not in there])
-    for item in list(ours):
-        ours.remove(item)
-    _fill(ours, written)
+    if [item.text for item in ours] != written:
+        for item in list(ours):
+            ours.remove(item)
+        _fill(ours, written)
 
 
 def _merge_caption(rdf: etree._Element, caption: str) -> None:
