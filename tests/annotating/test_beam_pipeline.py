@@ -1,7 +1,9 @@
 """Beam's DirectRunner says of every picture what the stream says."""
 
+import csv
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -68,3 +70,35 @@ def test_without_beam_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "semreg_tf.annotating.beam_pipeline", raising=False)
     with pytest.raises(ModuleNotFoundError):
         import semreg_tf.annotating.beam_pipeline  # noqa: F401
+
+
+@pytest.mark.parametrize("answers_format", ["csv", "xmp"])
+def test_beam_writes_the_other_formats(toy_export, photos, tmp_path, answers_format):
+    pytest.importorskip("apache_beam", reason="needs the extra `beam`")
+    from semreg_tf.annotating.beam_pipeline import annotate_on_beam
+
+    export = toy_export("demo_tags/cnn_logistic_tag1k")
+    before = {p.name: p.read_bytes() for p in photos.iterdir()}
+    (photos / "1.png.xmp").write_bytes(b"no XMP")
+    answers = tmp_path / "answers"
+    arguments = str(export.path), [Picture(str(photos / "*.png"))], str(answers)
+    for _ in range(2):
+        counts = annotate_on_beam(
+            *arguments, ["--runner=DirectRunner"], answers_format=answers_format
+        )
+        assert counts == {"annotated": 7, "unreadable": 1}
+    assert {name: (photos / name).read_bytes() for name in before} == before
+    if answers_format == "csv":
+        files = sorted(tmp_path.glob("answers-*-of-*.csv"))
+        rows = [row for file in files for row in csv.DictReader(file.open(newline=""))]
+        assert sorted(Path(row["file_name"]).name for row in rows) == sorted(before)
+        known = set(export.vocabularies.output.names)
+        assert all(set(row["labels"].split("|")) <= known for row in rows if not row["error"])
+        assert sum(bool(row["error"]) for row in rows) == 1
+        return
+    rows = rows_of(answers)
+    assert sorted(p.name for p in photos.glob("*.xmp")) == [f"{i}.png.xmp" for i in range(7)]
+    assert (photos / "1.png.xmp").read_bytes() == b"no XMP"
+    assert "was left as it is" in rows[str(photos / "1.png")]["sidecar_error"]
+    first = rows[str(photos / "0.png")]["labels"][0]
+    assert f"<rdf:li>{first}</rdf:li>" in (photos / "0.png.xmp").read_text()
