@@ -128,7 +128,7 @@ def export_parts(
         ]
         module = served[0] if len(parts) == 1 else CombinedAnnotator(*served)
         infos = [_describe(*each, weights_dtype) for each in zip(parts, served, strict=True)]
-        info = infos[0] if len(parts) == 1 else _describe_both(*infos, shared)
+        info = infos[0] if len(parts) == 1 else _describe_both(infos[0], infos[1], shared)
         with _whole_or_absent(final) as partial:
             tf.saved_model.save(module, str(partial), signatures=module.signatures())
             for part, folder in zip(parts, (ASSETS, f"{ASSETS}/{TAG_ASSETS}"), strict=False):

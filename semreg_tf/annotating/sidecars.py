@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from semreg_tf.annotating.captioned_copy import write_whole
 from semreg_tf.annotating.photo_words import words_of
 from semreg_tf.data.picture_files import SUFFIXES
+from semreg_tf.files.whole_file import write_whole
 
 SUFFIX = ".xmp"
 
