@@ -7,6 +7,8 @@ whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and appl
 from typing import Annotated, Literal
 
 from semreg_tf.config_checks import NO_BOOLEAN, Checked, config_class, number
+from semreg_tf.decoder_config import ConditioningConfig, DecoderConfig
+from semreg_tf.places_config import PlacesConfig as PlacesConfig
 from semreg_tf.reranking_config import RerankingConfig
 from semreg_tf.side_information_config import (
     ConceptLayersConfig,
@@ -41,8 +43,12 @@ class DataConfig(Checked):
     # Tags: every label. Captions: the 1,000 most frequent words (Sec. 5.1).
     num_concepts: int | None = number(None, 1)
     # What counts as a word for a captioner's concepts: "words" leaves out punctuation and keeps
-    # stop words (ours; the paper says most frequent words).
-    concept_words: Literal["words", "all_tokens"] = "words"
+    # stop words (ours; the paper says most frequent words); "lemmas": English nouns, verbs and
+    # adjectives, tense and plural merged (Wu et al. 2016).
+    concept_words: Literal["words", "all_tokens", "lemmas"] = "words"
+    # A file of concepts in place of the most frequent: a name a line, behind a tab other words
+    # that stand for it.
+    concept_list: str | None = None
     # Concepts that people are shown last, for they are function words; "none" in other languages
     # (ours: in data and scores they are concepts like all others).
     function_words: Literal["english", "none"] = "english"
@@ -68,6 +74,11 @@ class DataConfig(Checked):
             raise ValueError(
                 "`data.labels_from` may be 'captions' only where `data.task` is 'tags'. "
                 f"Received: data.labels_from='captions', data.task={self.task!r}"
+            )
+        if self.concept_list is not None and "captions" not in (self.task, self.labels_from):
+            raise ValueError(
+                "`data.concept_list` must be None for labels, all of which are concepts. "
+                f"Received: data.concept_list={self.concept_list!r}, data.task={self.task!r}"
             )
         check_splits(self.train_split, self.validation_split, self.test_split, self.purpose)
 
@@ -128,6 +139,8 @@ class ConceptConfig(Checked):
     hidden_units: int = number(0, 0)
     # "log_odds" of the training frequencies (ours); "frequencies": these, and the kernel at 0.
     initial_bias: Literal["zeros", "log_odds", "frequencies"] = "zeros"
+    # What the prediction layer scores, the whole image in the paper.
+    places: PlacesConfig = PlacesConfig()
     # Sec. 4.1: a single hidden layer of 256 ReLU units on the user tags.
     tag_hidden_units: int = number(256, 1)
     # Summed probabilities can exceed 1, so logits are summed and squashed (ours); the paper's
@@ -136,82 +149,6 @@ class ConceptConfig(Checked):
     # In place of Sec. 3.2's layer: scores from like pictures too, or from layers of concepts.
     neighbours: NeighbourConfig | None = None
     layers: ConceptLayersConfig | None = None
-
-
-@config_class
-class ConditioningConfig(Checked):
-    """One way in which the image reaches the decoder (Fig. 1)."""
-
-    # "init_state" is Fig. 1(b, d), "step_zero" Fig. 1(a), "output_fusion" Fig. 1(c).
-    kind: str = "init_state"
-    # "spatial_features": the CNN's map, of which "soft_attention" reads the cells and the other
-    # kinds the mean over them; "none": nothing of the image, where the kind allows it (m-RNN's
-    # RNN-base).
-    embedding: Literal["features", "concepts", "spatial_features", "none"] = "concepts"
-    # The text sets h0 alone, so c0 = 0 (ours); "both": h0 and c0.
-    states: Literal["hidden", "both"] = "hidden"
-    # Sec. 3.1: h0 = Wi Ie + bi, linear. Of "attribute_attention" the attributes' at the output.
-    activation: Literal["linear", "tanh", "relu"] = "linear"
-    # Of "step_zero": the decoder's input dropout reaches the image too (im2txt); or words alone.
-    input_dropout: bool = True
-    # True: the gradient of Lr stops here (a control; the paper lets it flow).
-    stop_gradient: bool = False
-    # Of "output_fusion" (Wang et al. 2016: 64), "multimodal_output" (Mao et al. 2015: 512), the
-    # hidden layer of "soft_attention" (Xu et al. 2015 name no width) and the cell's input after
-    # "attribute_attention" (ours: no width is known).
-    width: int = number(64, 1)
-    # Of "attribute_attention": how many of the likeliest concepts are attended (You et al. 2016).
-    num_attributes: int = number(10, 1)
-    # Of "attribute_attention": the weight of its attention's penalty, summed over time as Lr is
-    # (ours), with exponents p > 1 over a sentence and 0 < q < 1 at a step (You et al. 2016); their
-    # values, and what is added to each weight, are a re-implementation's.
-    attention_penalty: float = number(0.0, 0.0)
-    penalty_p: float = number(2.0, 1.0)
-    penalty_q: float = number(0.5, 0.01, 1.0)
-    penalty_epsilon: float = number(1e-3, 0.0)
-
-
-@config_class
-class DecoderConfig(Checked):
-    """The relational model (eqs. 2, 3)."""
-
-    # "lstm": BasicLSTMCell (Sec. 4.2); "peephole_lstm": the W_.c terms of eq. 2;
-    # "additive_rnn": r_t = f(U r_{t-1} + w_t) (Mao et al. 2015).
-    cell: Literal["lstm", "peephole_lstm", "additive_rnn"] = "lstm"
-    cells: int = number(512, 1)
-    word_embedding: int = number(512, 1)
-    # Width of a second embedding layer, a linear map of the first (Mao et al. 2015: 128, then
-    # 256; that it is linear is ours); None: there is none.
-    second_embedding: int | None = number(None, 1)
-    # Sec. 4.2, stated for tags, taken over for captions.
-    activation: Literal["relu", "tanh"] = "relu"
-    # im2txt keeps 0.7 on the LSTM's input and output; 0: none.
-    input_dropout: float = number(0.0, 0.0, 0.99)
-    output_dropout: float = number(0.0, 0.0, 0.99)
-    # im2txt: uniform +-0.08; None: Keras's defaults.
-    initializer_range: float | None = number(None, 0.0)
-    # Scores by the word embedding itself (Wang et al. 2016).
-    tie_output: bool = False
-    # Lr's target keeps 1 minus this on the right word, the rest spread evenly (Szegedy et al.
-    # 2016); the paper's loss has none.
-    label_smoothing: float = number(0.0, 0.0, 0.99)
-    # "data": labels in `data.label_order`, the paper's way. "minimal_loss", "predicted": the
-    # decoder is fed its own choices and chooses the order (Yazici et al. 2020: MLA, PLA).
-    alignment: Literal["data", "minimal_loss", "predicted"] = "data"
-
-    @property
-    def input_width(self) -> int:
-        """Width of the word embedding that the cell and the conditionings read."""
-        return self.second_embedding or self.word_embedding
-
-    def check(self) -> None:
-        """Refuses a sum of vectors that differ in width."""
-        if self.cell == "additive_rnn" and self.cells != self.input_width:
-            raise ValueError(
-                "`cells` must be the word embedding's width, that of the second where there is "
-                "one, for cell='additive_rnn', which adds the two. "
-                f"Received: cells={self.cells}, a word embedding of {self.input_width}"
-            )
 
 
 @config_class
@@ -310,6 +247,7 @@ class Config(SideInformation, Checked):
         self._check_stages()
         self._check_words()
         self.check_side_information()
+        self._check_places()
 
     @property
     def embeddings_read(self) -> frozenset[str]:
@@ -318,8 +256,8 @@ class Config(SideInformation, Checked):
 
     @property
     def reads_map(self) -> bool:
-        """True where the decoder reads the CNN's map, `spatial_features`."""
-        return "spatial_features" in self.embeddings_read
+        """True where the decoder or the concept head reads the CNN's map, `spatial_features`."""
+        return "spatial_features" in self.embeddings_read or self.concepts.places.kind == "cells"
 
     @property
     def pretrains_on_features(self) -> bool:
@@ -391,4 +329,29 @@ class Config(SideInformation, Checked):
             raise ValueError(
                 "`attention_penalty` needs `jit_compile` False: it is computed on the real words "
                 "alone. Received: jit_compile=True"
+            )
+
+    def _check_places(self) -> None:
+        places = self.concepts.places.kind
+        other = self.concepts.neighbours is not None or self.concepts.layers is not None
+        if places != "image" and other:
+            raise ValueError(
+                "`concepts.places.kind` must be 'image' where scores come from like pictures or "
+                f"from layers of concepts. Received: concepts.places.kind={places!r}"
+            )
+        if places == "crops" and ("spatial_features" in self.embeddings_read):
+            raise ValueError(
+                "`concepts.places.kind` may be 'crops' only where the decoder reads no map, which "
+                f"each crop has of its own. Received: embeddings={sorted(self.embeddings_read)}"
+            )
+        if places == "crops" and self.image.cached_views != 1:
+            raise ValueError(
+                "`image.cached_views` must be 1 where `concepts.places.kind` is 'crops', which are "
+                f"the views. Received: image.cached_views={self.image.cached_views}"
+            )
+        if places != "crops" and self.unary.crop_steps:
+            raise ValueError(
+                "`unary.crop_steps` may be above 0 only where `concepts.places.kind` is 'crops'. "
+                f"Received: unary.crop_steps={self.unary.crop_steps}, "
+                f"concepts.places.kind={places!r}"
             )

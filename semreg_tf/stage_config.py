@@ -68,6 +68,10 @@ class UnaryConfig(StageConfig):
     head_only_cached: bool = False
     # Sec. 4.1: the user-tag MLP is pretrained on its own before the two are summed (steps: ours).
     tag_only_steps: int = number(0, 0)
+    # Of `concepts.places.kind` "crops": a CNN that trains reads the whole image alone; then, at
+    # rest, it is run once over all crops, and the head trains so many steps on them (Wu et al.
+    # 2016, from memory; steps: ours).
+    crop_steps: int = number(0, 0)
     # "tags" trains the user-tag MLP alone (Sec. 4.1, pretrained on its own).
     part: Literal["image", "tags", "all"] = "all"
 

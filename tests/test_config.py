@@ -18,6 +18,7 @@ from semreg_tf.config import (
     ImageConfig,
     JointConfig,
     NeighbourConfig,
+    PlacesConfig,
     RelationalConfig,
     RerankingConfig,
     SamplingConfig,
@@ -42,6 +43,7 @@ SECTIONS = (
     UnaryConfig,
     RelationalConfig,
     JointConfig,
+    PlacesConfig,
     Config,
 )
 CNN_ALONE = {
@@ -321,3 +323,23 @@ def test_sampling_beside_own_choices_and_a_penalty_under_xla_are_refused():
     attention = ConditioningConfig(kind="attribute_attention", attention_penalty=1.0)
     with pytest.raises(ValueError, match=r"`attention_penalty` needs `jit_compile` False"):
         Config(conditionings=(attention,), jit_compile=True)
+
+
+def test_places_of_a_picture_are_checked():
+    crops = ConceptConfig(places=PlacesConfig(kind="crops"))
+    with pytest.raises(ValueError, match=r"`kind` must be 'image', 'cells' or 'crops'"):
+        PlacesConfig(kind="boxes")
+    with pytest.raises(ValueError, match=r"`crop_grids.0` must be at least 2"):
+        PlacesConfig(kind="crops", crop_grids=(1, 2))
+    for grids in ((), (2, 2)):
+        with pytest.raises(ValueError, match=r"`crop_grids` must hold at least one number, each"):
+            PlacesConfig(kind="crops", crop_grids=grids)
+    attention = ConditioningConfig(kind="soft_attention", embedding="spatial_features")
+    with pytest.raises(ValueError, match=r"'crops' only where the decoder reads no map"):
+        Config(concepts=crops, conditionings=(attention,), stages=("joint",))
+    with pytest.raises(ValueError, match=r"`image.cached_views` must be 1 where .* 'crops'"):
+        Config(concepts=crops, image=ImageConfig(cached_views=2))
+    with pytest.raises(ValueError, match=r"`unary.crop_steps` may be above 0 only where"):
+        Config(unary=UnaryConfig(crop_steps=5))
+    assert Config(concepts=ConceptConfig(places=PlacesConfig(kind="cells"))).reads_map
+    assert not Config(concepts=crops).reads_map

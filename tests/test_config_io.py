@@ -175,7 +175,7 @@ def test_unknown_fields_list_the_known_and_the_closest(override, message):
         ("data=3", "`config.data` must be an object."),
         ("stages=unary", "`config.stages` must be a valid array. Received: stages='unary"),
         ('stages=["x"]', "`config.stages.0` must be 'unary', 'relational' or 'joint'"),
-        ("decoder.cell=gru", "`config.decoder.cell` must be 'lstm', 'peephole_lstm' or"),
+        ("decoder.cell=elman", "`config.decoder.cell` must be 'lstm', 'peephole_lstm', 'gru' or"),
         ('decoder={"cels": 3}', "`config.decoder.cels`: Unexpected keyword argument"),
         ("encoder.trainable=maybe", "`config.encoder.trainable` must be a valid boolean"),
     ],

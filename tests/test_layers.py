@@ -38,8 +38,12 @@ ALLOWED = {
     "stage_config": {"config_checks"},
     "reranking_config": {"config_checks"},
     "side_information_config": {"config_checks"},
+    "places_config": {"config_checks"},
+    "decoder_config": {"config_checks"},
     "config": {
         "config_checks",
+        "decoder_config",
+        "places_config",
         "reranking_config",
         "side_information_config",
         "split_overlap",

@@ -5,7 +5,7 @@
 | `image` | (batch, height, width, 3) float32 | as the encoder expects |
 | `concepts` | (batch, num_concepts) float32, 0/1 | ground truth s |
 | `user_tags` | (batch, num_user_tags) float32, 0/1 | only with side information |
-| `features` | (batch, d) or (batch, views, d) float32 | a frozen encoder's cached output |
+| `features` | (batch, d) or of crops (batch, crops, d) float32 | a frozen encoder's output |
 | `spatial_features` | (batch, cells, d) float32 | its map, where the decoder reads it |
 | `groups` | (batch, num_groups) float32, 0/1 | folders or groups, only with `data.num_groups` |
 | `neighbour_features` | (batch, neighbours, d) float32 | of the pictures of like user tags |

@@ -136,7 +136,8 @@ class Inputs:
       image: augmentation and size.
       image_size: side of the encoder's input in pixels.
       preprocessing: a mode of `image_ops.normalise`.
-      features: cached features, (images, views, d), where `features` is among the keys.
+      features: cached features, (images, views, d), of crops (images, 1, crops, d), where
+        `features` is among the keys.
       spatial_features: cached maps, (images, views, cells, d), where `spatial_features` is.
       neighbours: of every image, where `neighbour_features` is.
       captions_per_image: captions sampled of an image; None: all.
@@ -158,7 +159,8 @@ class Inputs:
             raise ValueError(
                 f"`keys` must be among {', '.join(batch.ALL_KEYS)}. Received: keys={unknown}"
             )
-        self._check_cached(batch.FEATURES, self.features, "(images, views, d)")
+        crops = ", crops" if np.ndim(self.features) == 4 else ""
+        self._check_cached(batch.FEATURES, self.features, f"(images, views{crops}, d)")
         self._check_cached(
             batch.SPATIAL_FEATURES, self.spatial_features, "(images, views, cells, d)"
         )

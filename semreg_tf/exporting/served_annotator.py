@@ -25,7 +25,7 @@ _SEPARATORS = {"captions": " ", "tags": ", "}
 class ServedAnnotator(tf.Module):
     """Signatures over an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
 
-    There is no `serve_features` where the decoder reads the CNN's map, which is no row of floats.
+    There is no `serve_features` where the CNN's map or crops are read, which are no row of floats.
 
     Every output has the batch first, as TensorFlow Serving's row format demands, and no text
     output's name ends in `_bytes`, which would be sent back in base64:
@@ -98,7 +98,7 @@ class ServedAnnotator(tf.Module):
         """Returns the signatures by name, batch size free."""
         strings = tf.TensorSpec((None,), tf.string, "images")
         made = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
-        if not self._config.reads_map:
+        if not self._config.reads_map and self._config.concepts.places.kind == "image":
             features = tf.TensorSpec((None, self._annotator.feature_size), tf.float32, "features")
             made["serve_features"] = tf.function(self.serve_features).get_concrete_function(
                 features
@@ -293,7 +293,7 @@ def check_reads_pictures(annotator: Annotator) -> None:
     Raises:
       ValueError: as said.
     """
-    more = sorted(annotator.head.input.keys() - {"features", "user_tags"})
+    more = sorted(annotator.head.input.keys() - {"features", "spatial_features", "user_tags"})
     if more:
         raise ValueError(
             "`annotator` must read pictures, and user tags at most: what this one reads besides "

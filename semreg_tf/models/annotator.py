@@ -9,6 +9,7 @@ from semreg_tf.config import Config
 from semreg_tf.models.concept_head import build_concept_head
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.encoder import build_encoder, fc_dropout_layers, stored_variables
+from semreg_tf.models.places import GridCrops
 
 # The groups of variables by which learning rates, clipping and freezing are set.
 GROUPS = ("encoder", "image_head", "tag_model", "decoder")
@@ -30,7 +31,7 @@ class Annotator:
       feature_size: given, no encoder is built and `features` of this width are read.
       load_first_weights: False where the encoder's weights come from elsewhere or are not used.
       map_shape: (cells, channels) of the `spatial_features` that are then read beside them, where
-        the decoder reads the CNN's map.
+        the decoder or the head reads the CNN's map.
 
     Example:
       >>> annotator = Annotator(config, num_concepts=20, vocab_size=21)
@@ -56,7 +57,13 @@ class Annotator:
             map_shape = self.encoder.output["spatial_features"].shape[1:]
         self.feature_size, self.map_shape = feature_size, map_shape
         self.num_concepts, self.vocab_size = num_concepts, vocab_size
-        self.head, self.tag_model = build_concept_head(config, feature_size, num_concepts)
+        of_crops = config.concepts.places.kind == "crops"
+        self.crops = (
+            GridCrops(config.concepts.places.crop_grids, name="crops") if of_crops else None
+        )
+        self.head, self.tag_model = build_concept_head(
+            config, feature_size, num_concepts, map_shape and map_shape[1]
+        )
         self.decoder = None
         if config.decoder is not None:
             self.decoder = Decoder(config.decoder, config.conditionings, vocab_size, name="decoder")
@@ -74,16 +81,20 @@ class Annotator:
         training: bool = False,
         update_batch_norm: bool = False,
         encoder_dropout: bool = False,
+        whole_image: bool = False,
+        head_rests: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Runs encoder and head.
 
         Args:
-          inputs: `image` (batch, height, width, 3), or in its place `features` (batch, d), with
-            `spatial_features` (batch, cells, d) where the decoder runs and reads it; what else the
-            head reads, such as `user_tags` (batch, num_user_tags).
+          inputs: `image` (batch, height, width, 3), or in its place `features` (batch, d), of
+            crops (batch, crops, d), with `spatial_features` (batch, cells, d) where what runs
+            reads it; what else the head reads, such as `user_tags` (batch, num_user_tags).
           training: whether the features' dropout is on.
           update_batch_norm: whether batch normalisation uses and moves on batch statistics.
           encoder_dropout: whether the dropout after the CNN's fully connected layers is on.
+          whole_image: whether the whole image alone is read where there are crops of it.
+          head_rests: whether concepts are predicted without dropout whatever `training` is.
 
         Returns:
           `features` (batch, d), `concept_logits` and `concept_probabilities`
@@ -96,16 +107,58 @@ class Annotator:
             training_encoder = update_batch_norm or (
                 encoder_dropout and bool(fc_dropout_layers(self.encoder))
             )
-            encoded = self.encoder({"image": inputs["image"]}, training=training_encoder)
-        given = {**inputs, "features": encoded["features"]}
-        outputs = dict(self.head({k: given[k] for k in self.head.input}, training=training))
-        # Phases that train the concept head alone feed the pooled features and no map.
+            encoded = self.encode_images(inputs["image"], training_encoder, whole_image)
+        head_inputs = self._head_inputs(inputs, encoded)
+        outputs = dict(self.head(head_inputs, training=training))
+        if head_rests and training:
+            outputs = {**self.head(head_inputs), "features": outputs["features"]}
+        # Phases that train the concept head alone feed no map that it does not read.
         if self.config.reads_map and "spatial_features" in encoded:
             outputs["spatial_features"] = self._cells(encoded["spatial_features"])
         return outputs
 
+    def encode_images(
+        self, images: tf.Tensor, training: bool = False, whole_image: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """Runs the encoder alone, on every crop where there are crops; as `encode`."""
+
+        def features_of(images: tf.Tensor) -> tf.Tensor:
+            return tf.cast(
+                self.encoder({"image": images}, training=training)["features"], "float32"
+            )
+
+        if self.crops is None:
+            return self.encoder({"image": images}, training=training)
+        if whole_image:
+            return {"features": features_of(images)[:, None]}
+        return {"features": self.crops.encoded(images, features_of)}
+
+    def _encode_symbolic(self, images: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+        """Returns what `encode_images` does as part of a functional model."""
+        if self.crops is None:
+            return self.encoder({"image": images})
+        features = self.encoder({"image": self.crops(images)})["features"]
+        shape = (-1, len(self.crops.boxes), self.feature_size)
+        return {"features": keras.ops.reshape(features, shape)}
+
+    def _head_inputs(
+        self, inputs: dict[str, tf.Tensor], encoded: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Returns what the head reads, from the inputs and the encoder's outputs."""
+        read = {**inputs, "features": encoded["features"]}
+        if "spatial_features" in self.head.input:
+            read["spatial_features"] = self._cells(encoded["spatial_features"])
+        return {name: read[name] for name in self.head.input}
+
+    @property
+    def num_places(self) -> int:
+        """How many places of a picture the concept head scores."""
+        if self.crops is not None:
+            return len(self.crops.boxes)
+        return self.map_shape[0] if self.config.concepts.places.kind == "cells" else 1
+
     def _cells(self, spatial_features: tf.Tensor) -> tf.Tensor:
-        """Returns the map as the decoder reads it."""
+        """Returns the map as decoder and head read it."""
         if not self.config.encoder.standardise:
             return spatial_features
         channels = spatial_features.shape[-1]
@@ -137,21 +190,21 @@ class Annotator:
     @property
     def model(self) -> keras.Model:
         """The whole annotator as one functional model, named by the contract."""
-        inputs = {k: x for k, x in self.head.input.items() if k != "features"}
+        visual = ("features", "spatial_features")
+        inputs = {k: x for k, x in self.head.input.items() if k not in visual}
         if self.encoder is None:
-            inputs["features"] = keras.Input((self.feature_size,), name="features")
+            inputs["features"] = keras.Input(self.head.input["features"].shape[1:], name="features")
             if self.config.reads_map:
                 inputs["spatial_features"] = keras.Input(self.map_shape, name="spatial_features")
             encoded = inputs
         else:
             inputs["image"] = keras.Input(self.encoder.input["image"].shape[1:], name="image")
-            encoded = self.encoder({"image": inputs["image"]})
-        given = {**inputs, "features": encoded["features"]}
-        outputs = dict(self.head({name: given[name] for name in self.head.input}))
+            encoded = self._encode_symbolic(inputs["image"])
+        outputs = dict(self.head(self._head_inputs(inputs, encoded)))
         if self.decoder is not None:
             inputs["input_ids"] = keras.Input((None, None), dtype="int32", name="input_ids")
             read = {k: outputs[k] for k in ("features", "concept_probabilities")}
-            if self.config.reads_map:
+            if "spatial_features" in self.config.embeddings_read:
                 read["spatial_features"] = self._cells(encoded["spatial_features"])
             outputs["token_logits"] = self.decoder(read, inputs["input_ids"])
         return keras.Model(inputs, outputs, name="annotator")

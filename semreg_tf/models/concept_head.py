@@ -7,6 +7,7 @@ import tensorflow as tf
 from semreg_tf.config import Config
 from semreg_tf.models.concept_layers import label_layer_bias, layer_logits, layer_output
 from semreg_tf.models.neighbour_head import neighbour_hidden
+from semreg_tf.models.places import PlacesPooling
 from semreg_tf.models.side_information import build_tag_model, fuse
 
 STANDARDISE, HIDDEN, LOGITS = "standardise", "image_hidden", "image_logits"
@@ -36,7 +37,7 @@ class Standardise(keras.layers.Layer):
 
 
 def build_concept_head(
-    config: Config, feature_size: int, num_concepts: int
+    config: Config, feature_size: int, num_concepts: int, cell_size: int | None = None
 ) -> tuple[keras.Model, keras.Model | None]:
     """Builds features (and user tags) -> concept logits and probabilities.
 
@@ -44,21 +45,24 @@ def build_concept_head(
       config: the experiment; `concepts`, `encoder` and what `data` has of user tags and groups.
       feature_size: width of the encoder's features.
       num_concepts: number of concepts k.
+      cell_size: channels of the map, where its cells are scored.
 
     Returns:
-      The head, from `features` (batch, feature_size) and what else the experiment reads by the
-      contract's names (`user_tags`, `groups`, `neighbour_features` with `neighbour_mask`), to
-      `features` (after dropout), `concept_logits` and `concept_probabilities`
-      (batch, num_concepts) float32, `image_logits` and `tag_logits` where user tags have a
-      perceptron of their own, and the logits of each other layer of concepts that is predicted;
-      and the tag model inside it, or None.
+      The head, from `features` (batch, feature_size), of crops (batch, crops, feature_size), and
+      what else the experiment reads by the contract's names (`spatial_features`, `user_tags`,
+      `groups`, `neighbour_features` with `neighbour_mask`), to `features` of the whole image
+      (after dropout), `concept_logits` and `concept_probabilities` (batch, num_concepts) float32,
+      `image_logits` and `tag_logits` where user tags have a perceptron of their own, and the
+      logits of each other layer of concepts that is predicted; and the tag model, or None.
     """
-    features = keras.Input((feature_size,), name="features")
+    of_crops = config.concepts.places.kind == "crops"
+    shape = (None, feature_size) if of_crops else (feature_size,)
+    features = keras.Input(shape, name="features")
     inputs, outputs = {"features": features}, {}
     scale = Standardise(name=STANDARDISE) if config.encoder.standardise else lambda x: x
     dropout = keras.layers.Dropout(config.encoder.feature_dropout, name="feature_dropout")
     dropped = dropout(scale(features))
-    outputs["features"] = dropped
+    outputs["features"] = dropped[:, 0] if of_crops else dropped
     if config.reads_user_tags:
         inputs["user_tags"] = keras.Input((config.data.num_user_tags,), name="user_tags")
     tag_model = None
@@ -77,7 +81,9 @@ def build_concept_head(
         image_logits = found.pop("concepts")
         outputs |= {layer_output(name): logits for name, logits in found.items()}
     else:
-        image_logits = _image_logits(config, num_concepts, dropped)
+        of_cells = config.concepts.places.kind == "cells"
+        places = _cells(config, cell_size, inputs) if of_cells else dropped
+        image_logits = _image_logits(config, num_concepts, places)
     if config.has_tag_model:
         tag_model = build_tag_model(config.concepts, config.data.num_user_tags, num_concepts)
         tag_logits = tag_model({"user_tags": inputs["user_tags"]})["tag_logits"]
@@ -98,7 +104,17 @@ def _image_logits(config: Config, num_concepts: int, x: keras.KerasTensor) -> ke
     # On few pictures a random kernel is noise that rare concepts never unlearn.
     first = "zeros" if config.concepts.initial_bias == "frequencies" else "glorot_uniform"
     layer = keras.layers.Dense(num_concepts, kernel_initializer=first, dtype="float32", name=LOGITS)
-    return layer(x)
+    places = config.concepts.places
+    if places.kind == "image":
+        return layer(x)
+    return PlacesPooling(places.pooling, dtype="float32", name="places")(layer(x))
+
+
+def _cells(config: Config, cell_size: int | None, inputs: dict) -> keras.KerasTensor:
+    """Returns the cells of the map after their dropout; the map joins `inputs`."""
+    inputs["spatial_features"] = keras.Input((None, cell_size), name="spatial_features")
+    dropout = keras.layers.Dropout(config.encoder.feature_dropout, name="cell_dropout")
+    return dropout(inputs["spatial_features"])
 
 
 def label_bias(config: Config, head: keras.Model) -> keras.Variable:

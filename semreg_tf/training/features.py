@@ -30,6 +30,11 @@ def cached_keys(config: Config) -> tuple[str, ...]:
     return (batch.FEATURES, batch.SPATIAL_FEATURES) if config.reads_map else (batch.FEATURES,)
 
 
+def head_keys(config: Config) -> tuple[str, ...]:
+    """Returns those of `cached_keys` that the concept head reads."""
+    return cached_keys(config) if config.concepts.places.kind == "cells" else (batch.FEATURES,)
+
+
 def visual_keys(config: Config) -> tuple[str, ...]:
     """Returns the keys by which the image reaches the models: cached where the CNN is frozen."""
     return (batch.IMAGE,) if config.encoder.trainable else cached_keys(config)
@@ -101,17 +106,21 @@ def frozen_features(
 
     Returns:
       float32 (images, views, d), of maps (images, views, cells, d), memory-mapped, the centre
-      view first.
+      view first; where crops are scored, (images, 1, crops, d), as a map's.
     """
     mode = encoder_spec(config.encoder.name).preprocessing
     size = image_size(config)
-    is_map = output == batch.SPATIAL_FEATURES
-    pooled = not is_map and pooling_of(config.encoder) != "fc7"
+    of_crops = annotator.crops is not None
+    by_place = of_crops or output == batch.SPATIAL_FEATURES
+    pooled = not by_place and pooling_of(config.encoder) != "fc7"
     cells, channels = annotator.encoder.output["spatial_features"].shape[1:]
+    if of_crops:
+        # A crop is no view: all are read together, and they have none of their own.
+        views, cells, channels = 1, len(annotator.crops.boxes), annotator.feature_size
     key = features_cache.cache_key(
         (np.asarray(v) for v in stored_variables(annotator.encoder)),
         encoder=config.encoder.name,
-        pooling="average_max" if pooled or is_map else config.encoder.pooling,
+        pooling="average_max" if pooled or output != batch.FEATURES else config.encoder.pooling,
         size=size,
         mode=mode,
         resize_ratio=config.image.resize_ratio,
@@ -120,13 +129,14 @@ def frozen_features(
         image_ids=[str(i) for i in split.encoded.image_ids],
         # Features' keys stay as they were before maps were kept.
         **({} if output == batch.FEATURES else {"output": output}),
+        **({"crops": list(annotator.crops.boxes)} if of_crops else {}),
     )
 
     @tf.function(reduce_retracing=True)
     def encode(images: tf.Tensor) -> tf.Tensor:
-        outputs = annotator.encoder({"image": images}, training=False)
+        outputs = annotator.encode_images(images)
         stored = tf.cast(outputs[output], tf.float32)
-        if is_map:
+        if by_place:
             return tf.reshape(stored, (-1, cells * channels))
         if pooled:
             grid = tf.cast(outputs["spatial_features"], tf.float32)
@@ -140,12 +150,12 @@ def frozen_features(
             own = [encode(view) for view in fixed_views(tensors[batch.IMAGE], views)]
             yield np.stack([x.numpy() for x in own], axis=1)
 
-    width = cells * channels if is_map else 2 * channels if pooled else annotator.feature_size
-    what = output.replace("_", " ")
+    width = cells * channels if by_place else 2 * channels if pooled else annotator.feature_size
+    what = "crops' features" if of_crops else output.replace("_", " ")
     made = features_cache.load_or_compute(
         folder, key, split.num_images, views, width, compute, what
     )
-    if is_map:
+    if by_place:
         return made.reshape(split.num_images, views, cells, channels)
     # The average comes first, and is all of its pooling.
     return made[..., : annotator.feature_size]
@@ -156,11 +166,12 @@ def set_feature_statistics(annotator: Annotator, batches: Iterable[np.ndarray]) 
 
     Args:
       annotator: its head standardises.
-      batches: arrays (rows, d).
+      batches: arrays (rows, d), of crops (rows, crops, d), of which the whole image counts.
     """
     count, total, squares = 0, 0.0, 0.0
     for features in batches:
-        values = np.asarray(features, np.float64)
+        whole = features[:, 0] if np.ndim(features) == 3 else features
+        values = np.asarray(whole, np.float64)
         count += len(values)
         total, squares = total + values.sum(0), squares + np.square(values).sum(0)
     mean = total / count

@@ -31,5 +31,23 @@ def set_log_odds(annotator: Annotator, split: Split) -> None:
       split: the training split; an image names each of its concepts once.
     """
     counts = np.bincount(split.encoded.concepts, minlength=annotator.num_concepts)
-    bias = label_bias(annotator.config, annotator.head)
-    bias.assign(log_odds(counts, len(split.annotated_rows)))
+    bias = log_odds(counts, len(split.annotated_rows))
+    if annotator.config.concepts.places.pooling == "noisy_or":
+        bias = log_odds_of_one_place(bias, annotator.num_places)
+    label_bias(annotator.config, annotator.head).assign(bias)
+
+
+def log_odds_of_one_place(logits: np.ndarray, num_places: int) -> np.ndarray:
+    """Returns the logits of each of so many places whose noisy-or has the given logits.
+
+    1 - P = (1 - p)^n, so softplus(z) is softplus of the given logit by n.
+
+    Args:
+      logits: (k,).
+      num_places: n.
+
+    Returns:
+      (k,) float32.
+    """
+    share = np.logaddexp(0.0, np.asarray(logits, np.float64)) / num_places
+    return np.log(np.expm1(share)).astype(np.float32)

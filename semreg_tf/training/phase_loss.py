@@ -40,6 +40,9 @@ class PhaseLoss:
       relational_weight: of Lr.
       trains_encoder: whether the dropout inside the CNN is on.
       moves_statistics: whether batch normalisation uses and moves on the batch's statistics.
+      head_rests: whether the concepts of a head that was trained before are read as after
+        training, without dropout; that of the features which a decoder reads stays on.
+      whole_image: whether the whole image alone is read where there are crops of it.
     """
 
     reads: Literal["image", "user_tags", "true_concepts"] = "image"
@@ -52,6 +55,8 @@ class PhaseLoss:
     relational_weight: float = 1.0
     trains_encoder: bool = False
     moves_statistics: bool = False
+    head_rests: bool = False
+    whole_image: bool = False
 
     def __call__(
         self,
@@ -116,6 +121,8 @@ class PhaseLoss:
             training=True,
             update_batch_norm=self.moves_statistics,
             encoder_dropout=self.trains_encoder,
+            whole_image=self.whole_image,
+            head_rests=self.head_rests,
         )
 
 

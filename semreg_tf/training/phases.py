@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from semreg_tf.config import Config, StageConfig
 from semreg_tf.data import batch
-from semreg_tf.training.features import cached_keys, side_keys, visual_keys
+from semreg_tf.training.features import cached_keys, head_keys, side_keys, visual_keys
 from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
 from semreg_tf.training.phase_loss import Part, PhaseLoss
 from semreg_tf.training.phase_metric import concept_metric, sequence_metric
@@ -99,21 +99,24 @@ def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
         return (_user_tags(config, "user tags", section.steps),)
     part: Part = config.unary.part if config.has_tag_model else "all"
     names = ("encoder", "image_head", "tag_model")[: None if part == "all" else -1]
-    # The concept head reads the pooled features alone.
     truth = (batch.CONCEPTS, *config.predicted_layers)
-    keys = (visual_keys(config)[0], *side_keys(config), *truth, batch.IMAGE_ID)
-    resting = (batch.FEATURES, *keys[1:]) if config.unary.head_only_cached else keys
+    others = (*side_keys(config), *truth, batch.IMAGE_ID)
+    cached = (*head_keys(config), *others)
+    keys = (batch.IMAGE, *others) if config.encoder.trainable else cached
+    resting = cached if config.unary.head_only_cached else keys
     tag_steps = config.unary.tag_only_steps if config.has_tag_model else 0
     metric = concept_metric(config.data.task, part)
 
     def on_images(name: str, steps: int, keys: tuple[str, ...], *groups: str) -> Phase:
-        loss = _image_loss(config, section, groups, part=part)
+        whole = _reads_whole_image(config, keys)
+        loss = _image_loss(config, section, groups, part=part, whole_image=whole)
         return Phase(name, steps, keys, _trained(section, *groups), section, loss, metric)
 
     return (
         _user_tags(config, "user tags alone", tag_steps),
         on_images(HEAD_ONLY, config.unary.head_only_steps, resting, *names[1:]),
         on_images("all layers", section.steps, keys, *names),
+        on_images("crops", config.unary.crop_steps, cached, *names[1:]),
     )
 
 
@@ -179,12 +182,18 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             warm_starts=_warm_starts(config, "joint"),
         )
 
-    on_decoder = PhaseLoss(
-        words=True, sampling=sampling, relational_weight=config.joint.relational_weight
-    )
-    on_all = _image_loss(config, section, groups, words=True, sampling=sampling, **weights)
     truth = (batch.CONCEPTS, *config.predicted_layers)
     visual = (*visual_keys(config), *side_keys(config), *truth)
+    on_decoder = PhaseLoss(
+        words=True,
+        sampling=sampling,
+        relational_weight=config.joint.relational_weight,
+        head_rests=config.concepts.supervised,
+    )
+    whole = _reads_whole_image(config, visual)
+    on_all = _image_loss(
+        config, section, groups, words=True, sampling=sampling, whole_image=whole, **weights
+    )
     return (
         on_words(DECODER_ONLY, alone, (*resting, *side_keys(config)), on_decoder, "decoder"),
         on_words("joint", section.steps, visual, on_all, *groups),
@@ -200,6 +209,11 @@ _PLANS: dict[str, Callable[[Config, StageConfig], tuple[Phase, ...]]] = {
 
 def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:
     return tuple(WarmStart(source, PARTS[source]) for source in config.warm_starts(stage))
+
+
+def _reads_whole_image(config: Config, keys: tuple[str, ...]) -> bool:
+    """Returns whether a phase reads the whole of pictures whose crops count after training."""
+    return config.concepts.places.kind == "crops" and batch.IMAGE in keys
 
 
 def _image_loss(
