@@ -192,9 +192,10 @@ def _take_back_earlier(final: Path) -> None:
 
 def _without_folders(config: Config) -> Config:
     """Returns the config with the name alone of a file of first weights."""
-    weights = config.encoder.weights
+    weights, listed = config.encoder.weights, config.data.concept_list
     encoder = dataclasses.replace(config.encoder, weights=weights and Path(weights).name)
-    return dataclasses.replace(config, encoder=encoder)
+    data = dataclasses.replace(config.data, concept_list=listed and Path(listed).name)
+    return dataclasses.replace(config, encoder=encoder, data=data)
 
 
 def _describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -80,20 +80,21 @@ def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
 def labels_of_captions(
     annotations: Sequence[Annotation], vocabularies: Vocabularies
 ) -> list[Annotation]:
-    """Returns annotations whose labels are the vocabulary's words in their captions.
+    """Returns annotations whose labels are the concepts whose words are in their captions.
 
     Args:
       annotations: one an image.
-      vocabularies: their output are the words that count as labels.
+      vocabularies: their concepts, which are the output too, are what counts as labels.
 
     Example:
       >>> labels_of_captions(annotations, vocabularies)[0].labels
       ('a', 'dog', 'grass')
     """
-    known = vocabularies.output.entries.index
+    known, names = vocabularies.concept_ids, vocabularies.concepts.names
     return [
         dataclasses.replace(
-            a, labels=tuple(sorted({t for tokens in a.tokens for t in tokens if t in known}))
+            a,
+            labels=tuple(sorted({names[known[t]] for ts in a.tokens for t in ts if t in known})),
         )
         for a in annotations
     ]
@@ -128,7 +129,7 @@ def encode_annotations(
     if data_config.task == "captions":
         per_image = [[vocabulary.encode(tokens) for tokens in a.tokens] for a in annotations]
         concepts = [
-            _known(vocabularies.concepts, {t for tokens in a.tokens for t in tokens})
+            _known(vocabularies.concept_ids, {t for tokens in a.tokens for t in tokens})
             for a in annotations
         ]
         num_without = sum(not sequences for sequences in per_image)
@@ -136,7 +137,7 @@ def encode_annotations(
         ranks = label_ranks(vocabulary, data_config.label_order)
         labels = [vocabulary.encode(a.labels) for a in annotations]
         per_image = [[ids[np.argsort(ranks[ids])]] for ids in labels]
-        concepts = [_known(vocabularies.concepts, a.labels) for a in annotations]
+        concepts = [_known(vocabularies.concepts.index, a.labels) for a in annotations]
         num_without = sum(not len(ids) for ids in labels)
         limit = None
     sequences = [ids for image in per_image for ids in image]
@@ -212,8 +213,7 @@ def shift(
     return inputs, targets, mask
 
 
-def _known(entries: NameList, names: Sequence[str] | set[str]) -> np.ndarray:
-    index = entries.index
+def _known(index: Mapping[str, int], names: Sequence[str] | set[str]) -> np.ndarray:
     return np.asarray(sorted({index[name] for name in names if name in index}), np.int32)
 
 
@@ -222,7 +222,7 @@ def _all_known(
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     if entries is None:
         return None, None
-    return _flat([_known(entries, own) for own in names])
+    return _flat([_known(entries.index, own) for own in names])
 
 
 def _splits(lengths: Sequence[int]) -> np.ndarray:

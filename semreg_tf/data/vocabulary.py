@@ -4,6 +4,7 @@ A data set's folder holds the lists of all its names; a work directory holds the
 config, so weights never travel without them.
 """
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import DataConfig
+from semreg_tf.data.concept_choice import (
+    FORMS_FILE,
+    ConceptForms,
+    lemma_concepts,
+    listed_concepts,
+)
 from semreg_tf.data.dataset_digests import VOCABULARY_DIR, check_dataset_files
 from semreg_tf.data.name_list import NameList, names_digest, read_names, write_names
 from semreg_tf.data.text import is_punctuation
@@ -134,18 +141,32 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Vocabularies:
-    """All the names of one experiment: outputs, concepts, user tags and groups."""
+    """All the names of one experiment: outputs, concepts, user tags and groups.
+
+    `forms` says which words of captions stand for a concept, where not its name alone does.
+    """
 
     output: Vocabulary
     concepts: NameList
     user_tags: NameList | None = None
     groups: NameList | None = None
+    forms: ConceptForms | None = None
+
+    @functools.cached_property
+    def concept_ids(self) -> dict[str, int]:
+        """The concept that each word or label stands for."""
+        index = self.concepts.index
+        if self.forms is None:
+            return index
+        return {form: index[name] for form, name in self.forms.concepts.items()}
 
     def save(self, workdir: str | PathLike[str]) -> None:
         """Writes vocabulary.txt and a file of each list that there is, such as concepts.txt."""
         self.output.save(os.path.join(workdir, "vocabulary.txt"))
         for name, entries in self._lists().items():
             entries.save(os.path.join(workdir, name))
+        if self.forms is not None:
+            self.forms.save(workdir)
 
     def _lists(self) -> dict[str, NameList]:
         """Returns the lists that there are, by their files' names."""
@@ -159,7 +180,9 @@ class Vocabularies:
     def digests(self) -> dict[str, str]:
         """Returns the SHA-256 of each file that `save` writes, by its name."""
         lists = {name: names_digest("names", entries) for name, entries in self._lists().items()}
-        return {"vocabulary.txt": names_digest(self.output.kind, self.output.entries), **lists}
+        forms = {} if self.forms is None else {FORMS_FILE: self.forms.digest()}
+        output = names_digest(self.output.kind, self.output.entries)
+        return {"vocabulary.txt": output, **lists, **forms}
 
     @classmethod
     def load(cls, workdir: str | PathLike[str]) -> "Vocabularies":
@@ -173,6 +196,7 @@ class Vocabularies:
             Vocabulary.load(os.path.join(workdir, "vocabulary.txt")),
             NameList.load(os.path.join(workdir, "concepts.txt")),
             *(NameList.load(path) if tf.io.gfile.exists(path) else None for path in paths),
+            ConceptForms.load_if_there(workdir),
         )
 
     @classmethod
@@ -192,7 +216,8 @@ class Vocabularies:
         Args:
           builder_dir: the version folder that holds `vocabulary/`.
           data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts`,
-            `concept_words`, `num_user_tags` and `num_groups` are read.
+            `concept_words`, `concept_list`, `train_split` (by whose captions lemmas are chosen),
+            `num_user_tags` and `num_groups` are read.
           extra_counts: how often words occur in captions without pictures; they join a
             captioner's vocabulary, counted together, and are no concepts.
 
@@ -203,14 +228,17 @@ class Vocabularies:
         if data_config.task == "captions":
             words = load_dataset_names(builder_dir, "words")
             output, concepts = _caption_names(words, data_config, extra_counts)
+            concepts, forms = _chosen(builder_dir, data_config, words, concepts)
         elif data_config.labels_from == "captions":
             words = load_dataset_names(builder_dir, "words")
             concepts = _caption_names(words, data_config)[1]
+            concepts, forms = _chosen(builder_dir, data_config, words, concepts)
             output = Vocabulary(concepts, "labels")
         else:
             output, concepts = _tag_names(load_dataset_names(builder_dir, "labels"), data_config)
+            forms = None
         side = (_side_names(builder_dir, data_config, kind) for kind in ("user_tags", "groups"))
-        return cls(output, concepts, *side)
+        return cls(output, concepts, *side, forms)
 
     def difference(self, other: "Vocabularies") -> str | None:
         """Says in one line how `other` differs in its names and their order; None: it does not."""
@@ -230,6 +258,8 @@ class Vocabularies:
             for i, (name, other_name) in enumerate(zip(ours_names, theirs_names, strict=True)):
                 if name != other_name:
                     return f"{title}: number {i} is {name!r} and {other_name!r}"
+        if self.forms != other.forms:
+            return "the words that stand for a concept"
         return None
 
 
@@ -289,6 +319,23 @@ def _caption_names(
         Vocabulary(kept, "words"),
         concepts.head(data_config.num_concepts or DEFAULT_CAPTION_CONCEPTS),
     )
+
+
+def _chosen(
+    builder_dir: str | PathLike[str], data_config: DataConfig, words: NameList, frequent: NameList
+) -> tuple[NameList, ConceptForms | None]:
+    """Returns the concepts that the config chooses, `frequent` where it names no other way."""
+    number = data_config.num_concepts
+    if data_config.concept_list is not None:
+        return listed_concepts(data_config.concept_list, words, number)
+    if data_config.concept_words != "lemmas":
+        return frequent, None
+    # Records are read by what serves no model.
+    from semreg_tf.data.annotations import read_annotations
+
+    split = data_config.train_split.partition("[")[0]
+    captions = (" ".join(t) for a in read_annotations(builder_dir, split) for t in a.tokens)
+    return lemma_concepts(captions, words, number or DEFAULT_CAPTION_CONCEPTS)
 
 
 def _frequent(words: NameList, data_config: DataConfig) -> NameList:

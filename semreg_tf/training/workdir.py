@@ -44,6 +44,7 @@ _FREE_FIELDS = (
     "name",
     "table_row",
     "extra_captions",
+    "concept_list",
 )
 
 
