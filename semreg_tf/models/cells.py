@@ -192,6 +192,66 @@ class PeepholeLSTM(LSTM):
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
+class GRU(Cell):
+    """The gated recurrent unit of Cho et al. (2014): the reset gate acts before the product.
+
+    z = s(Wz x + Uz h + bz), r = s(Wr x + Ur h + br), h~ = f(W x + U (r * h) + b), and the new state
+    is z h + (1 - z) h~. The weights are those of the `keras.layers.GRUCell` it owns, gate order
+    z, r, h~.
+
+    Parameters: 3 u (d + u + 1).
+    """
+
+    gate_names = ("update", "reset")
+
+    def __init__(
+        self,
+        units: int,
+        activation: str = "relu",
+        initializer_range: float | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(units, activation, initializer_range, **kwargs)
+        self.cell = keras.layers.GRUCell(
+            units,
+            activation=activation,
+            kernel_initializer=uniform_initializer(initializer_range),
+            recurrent_initializer=uniform_initializer(initializer_range, "orthogonal"),
+            reset_after=False,
+            name="gru_cell",
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the GRUCell's weights for inputs (..., d)."""
+        self.cell.build((None, input_shape[-1]))
+        self.built = True
+
+    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns W_. x + b for z, r and h~, (..., 3 * units)."""
+        kernel = tf.cast(self.cell.kernel, self.compute_dtype)
+        return tf.tensordot(inputs, kernel, 1) + tf.cast(self.cell.bias, self.compute_dtype)
+
+    def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """One step, as `Cell.step`; the output is the new state."""
+        (hidden,) = state
+        update, reset = self._gates(projected, hidden)
+        recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)[:, 2 * self.units :]
+        proposed = projected[:, 2 * self.units :] + tf.linalg.matmul(reset * hidden, recurrent)
+        hidden = update * hidden + (1 - update) * self.activation(proposed)
+        return hidden, (hidden,)
+
+    def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
+        """Returns z and r by name, between 0 and 1, (rows, units)."""
+        return dict(zip(self.gate_names, self._gates(projected, state[0]), strict=True))
+
+    def _gates(self, projected: tf.Tensor, hidden: tf.Tensor) -> list[tf.Tensor]:
+        width = 2 * self.units
+        recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)[:, :width]
+        both = projected[:, :width] + tf.linalg.matmul(hidden, recurrent)
+        return tf.split(tf.sigmoid(both), 2, axis=-1)
+
+
+@keras.saving.register_keras_serializable("semreg_tf")
 class AdditiveRNN(Cell):
     """r_t = f(U r_{t-1} + w_t) (Mao et al. 2015): the word is added as it is, so it is as wide.
 
@@ -255,7 +315,7 @@ def unroll_steps(
     return outputs.stack(), state
 
 
-CELLS = {"lstm": LSTM, "peephole_lstm": PeepholeLSTM, "additive_rnn": AdditiveRNN}
+CELLS = {"lstm": LSTM, "peephole_lstm": PeepholeLSTM, "gru": GRU, "additive_rnn": AdditiveRNN}
 
 
 def build_cell(config: DecoderConfig) -> Cell:

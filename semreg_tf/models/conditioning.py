@@ -1,6 +1,7 @@
 """How the image reaches the decoder (Fig. 1): each way is a class of `CONDITIONINGS`."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig
@@ -186,6 +187,58 @@ class SoftAttention(Conditioning):
         return word_size + self.embedding_size(encoder_shapes)
 
 
+@keras.saving.register_keras_serializable("semreg_tf")
+class UnsaidConcepts(Conditioning):
+    """Each step reads which concepts are still to be said: x_t = E a_{t-1} + Wr r_t.
+
+    r_t holds the concepts' probabilities, 0 for those whose word was said before (after Fang et al.
+    2015, whose language model reads the set of detected words not yet said; that the probabilities
+    themselves are read, by a linear map added to the word, is ours).
+
+    Parameters: k e, for k concepts and an input of e.
+    """
+
+    reads_state = True
+    reads_concept_words = True
+    remembers = True
+    embeddings = ("concepts",)
+
+    def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
+        """Creates Wr, and the concepts' words."""
+        concepts = self.embedding_size(encoder_shapes)
+        self.map = self.dense("unsaid_concepts", widths.step_input, concepts, use_bias=False)
+        self.word_ids = self.add_weight(
+            name="concept_word_ids",
+            shape=(concepts,),
+            dtype="int32",
+            # Until `set_concept_words`: both lists begin with the most frequent words.
+            initializer=lambda shape, dtype: keras.ops.arange(shape[0], dtype=dtype),
+            trainable=False,
+        )
+        self.built = True
+
+    def set_concept_words(self, word_ids: np.ndarray) -> None:
+        """Sets which word each concept is, (num_concepts,) int32; checkpoints hold it."""
+        self.word_ids.assign(word_ids)
+
+    def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
+        """Returns `probabilities`, (batch, num_concepts)."""
+        return {"probabilities": self.encoder_output(encoder_outputs)}
+
+    def first_memory(self, context: Context) -> tf.Tensor:
+        """Returns ones: no concept is said, (rows, num_concepts)."""
+        return tf.ones_like(context["probabilities"])
+
+    def remember(self, context: Context, memory: tf.Tensor, token_ids: tf.Tensor) -> tf.Tensor:
+        """Returns 1 for each concept that is still not said, (rows, num_concepts)."""
+        words = tf.convert_to_tensor(self.word_ids)
+        return memory * tf.cast(words != token_ids[:, None], memory.dtype)
+
+    def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
+        """Returns x_t, as wide as the word embedding."""
+        return word_embedding + self.map(context["probabilities"] * state[-1])
+
+
 CONDITIONINGS = {
     "init_state": InitState,
     "step_zero": StepZero,
@@ -193,6 +246,7 @@ CONDITIONINGS = {
     "multimodal_output": MultimodalOutput,
     "soft_attention": SoftAttention,
     "attribute_attention": AttributeAttention,
+    "unsaid_concepts": UnsaidConcepts,
 }
 
 

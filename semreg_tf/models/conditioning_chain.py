@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig
-from semreg_tf.models.cells import Cell, State
+from semreg_tf.models.cells import Cell, State, unroll_steps
 from semreg_tf.models.conditioning_hooks import (
     EMBEDDING_KEYS,
     Conditioning,
@@ -42,6 +42,7 @@ class ConditioningChain:
         self.sets_state = bool(setting)
         self.changes_input = any(c.changes_input for c in conditionings)
         self.reads_state = any(c.reads_state for c in conditionings)
+        self._remembering = [i for i, c in enumerate(conditionings) if c.remembers]
         embeddings = {c.config.embedding for c in conditionings} - {"none"}
         self.encoder_outputs_read = frozenset(EMBEDDING_KEYS[e] for e in embeddings)
         self._changing_output = [i for i, c in enumerate(conditionings) if c.changes_output]
@@ -88,11 +89,82 @@ class ConditioningChain:
                 return conditioning.initial_state(own, cell, drop_input)
         return None
 
+    def first_memories(self, context: DecoderContext) -> State:
+        """Returns the memories of the conditionings that remember, each (rows, m)."""
+        return tuple(self._all[i].first_memory(context[i]) for i in self._remembering)
+
+    def remember(self, context: DecoderContext, state: State, token_ids: tf.Tensor) -> State:
+        """Returns a decoder's state whose memories, its last tensors, know one word more."""
+        cell, memories = self.parted(state)
+        numbered = zip(self._remembering, memories, strict=True)
+        new = [self._all[i].remember(context[i], memory, token_ids) for i, memory in numbered]
+        return (*cell, *new)
+
+    def parted(self, state: State) -> tuple[State, State]:
+        """Returns the cell's part of a decoder's state, and the memories."""
+        place = len(state) - len(self._remembering)
+        return state[:place], state[place:]
+
     def step_input(self, context: DecoderContext, words: tf.Tensor, state: State) -> tf.Tensor:
         """Returns the cell's input at one step, (rows, d), from the words (rows, e)."""
-        for conditioning, own in zip(self._all, context, strict=True):
-            words = conditioning.step_input(own, words, state)
+        cell, memories = self.parted(state) if state else ((), ())
+        own_memory = dict(zip(self._remembering, memories, strict=False))
+        for i, (conditioning, own) in enumerate(zip(self._all, context, strict=True)):
+            memory = (own_memory[i],) if i in own_memory else ()
+            words = conditioning.step_input(own, words, (*cell, *memory))
         return words
+
+    def cell_input(
+        self,
+        cell: Cell,
+        context: DecoderContext,
+        words: tf.Tensor,
+        state: State,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns what the cell's step reads of the words, (rows, p).
+
+        `mask`, (rows, d), multiplies the cell's inputs.
+        """
+        inputs = self.step_input(context, words, state)
+        return cell.project_input(inputs if mask is None else inputs * mask)
+
+    def move(self, cell: Cell, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Moves the cell by one word: its output (rows, units) and the decoder's new state."""
+        own, memories = self.parted(state)
+        hidden, own = cell.step(projected, own)
+        return hidden, (*own, *memories)
+
+    def unroll(
+        self,
+        cell: Cell,
+        context: DecoderContext,
+        input_ids: tf.Tensor,
+        words: tf.Tensor,
+        state: State,
+        masks: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Runs the step that search calls over time, where an input depends on the state.
+
+        Args:
+          cell: the decoder's.
+          context: of `prepare`, of these rows.
+          input_ids: (rows, time) int32.
+          words: (rows, time, e).
+          state: the decoder's first state.
+          masks: (time, rows, d), which multiply the cell's inputs, or None.
+
+        Returns:
+          The cell's outputs, (time, rows, units).
+        """
+        by_time, ids = tf.transpose(words, (1, 0, 2)), tf.transpose(input_ids)
+
+        def step(t: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            state = self.remember(context, state, ids[t])
+            mask = None if masks is None else masks[t]
+            return self.move(cell, self.cell_input(cell, context, by_time[t], state, mask), state)
+
+        return unroll_steps(step, by_time, state)[0]
 
     def inputs_of_all_steps(self, context: DecoderContext, words: tf.Tensor) -> tf.Tensor:
         """Returns the cell's inputs, (rows, time, d), from the words (rows, time, e).

@@ -62,6 +62,9 @@ class Conditioning(keras.layers.Layer):
     reads_state = False
     # True where it reads concepts by the words that they are, and so is told which those are.
     reads_concept_words = False
+    # True where it has a memory: a state of its own beside the cell's, which words change and
+    # `step_input` is given behind the cell's.
+    remembers = False
     # What `config.embedding` may name.
     embeddings: tuple[str, ...] = tuple(EMBEDDING_KEYS)
 
@@ -148,6 +151,14 @@ class Conditioning(keras.layers.Layer):
           drop_input: the dropout of the cell's inputs, for what the cell reads here.
         """
         return None
+
+    def first_memory(self, context: Context) -> tf.Tensor:
+        """Returns the memory before the first word, (rows, m); only where it remembers."""
+        raise TypeError(f"`{type(self).__name__}` must define `first_memory`.")
+
+    def remember(self, context: Context, memory: tf.Tensor, token_ids: tf.Tensor) -> tf.Tensor:
+        """Returns the memory, (rows, m), once the words of a step, (rows,), are known too."""
+        return memory
 
     def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
         """Returns the cell's input, (rows, d), from the word embedding (rows, e)."""

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig, DecoderConfig
-from semreg_tf.models.cells import State, build_cell, unroll_steps
+from semreg_tf.models.cells import State, build_cell
 from semreg_tf.models.conditioning import build_conditioning
 from semreg_tf.models.conditioning_chain import ConditioningChain, DecoderContext, Penalised
 from semreg_tf.models.conditioning_hooks import Conditioning
@@ -136,12 +136,14 @@ class Decoder(keras.layers.Layer):
     def initial_state(
         self, context: DecoderContext, rows: tf.Tensor | None = None, training: bool = False
     ) -> State:
-        """Returns the cell's first state, each (rows, units): zeros where nothing sets it."""
+        """Returns the cell's first state, zeros where nothing sets it, and what is remembered."""
         if self._chain.sets_state:
             drop_input = partial(self.input_dropout, training=training)
-            return self._chain.initial_state(context, self.cell, drop_input)
-        rows = tf.shape(tf.nest.flatten(context)[0])[0] if rows is None else rows
-        return self.cell.zero_state(rows)
+            state = self._chain.initial_state(context, self.cell, drop_input)
+        else:
+            rows = tf.shape(tf.nest.flatten(context)[0])[0] if rows is None else rows
+            state = self.cell.zero_state(rows)
+        return (*state, *self._chain.first_memories(context))
 
     def step(
         self,
@@ -179,11 +181,12 @@ class Decoder(keras.layers.Layer):
           The cell's outputs (rows, units), the word embeddings (rows, e) and the new state.
         """
         words = self.words(token_ids)
+        state = self._chain.remember(context, state, token_ids)
         if input_table is not None:
             projected = tf.gather(input_table, token_ids)
         else:
-            projected = self._project_step(words, state, context)
-        hidden, state = self.cell.step(projected, state)
+            projected = self._chain.cell_input(self.cell, context, words, state)
+        hidden, state = self._chain.move(self.cell, projected, state)
         return hidden, words, state
 
     def gates(
@@ -194,22 +197,10 @@ class Decoder(keras.layers.Layer):
         Returns:
           The values of the cell's `gate_names`, (rows, units), and the new state.
         """
-        projected = self._project_step(self.words(token_ids), state, context)
-        return self.cell.gates(projected, state), self.cell.step(projected, state)[1]
-
-    def _project_step(
-        self,
-        words: tf.Tensor,
-        state: State,
-        context: DecoderContext,
-        dropout_mask: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """Returns what the cell reads at one step, (rows, p), from the words (rows, e).
-
-        `dropout_mask`, (rows, d), multiplies the cell's inputs.
-        """
-        inputs = self._chain.step_input(context, words, state)
-        return self.cell.project_input(inputs if dropout_mask is None else inputs * dropout_mask)
+        state = self._chain.remember(context, state, token_ids)
+        projected = self._chain.cell_input(self.cell, context, self.words(token_ids), state)
+        gates = self.cell.gates(projected, self._chain.parted(state)[0])
+        return gates, self._chain.move(self.cell, projected, state)[1]
 
     def input_table(self) -> tf.Tensor | None:
         """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
@@ -238,7 +229,8 @@ class Decoder(keras.layers.Layer):
         """
         words = self.words(input_ids)
         if self.reads_state:
-            hidden = self._unroll_steps(words, state, context, training)
+            masks = self._input_masks(words, training)
+            hidden = self._chain.unroll(self.cell, context, input_ids, words, state, masks)
         else:
             inputs = self._chain.inputs_of_all_steps(context, words)
             inputs = self.input_dropout(inputs, training=training)
@@ -247,22 +239,14 @@ class Decoder(keras.layers.Layer):
         hidden = tf.transpose(hidden, (1, 0, 2))
         return self.output_dropout(hidden, training=training), words
 
-    def _unroll_steps(
-        self, words: tf.Tensor, state: State, context: DecoderContext, training: bool
-    ) -> tf.Tensor:
-        """Runs the step that search calls over time; returns the outputs, (time, rows, units)."""
-        by_time = tf.transpose(words, (1, 0, 2))
-        masks = None
-        if training and self.config.input_dropout:
-            # Drawn for all steps at once: a loop must not move the seed of the draws.
-            shape = (*tf.unstack(tf.shape(by_time))[:2], self.cell_input_size)
-            masks = self.input_dropout(tf.ones(shape, self.compute_dtype), training=True)
-
-        def step(t: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            mask = None if masks is None else masks[t]
-            return self.cell.step(self._project_step(by_time[t], state, context, mask), state)
-
-        return unroll_steps(step, by_time, state)[0]
+    def _input_masks(self, words: tf.Tensor, training: bool) -> tf.Tensor | None:
+        """Returns what multiplies the cell's inputs at each step, (time, rows, d), or None."""
+        if not (training and self.config.input_dropout):
+            return None
+        # Drawn for all steps at once: a loop must not move the seed of the draws.
+        rows, time = tf.unstack(tf.shape(words))[:2]
+        ones = tf.ones((time, rows, self.cell_input_size), self.compute_dtype)
+        return self.input_dropout(ones, training=True)
 
     def output_weights(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns W, (d, vocab_size), and b of eq. (3) in another precision, for `step`."""

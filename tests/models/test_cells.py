@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import DecoderConfig
-from semreg_tf.models.cells import LSTM, AdditiveRNN, Cell, PeepholeLSTM, build_cell
+from semreg_tf.models.cells import GRU, LSTM, AdditiveRNN, Cell, PeepholeLSTM, build_cell
 
 UNITS, WIDTH, ROWS, TIME = 5, 3, 4, 6
 
@@ -113,6 +113,43 @@ def test_peephole_unroll_is_its_steps():
     for t in range(TIME):
         output, state = cell.step(cell.project_input(tf.constant(inputs[:, t])), state)
         np.testing.assert_allclose(outputs[:, t], output, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_gru_step_is_cho_et_al(activation):
+    """The reset gate acts on the state before the product; z keeps the old state."""
+    cell = GRU(UNITS, activation)
+    cell.build((None, WIDTH))
+    randomise(cell)
+    rng = np.random.default_rng(1)
+    x, h = (rng.normal(size=(ROWS, n)).astype("f") for n in (WIDTH, UNITS))
+    weights = (cell.cell.kernel, cell.cell.recurrent_kernel, cell.cell.bias)
+    kernel, recurrent, bias = (np.split(np.asarray(w), 3, axis=-1) for w in weights)
+    function = {"relu": lambda v: np.maximum(v, 0), "tanh": np.tanh}[activation]
+    z, r = (sigmoid(x @ kernel[i] + h @ recurrent[i] + bias[i]) for i in (0, 1))
+    proposed = function(x @ kernel[2] + (r * h) @ recurrent[2] + bias[2])
+    want = z * h + (1 - z) * proposed
+    projected = cell.project_input(tf.constant(x))
+    output, (state,) = cell.step(projected, (tf.constant(h),))
+    np.testing.assert_allclose(output, want, atol=1e-5)
+    np.testing.assert_allclose(state, want, atol=1e-5)
+    gates = cell.gates(projected, (tf.constant(h),))
+    np.testing.assert_allclose(gates["update"], z, atol=1e-5)
+    np.testing.assert_allclose(gates["reset"], r, atol=1e-5)
+    assert sum(np.size(v) for v in cell.trainable_variables) == 3 * UNITS * (WIDTH + UNITS + 1)
+
+
+def test_gru_unrolls_as_keras_rnn_over_the_same_cell():
+    cell = GRU(UNITS, "tanh")
+    cell.build((None, WIDTH))
+    randomise(cell)
+    rng = np.random.default_rng(2)
+    inputs = tf.constant(rng.normal(size=(ROWS, TIME, WIDTH)).astype("f"))
+    start = tf.constant(rng.normal(size=(ROWS, UNITS)).astype("f"))
+    want = keras.layers.RNN(cell.cell, return_sequences=True)(inputs, initial_state=[start])
+    got, (last,) = run(cell, inputs, (start,))
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(last, want[:, -1], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])

@@ -228,3 +228,34 @@ def test_tied_output_of_another_width_is_refused():
     )
     with pytest.raises(ValueError, match=r"`tie_output` needs .* Received: word_embedding=4"):
         decoder.build(SHAPES)
+
+
+def test_unsaid_concepts_are_read_until_their_word_is_said():
+    config = ConditioningConfig(kind="unsaid_concepts")
+    decoder = Decoder(
+        DecoderConfig(cell="gru", cells=UNITS, word_embedding=WORDS), (config,), VOCAB
+    )
+    decoder.build(SHAPES)
+    randomise(decoder)
+    (layer,) = decoder.conditionings
+    # Concepts 1 and 4 are the words 2 and 7; UNK, 8, stands for what is no word.
+    layer.set_concept_words(np.array([8, 2, 0, 1, 7, 3]))
+    outputs = encoder_outputs()
+    probabilities = outputs["concept_probabilities"].numpy()
+    context = decoder.prepare(outputs)
+    state = decoder.initial_state(context, BATCH)
+    np.testing.assert_array_equal(state[-1], np.ones((BATCH, CONCEPTS)))
+    table, kernel = np.asarray(decoder.embedding), np.asarray(layer.map.kernel)
+    said = np.zeros((BATCH, CONCEPTS), bool)
+    # START, which is no concept, then a word of another concept in each row, then one said twice.
+    for tokens in ([VOCAB, VOCAB, VOCAB], [2, 7, 3], [7, 7, 6]):
+        tokens = np.array(tokens)
+        said |= np.array([8, 2, 0, 1, 7, 3]) == tokens[:, None]
+        want = table[tokens] + (probabilities * ~said) @ kernel
+        moved = decoder._chain.remember(context, state, tf.constant(tokens, tf.int32))
+        words = decoder.words(tf.constant(tokens))
+        np.testing.assert_allclose(
+            decoder._chain.step_input(context, words, moved), want, rtol=1e-5, atol=1e-5
+        )
+        _, state = decoder.step(tf.constant(tokens, tf.int32), state, context)
+        np.testing.assert_array_equal(state[-1], ~said)

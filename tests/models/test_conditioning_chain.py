@@ -109,7 +109,7 @@ def test_every_combination(kinds):
     check_trains_whole_and_steps_as_it_unrolls(decoder)
 
 
-@pytest.mark.parametrize("cell", ["peephole_lstm", "additive_rnn"])
+@pytest.mark.parametrize("cell", ["peephole_lstm", "gru", "additive_rnn"])
 @pytest.mark.parametrize("kind", CONDITIONINGS)
 def test_every_kind_with_the_other_cells(kind, cell):
     decoder = decoder_of([kind], cell)
