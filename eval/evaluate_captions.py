@@ -34,8 +34,8 @@ _PICTURES = shared_flags.define_num_pictures()
 _RERANK = flags.DEFINE_bool(
     "rerank",
     False,
-    "Also rerank by consensus with the captions of like training images (m-RNN), as "
-    "--config.reranking.field=value says.",
+    "Also rerank, by consensus with the captions of like training images (m-RNN) or by weights "
+    "fitted on the validation split, as --config.reranking.field=value says.",
 )
 
 

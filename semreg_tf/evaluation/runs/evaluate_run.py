@@ -14,7 +14,7 @@ from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.evaluation import scoring
 from semreg_tf.evaluation.likelihood import caption_perplexity
 from semreg_tf.evaluation.predictions import Predictions
-from semreg_tf.evaluation.runs import consensus, result_files
+from semreg_tf.evaluation.runs import consensus, linear_fit, result_files
 from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
 from semreg_tf.metrics.bootstrap import Interval, caption_intervals, multilabel_intervals
 from semreg_tf.metrics.caption_results import with_reranked
@@ -278,16 +278,20 @@ def add_reranked(
     rows: list[dict[str, Any]],
     metric_options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Reranks the captions by consensus and adds the best, `reranked`, to each row.
+    """Reranks the captions as the config says and adds the best, `reranked`, to each row.
 
     Returns:
-      The `settings`, the scores under `captions`, their `intervals`, and under `first_hypotheses`
-      the scores of the same search without reranking.
+      The `settings`, where there are such the `fitted` weights, the scores under `captions`, their
+      `intervals`, and under `first_hypotheses` the scores of the same search without reranking.
     """
-    searched, ordered = consensus.reranked(run, split, folder / "features")
+    settings = config_io.to_dict(run.config)["reranking"]
+    made: dict[str, Any] = {"settings": settings}
+    if run.config.reranking.method == "linear":
+        searched, ordered, made["fitted"] = linear_fit.reranked(run, split)
+    else:
+        searched, ordered = consensus.reranked(run, split, folder / "features")
     for row, words in zip(rows, ordered.sequences, strict=True):
         row["reranked"] = " ".join(words[0])
-    made: dict[str, Any] = {"settings": config_io.to_dict(run.config)["reranking"]}
     if any(a.captions for a in split.annotations):
         metrics = scoring.caption_scores(ordered, split, **metric_options)
         made["captions"] = metrics.scores

@@ -73,7 +73,8 @@ def test_the_reranked_caption_is_that_of_a_loop_over_everything(run, evaluated, 
 def test_results_and_submission_and_report_hold_both(evaluated):
     out, results = evaluated
     assert json.loads((out / "results.json").read_text()) == results
-    assert results["reranked"]["settings"] == {"similarity": "cider", **SETTINGS}
+    settings = results["reranked"]["settings"]
+    assert settings.items() >= {"method": "consensus", "similarity": "cider", **SETTINGS}.items()
     assert set(results["reranked"]["intervals"]) <= set(results["intervals_before_reranking"])
     # Neither is called the captions' scores alone.
     assert not {"captions", "intervals"} & set(results)
@@ -108,5 +109,5 @@ def test_settings_are_tried_and_the_best_comes_first(run, tmp_path):
     assert alone[0] == alone[1]
     with pytest.raises(ValueError, match="`settings` must hold at least one"):
         consensus.try_settings(run, split, [], tmp_path)
-    with pytest.raises(ValueError, match=r"`similarity` must be one of .*'rouge'"):
-        RerankingConfig("rouge")
+    with pytest.raises(ValueError, match=r"`similarity` must be 'cider' or 'bleu'.*'rouge'"):
+        RerankingConfig(similarity="rouge")
