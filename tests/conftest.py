@@ -72,6 +72,9 @@ def _toy(config: Config, steps: int = 2) -> Config:
             trainable=config.encoder.trainable,
             feature_dropout=config.encoder.feature_dropout,
         ),
+        concepts=dataclasses.replace(
+            config.concepts, places=dataclasses.replace(config.concepts.places, crop_grids=(2,))
+        ),
         conditionings=tuple(
             dataclasses.replace(c, width=word_embedding) for c in config.conditionings
         ),
@@ -80,6 +83,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
             config.unary,
             head_only_steps=min(config.unary.head_only_steps or 0, 1),
             tag_only_steps=min(config.unary.tag_only_steps, 1),
+            crop_steps=min(config.unary.crop_steps, 1),
         ),
         relational=stage(config.relational),
         joint=stage(config.joint, decoder_only_steps=min(config.joint.decoder_only_steps, steps)),

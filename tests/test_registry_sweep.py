@@ -13,7 +13,8 @@ from semreg_tf.training.trainer import Trainer
 
 # One of each distinct structure: greedy, beam, top-k with WARP, output fusion with a tied output,
 # the image at step zero with tanh, side information on a frozen CNN, a plain recurrent layer with
-# a multimodal one, the same without the image, attention to the map of a CNN that is trained.
+# a multimodal one, the same without the image, attention to the map of a CNN that is trained,
+# lemmas detected over crops, words detected over cells beside a GRU that knows what is unsaid.
 DISTINCT = (
     "demo_tags/s_cnn_rnn",
     "demo_captions/s_cnn_rnn",
@@ -24,6 +25,8 @@ DISTINCT = (
     "demo_captions/mrnn",
     "demo_captions/mrnn_no_image",
     "demo_captions/soft_attention",
+    "demo_captions/v2l",
+    "demo_captions/msrcap_like",
 )
 OTHERS = tuple(n for n in experiments.names() if n not in DISTINCT)
 

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from semreg_tf.config import ConditioningConfig, Config, SamplingConfig
+from semreg_tf.config import (
+    ConditioningConfig,
+    Config,
+    JointConfig,
+    PlacesConfig,
+    RerankingConfig,
+    SamplingConfig,
+)
 
 _IMAGE_FIRST = ConditioningConfig(kind="step_zero", embedding="features")
 
@@ -49,7 +56,86 @@ def att(base: Config) -> Config:
     )
 
 
+def v2l_whole_image(base: Config) -> Config:
+    """V2L's ablation (Wu et al. 2016): the detector sees the whole image alone."""
+    over_crops = v2l(base)
+    return replace(
+        over_crops,
+        concepts=replace(base.concepts, places=PlacesConfig()),
+        unary=replace(base.unary, crop_steps=0),
+    )
+
+
+def v2l(base: Config) -> Config:
+    """V2L (Wu et al. 2016): 256 attributes, as a word before START, and nothing else of the image.
+
+    Attributes are the most frequent nouns, verbs and adjectives, each at its strongest over the
+    image and crops of it. The unary stage trains CNN and detector; then they rest, and their
+    probabilities, not the ground truth, are what the decoder learns from. Sizes, dropout and beam
+    are from memory; fixed crops stand for object proposals, and steps and rates are the base's
+    (ours: theirs were SGD at 0.001). Their CNN is VGG16.
+    """
+    return replace(
+        base,
+        data=replace(base.data, num_concepts=256, concept_words="lemmas"),
+        concepts=replace(base.concepts, places=PlacesConfig(kind="crops", pooling="max")),
+        conditionings=(ConditioningConfig(kind="step_zero", embedding="concepts"),),
+        decoder=replace(
+            base.decoder,
+            cells=256,
+            word_embedding=256,
+            activation="tanh",
+            input_dropout=0.5,
+            output_dropout=0.5,
+        ),
+        decoding=replace(base.decoding, beam_width=5),
+        stages=("unary", "joint"),
+        unary=replace(
+            base.unary, crop_steps=max(base.unary.steps // 3, base.unary.head_only_steps)
+        ),
+        joint=_resting(base),
+    )
+
+
+def msrcap_like(base: Config) -> Config:
+    """After MSRCap (Fang et al. 2015): a noisy-or detector of words, a GRU, reranked hypotheses.
+
+    The GRU starts from the features (Devlin et al. 2015: MRNN, whose h0 is from memory) and reads
+    at each step the detected words that are not said yet. Their maximum-entropy language model is
+    not rebuilt, so it is "like" theirs: the GRU has its place (ours). The beam's 10 captions are
+    reranked by a linear combination fitted on validation pictures. Biases begin at the words'
+    frequencies (ours; theirs all at -6.58). Their CNN is VGG16 on pictures of 565 pixels.
+    """
+    return replace(
+        base,
+        concepts=replace(
+            base.concepts,
+            places=PlacesConfig(kind="cells", pooling="noisy_or"),
+            initial_bias="log_odds",
+        ),
+        conditionings=(
+            ConditioningConfig(embedding="features"),
+            ConditioningConfig(kind="unsaid_concepts"),
+        ),
+        decoder=replace(base.decoder, cell="gru", activation="tanh"),
+        decoding=replace(base.decoding, beam_width=10),
+        reranking=RerankingConfig(method="linear"),
+        stages=("unary", "joint"),
+        joint=_resting(base),
+    )
+
+
+def _resting(base: Config) -> JointConfig:
+    """The joint stage of a decoder alone, CNN and detector at rest: their outputs are cached."""
+    return replace(
+        base.joint, steps=0, decoder_only_steps=base.joint.steps, decoder_only_cached=True
+    )
+
+
 COMPETITORS = {
     "nicv2": ("Table 3: NICv2", nicv2),
     "att": ("Table 3: ATT", att),
+    "v2l": ("Table 3: V2L", v2l),
+    "v2l_whole_image": ("Table 3: V2L, the whole image alone", v2l_whole_image),
+    "msrcap_like": ("Table 3: MSRCap, without its maximum-entropy model", msrcap_like),
 }

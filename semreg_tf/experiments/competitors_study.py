@@ -34,20 +34,32 @@ _SYSTEMS = (
     ("m-RNN", "mrnn", _ALL_STEPS),
     ("NICv2", "nicv2", ("joint.decoder_only_steps=0", *_ALL_STEPS)),
     ("ATT", "att", _DECODER_ALONE),
+    # Four crops and the whole image: 50 places would take the CNN hours.
+    ("V2L", "v2l", (*_DECODER_ALONE, "unary.crop_steps=0", "concepts.places.crop_grids=[2]")),
+    ("V2L, the whole image alone", "v2l_whole_image", _DECODER_ALONE),
+    ("MSRCap-like", "msrcap_like", _DECODER_ALONE),
 )
+# Beside the beam's first caption.
+_EVALUATIONS = {"MSRCap-like": (("reranked", ("--rerank",)),)}
 # Of these the paper's rows are ensembles: of 15 and of 5 models.
 _AVERAGED = ("NICv2", "ATT")
 _MEMBERS, _SEEDS = (0, 1, 2, 3, 4), (1, 2)
 
 
 def flickr8k_competitors(encoder: str = _ENCODER) -> Study:
-    """Table 3's captioners that are here, NICv2 and ATT alone and five together.
+    """Table 3's captioners, NICv2 and ATT alone and five together.
 
     Args:
       encoder: the frozen CNN, as `--encoder` takes it; the study's name tells another one.
     """
     systems = {
-        name: System(name, f"flickr8k_captions/{system}", (*_FROZEN, *fields), encoder=encoder)
+        name: System(
+            name,
+            f"flickr8k_captions/{system}",
+            (*_FROZEN, *fields),
+            evaluations=_EVALUATIONS.get(name, ()),
+            encoder=encoder,
+        )
         for name, system, fields in _SYSTEMS
     }
     averaged = tuple(systems[name] for name in _AVERAGED)
