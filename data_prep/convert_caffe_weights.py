@@ -15,9 +15,13 @@ from semreg_tf.console import plain_errors
 
 NETWORKS = ("caffenet", "alexnet", "vgg16")
 
-_CAFFEMODEL = flags.DEFINE_string("caffemodel", None, "The published file.", required=True)
-_NETWORK = flags.DEFINE_enum("network", None, NETWORKS, "Which CNN.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "A file ending in .weights.h5.", required=True)
+_CAFFEMODEL = flags.DEFINE_string(
+    "caffemodel", None, "The published .caffemodel file.", required=True
+)
+_NETWORK = flags.DEFINE_enum("network", None, NETWORKS, "The CNN of the file.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "File to write, ending in .weights.h5.", required=True
+)
 
 
 def main(argv: Sequence[str]) -> None:

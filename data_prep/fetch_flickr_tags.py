@@ -19,15 +19,19 @@ from semreg_tf.cli import program
 from semreg_tf.console import plain_errors
 
 _ANNOTATIONS = flags.DEFINE_list(
-    "annotations", None, "COCO annotation files, parted by commas.", required=True
+    "annotations", None, "COCO annotation files, comma-separated.", required=True
 )
-_OUTPUT = flags.DEFINE_string("output", None, "The JSON lines file to go on with.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "JSON Lines file to write; an existing one is continued.", required=True
+)
 _API_KEY = flags.DEFINE_string(
     "api_key", None, "Your Flickr API key; better in FLICKR_API_KEY, which no process list shows."
 )
-_REQUESTS_PER_HOUR = flags.DEFINE_float("requests_per_hour", 3_600, "The most to ask for.")
-_BASE_URL = flags.DEFINE_string("base_url", BASE_URL, "Flickr's REST interface, or another.")
-_TIMEOUT_SECS = flags.DEFINE_float("timeout_secs", 30.0, "How long an answer may take.")
+_REQUESTS_PER_HOUR = flags.DEFINE_float("requests_per_hour", 3_600, "Most requests an hour.")
+_BASE_URL = flags.DEFINE_string(
+    "base_url", BASE_URL, "Address of Flickr's REST API, or of another with the same form."
+)
+_TIMEOUT_SECS = flags.DEFINE_float("timeout_secs", 30.0, "Longest wait for an answer.")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -12,13 +12,15 @@ from semreg_tf.console import plain_errors
 
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
-_SPLIT = flags.DEFINE_string("split", "train", "Which split.")
-_TOP = flags.DEFINE_integer("top", 20, "How many names of each kind; 0: all.", lower_bound=0)
-_OUT = flags.DEFINE_string("out", None, "A PNG file for the contact sheet; none: no sheet.")
+_SPLIT = flags.DEFINE_string("split", "train", "Split to inspect.")
+_TOP = flags.DEFINE_integer(
+    "top", 20, "Number of names of each kind to print; 0: all.", lower_bound=0
+)
+_OUT = flags.DEFINE_string("out", None, "PNG file for the contact sheet; no sheet if not given.")
 _NUMBER = flags.DEFINE_integer("number", 24, "Pictures on the sheet.", lower_bound=1)
 _COLUMNS = flags.DEFINE_integer("columns", 6, "Pictures in a row.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of the pictures.", lower_bound=0)
-_FONT = flags.DEFINE_string("font", None, "A TrueType font, where the texts are not all ASCII.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the choice of pictures.", lower_bound=0)
+_FONT = flags.DEFINE_string("font", None, "TrueType font, for texts that are not all ASCII.")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ def run(dataset: str | None = None) -> None:
       dataset: its name; None: `--dataset` on the command line says it.
     """
     if dataset is None:
-        flags.DEFINE_enum("dataset", None, list(DATASETS), "Which data set.", required=True)
+        flags.DEFINE_enum("dataset", None, list(DATASETS), "Data set to prepare.", required=True)
         dataset = next(iter(values_on(sys.argv, "dataset")), None)
     if dataset is None:
         # Without a data set there is help, or the message that it must be given.
@@ -47,7 +47,7 @@ def _define(options: DatasetOptions) -> dict[str, flags.FlagHolder[Any]]:
     if options.raw_files is not None:
         given["raw_dir"] = flags.DEFINE_string("raw_dir", None, options.raw_files, required=True)
         given["check_only"] = flags.DEFINE_bool(
-            "check_only", False, "Say what is wrong with the raw files, and prepare nothing."
+            "check_only", False, "Report what is wrong with the raw files, and prepare nothing."
         )
         given["shorter_side"] = flags.DEFINE_integer(
             "shorter_side",

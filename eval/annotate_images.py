@@ -58,21 +58,23 @@ _TAGS = flags.DEFINE_multi_string(
     "Comma-separated user tags, once for each file, in order. On standard input they follow the "
     "path and a tab.",
 )
-_BATCH = flags.DEFINE_integer("batch_size", 32, "Pictures at once.", lower_bound=1)
+_BATCH = flags.DEFINE_integer("batch_size", 32, "Pictures in one batch.", lower_bound=1)
 _OUT = flags.DEFINE_string(
     "out", None, "Folder of copies with the caption under the picture, and of annotations.jsonl."
 )
 _ANSWERS = flags.DEFINE_string(
-    "answers", None, "File of the answers; with --runner, the beginning of its name."
+    "answers", None, "File for the answers; with --runner, the prefix of its name."
 )
 _FONT = flags.DEFINE_string(
     "font", None, "TrueType file for the copies. [Pillow's own, which has Latin letters alone]"
 )
 _RUNNER = flags.DEFINE_string(
-    "runner", None, "Apache Beam's, such as DirectRunner, FlinkRunner. [this machine, no Beam]"
+    "runner",
+    None,
+    "Apache Beam runner, such as DirectRunner or FlinkRunner. [this machine, no Beam]",
 )
 _OPTIONS = flags.DEFINE_list(
-    "beam_pipeline_options", [], "Of the runner, comma-separated, such as parallelism=8."
+    "beam_pipeline_options", [], "Options of the runner, comma-separated, such as parallelism=8."
 )
 
 

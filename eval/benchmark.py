@@ -16,12 +16,19 @@ from semreg_tf.console import plain_errors
 _PARTS = ("input", "train", "decode", "annotate")
 _ALL_PARTS = (*_PARTS, "neighbours")
 _PART = flags.DEFINE_multi_enum(
-    "part", _PARTS, _ALL_PARTS, "What to time; repeatable. Neighbours by user tags on wish alone."
+    "part",
+    _PARTS,
+    _ALL_PARTS,
+    "Part to time; repeatable. The neighbours by user tags are timed only if named.",
 )
 _DATA_DIR = shared_flags.define_data_dir(required=False)
-_DATASET = flags.DEFINE_string("dataset", None, "Input: which; drawn pictures if not given.")
-_SPLIT = flags.DEFINE_string("split", "train", "Input: its split.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Decode: a trained captioner's work directory.")
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "For the input: the data set; generated pictures if not given."
+)
+_SPLIT = flags.DEFINE_string("split", "train", "For the input: the split.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "For decoding: work directory of a trained captioner."
+)
 
 
 def main(_: list[str]) -> None:

@@ -22,10 +22,14 @@ _METRIC = flags.DEFINE_enum(
     ["BLEU-1", "BLEU-4", "CIDEr", "ROUGE-L"],
     "The metric that ranks the settings; the highest value is the best.",
 )
-_SIMILARITIES = flags.DEFINE_list("similarities", ["cider", "bleu"], "Similarities to try.")
-_HYPOTHESES = flags.DEFINE_list("hypotheses", ["5", "10"], "Numbers n of hypotheses.")
-_NEIGHBOURS = flags.DEFINE_list("neighbours", ["30", "60", "120"], "Numbers k of images.")
-_BEST = flags.DEFINE_list("best", ["50", "125", "175"], "Numbers m of similarities that count.")
+_SIMILARITIES = flags.DEFINE_list("similarities", ["cider", "bleu"], "Similarity measures to try.")
+_HYPOTHESES = flags.DEFINE_list("hypotheses", ["5", "10"], "Numbers n of hypotheses to try.")
+_NEIGHBOURS = flags.DEFINE_list(
+    "neighbours", ["30", "60", "120"], "Numbers k of nearest images to try."
+)
+_BEST = flags.DEFINE_list(
+    "best", ["50", "125", "175"], "Numbers m of highest similarities to average, to try."
+)
 
 
 def numbers(name: str, values: list[str]) -> list[int]:

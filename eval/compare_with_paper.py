@@ -16,9 +16,11 @@ _WORKDIRS = flags.DEFINE_multi_string(
     "workdir", [], "Work directory of an evaluated run; may be given several times."
 )
 _TABLES = flags.DEFINE_multi_string(
-    "table", [], "Such as 'Table 4'; may be given several times; all if not given."
+    "table", [], "Table to print, such as 'Table 4'; may be given several times; all if not given."
 )
-_OUT = flags.DEFINE_string("out", None, "File to write, HTML if it ends in .html; else printed.")
+_OUT = flags.DEFINE_string(
+    "out", None, "File to write, as HTML if it ends in .html; printed if not given."
+)
 
 
 def main(_: list[str]) -> None:

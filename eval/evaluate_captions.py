@@ -28,7 +28,7 @@ _METEOR = shared_flags.define_meteor()
 _OVERRIDES = shared_flags.define_overrides("Another decoding or reranking")
 _OUT = shared_flags.define_out()
 _TRUE_CONCEPTS = flags.DEFINE_bool(
-    "true_concepts", False, "Feed the decoder the true concepts, its ceiling; needs --out."
+    "true_concepts", False, "Feed the decoder the true concepts, for an upper bound; needs --out."
 )
 _PICTURES = shared_flags.define_num_pictures()
 _RERANK = flags.DEFINE_bool(

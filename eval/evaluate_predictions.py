@@ -24,15 +24,15 @@ from semreg_tf.reporting import result_tables
 TASKS = ("captions", "tags")
 
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "File of predictions.", required=True)
-_TASK = flags.DEFINE_enum("task", None, TASKS, "What it holds.", required=True)
+_TASK = flags.DEFINE_enum("task", None, TASKS, "What the predictions are.", required=True)
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
-_SPLIT = flags.DEFINE_string("split", "test", "The split.")
+_SPLIT = flags.DEFINE_string("split", "test", "Split to score on.")
 _ALLOW_MISSING = flags.DEFINE_bool(
     "allow_missing", False, "Leave images without a prediction out instead of refusing them."
 )
 _METEOR = shared_flags.define_meteor()
-_OUT = flags.DEFINE_string("out", None, "File that takes the results as JSON.")
+_OUT = flags.DEFINE_string("out", None, "JSON file for the results.")
 
 
 def main(_: list[str]) -> None:

@@ -19,15 +19,21 @@ from semreg_tf.cli import program, shared_flags
 _WORKDIRS = shared_flags.define_workdirs()
 _DATA_DIR = shared_flags.define_data_dir()
 _SPLIT = shared_flags.define_split()
-_IMAGES = flags.DEFINE_integer("num_images", None, "Only the split's first images.")
+_IMAGES = flags.DEFINE_integer(
+    "num_images", None, "Number of images, the first of the split; all if not given."
+)
 _SENTENCES = flags.DEFINE_integer(
-    "num_sentences", None, "Only so many of their captions, the first of each image first."
+    "num_sentences",
+    None,
+    "Number of their captions, the first of each image first; all if not given.",
 )
 _MARGINAL = flags.DEFINE_integer(
-    "marginal_images", 100, "Training images behind P(w), by which sentences are normalised."
+    "marginal_images",
+    100,
+    "Training images over which P(w), the normaliser of sentences, is averaged.",
 )
 _BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "Score words in bfloat16: faster, less exact.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the sample of training images.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the sample of training images.")
 _OUT = shared_flags.define_out()
 _COLUMNS = ("R@1", "R@5", "R@10", "median_rank", "num_queries", "num_candidates")
 

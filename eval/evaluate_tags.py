@@ -19,7 +19,7 @@ _WORKDIRS = shared_flags.define_workdirs()
 _DATA_DIR = shared_flags.define_data_dir()
 _CNN = flags.DEFINE_string("cnn", None, "Work directory of the CNN alone (the unary stage).")
 _SPLIT = shared_flags.define_split()
-_OVERRIDES = shared_flags.define_overrides("Another decoding")
+_OVERRIDES = shared_flags.define_overrides("Changes the decoding")
 _OUT = shared_flags.define_out()
 _PICTURES = shared_flags.define_num_pictures()
 

@@ -23,14 +23,19 @@ _WORKDIRS = flags.DEFINE_multi_string(
     required=True,
 )
 _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
-_RESULTS = flags.DEFINE_integer("num_results", None, "Sequences in an answer; beam width if none.")
+_RESULTS = flags.DEFINE_integer(
+    "num_results", None, "Sequences in an answer; the beam width if not given."
+)
 _DTYPE = flags.DEFINE_enum(
-    "weights_dtype", "float32", WEIGHTS_DTYPES, "Of the weights on disk; the latter two halve it."
+    "weights_dtype",
+    "float32",
+    WEIGHTS_DTYPES,
+    "Type of the weights on disk; the latter two halve the size.",
 )
 _COMPARE = flags.DEFINE_string(
     "compare_on", None, "Split on which the export is scored beside the run, for its MODEL.md."
 )
-_OVERRIDES = shared_flags.define_overrides("Another decoding")
+_OVERRIDES = shared_flags.define_overrides("Changes the decoding")
 _DATA = shared_flags.define_data_dir(
     required=False, text="Folder of prepared data sets, for --compare_on."
 )

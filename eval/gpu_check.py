@@ -24,10 +24,10 @@ from absl import flags
 from semreg_tf.cli import program
 from semreg_tf.files.whole_file import write_json
 
-_OUT = flags.DEFINE_string("out", "gpu_check.json", "The file of the figures.")
-_MAX_MINUTES = flags.DEFINE_float("max_minutes", 7.5, "Begin no part after that long.")
-_PARTS = flags.DEFINE_multi_string("part", [], "Only these parts; all if not given.")
-_STEPS = flags.DEFINE_integer("steps", 20, "Timed steps of a row.", 2)
+_OUT = flags.DEFINE_string("out", "gpu_check.json", "JSON file for the figures.")
+_MAX_MINUTES = flags.DEFINE_float("max_minutes", 7.5, "Minutes after which no new part starts.")
+_PARTS = flags.DEFINE_multi_string("part", [], "Part to run, repeatable; all if not given.")
+_STEPS = flags.DEFINE_integer("steps", 20, "Timed steps for each row.", 2)
 
 
 def correctness() -> list[dict[str, Any]]:

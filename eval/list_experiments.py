@@ -11,9 +11,11 @@ from semreg_tf import config_io, console, experiments
 from semreg_tf.cli import program
 from semreg_tf.experiments import reported
 
-_MATCH = flags.DEFINE_string("match", "", "Only names that contain this.")
+_MATCH = flags.DEFINE_string("match", "", "List only names that contain this text.")
 _PARAMETERS = flags.DEFINE_bool(
-    "parameters", False, "Also build each model and count what trains (slow; no weights needed)."
+    "parameters",
+    False,
+    "Also build each model and count its trainable parameters (slow; no weights needed).",
 )
 _HIDDEN = ("name", "table_row", "stages")
 # Concepts and output rows where the data decides them (Sec. 4.2).

@@ -20,16 +20,20 @@ from semreg_tf import console
 from semreg_tf.cli import program
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an export to serve.", required=True)
-_SECS = flags.DEFINE_float("secs", 60.0, "Of attacks, all rounds together.", 1.0)
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "With attackers, and as many without.", 1)
-_GOOD = flags.DEFINE_integer("clients", 12, "Clients that ask for what they want.", 1)
-_BAD = flags.DEFINE_integer("attackers", 48, "Attackers at once.", 1)
-_IDLE = flags.DEFINE_integer("idle", 500, "Connections that send nothing.", 0)
+_SECS = flags.DEFINE_float("secs", 60.0, "Seconds of attacks, all rounds together.", 1.0)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 3, "Number of rounds with attackers; as many run without.", 1
+)
+_GOOD = flags.DEFINE_integer("clients", 12, "Clients that send well-formed requests.", 1)
+_BAD = flags.DEFINE_integer("attackers", 48, "Concurrent attackers.", 1)
+_IDLE = flags.DEFINE_integer("idle", 500, "Idle connections.", 0)
 _MAX_RATIO = flags.DEFINE_float(
-    "max_ratio", 4.0, "Of the 99th percentiles of good requests, with attackers to without."
+    "max_ratio",
+    4.0,
+    "Highest accepted ratio of the 99th percentile of good requests, with to without attackers.",
 )
 _MAX_MEMORY = flags.DEFINE_float(
-    "max_memory_mb", 1200.0, "Memory of the server beyond what it has before the attack."
+    "max_memory_mb", 1200.0, "Most memory the server may add during the attack."
 )
 
 

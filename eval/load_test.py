@@ -28,10 +28,10 @@ from semreg_tf.cli import program
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an export to serve for the test.")
 _URL = flags.DEFINE_string("url", None, "Address of a running server, in place of --model.")
-_NAME = flags.DEFINE_string("name", "model", "The model's name there.")
-_CLIENTS = flags.DEFINE_integer("clients", 64, "Clients at once.", 1)
+_NAME = flags.DEFINE_string("name", "model", "Name of the model on the server.")
+_CLIENTS = flags.DEFINE_integer("clients", 64, "Concurrent clients.", 1)
 _REQUESTS = flags.DEFINE_integer("requests", 2000, "Requests of all clients together.", 1)
-_LIMIT = flags.DEFINE_float("max_body_mb", 32.0, "The server's limit on a body.", 0.001)
+_LIMIT = flags.DEFINE_float("max_body_mb", 32.0, "The server's limit on the size of a body.", 0.001)
 
 _PERCENTILES = (50, 90, 99)
 _TIMEOUT_SECS = 120

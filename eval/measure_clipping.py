@@ -18,9 +18,11 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Work directory of a relational or joint stage.", required=True
 )
 _DATA_DIR = shared_flags.define_data_dir()
-_BATCHES = flags.DEFINE_integer("num_batches", 200, "Training batches whose gradients are taken.")
-_BUCKETS = flags.DEFINE_integer("num_buckets", 5, "Rows: equally many batches, short ones first.")
-_OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
+_BATCHES = flags.DEFINE_integer("num_batches", 200, "Training batches to compute gradients of.")
+_BUCKETS = flags.DEFINE_integer(
+    "num_buckets", 5, "Buckets of caption length, with equally many batches each."
+)
+_OUT = flags.DEFINE_string("out", None, "JSON file for the figures; they are also printed.")
 _COLUMNS = (
     "mean_length",
     "mean_norm",

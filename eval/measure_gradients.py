@@ -18,7 +18,7 @@ from semreg_tf.reporting import result_tables
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of a joint stage.", required=True)
 _DATA_DIR = shared_flags.define_data_dir()
 _BATCHES = flags.DEFINE_integer("num_batches", 20, "Training batches to average over.")
-_OUT = flags.DEFINE_string("out", None, "A JSON file to write as well.")
+_OUT = flags.DEFINE_string("out", None, "JSON file for the figures; they are also printed.")
 
 
 def main(_: list[str]) -> None:

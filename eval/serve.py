@@ -35,32 +35,45 @@ _HOST = flags.DEFINE_string(
 )
 _PORT = flags.DEFINE_integer("port", 8501, "Port; 0 picks a free one.", 0, 65535)
 _EXAMPLES = flags.DEFINE_string(
-    "examples", None, "Folder of pictures that the page offers; the model's own if not given."
+    "examples", None, "Folder of example pictures for the page; the export's own if not given."
 )
-_MAX_BATCH = flags.DEFINE_integer("max_batch_images", 16, "Pictures the model takes at once.", 1)
+_MAX_BATCH = flags.DEFINE_integer(
+    "max_batch_images", 16, "Most pictures in one batch of the model.", 1
+)
 _MAX_WAIT = flags.DEFINE_float(
-    "max_wait_ms", 10.0, "The longest that a picture waits for others to share its batch.", 0.0
+    "max_wait_ms", 10.0, "Longest wait of a picture for others to share its batch.", 0.0
 )
 _MAX_QUEUE_SECS = flags.DEFINE_float(
-    "max_queue_secs", 10.0, "Pictures whose batch would start later than this: 429.", 0.0
+    "max_queue_secs", 10.0, "Longest wait for a batch to start; beyond it the answer is 429.", 0.0
 )
-_MAX_QUEUE = flags.DEFINE_integer("max_queue_images", 256, "More waiting pictures: 429.", 1)
-_MAX_IMAGES = flags.DEFINE_integer("max_images", 64, "More pictures in one request: 413.", 1)
-_MAX_BODY = flags.DEFINE_float("max_body_mb", 32.0, "A larger body: 413.", 0.001)
+_MAX_QUEUE = flags.DEFINE_integer(
+    "max_queue_images", 256, "Most pictures that may wait; beyond it 429.", 1
+)
+_MAX_IMAGES = flags.DEFINE_integer(
+    "max_images", 64, "Most pictures in one request; beyond it 413.", 1
+)
+_MAX_BODY = flags.DEFINE_float("max_body_mb", 32.0, "Largest body; beyond it 413.", 0.001)
 _MAX_REQUEST_PIXELS = flags.DEFINE_float(
-    "max_request_megapixels", 100.0, "All pictures of one request together larger: 413.", 0.001
+    "max_request_megapixels",
+    100.0,
+    "Most pixels of one request's pictures together; beyond it 413.",
+    0.001,
 )
-_MAX_USER_TAGS = flags.DEFINE_integer("max_user_tags", 256, "More user tags of a picture: 400.", 1)
+_MAX_USER_TAGS = flags.DEFINE_integer(
+    "max_user_tags", 256, "Most user tags of a picture; beyond it 400.", 1
+)
 _MAX_CONNECTIONS = flags.DEFINE_integer(
     "max_connections",
     1000,
     "Connections at once; fewer where the limit on open files (ulimit -n) demands it.",
     1,
 )
-_HEADER_SECS = flags.DEFINE_float("header_secs", 10.0, "A header that takes longer: 408.", 1.0)
-_BODY_SECS = flags.DEFINE_float("body_secs", 30.0, "A body that takes longer: 408.", 1.0)
+_HEADER_SECS = flags.DEFINE_float(
+    "header_secs", 10.0, "Longest time for a header; beyond it 408.", 1.0
+)
+_BODY_SECS = flags.DEFINE_float("body_secs", 30.0, "Longest time for a body; beyond it 408.", 1.0)
 _IDLE_SECS = flags.DEFINE_float(
-    "idle_secs", 15.0, "A connection without a request for so long is closed.", 1.0
+    "idle_secs", 15.0, "Seconds after which a connection without a request is closed.", 1.0
 )
 _HOSTS = flags.DEFINE_list(
     "allowed_hosts",
@@ -73,9 +86,11 @@ _ORIGINS = flags.DEFINE_list(
     [],
     "Other web pages that may use the server, as https://example.org; all others' requests: 403.",
 )
-_MAX_PIXELS = flags.DEFINE_float("max_megapixels", 25.0, "A larger picture: 422.", 0.001)
+_MAX_PIXELS = flags.DEFINE_float(
+    "max_megapixels", 25.0, "Most pixels of a picture; beyond it 422.", 0.001
+)
 _DRAIN = flags.DEFINE_float(
-    "drain_secs", 30.0, "The longest that taken requests are waited for after SIGTERM.", 0.0
+    "drain_secs", 30.0, "Longest wait for running requests after SIGTERM.", 0.0
 )
 
 

@@ -20,7 +20,7 @@ from semreg_tf.console import plain_errors
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of the run.", required=True)
 _DATA_DIR = shared_flags.define_data_dir()
 _SPLIT = shared_flags.define_split()
-_OUT = flags.DEFINE_string("out", None, "A JSON file for the scores; none: they are printed alone.")
+_OUT = flags.DEFINE_string("out", None, "JSON file for the scores; they are also printed.")
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 

@@ -19,10 +19,12 @@ from semreg_tf.experiments import studies
 from semreg_tf.reporting import study_curves, study_tables
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
-_ENCODER = flags.DEFINE_string("encoder", None, "The CNN, where the study was run with another.")
+_ENCODER = flags.DEFINE_string(
+    "encoder", None, "The CNN, if the study was run with another one than its own."
+)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _OUT = flags.DEFINE_string("out", None, "The file to write; if not given, the tables are printed.")
-_INTO = flags.DEFINE_string("into", None, "A document whose tables of scores are made anew.")
+_INTO = flags.DEFINE_string("into", None, "Document whose tables of scores are replaced.")
 
 
 def main(_: list[str]) -> None:

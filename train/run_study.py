@@ -31,19 +31,23 @@ _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
-_WEIGHTS = flags.DEFINE_string("weights", None, "The encoder's weights, where they are a file.")
-_EXTRA = flags.DEFINE_string(
-    "extra_captions", None, "File of captions without pictures, where the study reads one."
+_WEIGHTS = flags.DEFINE_string(
+    "weights", None, "File of the encoder's weights, if they are a file."
 )
-_OVERRIDES = shared_flags.define_overrides("Fields that differ in every system, recorded")
+_EXTRA = flags.DEFINE_string(
+    "extra_captions", None, "File of captions without pictures, for a study that reads one."
+)
+_OVERRIDES = shared_flags.define_overrides(
+    "Config fields to change in every system; they are recorded"
+)
 _ENCODER = flags.DEFINE_string(
     "encoder",
     None,
-    "Another CNN in place of the study's, NAME or NAME:POOLING; the records' folder tells it.",
+    "Another CNN in place of the study's, NAME or NAME:POOLING; it names the records' folder.",
 )
-_ONLY = flags.DEFINE_multi_string("only", [], "Only these systems.")
-_SEEDS = flags.DEFINE_multi_integer("seeds", [], "Only these seeds.")
-_MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Start no job after that long.")
+_ONLY = flags.DEFINE_multi_string("only", [], "Run only these systems.")
+_SEEDS = flags.DEFINE_multi_integer("seeds", [], "Run only these seeds.")
+_MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Minutes after which no new job starts.")
 
 
 class JobRunner:

@@ -24,17 +24,19 @@ from train import pictures_run, run_flags
 
 _GIVEN = run_flags.define("Folder of the stages' folders. [runs/NAME with --pictures]", False)
 _STAGES = flags.DEFINE_list(
-    "stages", None, "Only these, comma-separated; those trained before are started from."
+    "stages",
+    None,
+    "Train only these stages, comma-separated; earlier finished ones are the starting point.",
 )
 _PICTURES = flags.DEFINE_string(
     "pictures",
     None,
-    "A folder of your own pictures to begin with, in place of --experiment and --data_dir.",
+    "Folder of your own pictures to train on, in place of --experiment and --data_dir.",
 )
 _ANNOTATIONS = flags.DEFINE_string(
     "annotations", None, "With --pictures: the annotation file, as data_prep.prepare_custom has it."
 )
-_FORMAT = flags.DEFINE_string("format", None, "With --pictures: the form of the annotations.")
+_FORMAT = flags.DEFINE_string("format", None, "With --pictures: the format of the annotations.")
 
 
 def main(_: list[str]) -> None:
