@@ -1,4 +1,8 @@
-"""Charts as inline SVG; colours come from the page's style, so they follow light and dark."""
+"""Charts as inline SVG that take the width there is.
+
+Across, places are percentages of the drawing; down, they are pixels, as letters are: a wider page
+widens a chart and not its text. Colours come from the page's style, so they follow light and dark.
+"""
 
 import dataclasses
 import math
@@ -6,9 +10,11 @@ from collections.abc import Callable, Sequence
 
 from semreg_tf.reporting.markup import Element, element
 
-WIDTH, HEIGHT = 460, 270
-LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 40
+# The style sheet leaves room for the axis to the left of the drawing, and for a number's half to
+# the right of it.
+HEIGHT, TOP, BOTTOM = 270, 10, 40
 NUM_COLOURS = 8
+_LINE_HEIGHT = 15
 _DASHES = (None, "7 3", "2 3", "9 3 2 3")
 # A line of few points shows each of them.
 _MAX_MARKED_POINTS = 40
@@ -43,13 +49,13 @@ def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
     y_ticks = ticks(min(ys), max(ys))
-    x_ticks = [tick for tick in ticks(0.0, max(xs)) if tick <= max(xs)]
-    x_of = _scale(0.0, max(xs), LEFT, WIDTH - RIGHT)
+    x_ticks = [tick for tick in ticks(0.0, max(xs), 4) if tick <= max(xs)]
+    x_of = _scale(0.0, max(xs), 0.0, 100.0)
     y_of = _scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
     drawing = [_y_axis(y_ticks, y_of)]
     for tick in x_ticks:
         drawing.append(_text(x_of(tick), HEIGHT - BOTTOM + 17, number(tick), "middle"))
-    drawing.append(_text((LEFT + WIDTH) / 2, HEIGHT - 6, x_title, "middle", "axis"))
+    drawing.append(_text(50.0, HEIGHT - 6, x_title, "middle", "axis"))
     for line in lines:
         drawing.extend(_draw_line(line, x_of, y_of))
     said = "; ".join(f"{line.label}: {_course(line)}" for line in lines)
@@ -73,23 +79,25 @@ def bar_chart(
     Returns:
       A `figure`.
     """
-    y_of = _scale(0.0, 1.0, HEIGHT - BOTTOM, TOP)
+    lines = max((group.count("\n") + 1 for group in groups), default=1)
+    floor = HEIGHT - BOTTOM - _LINE_HEIGHT * (lines - 2)
+    y_of = _scale(0.0, 1.0, floor, TOP)
     drawing = [_y_axis([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], y_of)]
-    slot = (WIDTH - LEFT - RIGHT) / max(len(groups), 1)
-    width = min(26.0, 0.82 * slot / max(len(series), 1))
+    slot = 100.0 / max(len(groups), 1)
+    width = slot * min(0.2, 0.82 / max(len(series), 1))
     for i, group in enumerate(groups):
-        middle = LEFT + slot * (i + 0.5)
+        middle = slot * (i + 0.5)
         for j, part in enumerate(group.split("\n")):
-            drawing.append(_text(middle, HEIGHT - BOTTOM + 16 + 15 * j, part, "middle"))
+            drawing.append(_text(middle, floor + 16 + _LINE_HEIGHT * j, part, "middle"))
         for j, (name, values, colour) in enumerate(series):
             top = y_of(values[i])
             bar = element(
                 "rect",
                 element("title", f"{name}, {group.replace(chr(10), ' ')}: {values[i]:.3f}"),
-                x=f"{middle + (j - len(series) / 2) * width:.1f}",
+                x=f"{middle + (j - len(series) / 2) * width:.2f}%",
                 y=f"{top:.1f}",
-                width=f"{width - 1.5:.1f}",
-                height=f"{HEIGHT - BOTTOM - top:.1f}",
+                width=f"{0.94 * width:.2f}%",
+                height=f"{floor - top:.1f}",
                 cls=f"fill{colour % NUM_COLOURS}",
             )
             drawing.append(bar)
@@ -146,30 +154,35 @@ def _y_axis(y_ticks: Sequence[float], y_of: _Scale) -> Element:
     parts = []
     for tick in y_ticks:
         y = f"{y_of(tick):.1f}"
-        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, cls="grid"))
-        parts.append(_text(LEFT - 6, y_of(tick) + 4, number(tick), "end"))
+        parts.append(element("line", x1="0%", x2="100%", y1=y, y2=y, cls="grid"))
+        parts.append(_text(0.0, y_of(tick) + 4, number(tick), "end", "tick"))
     return element("g", parts)
 
 
 def _text(x: float, y: float, text: str, anchor: str, cls: str | None = None) -> Element:
-    return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, cls=cls)
+    return element("text", text, x=f"{x:.2f}%", y=f"{y:.1f}", text_anchor=anchor, cls=cls)
 
 
 def _draw_line(line: Line, x_of: _Scale, y_of: _Scale) -> list[Element]:
-    places = [(f"{x_of(x):.1f}", f"{y_of(y):.1f}") for x, y in line.points]
+    places = [(f"{x_of(x):.2f}", f"{y_of(y):.1f}") for x, y in line.points]
     colour = line.colour % NUM_COLOURS
+    stroke = element(
+        "polyline",
+        points=" ".join(f"{x},{y}" for x, y in places),
+        cls=f"line{colour}",
+        stroke_dasharray=_dash(line.colour),
+    )
+    # Points of a line cannot be percentages: a drawing 100 wide inside the drawing, stretched.
+    box = {"viewBox": f"0 0 100 {HEIGHT}", "preserveAspectRatio": "none"}
     drawn = [
         element(
-            "polyline",
-            points=" ".join(f"{x},{y}" for x, y in places),
-            cls=f"line{colour}",
-            stroke_dasharray=_dash(line.colour),
+            "svg", stroke, width="100%", height=HEIGHT, cls="stretched", aria_hidden="true", **box
         )
     ]
     if len(places) <= _MAX_MARKED_POINTS:
         for (x, y), (step, value) in zip(places, line.points, strict=True):
             title = element("title", f"{line.label}: {value:.4g} at {number(step)}")
-            drawn.append(element("circle", title, cx=x, cy=y, r=3, cls=f"fill{colour}"))
+            drawn.append(element("circle", title, cx=f"{x}%", cy=y, r=3, cls=f"fill{colour}"))
     return drawn
 
 
@@ -208,7 +221,7 @@ def _figure(title: str, said: str, drawing: list[Element], legend: list[Element]
     drawn = element(
         "svg",
         drawing,
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        height=HEIGHT,
         role="img",
         aria_label=f"{title}. {said}",
         cls="chart",

@@ -38,7 +38,10 @@ nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; list-sty
 .note, caption, .value, .name, figcaption { color: var(--quiet); }
 .note { font-size: .9rem; }
 .headline { font-size: 1.1rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+/* A shade at the right says that a table goes on; the first layer hides it at the end. */
+.scroll { overflow-x: auto; margin: 1rem 0; background:
+  linear-gradient(to left, var(--page) .8rem, transparent) right / 2rem 100% no-repeat local,
+  linear-gradient(to left, var(--line), transparent) right / .8rem 100% no-repeat scroll; }
 /* Borders that collapse do not move with a sticky cell. */
 table { border-collapse: separate; border-spacing: 0; font-size: .92rem; }
 caption { text-align: left; padding: .2rem 0; font-size: .9rem; }
@@ -46,12 +49,14 @@ caption span { display: block; position: sticky; left: 0; max-width: min(75ch, 1
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
 thead th { border-bottom: 2px solid var(--line); white-space: nowrap; }
-tbody th { font-weight: 500; position: sticky; left: 0; background: var(--page); }
+tbody th, thead th:first-child { position: sticky; left: 0; background: var(--page); }
+tbody th { font-weight: 500; }
 table.figures tbody th { min-width: 8.5rem; }
 table.figures td, table.figures thead th + th { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
-table.classes { width: 100%; max-width: 900px; }
-table.classes td { width: 36%; }
+table.classes { width: 100%; }
+table.classes td { width: 38%; }
+table.classes th .value { display: block; white-space: nowrap; }
 .run, .difference { font-style: italic; }
 .difference { padding-left: 1rem; }
 .cards { display: grid; gap: 1rem; align-items: start;
@@ -75,9 +80,12 @@ dd { margin: 0; }
 .captions .right { font-weight: 600; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }
-details { font-size: .88rem; color: var(--quiet); }
-details ul { margin: .2rem 0; padding-left: 1.1rem; }
+.card details { font-size: .88rem; color: var(--quiet); }
+.card details ul { margin: .2rem 0; padding-left: 1.1rem; }
 summary { cursor: pointer; }
+.more { margin: .8rem 0; }
+.more > summary { color: var(--c0); padding: .3rem 0; }
+.more > .cards { margin-top: .5rem; }
 .concepts { list-style: none; padding: 0; margin: .6rem 0 0; font-size: .8rem; }
 .concepts li { display: grid; grid-template-columns: 6.5rem 1fr 2.2rem; gap: .4rem;
   align-items: center; }
@@ -86,12 +94,17 @@ div.bar { display: grid; grid-template-columns: 1fr 2.4rem; gap: .4rem; align-it
   font-size: .8rem; line-height: 1.2; }
 .pair { display: grid; gap: 1rem; margin: 0 0 1.5rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
-figure.chart { margin: 0; max-width: 640px; }
-svg.chart { width: 100%; height: auto; }
+figure.chart { margin: 0; min-width: 0; }
+svg.chart { display: block; width: calc(100% - 4.2rem); margin: 0 1.2rem 0 3rem;
+  overflow: visible; }
+svg.stretched { overflow: visible; }
+svg.stretched * { vector-effect: non-scaling-stroke; }
+text.tick { transform: translateX(-6px); }
 svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
 .grid { stroke: var(--line); }
-.legend { list-style: none; padding: 0; margin: .2rem 0; font-size: .85rem; }
-.legend .value { margin-left: .5rem; font-variant-numeric: tabular-nums; }
+.legend { list-style: none; padding: 0; margin: .2rem 0; font-size: .85rem; display: grid;
+  gap: .1rem 1.5rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
+.legend .value { margin-left: .5rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .legend li { display: flex; align-items: baseline; }
 .swatch { flex: none; width: 26px; height: 12px; margin-right: .4rem; }
 rect.empty { fill: var(--empty); }

@@ -5,10 +5,7 @@ import pytest
 from semreg_tf.reporting.charts import (
     BOTTOM,
     HEIGHT,
-    LEFT,
-    RIGHT,
     TOP,
-    WIDTH,
     Line,
     bar,
     bar_chart,
@@ -37,9 +34,20 @@ def test_lines_go_through_their_points():
     chart = line_chart("O-F1", "steps", [Line("a", ((50, 0.0), (100, 1.0)), 0)])
     (polyline,) = chart.iter("polyline")
     first, last = (tuple(map(float, p.split(","))) for p in polyline.get("points").split())
-    assert first == pytest.approx(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM))
-    assert last == pytest.approx((WIDTH - RIGHT, TOP))
-    assert len(list(chart.iter("circle"))) == 2
+    assert first == pytest.approx((50, HEIGHT - BOTTOM))
+    assert last == pytest.approx((100, TOP))
+    assert [c.get("cx") for c in chart.iter("circle")] == ["50.00%", "100.00%"]
+
+
+def test_a_chart_widens_with_its_page_and_its_text_does_not():
+    for chart in (
+        line_chart("x", "steps", [Line("a", ((1, 0.0), (2, 1.0)), 0)]),
+        bar_chart("x", ["rare", "frequent"], [("ours", [0.5, 1.0], 0)]),
+    ):
+        (drawing,) = (svg for svg in chart.iter("svg") if svg.get("role") == "img")
+        assert drawing.get("viewBox") is None
+        assert drawing.get("width") is None
+        assert all(text.get("x").endswith("%") for text in drawing.iter("text"))
 
 
 def test_charts_say_their_numbers():
