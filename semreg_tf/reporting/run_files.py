@@ -37,7 +37,7 @@ class RunFiles:
       predictions: the rows of predictions.jsonl.
       history: the rows of history.jsonl.
       concept_counts: concept -> how often it occurs in the training split.
-      notes: what is missing or unreadable, a sentence each.
+      notes: what is damaged or was edited, a sentence each.
       retrieval: retrieval.json, or {}.
     """
 
@@ -120,6 +120,10 @@ class RunFiles:
             if isinstance(scores, dict) and (name != OURS or self.has_decoder)
         }
 
+    def cnn_cuts(self) -> dict[str, dict[str, Any]]:
+        """Returns the scores of the CNN's labels alone, by how its probabilities are cut."""
+        return {n: scores for n, scores in self.tag_systems().items() if n.startswith("CNN")}
+
     def main_scores(self) -> dict[str, float]:
         """Returns the run's own figures: its sequences', or of a CNN alone its top labels'."""
         if self.task == "captions":
@@ -162,7 +166,7 @@ def read_run(path: str | Path) -> RunFiles:
       path: the folder.
 
     Returns:
-      What was found; what was not is in `notes`.
+      What was found; what cannot be read is in `notes`.
 
     Raises:
       ValueError: the folder is no work directory, or its names are not those of its weights.
@@ -171,7 +175,9 @@ def read_run(path: str | Path) -> RunFiles:
     notes: list[str] = []
     about = _read_json(folder / CONFIG_FILE, notes)
     if not isinstance(about.get("config"), dict):
-        reason = notes[0] if notes else f"{CONFIG_FILE} holds no config."
+        missing = not (folder / CONFIG_FILE).exists()
+        reason = f"{CONFIG_FILE} is not there." if missing else f"{CONFIG_FILE} holds no config."
+        reason = notes[0] if notes else reason
         raise ValueError(
             f"`workdir` must be the folder of a run, with a {CONFIG_FILE}: {reason} "
             f"Received: workdir={str(path)!r}"
@@ -193,10 +199,9 @@ def read_run(path: str | Path) -> RunFiles:
         history=tuple(
             row for row in _read_rows(folder / "history.jsonl", notes) if is_number(row.get("step"))
         ),
-        concept_counts=_read_counts(folder / "concepts.txt"),
+        concept_counts=_read_counts(folder / "concepts.txt", notes),
+        retrieval=_read_json(folder / "retrieval.json", notes),
         notes=tuple(notes),
-        # Few runs have one.
-        retrieval=_read_json(folder / "retrieval.json", []),
     )
 
 
@@ -272,15 +277,15 @@ def _read_text(path: Path, notes: list[str]) -> str | None:
     try:
         return path.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
-        notes.append(f"{path.name} is not there.")
+        return None  # A run that is not evaluated yet lacks most of them.
     except OSError as error:
         notes.append(f"{path.name} cannot be read: {error.strerror}.")
     return None
 
 
-def _read_counts(path: Path) -> dict[str, int]:
+def _read_counts(path: Path, notes: list[str]) -> dict[str, int]:
     counts = {}
-    for line in (_read_text(path, []) or "").split("\n"):
+    for line in (_read_text(path, notes) or "").split("\n"):
         name, tab, count = line.rpartition("\t")
         if tab and count.isdecimal():
             counts[name] = int(count)
