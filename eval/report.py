@@ -16,7 +16,11 @@ _WORKDIRS = flags.DEFINE_multi_string(
 )
 _OUT = flags.DEFINE_string("out", "report.html", "The file to write.")
 _PICTURES = flags.DEFINE_integer(
-    "num_pictures", 24, "Pictures of each split to show, beside the best and the worst ones.", 0
+    "num_pictures",
+    24,
+    "Pictures of each split to show, beside the best and the worst ones; ten are shown at first, "
+    "the others at a click.",
+    0,
 )
 
 

@@ -238,6 +238,25 @@ def test_worst_and_best_come_apart_and_no_picture_twice(tag_run):
     assert Page(build_report([tag_run], num_pictures=1)).words.count(".jpg") == 9
 
 
+def test_ten_pictures_stand_open_and_a_click_shows_the_others(tag_run):
+    text = build_report([tag_run])
+    folded = re.findall(r'<details class="more">.*?</details>', text, re.DOTALL)
+    assert text.count("<article") - sum(box.count("<article") for box in folded) == 10
+    assert [box.count("<article") for box in folded] == [1, 1]
+    assert all("<summary>1 more picture</summary>" in box for box in folded)
+    assert "<details" not in build_report([tag_run], num_pictures=0)
+
+
+def test_the_best_cut_of_the_cnn_alone_is_no_cut_of_both(tag_run):
+    results = json.loads((tag_run / "results.json").read_text())
+    both = {**results["systems"]["CNN top 3"], "O-F1": 0.99}
+    results["systems"]["ours with the CNN, top 3"] = both
+    (tag_run / "results.json").write_text(json.dumps(results))
+    words = Page(build_report([tag_run])).words
+    assert "CNN top 3, the best cut of the CNN alone" in words
+    assert "(upper bar: Ours, lower bar: CNN top 3)" in words
+
+
 def test_caption_words_are_marked(caption_run):
     text = build_report([caption_run])
     card = next(part for part in text.split("<article") if ">3.jpg" in part)
@@ -273,7 +292,7 @@ def test_stages_without_results_add_their_curves(tag_run, tmp_path):
     page = Page(build_report([tag_run, unary]))
     assert "Ours, joint 0.2 → 0.6 Ours, unary 0.4" in page.words
     assert sum(a.get("class") == "chart" for a in page.attributes("svg")) == 5
-    assert "unary: results.json is not there." in page.words
+    assert "1 not evaluated 0123456789" in page.words
 
 
 def test_missing_and_broken_files_are_said_and_do_not_stop(tag_run, tmp_path):
@@ -286,6 +305,7 @@ def test_missing_and_broken_files_are_said_and_do_not_stop(tag_run, tmp_path):
     (tag_run / "pictures" / "test-00001.jpg").write_bytes(b"GIF89a")
     (tag_run / "pictures" / "test-00002.jpg").unlink()
     words = Page(build_report([tag_run, bare])).words
+    assert "Damaged, so left out:" in words
     assert "tags: results.json cannot be read: damaged or cut short at line 1" in words
     assert "tags: history.jsonl: 1 lines cannot be read" in words
     assert "the picture's copy cannot be read" in words
@@ -294,9 +314,13 @@ def test_missing_and_broken_files_are_said_and_do_not_stop(tag_run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["results.json", "predictions.jsonl", "history.jsonl"])
-def test_any_file_may_be_missing(tag_run, name):
+def test_any_file_may_be_missing_and_is_in_no_list(tag_run, name):
     (tag_run / name).unlink()
-    assert f"tags: {name} is not there." in Page(build_report([tag_run])).words
+    words = Page(build_report([tag_run])).words
+    assert "Damaged" not in words
+    assert name not in words.replace("No work directory holds a history.jsonl.", "")
+    if name == "predictions.jsonl":
+        assert "test, 12 images, no predictions" in words
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

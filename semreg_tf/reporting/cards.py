@@ -139,7 +139,7 @@ def _picture(case: Case, task: str) -> Element:
     references = case.row.get("captions") or ["no reference"]
     human = references[0] if task == "captions" else ", ".join(case.row.get("labels") or ["none"])
     source = f"data:{kind};base64,{base64.b64encode(encoded).decode()}"
-    return element("img", src=source, alt=f"People say: {human}", loading="lazy")
+    return element("img", src=source, alt=f"People say: {human}")
 
 
 def _line(name: str, *content: Any, cls: str | None = None) -> list[Element]:

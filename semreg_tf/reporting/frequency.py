@@ -23,9 +23,11 @@ def tag_recalls(runs: Sequence[RunFiles], labels: Sequence[str]) -> dict[str, di
     """
     found = {}
     for i, (run, label) in enumerate(zip(runs, labels, strict=True)):
-        for name, scores in run.tag_systems().items():
+        systems = run.tag_systems()
+        chosen = {name: systems[name] for name in (OURS,) if name in systems}
+        for name, scores in (chosen | (run.cnn_cuts() if i == 0 else {})).items():
             recalls = {row["name"]: row["recall"] for row in class_rows(scores)}
-            if recalls and (name == OURS or i == 0):
+            if recalls:
                 found[label if name == OURS else name] = recalls
     return found
 
@@ -84,7 +86,8 @@ def recall_chart(
     edges = [round(i * len(names) / num_groups) for i in range(num_groups + 1)]
     groups = [names[a:b] for a, b in itertools.pairwise(edges)]
     titles = [
-        f"{counts[group[0]]:,}–{counts[group[-1]]:,} times\n{len(group)} {what}" for group in groups
+        f"{counts[group[0]]:,}–{counts[group[-1]]:,}\ntimes\n{len(group)} {what}"
+        for group in groups
     ]
     series = [
         (system, [_mean(of_system[n] for n in group if n in of_system) for group in groups], i)
@@ -93,31 +96,51 @@ def recall_chart(
     return bar_chart(f"Mean recall of {what}, from rare to frequent", titles, series)
 
 
-def class_table(systems: Mapping[str, dict[str, Any]], counts: Mapping[str, int]) -> Element | None:
+def best_cut(cuts: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Returns which of the CNN's cuts is at its best threshold.
+
+    Args:
+      cuts: as `RunFiles.cnn_cuts` gives them.
+
+    Returns:
+      Its name; where no threshold was searched, that of the highest O-F1; None without cuts.
+    """
+    searched = [name for name in cuts if "(best on " in name]
+    return max(searched or cuts, key=lambda name: cuts[name].get("O-F1") or 0.0, default=None)
+
+
+def class_tables(
+    systems: Mapping[str, dict[str, Any]], counts: Mapping[str, int], num_first: int
+) -> list[tuple[int, Element]]:
     """Builds the bars of recall and F1 by class, rare classes first.
 
     Args:
       systems: two systems' scores of results.json at most, by name.
-      counts: class -> how often it occurs in the training split.
+      counts: class -> how often it occurs in the training split; empty where that is not known.
+      num_first: classes of the first table.
 
     Returns:
-      The table, or None where there are no scores by class.
+      A table of the rarest classes and one of the others, each with its number of classes; less
+      where there are no such classes, or no scores by class.
     """
     scores = {name: {row["name"]: row for row in class_rows(s)} for name, s in systems.items()}
     scores = {name: rows for name, rows in scores.items() if rows}
-    if not scores:
-        return None
-    first = next(iter(scores.values()))
+    first: dict[str, dict[str, Any]] = next(iter(scores.values()), {})
     names = sorted(first, key=lambda n: (counts.get(n, first[n]["support"]), n))
     rows = []
     for name in names:
-        count = element("span", f" {first[name]['support']}", cls="value")
+        told = str(first[name]["support"])
+        if name in counts:
+            told = f"{counts[name]:,} / {told}"
+        count = element("span", f" {told}", cls="value")
         rows.append(
             [element("span", name, count), *(_bars(scores, name, m) for m in ("recall", "f1"))]
         )
     key = ", ".join(f"{('upper', 'lower')[i]} bar: {name}" for i, name in enumerate(scores))
-    caption = f"By class, rare first, with its images in the split ({key})"
-    return table(["class", "recall", "F1"], rows, caption, "classes")
+    images = "images in training / in this split" if counts else "images in this split"
+    caption = f"By class, rare first, with its {images} ({key})"
+    parts = [part for part in (rows[:num_first], rows[num_first:]) if part]
+    return [(len(p), table(["class", "recall", "F1"], p, caption, "classes")) for p in parts]
 
 
 def class_rows(scores: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -56,6 +56,11 @@ def to_html(root: Element) -> str:
     return ElementTree.tostring(root, encoding="unicode", method="html")
 
 
+def folded(summary: str, *content: Any) -> Element:
+    """Builds a box of which a click on its summary shows the content."""
+    return element("details", element("summary", summary), content, cls="more")
+
+
 def table(
     header: Iterable[Any], rows: Iterable[Iterable[Any]], caption: str, cls: str | None = None
 ) -> Element:

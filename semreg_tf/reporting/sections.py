@@ -3,29 +3,31 @@
 from collections.abc import Sequence
 
 from semreg_tf.reporting import score_tables, words
-from semreg_tf.reporting.cards import Case, build_cases, card
 from semreg_tf.reporting.comparison import compare, to_element
 from semreg_tf.reporting.curves import curve_charts
 from semreg_tf.reporting.frequency import (
+    best_cut,
     class_rows,
-    class_table,
+    class_tables,
     recall_chart,
     tag_recalls,
     word_recalls,
 )
-from semreg_tf.reporting.markup import Element, element, table
+from semreg_tf.reporting.markup import Element, element, folded, table
+from semreg_tf.reporting.pictures import picture_parts
 from semreg_tf.reporting.run_files import OURS, RunFiles, distinct_labels, short_commit
 
-NUM_EXTREMES = 8
+NUM_RARE_CLASSES = 20
 
 
 def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
-    """Lists the work directories, their versions, and what is missing in them."""
+    """Lists the work directories, their versions, and the files that cannot be read."""
     rows = []
     for run in runs:
         evaluated = "not evaluated"
         if run.results:
             evaluated = f"{run.split}, {run.results.get('num_images', '?')} images"
+            evaluated += "" if run.predictions else ", no predictions"
         commit = short_commit(run.about.get("commit"))
         rows.append(
             [run.folder, run.experiment, run.table_row, run.stage, str(run.seed), evaluated,
@@ -42,7 +44,7 @@ def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
         parts.append(element("p", "Versions: ", ", ".join(sorted(versions)), cls="note"))
     notes = [f"{run.folder}: {note}" for run in runs for note in run.notes]
     if notes:
-        parts.append(element("p", "Missing, so not shown:", cls="note"))
+        parts.append(element("p", "Damaged, so left out:", cls="note"))
         parts.append(element("ul", [element("li", note) for note in notes], cls="note"))
     return parts
 
@@ -76,7 +78,7 @@ def split_section(runs: Sequence[RunFiles], anchor: str, num_pictures: int) -> l
     kept = [runs[i] for i in first]
     labels = distinct_labels(kept)
     parts += _frequency_parts(kept, labels)
-    parts += _picture_parts(kept, labels, num_pictures)
+    parts += picture_parts(kept, labels, num_pictures)
     return parts + _class_parts(kept, labels)
 
 
@@ -130,7 +132,7 @@ def _headline(run: RunFiles) -> str | None:
     if run.task == "captions" and "CIDEr" in scores:
         return f"CIDEr {scores['CIDEr']:.3f} on {run.results.get('num_images', '?')} images."
     systems = run.tag_systems()
-    cuts = {n: s["O-F1"] for n, s in systems.items() if n != OURS and s.get("O-F1") is not None}
+    cuts = {n: s["O-F1"] for n, s in run.cnn_cuts().items() if s.get("O-F1") is not None}
     if OURS not in systems or not cuts or "O-F1" not in scores:
         return None
     best = max(cuts, key=cuts.__getitem__)
@@ -158,12 +160,16 @@ def _frequency_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[El
 
 
 def _class_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
-    systems = runs[0].tag_systems()
-    cuts = [name for name in systems if name != OURS]
-    best = max(cuts, key=lambda name: systems[name].get("O-F1") or 0.0, default=None)
-    shown = {labels[0] if n == OURS else n: systems[n] for n in (OURS, best) if n in systems}
-    made = class_table(shown, _class_counts(runs[0]))
-    return [] if made is None else [element("h3", "Class by class"), made]
+    lead = runs[0]
+    own, cuts = lead.tag_systems().get(OURS), lead.cnn_cuts()
+    best = best_cut(cuts)
+    systems = {labels[0]: own} if own else {}
+    systems |= {best: cuts[best]} if best else {}
+    tables = class_tables(systems, lead.concept_counts, NUM_RARE_CLASSES)
+    if not tables:
+        return []
+    rest = [folded(f"The {number} more frequent classes", made) for number, made in tables[1:]]
+    return [element("h3", "Class by class"), tables[0][1], *rest]
 
 
 def _class_counts(run: RunFiles) -> dict[str, int]:
@@ -172,54 +178,3 @@ def _class_counts(run: RunFiles) -> dict[str, int]:
         for scores in run.tag_systems().values()
         for row in class_rows(scores)
     }
-
-
-def _picture_parts(
-    runs: Sequence[RunFiles], labels: Sequence[str], num_pictures: int
-) -> list[Element]:
-    cases = build_cases(runs, labels)
-    if not cases:
-        return [element("p", "There are no predictions to show.", cls="note")]
-    task = runs[0].task
-    judge = None
-    if task == "captions":
-        lead = next(run for run in runs if run.predictions)
-        judge = words.WordJudge([row.get("captions") or () for row in lead.predictions])
-    metric = "F1" if task == "tags" else "CIDEr"
-    scored = {i: case.score for i, case in enumerate(cases) if case.score is not None}
-    ranked = sorted(scored, key=lambda i: -scored[i])
-    size = min(NUM_EXTREMES, len(ranked) // 3)
-    best, worst = ranked[:size], ranked[len(ranked) - size :][::-1]
-    others = [i for i in range(len(cases)) if i not in {*best, *worst}][:num_pictures]
-    kept = "whose copies were kept" if cases[0].picture else "evaluated"
-    parts = [element("h3", "Pictures"), _legend(task, len(cases), kept)]
-    for title, chosen in (
-        (f"Best by {metric}", best),
-        (f"Failure cases: worst by {metric}", worst),
-        ("In the order of the split, neither best nor worst" if best else "In their order", others),
-    ):
-        if chosen:
-            parts.append(element("h4", title))
-            shown: list[Case] = [cases[i] for i in chosen]
-            parts.append(element("div", [card(c, task, judge) for c in shown], cls="cards"))
-    return parts
-
-
-def _legend(task: str, number: int, kept: str) -> Element:
-    wrong = element("span", "red", cls="wrong")
-    right = element("span", "green", cls="right")
-    said: tuple[Element | str, ...]
-    if task == "tags":
-        said = (
-            "Labels of people stand rare first, those of the CNN by falling probability, those of "
-            "the model in the order in which it predicts them. ",
-            right, ": a label that people gave too; ", wrong, ": one that they did not. ",
-        )  # fmt: skip
-    else:
-        said = (
-            wrong, ": a content word in none of the picture's references; ", right,
-            f": a fine detail, in one of them at least but in those of at most "
-            f"{words.DETAIL_SHARE:.0%} of all pictures. ",
-        )  # fmt: skip
-    bars = "Bars: the most probable concepts, green where people agree. "
-    return element("p", said, bars, f"Chosen from the {number} pictures {kept}.", cls="note")

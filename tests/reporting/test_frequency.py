@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from semreg_tf.reporting.frequency import class_table, recall_chart, tag_recalls, word_recalls
+from semreg_tf.reporting.frequency import (
+    best_cut,
+    class_tables,
+    recall_chart,
+    tag_recalls,
+    word_recalls,
+)
 from semreg_tf.reporting.markup import to_html
 from semreg_tf.reporting.run_files import RunFiles
 
@@ -34,7 +40,8 @@ def test_too_few_classes_have_no_groups():
 
 def test_only_the_leading_runs_cuts_and_classes_with_positives_count():
     rows = {"per_class": [of_class("a", 3, 0.5), of_class("b", 0, None)]}
-    runs = [make({"systems": {"ours": rows, "CNN top 3": rows}})] * 2
+    systems = {"ours": rows, "CNN top 3": rows, "ours with the CNN, top 3": rows}
+    runs = [make({"systems": systems})] * 2
     found = tag_recalls(runs, ["x", "y"])
     assert found == {"x": {"a": 0.5}, "CNN top 3": {"a": 0.5}, "y": {"a": 0.5}}
 
@@ -52,14 +59,30 @@ def test_words_are_recalled_where_reference_and_caption_share_a_stem():
 
 def test_bars_stand_rare_first_with_their_numbers():
     rows = [of_class("sky", 90, 0.75), of_class("kite", 3, 0.25), of_class("zebra", 0, None)]
-    made = class_table({"Ours": {"per_class": rows}, "CNN": {"per_class": rows[:1]}}, {"sky": 900})
+    systems = {"Ours": {"per_class": rows}, "CNN": {"per_class": rows[:1]}}
+    ((number, made),) = class_tables(systems, {"sky": 900}, 20)
     text = to_html(made)
+    assert number == 2
     assert text.index("kite") < text.index("sky")
+    assert '<span>sky<span class="value"> 900 / 90</span></span>' in text
     assert "zebra" not in text
     assert "upper bar: Ours, lower bar: CNN" in text
     widths = [r.get("width") for r in made.iter("rect") if r.get("class") == "fill0"]
     assert widths == ["25.0", "25.0", "75.0", "75.0"]
-    assert class_table({"Ours": {"per_class": []}}, {}) is None
+    assert class_tables({"Ours": {"per_class": []}}, {}, 20) == []
+    assert class_tables({}, {}, 20) == []
+    (_, rare), (others, frequent) = class_tables(systems, {}, 1)
+    assert "kite" in to_html(rare)
+    assert "sky" not in to_html(rare)
+    assert others == 1
+    assert "sky" in to_html(frequent)
+
+
+def test_the_cnn_is_shown_at_the_threshold_that_was_searched():
+    searched = "CNN cut at 0.18 (best on validation)"
+    assert best_cut({"CNN top 5": {"O-F1": 0.6}, searched: {"O-F1": 0.5}}) == searched
+    assert best_cut({"CNN top 3": {"O-F1": 0.4}, "CNN top 5": {"O-F1": 0.5}}) == "CNN top 5"
+    assert best_cut({}) is None
 
 
 @pytest.mark.parametrize("predictions", [(), [{"image_id": 0}]])
