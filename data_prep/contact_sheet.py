@@ -88,7 +88,9 @@ def draw_contact_sheet(
 def ascii_only(annotation: Annotation) -> bool:
     """Tells whether all texts of an annotation are within the built-in font."""
     texts = (annotation.captions, annotation.labels, annotation.user_tags, annotation.groups)
-    return annotation.file_name.isascii() and all(t.isascii() for own in texts for t in own)
+    return annotation.file_name.isascii() and all(
+        t.isascii() for picture_texts in texts for t in picture_texts
+    )
 
 
 def _font(font_file: str | PathLike[str] | None, wide: bool, size: int) -> Font:

@@ -102,9 +102,12 @@ def describe_counts(counts: dict[str, Any]) -> str:
         if shares:
             lines.append(f"occurrences covered by the most frequent words: {', '.join(shares)}")
     if counts.get("kept_user_tags"):
-        kept = counts["kept_user_tags"] / max(counts["splits"].get("train", {}).get("images", 0), 1)
+        tags_per_image = counts["kept_user_tags"] / max(
+            counts["splits"].get("train", {}).get("images", 0), 1
+        )
         lines.append(
-            f"training user tags: {counts['distinct_user_tags']:,} distinct, {kept:.2f} an image "
+            f"training user tags: {counts['distinct_user_tags']:,} distinct, "
+            f"{tags_per_image:.2f} an image "
             f"of the {_KEPT_USER_TAGS:,} most frequent"
         )
     if counts["label_counts"]:

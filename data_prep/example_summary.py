@@ -73,7 +73,7 @@ def _histogram(numbers: Sequence[int]) -> list[str]:
 
 
 def _frequencies(kind: str, names: Sequence[Iterable[str]], top: int) -> str:
-    counts = collections.Counter(name for own in names for name in own)
+    counts = collections.Counter(name for image_names in names for name in image_names)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ranked[:top] if top else ranked
     width = max(len(name) for name, _ in shown)

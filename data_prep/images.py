@@ -24,7 +24,7 @@ from semreg_tf.data.picture_decoding import (
 )
 from semreg_tf.data.picture_files import read_picture_file
 
-# For pictures that are stored anew; upright files that are RGB or grey JPEG stay as they are.
+# Quality of pictures that are re-encoded; upright RGB or grey JPEGs are stored unchanged.
 JPEG_QUALITY = 95
 _AHEAD = 64
 T = TypeVar("T")

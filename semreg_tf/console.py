@@ -1,4 +1,4 @@
-"""How binaries speak: a user's mistake is one line on stderr and exit status 2."""
+"""Output of binaries: a user's mistake is one line on stderr and exit status 2."""
 
 import contextlib
 import logging
@@ -21,7 +21,7 @@ def plain_errors(*more: type[Exception], keep_lines: bool = False) -> Iterator[N
         with _own_log():
             yield
     except BrokenPipeError:
-        # The reader of the output has gone away, as `head` does: no mistake.
+        # The reader of the output has closed it, as `head` does; that is no mistake.
         raise
     except refusals as error:
         text = str(error) if keep_lines else " ".join(str(error).split())
@@ -31,8 +31,8 @@ def plain_errors(*more: type[Exception], keep_lines: bool = False) -> Iterator[N
 
 @contextlib.contextmanager
 def _own_log() -> Iterator[None]:
-    """Shows this library's messages plainly on stderr, and of others the warnings alone."""
-    # The level alone would be undone: absl sets it anew when its handler is asked for again.
+    """Shows this library's messages on stderr without prefixes, and only the warnings of others."""
+    # Setting the level alone has no effect: absl resets it when its handler is requested again.
     absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     own, handler = logging.getLogger("semreg_tf"), logging.StreamHandler()

@@ -1,10 +1,10 @@
-"""The losses of Sec. 3.2 and of the baselines of Sec. 4.3. Tensors in, one number an image out."""
+"""Losses of Sec. 3.2 and of the baselines of Sec. 4.3: from tensors to one number per image."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-# Of a word below this, float32 holds the probability with fewer digits, or none.
+# Below this probability, float32 holds it with fewer digits, or as 0.
 SMALL_PROBABILITY = 1e-30
 
 
@@ -43,10 +43,10 @@ def asymmetric_concept_loss(
       float32, (batch,).
     """
     logits, concepts = tf.cast(logits, tf.float32), tf.cast(concepts, tf.float32)
-    # 1 - p_m, exactly: no difference of nearly equal numbers where p is near 1.
+    # 1 - p_m without cancellation where p is near 1.
     rest = tf.minimum(tf.sigmoid(-logits) + margin, 1.0)
     shifted = tf.maximum(tf.sigmoid(logits) - margin, 0.0)
-    # Where p is 1 and there is no margin, the logarithm is read off the logit.
+    # Where p is 1 and there is no margin, the logarithm is computed from the logit.
     log_rest = tf.math.log(rest) if margin else tf.math.log_sigmoid(-logits)
     negative = -tf.pow(shifted, focus) * log_rest
     positive = -tf.math.log_sigmoid(logits)
@@ -110,12 +110,12 @@ def warp_concept_loss(
     ranked = tf.fill((batch, 1), k - 1)
     if rank == "negatives":
         ranked = tf.reduce_sum(tf.cast(~positive, tf.int32), axis=-1, keepdims=True)
-    found = tf.reduce_any(violates, axis=-1) & positive
-    ranks = tf.where(found, ranked // tf.maximum(draws, 1), 0)
+    has_violation = tf.reduce_any(violates, axis=-1) & positive
+    ranks = tf.where(has_violation, ranked // tf.maximum(draws, 1), 0)
     harmonic = tf.concat([[0.0], tf.cumsum(1.0 / tf.cast(tf.range(1, k + 1), tf.float32))], 0)
     weight = tf.stop_gradient(tf.gather(harmonic, ranks))
     loss = tf.gather(tf.maximum(hinge, 0.0), chosen, batch_dims=2)
-    return tf.reduce_sum(tf.where(found, weight * loss, 0.0), axis=-1)
+    return tf.reduce_sum(tf.where(has_violation, weight * loss, 0.0), axis=-1)
 
 
 def concept_loss(
@@ -185,14 +185,16 @@ def token_losses(logits: tf.Tensor, target_ids: tf.Tensor) -> tuple[tf.Tensor, C
     def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, None]:
         slope = tf.cast(probabilities * d_losses[:, None], logits.dtype)
         tokens = tf.range(tf.size(target_ids), dtype=target_ids.dtype)
-        own = tf.cast((at_target - 1) * d_losses, logits.dtype)
-        return tf.tensor_scatter_nd_update(slope, tf.stack([tokens, target_ids], 1), own), None
+        target_gradient = tf.cast((at_target - 1) * d_losses, logits.dtype)
+        return tf.tensor_scatter_nd_update(
+            slope, tf.stack([tokens, target_ids], 1), target_gradient
+        ), None
 
     return losses, gradient
 
 
 def smoothed_token_losses(logits: tf.Tensor, target_ids: tf.Tensor, smoothing: float) -> tf.Tensor:
-    """Cross entropy to a target of 1 - smoothing on the word, the rest evenly on all words.
+    """Cross entropy to a target of 1 - smoothing on the word and smoothing evenly on all words.
 
     Szegedy et al. (2016), where `smoothing` is their epsilon; 0 gives `token_losses`.
 

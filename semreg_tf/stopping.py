@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends a program in order, a second one at once."""
+"""Ctrl-C and SIGTERM: the first ends a program in order, the second at once."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_status(self) -> int:
-        """What a shell expects of a program that this signal ended: 130 or 143."""
+        """The exit status of a program that this signal ended: 130 or 143."""
         return 128 + self.number
 
 
@@ -97,7 +97,7 @@ def _end_at_second(reader: int) -> None:
 
 
 def run_child(command: Sequence[str]) -> int:
-    """Runs a program to its end and returns its exit status; whatever stops us stops it first."""
+    """Runs a program to its end and returns its exit status; a signal to us stops it first."""
     process = subprocess.Popen(command)
     _CHILDREN.add(process)
     try:

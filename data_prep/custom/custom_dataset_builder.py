@@ -1,4 +1,4 @@
-"""Anyone's own pictures: a folder, and what is said of them; README.md tells the forms."""
+"""A user's pictures: a folder and its annotations; README.md has the formats."""
 
 import hashlib
 import sys
@@ -176,15 +176,15 @@ def find_annotations(
         raise _no_folder(raw_dir)
     if annotations is not None:
         return epath.Path(annotations)
-    found = [epath.Path(raw_dir) / name for name in DEFAULT_FILES]
-    found = [path for path in found if path.is_file()]
-    if len(found) != 1:
+    files = [epath.Path(raw_dir) / name for name in DEFAULT_FILES]
+    files = [path for path in files if path.is_file()]
+    if len(files) != 1:
         raise ValueError(
             f"`annotations` must be given where the folder of the pictures does not hold either "
-            f"{' or '.join(DEFAULT_FILES)}: {'both are' if found else 'neither is'} there. "
+            f"{' or '.join(DEFAULT_FILES)}: {'both are' if files else 'neither is'} there. "
             f"Received: raw_dir={fspath(raw_dir)!r}, annotations=None"
         )
-    return found[0]
+    return files[0]
 
 
 def _no_folder(raw_dir: str | PathLike[str] | None) -> ValueError:

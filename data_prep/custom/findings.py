@@ -1,4 +1,4 @@
-"""What is wrong with an annotation file, by line, told all at once."""
+"""Faults of an annotation file, by line, reported together."""
 
 import collections
 from collections.abc import Iterable

@@ -21,7 +21,7 @@ _SHOWN_NAMES = 3
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """A folder and the paths of all its files, from the folder on, parted by `/`."""
+    """A folder and the relative paths of all its files, with `/` as separator."""
 
     root: str
     names: frozenset[str]
@@ -71,14 +71,14 @@ def check_pictures(
             report(entry.line, "picture missing", text)
     if entries and not there:
         pictures = folder.pictures()
-        found = f"{len(pictures):,} pictures are there"
+        hint = f"{len(pictures):,} pictures are there"
         if pictures:
-            found += f", such as {', '.join(map(repr, pictures[:_SHOWN_NAMES]))}"
+            hint += f", such as {', '.join(map(repr, pictures[:_SHOWN_NAMES]))}"
         findings.problem(
             entries[0].line,
             "no picture found",
             f"not one of {len(entries):,} pictures is in {folder.root!r}: is `--raw_dir` right? "
-            f"{found}",
+            f"{hint}",
         )
     whole, digests = [], {}
     items = ((entry, epath.Path(folder.root) / entry.file_name) for entry in there)

@@ -8,7 +8,7 @@ from data_prep.custom.findings import Findings, some_lines
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, is_punctuation, tokenize
 from semreg_tf.text.cleaning import LETTER_WITHOUT_BLANKS, look_alike_key
 
-# A label on fewer training pictures is told: a model hardly learns it (ours).
+# A label on fewer training pictures is reported: a model hardly learns it (ours).
 FEW_PICTURES = 5
 _SHOWN_LABELS = 5
 

@@ -57,13 +57,13 @@ def find_pictures(raw_dir: str | PathLike[str], photos: Sequence[Photo]) -> dict
     root = fspath(raw_dir)
     flat = _files(f"{root}/{FLAT}")
     nested = {folder: _files(f"{root}/{NESTED}/{folder}") for folder in {p.folder for p in photos}}
-    found = {}
+    paths = {}
     for photo in photos:
         if photo.file in nested[photo.folder]:
-            found[photo.photo_id] = f"{NESTED}/{photo.name}"
+            paths[photo.photo_id] = f"{NESTED}/{photo.name}"
         elif f"{photo.photo_id}.jpg" in flat:
-            found[photo.photo_id] = f"{FLAT}/{photo.photo_id}.jpg"
-    return found
+            paths[photo.photo_id] = f"{FLAT}/{photo.photo_id}.jpg"
+    return paths
 
 
 def _files(folder: str) -> frozenset[str]:

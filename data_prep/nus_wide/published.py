@@ -40,8 +40,8 @@ def count_raw_set(raw_set: RawSet, num_pictures: int) -> dict[str, Any]:
     labelled = np.flatnonzero(raw_set.labels.any(axis=1))
     tags = [raw_set.user_tags[row] for row in labelled]
     num_images = max(len(labelled), 1)
-    frequencies = collections.Counter(tag for own in tags for tag in own)
-    kept = sum(count for _, count in frequencies.most_common(_KEPT_TAGS))
+    frequencies = collections.Counter(tag for image_tags in tags for tag in image_tags)
+    num_kept = sum(count for _, count in frequencies.most_common(_KEPT_TAGS))
     of_concept = dict(zip(raw_set.concepts, raw_set.labels.sum(axis=0).tolist(), strict=True))
     return {
         "images": len(raw_set.photos),
@@ -50,9 +50,9 @@ def count_raw_set(raw_set: RawSet, num_pictures: int) -> dict[str, Any]:
         "labels an image": int(raw_set.labels.sum()) / num_images,
         "images of sky": of_concept.get("sky", 0),
         "images of map": of_concept.get("map", 0),
-        "different user tags": len({tag for own in raw_set.user_tags for tag in own}),
+        "different user tags": len({tag for image_tags in raw_set.user_tags for tag in image_tags}),
         "user tags an image": sum(frequencies.values()) / num_images,
-        f"user tags an image, {_KEPT_TAGS:,} kept": kept / num_images,
+        f"user tags an image, {_KEPT_TAGS:,} kept": num_kept / num_images,
         "pictures of images with a label": num_pictures,
         "user tags from": raw_set.tag_source,
     }

@@ -109,8 +109,8 @@ def _user_tags(
     source = f"{ALL_TAGS}: {form}"
     if form == MATRIX:
         return read_matrix(root / ALL_TAGS, names, len(photos)), source
-    kept = names if user_tags == "final" else None
-    return read_words(root / ALL_TAGS, photos, kept), source
+    kept_tags = names if user_tags == "final" else None
+    return read_words(root / ALL_TAGS, photos, kept_tags), source
 
 
 def _rows(path: epath.Path, photos: Sequence[Photo]) -> list[int]:

@@ -70,8 +70,8 @@ def read_words(
                     f"Received: {fspath(path)!r}, line {number}: {line[:40]!r}"
                 )
             if tokens[0] in tags:
-                kept = (sys.intern(t) for t in tokens[1:] if known is None or t in known)
-                tags[tokens[0]] = tuple(dict.fromkeys(kept))
+                known_tags = (sys.intern(t) for t in tokens[1:] if known is None or t in known)
+                tags[tokens[0]] = tuple(dict.fromkeys(known_tags))
                 num_used += 1
     if not num_used:
         raise ValueError(

@@ -45,15 +45,15 @@ def concept_relations(
       (layer, layer) -> float32 arrays. Within a layer each concept is related to itself.
     """
     rows = _rows(encoded, vocabularies, layers)
-    found = {}
+    by_layers = {}
     for i, layer in enumerate(layers):
         for other in layers[max(i - 1, 0) : i + 2]:
             positive, negative = _signs(rows[layer], rows[other], config)
             if layer == other:
                 np.fill_diagonal(positive, 1.0)
                 np.fill_diagonal(negative, 0.0)
-            found[layer, other] = Relations(positive, negative)
-    return found
+            by_layers[layer, other] = Relations(positive, negative)
+    return by_layers
 
 
 def _rows(
@@ -65,12 +65,12 @@ def _rows(
         batch.CONCEPTS: (encoded.concepts, encoded.concept_splits, vocabularies.concepts),
         batch.USER_TAGS: (encoded.user_tags, encoded.user_tag_splits, vocabularies.user_tags),
     }
-    found = {}
+    by_layers = {}
     for layer in layers:
         ids, splits, names = flat[layer]
         shape = len(splits) - 1, len(names)
-        found[layer] = scipy.sparse.csr_array((np.ones(len(ids)), ids, splits), shape=shape)
-    return found
+        by_layers[layer] = scipy.sparse.csr_array((np.ones(len(ids)), ids, splits), shape=shape)
+    return by_layers
 
 
 def _signs(

@@ -30,8 +30,8 @@ def dataset_digests(builder_dir: str | PathLike[str]) -> dict[str, str]:
     folder = epath.Path(builder_dir)
     names = [name for name in TFDS_FILES if (folder / name).exists()]
     for part, suffix in ((ANNOTATIONS_DIR, ".jsonl"), (VOCABULARY_DIR, ".txt")):
-        found = sorted(p.name for p in (folder / part).iterdir() if p.name.endswith(suffix))
-        names += [f"{part}/{name}" for name in found]
+        file_names = sorted(p.name for p in (folder / part).iterdir() if p.name.endswith(suffix))
+        names += [f"{part}/{name}" for name in file_names]
     return {name: _digest(folder / name) for name in names}
 
 

@@ -63,16 +63,16 @@ def load_or_compute(
       OSError: the disk is full or read-only; the rows done are kept.
     """
     path, shape = Path(folder) / f"{key}.npy", (num_images, views, feature_size)
-    there, made = path.exists(), open_whole(path, shape)
-    if made is None:
+    there, cached = path.exists(), open_whole(path, shape)
+    if cached is None:
         with FileLock(path.with_suffix(".lock"), "folder", path, wait=True) as lock:
             # Another process may have written it meanwhile.
-            made = open_whole(path, shape) if lock.waited or not there else None
-            if made is None:
+            cached = open_whole(path, shape) if lock.waited or not there else None
+            if cached is None:
                 _compute(path, shape, compute, what)
                 return np.load(path, mmap_mode="r")
     logger.info("%s: read from %s", what.capitalize(), path)
-    return made
+    return cached
 
 
 def _compute(

@@ -1,4 +1,4 @@
-"""What is wrong with a record, told in one line though it was found inside a tf.data pipeline."""
+"""One-line errors for faults of records that are found inside a tf.data pipeline."""
 
 import contextlib
 import re

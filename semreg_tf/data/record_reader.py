@@ -155,7 +155,7 @@ def _walk(path: str) -> list[tuple[int, int]]:
         raise DamagedRecordError(
             f"`{path}` is not there: prepare the data again. Received: {path!r}"
         )
-    end, position, found = os.path.getsize(path), 0, []
+    end, position, places = os.path.getsize(path), 0, []
     with open(path, "rb") as file:
         while position < end:
             file.seek(position)
@@ -165,13 +165,13 @@ def _walk(path: str) -> list[tuple[int, int]]:
             if whole and _masked_checksum(header[:8]) != _checksum_at(header, 8):
                 raise DamagedRecordError(
                     f"`{path}` is damaged: the length at byte {position} does not match its "
-                    f"checksum. Prepare the data again. Received: row {len(found)} of this file"
+                    f"checksum. Prepare the data again. Received: row {len(places)} of this file"
                 )
             if position + _HEADER + size + _FOOTER > end:
                 raise DamagedRecordError(
                     f"`{path}` is cut short at byte {end}: prepare the data again. "
                     f"Received: a record of {size} bytes at byte {position}"
                 )
-            found.append((position + _HEADER, size))
+            places.append((position + _HEADER, size))
             position += _HEADER + size + _FOOTER
-    return found
+    return places

@@ -171,13 +171,13 @@ def find_builder(
 
 def _versions(folder: epath.Path) -> list[epath.Path]:
     """Returns the version folders right under `folder`, oldest first."""
-    found = []
+    folders = []
     for path in _folders(folder):
-        # One of the two may be missing, which is told of when the data set is read.
+        # One of the two may be missing; reading the data set reports it.
         prepared = (path / INFO_FILE).exists() or (path / COUNTS_FILE).exists()
         if tfds.core.Version.is_valid(path.name) and prepared:
-            found.append(path)
-    return sorted(found, key=lambda path: tfds.core.Version(path.name))
+            folders.append(path)
+    return sorted(folders, key=lambda path: tfds.core.Version(path.name))
 
 
 def _folders(folder: epath.Path) -> list[epath.Path]:

@@ -19,7 +19,7 @@ def num_images(builder: tfds.core.DatasetBuilder, name: str) -> int:
 
 
 def slice_of(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, int, int | None]:
-    """Returns the split that a name speaks of, its first record and the one after its last."""
+    """Returns the split that a name denotes, its first record and the one after its last."""
     if "[" not in name:
         return name, 0, None
     known = builder.info.splits

@@ -1,4 +1,4 @@
-"""Finds prepared sets whose pictures were stored as they lay in their files, EXIF tag and all.
+"""Finds prepared sets whose pictures were stored unturned, with their EXIF tag.
 
 Preparation turns pictures upright. Sets prepared before it did so are read as they are, for the
 runs trained on them; whether any of their pictures lie on their side is told when they are loaded.

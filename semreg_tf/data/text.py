@@ -12,7 +12,7 @@ from semreg_tf.text.cleaning import LETTER_WITHOUT_BLANKS
 # "treebank": nltk's Treebank tokens of the lower-cased caption, as in im2txt; what was prepared
 #   before this choice was there.
 # "characters": each letter of a script written without blanks is a token, all else as "ptb".
-# "blanks": the caption was parted by blanks before, by a segmenter of the user's choice.
+# "blanks": a segmenter of the user's choice has separated the tokens by blanks.
 Tokenizer = Literal["ptb", "treebank", "characters", "blanks"]
 TOKENIZERS = get_args(Tokenizer)
 DEFAULT_TOKENIZER: Tokenizer = "ptb"

@@ -297,12 +297,12 @@ def _caption_names(
     words: NameList, data_config: DataConfig, extra_counts: Mapping[str, int] | None = None
 ) -> tuple[Vocabulary, NameList]:
     pictured = _frequent(words, data_config)
-    kept = pictured
+    vocabulary = pictured
     if extra_counts:
         counts = Counter(dict(zip(words.names, words.counts, strict=True)))
         counts.update(extra_counts)
-        kept = _frequent(NameList.from_counts(counts), data_config)
-    if not len(kept):
+        vocabulary = _frequent(NameList.from_counts(counts), data_config)
+    if not len(vocabulary):
         raise ValueError(
             f"`data.task` 'captions' needs words that occur {data_config.min_word_count} times "
             "in the training captions (`data.min_word_count`). Received: a data set with "
@@ -312,11 +312,11 @@ def _caption_names(
     plain = {
         name: count
         for name, count in zip(pictured.names, pictured.counts, strict=True)
-        if name in kept.index and (every or not is_punctuation(name))
+        if name in vocabulary.index and (every or not is_punctuation(name))
     }
     concepts = NameList(tuple(plain), tuple(plain.values()))
     return (
-        Vocabulary(kept, "words"),
+        Vocabulary(vocabulary, "words"),
         concepts.head(data_config.num_concepts or DEFAULT_CAPTION_CONCEPTS),
     )
 
@@ -345,10 +345,10 @@ def _frequent(words: NameList, data_config: DataConfig) -> NameList:
         for name, count in zip(words.names, words.counts, strict=True)
         if count >= data_config.min_word_count
     }
-    kept = NameList(tuple(known), tuple(known.values()))
+    vocabulary = NameList(tuple(known), tuple(known.values()))
     if data_config.max_vocab_size is None:
-        return kept
-    return kept.head(data_config.max_vocab_size - 2)
+        return vocabulary
+    return vocabulary.head(data_config.max_vocab_size - 2)
 
 
 def _tag_names(labels: NameList, data_config: DataConfig) -> tuple[Vocabulary, NameList]:

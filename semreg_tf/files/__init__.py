@@ -1,1 +1,1 @@
-"""Files that are whole, named when they are not, and written by one process at a time."""
+"""Atomic files, their digests, and locks that let one process write at a time."""

@@ -9,13 +9,13 @@ from typing import IO, Any
 
 # The field of a JSON object that holds the digest of all its others.
 OWN_DIGEST = "sha256"
-# The field beside it that holds those of other files, by their names.
+# The field that holds the digests of other files, by their names.
 FILE_DIGESTS = "digests"
 _BLOCK_BYTES = 1 << 20
 
 
 def stream_digest(file: IO[bytes]) -> str:
-    """Returns the SHA-256 of what is left to read of an open file, in hexadecimal."""
+    """Returns the SHA-256 of the rest of an open file, in hexadecimal."""
     digest = hashlib.sha256()
     while block := file.read(_BLOCK_BYTES):
         digest.update(block)
@@ -42,7 +42,7 @@ def file_digests(folder: str | PathLike[str], names: Iterable[str]) -> dict[str,
 
 
 def json_digest(values: Mapping[str, Any]) -> str:
-    """Returns the digest of a JSON object, its own digest and the order of fields aside."""
+    """Returns the digest of a JSON object without its digest field, in any order of fields."""
     others = {name: value for name, value in values.items() if name != OWN_DIGEST}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
@@ -58,7 +58,7 @@ def with_own_digest(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_unchanged(values: Mapping[str, Any]) -> bool:
-    """Returns whether a JSON object is what its own digest says, or is of before digests.
+    """Returns whether a JSON object matches its digest, or is older than digests.
 
     One with the digests of other files had its own too, whose name may have been damaged.
     """
@@ -70,7 +70,7 @@ def is_unchanged(values: Mapping[str, Any]) -> bool:
 def check_own_digest(
     values: Mapping[str, Any], path: str | PathLike[str], argument: str, fix: str = ""
 ) -> None:
-    """Refuses a JSON object that is not what its own digest says.
+    """Refuses a JSON object that does not match its digest.
 
     Raises:
       ValueError: as said; the file is named.
@@ -85,7 +85,7 @@ def check_own_digest(
 def check_files(
     folder: str | PathLike[str], digests: Mapping[str, str], argument: str, fix: str = ""
 ) -> None:
-    """Refuses a folder of which a file is missing or not what its digest says.
+    """Refuses a folder in which a file is missing or does not match its digest.
 
     Args:
       folder: that holds the files.

@@ -1,4 +1,4 @@
-"""One process at a time: a lock file that ends with the process, however that ends."""
+"""A lock file, released when its process ends in any way."""
 
 import contextlib
 import errno

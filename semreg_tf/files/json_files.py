@@ -16,7 +16,7 @@ class JsonError(ValueError):
 
 
 def parse_json(content: str | bytes, parse: Callable[[str], Any] = json.loads) -> Any:
-    """Returns what JSON text says.
+    """Returns the value of JSON text.
 
     Args:
       content: text, or bytes in UTF-8, with or without a byte-order mark.
@@ -51,7 +51,7 @@ def read_json(
     fix: str = "",
     parse: Callable[[str], Any] = json.loads,
 ) -> Any:
-    """Returns what a JSON file holds.
+    """Returns the value of a JSON file.
 
     Args:
       path: the file.
@@ -67,7 +67,7 @@ def read_json(
       >>> read_json("runs/joint/config.json", "workdir")["stage"]
       'joint'
     """
-    # A path of a bucket reads itself.
+    # A path in a bucket has its own reader.
     file: Any = path if hasattr(path, "read_bytes") else Path(path)
     fix = f"{fix} " if fix else ""
     try:
@@ -115,5 +115,5 @@ def read_json_object(
 
 def object_in(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Returns the object that a JSON object has under a name, {} where it has none."""
-    found = values.get(name)
-    return found if isinstance(found, dict) else {}
+    value = values.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""Local files that are there whole or not at all."""
+"""Atomic writes of local files: a file is complete or absent."""
 
 import json
 import os

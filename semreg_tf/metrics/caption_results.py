@@ -1,4 +1,4 @@
-"""Which scores of captions a `results.json` holds: as they were decoded, or reranked as well.
+"""The caption scores in a `results.json`: as decoded, or also reranked.
 
 Where captions were reranked, no scores are called `captions` alone: those before reranking are
 `captions_before_reranking`, those after it are under `reranked`. Files written by earlier versions
@@ -14,7 +14,7 @@ _BEFORE = {name: f"{name}_before_reranking" for name in ("captions", "intervals"
 
 
 def with_reranked(results: Mapping[str, Any], reranked: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns results that hold the scores before and after reranking, each under such a name.
+    """Returns results with the scores before and after reranking, under names that say so.
 
     Args:
       results: with `captions` and `intervals`, as decoded.
@@ -26,7 +26,7 @@ def with_reranked(results: Mapping[str, Any], reranked: Mapping[str, Any]) -> di
 
 
 def decoded_scores(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the scores of the captions as decoded, whether they were reranked then or not."""
+    """Returns the scores of the captions as decoded, also of results with reranking."""
     return object_in(results, _BEFORE["captions"]) or object_in(results, "captions")
 
 

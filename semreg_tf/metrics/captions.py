@@ -214,7 +214,7 @@ def _tokenize(
 
 
 def _words(caption: str) -> list[str]:
-    """Returns what stands between blanks and holds a letter or a digit, in lower case."""
+    """Returns the blank-separated pieces that hold a letter or a digit, in lower case."""
     return [t for t in caption.lower().split() if any(c.isalnum() for c in t)]
 
 
@@ -234,5 +234,5 @@ def _bleu(
 
 
 def _closest(length: int, reference_lengths: Sequence[int]) -> int:
-    """The reference length nearest to the caption's; of two as near, the shorter."""
+    """The reference length nearest to the caption's; the shorter of two equally near."""
     return min(reference_lengths, key=lambda other: (abs(other - length), other))

@@ -1,4 +1,4 @@
-"""Predictions as CSV: a caption, or labels parted by `|`, for each `image_id`."""
+"""Predictions as CSV: a caption, or labels separated by `|`, for each `image_id`."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from semreg_tf.text.text_files import read_text
 
 SUFFIXES = (".csv", ".tsv")
 _ID, _SEPARATOR = "image_id", "|"
-# What parts the cells of the first line.
+# Separators of cells to look for in the first line.
 _DELIMITERS = (",", ";", "\t")
 
 
@@ -44,7 +44,7 @@ def read_csv_results(
     first = text.partition("\n")[0]
     delimiter = next((mark for mark in _DELIMITERS if mark in first), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found: dict[str, str | list[str]] = {}
+    predictions: dict[str, str | list[str]] = {}
     try:
         header = [name.strip() for name in next(reader, [])]
         if sorted(header) != sorted((_ID, column)):
@@ -63,20 +63,20 @@ def read_csv_results(
                 )
             row = dict(zip(header, cells, strict=True))
             image_id = row[_ID].strip()
-            if image_id in found:
+            if image_id in predictions:
                 raise ValueError(
                     f"`path` must name an image once. Received: {where}: image_id {image_id!r} "
                     "again"
                 )
             labels = [label.strip() for label in row[column].split(_SEPARATOR)]
-            found[image_id] = row[column] if column == "caption" else [x for x in labels if x]
+            predictions[image_id] = row[column] if column == "caption" else [x for x in labels if x]
     except csv.Error as error:
         raise ValueError(
             f"`path` must be a CSV file ({error}). "
             f"Received: path={str(path)!r}, line {reader.line_num}"
         ) from error
-    if not found:
+    if not predictions:
         raise ValueError(
             f"`path` must hold at least one image. Received: path={str(path)!r} without any"
         )
-    return found
+    return predictions

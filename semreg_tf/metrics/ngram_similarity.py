@@ -41,7 +41,9 @@ class NgramSimilarity:
         if not references:
             raise ValueError("`references` must hold at least one image. Received: none")
         self._index: dict[tuple[str, ...], int] = {}
-        self._captions = _count([tokens for own in references for tokens in own], {}, self._index)
+        self._captions = _count(
+            [tokens for captions in references for tokens in captions], {}, self._index
+        )
         self._caption_splits = np.cumsum([0, *map(len, references)])
         self._log_images = math.log(len(references))
         frequency = self._image_frequency()
@@ -81,19 +83,19 @@ class NgramSimilarity:
         captions = np.concatenate([np.arange(bounds[i], bounds[i + 1]) for i in images])
         # N-grams that no caption has get ids of their own, behind the known.
         new: dict[tuple[str, ...], int] = {}
-        own = _count(hypotheses, self._index, new)
+        hypothesis_counts = _count(hypotheses, self._index, new)
         new_sizes = np.array([len(ngram) for ngram in new], np.int64)
         sizes = np.concatenate([self._sizes, new_sizes])
         idf = np.concatenate([self._idf, np.full(len(new_sizes), self._log_images)])
-        columns = np.unique(own.ids)
-        mine = _dense(own, np.arange(len(hypotheses)), columns)
+        columns = np.unique(hypothesis_counts.ids)
+        mine = _dense(hypothesis_counts, np.arange(len(hypotheses)), columns)
         theirs = _dense(self._captions, captions, columns)
         of_n = [sizes[columns] == n for n in range(1, _MAX_N + 1)]
         lengths = self._captions.lengths[captions]
         if similarity == "bleu":
-            return _f1(mine, theirs, of_n, own.lengths, lengths)
-        norms = _norms(own, sizes, idf), self._norms[captions]
-        gaps = own.lengths[:, None] - lengths[None, :]
+            return _f1(mine, theirs, of_n, hypothesis_counts.lengths, lengths)
+        norms = _norms(hypothesis_counts, sizes, idf), self._norms[captions]
+        gaps = hypothesis_counts.lengths[:, None] - lengths[None, :]
         weighted = _cosines(mine * idf[columns], theirs * idf[columns], of_n, *norms)
         return weighted * np.exp(-(gaps**2) / (2 * _SIGMA**2))
 
@@ -118,12 +120,12 @@ def _count(
     counts: list[int] = []
     sizes: list[int] = []
     for tokens in sentences:
-        found = collections.Counter(_ngrams(tokens))
-        for ngram in found:
+        ngram_counts = collections.Counter(_ngrams(tokens))
+        for ngram in ngram_counts:
             place = known.get(ngram)
             ids.append(len(known) + new.setdefault(ngram, len(new)) if place is None else place)
-        counts += found.values()
-        sizes.append(len(found))
+        counts += ngram_counts.values()
+        sizes.append(len(ngram_counts))
     lengths = np.array([len(tokens) for tokens in sentences], np.int64)
     splits = np.cumsum([0, *sizes])
     return _Counts(np.array(ids, np.int64), np.array(counts, np.float64), splits, lengths)
@@ -145,15 +147,15 @@ def _entries(counts: _Counts, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def _dense(counts: _Counts, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Returns the counts of the n-grams `columns`, rising ids, in sentences, (rows, columns)."""
-    made = np.zeros((len(rows), len(columns)))
+    matrix = np.zeros((len(rows), len(columns)))
     if not len(columns):
-        return made
+        return matrix
     entries, owners = _entries(counts, rows)
     ids = counts.ids[entries]
     places = np.minimum(np.searchsorted(columns, ids), len(columns) - 1)
     there = columns[places] == ids
-    made[owners[there], places[there]] = counts.counts[entries][there]
-    return made
+    matrix[owners[there], places[there]] = counts.counts[entries][there]
+    return matrix
 
 
 def _norms(counts: _Counts, sizes: np.ndarray, idf: np.ndarray) -> np.ndarray:

@@ -96,15 +96,15 @@ def first_matches(
         )
     parts = []
     for start in range(0, len(query_groups), _QUERIES_AT_ONCE):
-        own = np.asarray(scores[start : start + _QUERIES_AT_ONCE])
-        true = query_groups[start : start + len(own), None] == candidate_groups[None, :]
-        _check(own, true, start)
-        best = np.max(np.where(true, own, -np.inf), axis=1, keepdims=True)
-        tied = own == best
-        counts = ((own > best).sum(1), tied.sum(1), (tied & true).sum(1))
+        block = np.asarray(scores[start : start + _QUERIES_AT_ONCE])
+        true = query_groups[start : start + len(block), None] == candidate_groups[None, :]
+        _check(block, true, start)
+        best = np.max(np.where(true, block, -np.inf), axis=1, keepdims=True)
+        tied = block == best
+        counts = ((block > best).sum(1), tied.sum(1), (tied & true).sum(1))
         parts.append(np.stack(counts, axis=1))
-    found = np.concatenate(parts) if parts else np.zeros((0, 3), np.int64)
-    return FirstMatches(found[:, 0], found[:, 1], found[:, 2])
+    matches = np.concatenate(parts) if parts else np.zeros((0, 3), np.int64)
+    return FirstMatches(matches[:, 0], matches[:, 1], matches[:, 2])
 
 
 def retrieval_metrics(
@@ -129,10 +129,10 @@ def retrieval_metrics(
     """
     if not len(query_groups):
         raise ValueError("`query_groups` must name at least one query. Received: none")
-    found = first_matches(scores, query_groups, candidate_groups)
+    matches = first_matches(scores, query_groups, candidate_groups)
     return RetrievalMetrics(
-        recalls={k: float(found.recall_at(k).mean()) for k in cuts},
-        median_rank=float(np.median(found.ranks())),
+        recalls={k: float(matches.recall_at(k).mean()) for k in cuts},
+        median_rank=float(np.median(matches.ranks())),
         num_queries=len(query_groups),
         num_candidates=len(candidate_groups),
     )

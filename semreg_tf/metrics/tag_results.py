@@ -26,23 +26,23 @@ def read_tag_results(path: str | os.PathLike[str]) -> dict[int | str, list[str]]
         is named.
     """
     text = read_text(path)
-    found: dict[int | str, list[str]] = {}
+    labels_by_image: dict[int | str, list[str]] = {}
     # Not splitlines(): other line ends may stand inside a JSON string.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         where = f"path={str(path)!r}, line {number}"
         image_id, labels = _entry(line, where)
-        if image_id in found:
+        if image_id in labels_by_image:
             raise ValueError(
                 f"`path` must name an image once. Received: {where}: image_id {image_id!r} again"
             )
-        found[image_id] = labels
-    if not found:
+        labels_by_image[image_id] = labels
+    if not labels_by_image:
         raise ValueError(
             f"`path` must hold at least one image. Received: path={str(path)!r} without any"
         )
-    return found
+    return labels_by_image
 
 
 def _entry(line: str, where: str) -> tuple[int | str, list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from semreg_tf.text.text_files import parse_json, read_text
 
 _TOKEN_LINE = re.compile(r"(?P<name>[^\t#]+)#(?P<number>\d+)\t(?P<caption>.*)")
-# What JSON Lines may call the picture.
+# Names of the picture's field in JSON Lines.
 _NAME_FIELDS = ("image_id", "file_name")
 
 

@@ -43,7 +43,7 @@ _LOOK_ALIKES = str.maketrans(
 
 
 class CleanText(NamedTuple):
-    """A text in its one spelling, and what was changed: of `ENTITIES`, `INVISIBLE`, `COMPOSED`."""
+    """A text in normal form, and the changes made: some of `ENTITIES`, `INVISIBLE`, `COMPOSED`."""
 
     text: str
     changes: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def clean_caption(text: str) -> CleanText:
 
 
 def clean_name(text: str) -> CleanText:
-    """Returns a label, tag or group in its one spelling; several blanks count as one.
+    """Returns a label, tag or group in normal form; several blanks become one.
 
     Example:
       >>> clean_name("sea" + chr(0x200B))
@@ -73,7 +73,7 @@ def clean_name(text: str) -> CleanText:
 
 
 def look_alike_key(name: str) -> str:
-    """Returns what is equal for names that a reader may take for one another.
+    """Returns a key that is equal for names that readers may confuse.
 
     Case, full-width and other compatible forms, marks of joining, and letters of other alphabets
     that are printed as Latin ones make no difference to it.
@@ -88,8 +88,8 @@ def look_alike_key(name: str) -> str:
 
 def lone_surrogate(text: str) -> str | None:
     r"""Returns the first half of a surrogate pair as `\ud800`, or None: no file can hold it."""
-    found = next((c for c in text if "\ud800" <= c <= "\udfff"), None)
-    return None if found is None else f"\\u{ord(found):04x}"
+    surrogate = next((c for c in text if "\ud800" <= c <= "\udfff"), None)
+    return None if surrogate is None else f"\\u{ord(surrogate):04x}"
 
 
 def _clean(text: str, word_break: re.Pattern[str] | None) -> CleanText:
@@ -118,15 +118,15 @@ def _unescape(text: str) -> str:
 def _without_invisible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
-    kept = []
+    characters = []
     for i, character in enumerate(text):
         if character in _JOINERS:
             around = text[i - 1 : i] + text[i + 1 : i + 2]
             if len(around) == 2 and min(around) >= _FIRST_JOINED:
-                kept.append(character)
+                characters.append(character)
         elif not _is_invisible(character):
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)
 
 
 def _is_invisible(character: str) -> bool:

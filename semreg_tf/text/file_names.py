@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 
 
 def by_letters(names: Iterable[str]) -> Mapping[str, list[str]]:
-    """Returns names by their composed form, for a look-up that no form of writing disturbs."""
-    found: dict[str, list[str]] = {}
+    """Returns names by their composed form, for a look-up that works for every Unicode form."""
+    by_composed_form: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(unicodedata.normalize("NFC", name), []).append(name)
-    return found
+        by_composed_form.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    return by_composed_form
 
 
 def on_disk(path: str) -> str:

@@ -39,7 +39,7 @@ _PARENTHESES = str.maketrans({"(": "-lrb-", ")": "-rrb-", " ": "\xa0"})
 
 _REDUCED = frozenset(("’s", "’m", "’d", "’re", "’ve", "’ll"))
 
-# A letter's marks and these symbols stay; what else is no letter or digit acts as a blank.
+# Combining marks and these symbols stay; every other character but letters and digits is a blank.
 _SYMBOLS = "¡¢£¤¥¦§¨©¬®¯°±²³´¶·¸¹¼½¾¿×÷‐‑‖‗‘’‚‛“”„†‡•‣‰‱′″‴‵‶‷‸※‾‿⁀⁁⁂⁄₠₤€、。〒・￠￡￥￦"
 _SYMBOL_RANGES = (
     *((0x21, 0x7E), (0x2C2, 0x36F), (0x2070, 0x208E), (0x2100, 0x214F)),
@@ -54,7 +54,7 @@ _TREEBANK = TreebankWordTokenizer()
 
 
 class _Characters(dict):
-    """What becomes of each character before anything else, for `str.translate`."""
+    """The first replacement of each character, for `str.translate`."""
 
     def __missing__(self, codepoint: int) -> str:
         self[codepoint] = chr(codepoint) if _is_kept(codepoint) else " "
@@ -100,7 +100,7 @@ def ptb_printed_tokens(caption: str) -> list[str]:
 
 
 def _pieces(caption: str) -> Iterator[tuple[str, str]]:
-    """Yields what stands between blanks, each with the next word where it ends in a full stop."""
+    """Yields each blank-separated piece, with the next word if the piece ends in a full stop."""
     text = _INNER_NOT.sub(r" \1", " ".join(caption.translate(_CHARACTERS).split()))
     for match in _PIECE.finditer(text):
         piece, following = match.group(), None
@@ -122,7 +122,7 @@ def _printed_tokens(piece: str, following: str) -> tuple[str, ...]:
 
 
 def _tokens_of(piece: str, following: str) -> list[str]:
-    """Tokens of what stands between two blanks; `following` decides what a full stop means."""
+    """Tokens of a blank-separated piece; `following` decides what a full stop means."""
     if piece.isascii() and piece.isalpha():
         return _split_word(piece.lower())
     text, start = piece + following, 0
@@ -140,7 +140,7 @@ def _tokens_of(piece: str, following: str) -> list[str]:
 
 
 def _split_word(word: str) -> list[str]:
-    """Parts a word by the Treebank rules, again and again: wouldn't've, would n't 've."""
+    """Splits a word by the Treebank rules repeatedly: wouldn't've, would n't 've."""
     first, *rest = _TREEBANK.tokenize(word)
     return [*_split_word(first), *rest] if rest else [first]
 
@@ -161,6 +161,6 @@ def _written(token: str) -> str:
 
 
 def _printed(token: str) -> str:
-    """Returns a token as a caption says it: lower case, `'s` with a plain apostrophe."""
+    """Returns a token as captions have it: lower case, `'s` with a plain apostrophe."""
     token = token.lower()
     return token.translate(_QUOTES) if token in _REDUCED else token

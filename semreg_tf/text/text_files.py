@@ -1,4 +1,4 @@
-"""Text and JSON files that people give: one reader for all, and one line for what is wrong."""
+"""Reads text and JSON files that users give; a fault is one line."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def decode(content: bytes, argument: str, received: str) -> str:
 
 
 def why_no_text(content: bytes) -> str | None:
-    """Says what a file is that is plainly no UTF-8 text, and what to do; None: it may be text."""
+    """Names the kind of a file that is not UTF-8 text, and what to do; None: it may be text."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "the file is UTF-16: save it as UTF-8"
     if content.startswith(b"PK\x03\x04"):
@@ -70,12 +70,12 @@ def without_bom(content: bytes) -> bytes:
 
 
 def ends_in_carriage_returns(content: bytes) -> bool:
-    """Tells whether the lines of a file are parted by CR and nothing else."""
+    """Returns whether the lines of a file are separated by CR alone."""
     return b"\n" not in content and b"\r" in content.rstrip(b"\r")
 
 
 def parse_json(text: str, **options: Any) -> Any:
-    """Returns what JSON text holds; everything that is none raises one kind of error.
+    """Returns the value of JSON text; every fault raises the same kind of error.
 
     Args:
       text: the text; a byte order mark at its start is passed over.
