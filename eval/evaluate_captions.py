@@ -25,7 +25,7 @@ _SUBMISSION = flags.DEFINE_string(
     "submission_split", None, "The split as the COCO server names it, such as val2014."
 )
 _METEOR = shared_flags.define_meteor()
-_OVERRIDES = shared_flags.define_overrides("Another decoding or reranking")
+_OVERRIDES = shared_flags.define_overrides("Changes the decoding or the reranking")
 _OUT = shared_flags.define_out()
 _TRUE_CONCEPTS = flags.DEFINE_bool(
     "true_concepts", False, "Feed the decoder the true concepts, for an upper bound; needs --out."
