@@ -72,7 +72,8 @@ def test_tags_that_are_stored_dense_count_as_the_others(monkeypatch):
 
 
 def test_sets_of_more_tags_than_a_byte_counts():
-    large = [set(range(400)), set(range(300)), set(range(299)), {0}]
+    # 260 shared tags are 4 in a byte, fewer than 100.
+    large = [set(range(400)), set(range(260)), set(range(100)), {0}]
     images = tag_sets(large, num_tags=400)
     found = np.concatenate(list(nearest_by_tags(images, images, 2)))
     np.testing.assert_array_equal(found, brute_force(large, large, range(4), 2))
@@ -115,6 +116,11 @@ def test_found_once_for_what_they_hang_on(tmp_path, monkeypatch):
             load_or_find(tmp_path, *others, COUNT)
     with pytest.raises(AssertionError, match="computed again"):
         load_or_find(tmp_path, images, images, COUNT + 1)
+    monkeypatch.undo()
+    assert load_or_find(tmp_path, images, images, COUNT + 1).shape == (60, COUNT + 1)
+    # Each has a file of its own: neither takes the other's place.
+    monkeypatch.setattr(tag_neighbours, "nearest_by_tags", refuse)
+    np.testing.assert_array_equal(load_or_find(tmp_path, images, images, COUNT), first)
 
 
 def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, monkeypatch):
