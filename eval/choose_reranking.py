@@ -51,11 +51,11 @@ def main(_: list[str]) -> None:
             numbers("neighbours", _NEIGHBOURS.value),
             numbers("best", _BEST.value),
         ]
-        from semreg_tf.evaluation.runs.consensus import grid, try_settings
-        from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+        from semreg_tf.evaluation.consensus import grid, try_settings
+        from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 
         settings = grid(_SIMILARITIES.value, *sizes)
-        run = RunEvaluator(_WORKDIRS.value, _DATA_DIR.value)
+        run = EvaluatedRun(_WORKDIRS.value, _DATA_DIR.value)
         run.check_task("captions")
         split = run.split(_SPLIT.value or run.config.data.validation_split)
         folder = Path(run.path) / "features"

@@ -44,19 +44,19 @@ def main(_: list[str]) -> None:
     with console.plain_errors():
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
         from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
+        from semreg_tf.evaluation.runs.options import CaptionOptions
 
-        results = evaluate_captions(
-            _WORKDIRS.value,
-            _DATA_DIR.value,
-            _SPLIT.value,
-            num_pictures=_PICTURES.value,
+        options = CaptionOptions(
+            split=_SPLIT.value,
             overrides=_OVERRIDES.value,
             out=_OUT.value,
+            num_pictures=_PICTURES.value,
             true_concepts=_TRUE_CONCEPTS.value,
             submission_split=_SUBMISSION.value,
             rerank=_RERANK.value,
             meteor=shared_flags.meteor_of(_METEOR),
         )
+        results = evaluate_captions(_WORKDIRS.value, _DATA_DIR.value, options)
     print(f"{results['experiment']} on {results['num_images']} images of {results['split']}")
     if results["captions"]:
         print(console.table(*result_tables.caption_table(results)))

@@ -52,18 +52,18 @@ def row(name: str, figures: dict[str, Any]) -> list[str]:
 def main(_: list[str]) -> None:
     """Evaluates and prints."""
     with console.plain_errors():
+        from semreg_tf.evaluation.retrieval_evaluator import RetrievalEvaluator
         from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
 
-        results = evaluate_retrieval(
-            _WORKDIRS.value,
-            _DATA_DIR.value,
-            _SPLIT.value,
+        evaluator = RetrievalEvaluator(
             num_images=_IMAGES.value,
             num_sentences=_SENTENCES.value,
             marginal_images=_MARGINAL.value,
             bfloat16_output=_BFLOAT16.value,
             seed=_SEED.value,
-            out=_OUT.value,
+        )
+        results = evaluate_retrieval(
+            _WORKDIRS.value, _DATA_DIR.value, evaluator, _SPLIT.value, _OUT.value
         )
     part = "all of" if results["whole_split"] else "a part of"
     print(

@@ -29,16 +29,16 @@ def main(_: list[str]) -> None:
     with console.plain_errors():
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
         from semreg_tf.evaluation.runs.evaluate_run import evaluate_tags
+        from semreg_tf.evaluation.runs.options import TagOptions
 
-        results = evaluate_tags(
-            _WORKDIRS.value,
-            _DATA_DIR.value,
-            _SPLIT.value,
-            _CNN.value,
-            _PICTURES.value,
+        options = TagOptions(
+            split=_SPLIT.value,
             overrides=_OVERRIDES.value,
             out=_OUT.value,
+            num_pictures=_PICTURES.value,
+            cnn_path=_CNN.value,
         )
+        results = evaluate_tags(_WORKDIRS.value, _DATA_DIR.value, options)
     print(f"{results['experiment']} on {results['num_images']} images of {results['split']}")
     print(console.table(*result_tables.tag_table(results)))
     for note in result_tables.notes(results):

@@ -28,9 +28,9 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 def main(_: list[str]) -> None:
     """Scores the baseline of the run's task."""
     with plain_errors():
-        from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+        from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 
-        run = RunEvaluator(_WORKDIR.value, _DATA_DIR.value)
+        run = EvaluatedRun(_WORKDIR.value, _DATA_DIR.value)
         names = run.config.data
         wanted = {
             "train": names.train_split,
@@ -51,7 +51,7 @@ def main(_: list[str]) -> None:
 
 def _features(run: Any, split: Any) -> Any:
     """Returns the encoder's features of a split, (images, d)."""
-    from semreg_tf.evaluation.runs.consensus import encoded_features
+    from semreg_tf.evaluation.consensus import encoded_features
 
     folder = Path(str(run.builder.data_dir)) / "features"
     values = encoded_features(run, split, folder)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,8 +11,10 @@ from semreg_tf.config import Config
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.caption_evaluator import CaptionEvaluator
 from semreg_tf.evaluation.predictions import Predictions
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator, override_decoding
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun, override_decoding
+from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 from semreg_tf.export import ASSETS, INFO_FILE, export_parts
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.model_card import write_card
@@ -66,7 +67,7 @@ def export_run(
     if compare_on is not None:
         # Before the export is written, so that a split that is not there is told at once.
         same = exported_decoding(config).block_repeats
-        evaluator = RunEvaluator(
+        evaluator = EvaluatedRun(
             run, data_dir, [*overrides, f"decoding.block_repeats={str(same).lower()}"]
         )
         evaluator.check_task(config.data.task)
@@ -134,7 +135,7 @@ def read_provenance(run: str | Path) -> Provenance:
     )
 
 
-def compare(run: RunEvaluator, split: Split, model: ExportedModel) -> ScoreComparison:
+def compare(run: EvaluatedRun, split: Split, model: ExportedModel) -> ScoreComparison:
     """Scores a run in Python and its export, which reads the stored pictures, on a split.
 
     Args:
@@ -150,7 +151,7 @@ def compare(run: RunEvaluator, split: Split, model: ExportedModel) -> ScoreCompa
     if not ours.sequences:
         # A CNN alone: its export says the top k, so that is what is compared.
         ours = _with_top_labels(ours, run.config, split)
-    scored = [_scores(run.config, x, split) for x in (ours, theirs)]
+    scored = [_scores(run, split, x) for x in (ours, theirs)]
     same = [a[0] == b[0] for a, b in zip(ours.sequences, theirs.sequences, strict=True)]
     return ScoreComparison(
         split.name,
@@ -202,16 +203,14 @@ def _pictures(split: Split) -> Iterator[bytes]:
         yield tf.io.parse_single_example(record, feature)["image"].numpy()
 
 
-def _scores(config: Config, predictions: Predictions, split: Split) -> dict[str, float]:
-    taught = config.concepts.supervised
-    probabilities = predictions.concept_probabilities if taught else None
-    if config.data.task == "tags":
-        labels = scoring.sequence_labels(predictions, split)
-        scores: dict[str, Any] = scoring.tag_scores(split, labels, probabilities)
+def _scores(run: EvaluatedRun, split: Split, predictions: Predictions) -> dict[str, float]:
+    if run.config.data.task == "tags":
+        scores = TagEvaluator(compares=False).judge(run, split, predictions).main
         return {name: scores[name] for name in (*_TAG_METRICS, "mAP") if scores[name] is not None}
-    captions = scoring.caption_scores(predictions, split, meteor=False).scores
-    made = {name: captions[name] for name in _CAPTION_METRICS}
-    if probabilities is None:
-        return made
-    nothing = np.zeros(probabilities.shape, np.uint8)
-    return made | {"concept mAP": scoring.tag_scores(split, nothing, probabilities)["mAP"]}
+    evaluator = CaptionEvaluator(metric_options={"meteor": False})
+    captions = evaluator.judge(run, split, predictions).main
+    scores = {name: captions[name] for name in _CAPTION_METRICS}
+    if not run.config.concepts.supervised:
+        return scores
+    probabilities = predictions.concept_probabilities
+    return scores | {"concept mAP": scoring.mean_average_precision(split, probabilities)}

@@ -9,6 +9,7 @@ import tensorflow as tf
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.evaluation.runs import evaluate_run
+from semreg_tf.evaluation.runs.options import CaptionOptions
 from semreg_tf.export_run import export_run, read_provenance
 from semreg_tf.inference import load
 from semreg_tf.metrics.captions import caption_metrics
@@ -20,7 +21,7 @@ def evaluated(caption_runs, demo_data, tmp_path_factory):
     """A copy, for the results go into the folder and other tests share the run."""
     run = tmp_path_factory.mktemp("evaluated") / "run"
     shutil.copytree(caption_runs[0], run)
-    evaluate_run.evaluate_captions(run, demo_data, meteor=False, num_pictures=0)
+    evaluate_run.evaluate_captions(run, demo_data, CaptionOptions(meteor=False, num_pictures=0))
     return run
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import semreg_tf
 from semreg_tf import experiments
-from semreg_tf.evaluation.runs.evaluate_run import RunEvaluator
+from semreg_tf.evaluation.runs.evaluate_run import EvaluatedRun
 from semreg_tf.export import export
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.training import workdir
@@ -57,7 +57,7 @@ def sweep(name, toy, data_dir, folder):
         assert np.isfinite(results["best"]["value"])
     # An export decodes as the run but without repeated labels.
     once = str(exported_decoding(config).block_repeats).lower()
-    last = RunEvaluator(runs[config.stages[-1]], data_dir, [f"decoding.block_repeats={once}"])
+    last = EvaluatedRun(runs[config.stages[-1]], data_dir, [f"decoding.block_repeats={once}"])
     split = last.split(config.data.test_split)
     predictions = last.predict(split)
     assert predictions.image_ids == [a.image_id for a in split.annotations]

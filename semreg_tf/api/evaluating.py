@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
+from semreg_tf.evaluation.runs.options import CaptionOptions, EvaluationOptions, TagOptions
 from semreg_tf.training import workdir as workdirs
 
-_EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
-    "captions": evaluate_captions,
-    "tags": evaluate_tags,
+_EVALUATIONS: dict[str, tuple[Callable[..., dict[str, Any]], type[EvaluationOptions]]] = {
+    "captions": (evaluate_captions, CaptionOptions),
+    "tags": (evaluate_tags, TagOptions),
 }
 
 
@@ -26,9 +27,9 @@ def evaluate(
       workdir: work directory of the run; several are an ensemble.
       data_dir: the folder of prepared data sets.
       split: its name; None: the config's test split.
-      **options: of `semreg_tf.evaluation.runs.evaluate_run.evaluate_tags` or `evaluate_captions`:
-        `overrides` of the decoding, `out`, `num_pictures`; of tags `cnn_path`; of captions
-        `meteor`, `rerank`, `true_concepts`, `submission_split`.
+      **options: of `semreg_tf.evaluation.runs.options.TagOptions` or `CaptionOptions`: `overrides`
+        of the decoding, `out`, `num_pictures`; of tags `cnn_path`; of captions `meteor`, `rerank`,
+        `true_concepts`, `submission_split`.
 
     Returns:
       What `results.json` holds: scores, and under `intervals` the 95 % intervals.
@@ -43,4 +44,5 @@ def evaluate(
     if not paths:
         raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
     config, _, _ = workdirs.load_run(Path(paths[0]))
-    return _EVALUATIONS[config.data.task](paths, data_dir, split, **options)
+    evaluation, told = _EVALUATIONS[config.data.task]
+    return evaluation(paths, data_dir, told(split=split, **options))

@@ -104,6 +104,12 @@ def tag_scores(
     return multilabel_metrics(concept_targets(split), labels, probabilities, names).as_dict()
 
 
+def mean_average_precision(split: Split, probabilities: np.ndarray) -> float | None:
+    """Returns the mAP of concept probabilities (images, num_concepts); None without positives."""
+    nothing = np.zeros(probabilities.shape, np.uint8)
+    return tag_scores(split, nothing, probabilities)["mAP"]
+
+
 def caption_scores(predictions: Predictions, split: Split, **options: Any) -> CaptionMetrics:
     """Scores the best captions against all of an image's references; see `caption_metrics`.
 

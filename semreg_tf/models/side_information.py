@@ -1,9 +1,18 @@
 """User tags as side information (Sec. 4.1): a small perceptron, and its sum with the image."""
 
+from typing import Literal
+
 import keras
 
 from semreg_tf.config import ConceptConfig
 
+# Whose logits: of the image, of the user tags, or of both together.
+Part = Literal["image", "tags", "all"]
+LOGITS: dict[str, str] = {
+    "image": "image_logits",
+    "tags": "tag_logits",
+    "all": "concept_logits",
+}
 # Summed probabilities reach 0 and 1; their loss stays finite inside these bounds.
 PROBABILITY_MARGIN = 1e-6
 

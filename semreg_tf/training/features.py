@@ -50,27 +50,54 @@ def side_keys(config: Config) -> tuple[str, ...]:
     )
 
 
+def model_inputs(
+    annotator: Annotator,
+    split: Split,
+    keys: tuple[str, ...],
+    folder: str | Path,
+    train: Callable[[], Split],
+    views: int = 1,
+) -> Inputs:
+    """Returns what a model reads of a split; a frozen encoder's outputs are computed once.
+
+    Args:
+      annotator: its config says how pictures are prepared; its encoder computes what is not cached.
+      split: the split.
+      keys: of the contract.
+      folder: where caches live.
+      train: returns the training split, where neighbours are sought.
+      views: of each image, where cached outputs are read.
+    """
+    config = annotator.config
+    return Inputs(
+        split,
+        keys,
+        config.image,
+        image_size(config),
+        encoder_spec(config.encoder.name).preprocessing,
+        **frozen_outputs(annotator, split, folder, keys, train, views),
+    )
+
+
 def frozen_outputs(
-    config: Config,
     annotator: Annotator,
     split: Split,
     folder: str | Path,
     keys: tuple[str, ...],
+    train: Callable[[], Split],
     views: int = 1,
-    *,
-    train: Callable[[], Split] | None = None,
 ) -> dict[str, Any]:
     """Returns what `Inputs` reads of a frozen encoder's cached outputs, by its arguments' names.
 
     Args:
-      config: the experiment.
       annotator: its encoder computes what is not cached yet.
       split: whose images.
       folder: where caches live.
       keys: of the contract; what is among them is returned.
+      train: returns the training split, where neighbours are sought.
       views: of each image.
-      train: returns the training split; needed where neighbours are sought there.
     """
+    config = annotator.config
     wanted = [k for k in (batch.FEATURES, batch.SPATIAL_FEATURES) if k in keys]
     found: dict[str, Any] = {
         k: frozen_features(config, annotator, split, folder, views, k) for k in wanted

@@ -5,6 +5,7 @@ from typing import Literal
 
 from semreg_tf.config import StageConfig
 from semreg_tf.data import batch
+from semreg_tf.evaluation.evaluator import Evaluator
 from semreg_tf.training.phase_loss import PhaseLoss
 from semreg_tf.training.phase_metric import PhaseMetric
 from semreg_tf.training.progress import PhaseProgress
@@ -51,6 +52,7 @@ class Phase:
       loss: what is minimised.
       metric: computed on the validation split; it chooses the phase's best checkpoint and, with
         `section.patience`, the phase's end.
+      shown: evaluators whose scores validations show beside the metric.
       captions_per_image: captions sampled of an image; None: all.
       warm_starts: earlier stages that its first weights may come from. Without them a phase goes on
         from the weights of the phase before, or from the models' first ones.
@@ -63,6 +65,7 @@ class Phase:
     section: StageConfig
     loss: PhaseLoss
     metric: PhaseMetric
+    shown: tuple[Evaluator, ...] = ()
     captions_per_image: int | None = None
     warm_starts: tuple[WarmStart, ...] = ()
 

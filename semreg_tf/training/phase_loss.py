@@ -10,15 +10,8 @@ from semreg_tf.config import ConceptConfig, ConditioningConfig, SamplingConfig
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_layers import layer_output
+from semreg_tf.models.side_information import LOGITS, Part
 from semreg_tf.training import label_alignment, scheduled_sampling
-
-# Whose logits Lu reads: of the image, of the user tags, or of both together.
-Part = Literal["image", "tags", "all"]
-LOGITS: dict[str, str] = {
-    "image": "image_logits",
-    "tags": "tag_logits",
-    "all": "concept_logits",
-}
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from semreg_tf.config import Config, StageConfig
 from semreg_tf.data import batch
+from semreg_tf.models.side_information import Part
 from semreg_tf.training.features import cached_keys, head_keys, side_keys, visual_keys
 from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
-from semreg_tf.training.phase_loss import Part, PhaseLoss
-from semreg_tf.training.phase_metric import concept_metric, sequence_metric
+from semreg_tf.training.phase_loss import PhaseLoss
+from semreg_tf.training.phase_metric import concept_metric, sequence_metric, shown_beside
 from semreg_tf.training.scheduled_sampling import with_decay
 
 # The phase that trains the prediction layer while the CNN rests (Sec. 5.1).
@@ -149,6 +150,7 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             section,
             PhaseLoss(reads=reads, words=True, sampling=with_decay(config.sampling, section.steps)),
             sequence_metric(config.data.task),
+            shown_beside(config.data.task),
             captions_per_image=1,
             warm_starts=_warm_starts(config, "relational"),
         ),
@@ -178,6 +180,7 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             section,
             loss,
             sequence_metric(config.data.task),
+            shown_beside(config.data.task),
             captions_per_image=config.data.captions_per_image,
             warm_starts=_warm_starts(config, "joint"),
         )

@@ -12,8 +12,7 @@ from semreg_tf.data.input_pipeline import Inputs, Split, load_split
 from semreg_tf.data.targets import encode_annotations, labels_of_captions
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.encoder import encoder_spec
-from semreg_tf.training.features import frozen_outputs, image_size
+from semreg_tf.training.features import model_inputs
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.phases import Stage
 
@@ -24,6 +23,7 @@ class StageData:
     """Reads the training split and the validation split of a stage.
 
     Attributes:
+      builder: the prepared data set.
       train: the training split.
       with_extra: the same with the captions that have no picture.
       validation: the images that validations read.
@@ -44,7 +44,7 @@ class StageData:
         vocabularies: Vocabularies,
         extra: ExtraCaptions | None = None,
     ) -> None:
-        self._config = config
+        self._config, self.builder = config, builder
         self._features_folder = Path(str(builder.data_dir)) / "features"
         data = config.data
         self.train = load_split(builder, data.train_split, vocabularies, data, for_training=True)
@@ -82,23 +82,10 @@ class StageData:
           views: of each image, where features are read.
           captions_per_image: captions that training samples of an image; None: all.
         """
-        return Inputs(
-            split,
-            keys,
-            self._config.image,
-            image_size(self._config),
-            encoder_spec(self._config.encoder.name).preprocessing,
-            captions_per_image=captions_per_image,
-            **frozen_outputs(
-                self._config,
-                annotator,
-                split,
-                self._features_folder,
-                keys,
-                views,
-                train=lambda: self.train,
-            ),
+        inputs = model_inputs(
+            annotator, split, keys, self._features_folder, lambda: self.train, views
         )
+        return dataclasses.replace(inputs, captions_per_image=captions_per_image)
 
 
 def extra_captions_of(

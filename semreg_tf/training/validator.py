@@ -1,10 +1,11 @@
-"""Validation during training: the free-running metric, and what a person sees of it."""
+"""Validation during training: the evaluators of a phase, and what a person sees of them."""
 
 from pathlib import Path
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.evaluation.likelihood import caption_perplexity
+from semreg_tf.data.input_pipeline import Inputs, Split
+from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training.history import append_row
@@ -12,6 +13,32 @@ from semreg_tf.training.monitor import Monitor
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.stage_data import StageData
 from semreg_tf.training.validation_summaries import ValidationSummaries
+
+# Of the evaluators beside the metric, what TensorBoard shows.
+_SHOWN = ("perplexity", "log2_perplexity")
+
+
+class TrainedModel(EvaluatedModel):
+    """The models as a phase trains them: it says what they read.
+
+    Args:
+      config: the experiment.
+      annotator: the models.
+      data: the splits.
+      phase: what is being trained.
+    """
+
+    shows_progress = False
+
+    def __init__(self, config: Config, annotator: Annotator, data: StageData, phase: Phase) -> None:
+        super().__init__(config, data.validation.vocabularies, Ensemble([annotator]), data.builder)
+        self._data = data
+        self._keys = tuple(k for k in phase.keys if k not in batch.SEQUENCE_KEYS)
+
+    def inputs(self, split: Split, *more: str) -> list[Inputs]:
+        """Returns what the phase reads of a split, the words left out, and the keys `more`."""
+        (annotator,) = self.ensemble.members
+        return [self._data.inputs(annotator, split, (*self._keys, *more))]
 
 
 class Validator:
@@ -44,23 +71,16 @@ class Validator:
         Returns:
           Its name and value; higher is better.
         """
-        keys = tuple(k for k in phase.keys if k not in batch.SEQUENCE_KEYS)
         split = self._data.validation
-        inputs = self._data.inputs(self._annotator, split, keys)
-        predictions = phase.metric.predict(self._annotator, inputs, self._config.decoding)
-        name, value = phase.metric.name, phase.metric.score(predictions, split)
-        monitor.scalars(step, {f"validation/{name}": value, **self._perplexity(phase)})
+        model = TrainedModel(self._config, self._annotator, self._data, phase)
+        evaluation = phase.metric.evaluator.run(model, split)
+        name, value = phase.metric.name, phase.metric.value(evaluation)
+        beside = [evaluator.run(model, split).main for evaluator in phase.shown]
+        shown = {k: figures[k] for figures in beside for k in _SHOWN}
+        scalars = {name: value, **shown}
+        monitor.scalars(step, {f"validation/{k}": v for k, v in scalars.items()})
         monitor.say(f"step {step}: validation {name} {value:.4f}")
-        self._summaries.write(phase, step, predictions, monitor)
+        self._summaries.write(phase, step, evaluation, monitor)
         row = {"phase": phase.name, name: value, "loss": loss}
         append_row(self._path, step, elapsed_secs, row)
         return name, value
-
-    def _perplexity(self, phase: Phase) -> dict[str, float]:
-        """Returns a caption model's validation perplexity and its log2 by TensorBoard's names."""
-        if self._config.data.task != "captions" or not phase.reads_captions:
-            return {}
-        split = self._data.validation
-        inputs = self._data.inputs(self._annotator, split, phase.keys)
-        made = caption_perplexity(Ensemble([self._annotator]), [inputs], split.vocabularies)
-        return {f"validation/{k}": made[k] for k in ("perplexity", "log2_perplexity")}

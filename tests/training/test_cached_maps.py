@@ -39,7 +39,7 @@ def test_the_config_decides_what_is_read(frozen):
 def test_cached_maps_are_the_encoders(frozen, tmp_path):
     config, annotator, split = frozen
     keys = visual_keys(config)
-    cached = frozen_outputs(config, annotator, split, tmp_path, keys, views=2)
+    cached = frozen_outputs(annotator, split, tmp_path, keys, lambda: split, views=2)
     assert set(cached) == set(keys)
     cells, channels = annotator.map_shape
     assert cached[batch.SPATIAL_FEATURES].shape == (split.num_images, 2, cells, channels)
@@ -64,7 +64,7 @@ def test_cached_maps_are_the_encoders(frozen, tmp_path):
         assert same[0] == same[1] and sum(same[0]) >= 1
         views.append(tuple(same[0]))
     assert len(set(views)) > 1
-    again = frozen_outputs(config, annotator, split, tmp_path, keys, views=2)
+    again = frozen_outputs(annotator, split, tmp_path, keys, lambda: split, views=2)
     for key in keys:
         np.testing.assert_array_equal(again[key], cached[key])
     assert len(list(tmp_path.glob("*.npy"))) == 2
@@ -73,7 +73,7 @@ def test_cached_maps_are_the_encoders(frozen, tmp_path):
 def test_gradient_reaches_every_weight_of_the_decoder_from_a_batch(frozen, tmp_path):
     config, annotator, split = frozen
     keys = (*visual_keys(config), *batch.SEQUENCE_KEYS)
-    cached = frozen_outputs(config, annotator, split, tmp_path, keys)
+    cached = frozen_outputs(annotator, split, tmp_path, keys, lambda: split)
     tensors = next(iter(training_batches(Inputs(split, keys, config.image, 32, **cached), 8, 0)))
     ids, mask = tensors[batch.INPUT_IDS], tensors[batch.PADDING_MASK]
     with tf.GradientTape() as tape:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from semreg_tf import experiments
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.concept_words import set_concept_words
 from semreg_tf.training.trainer import Trainer
@@ -44,7 +44,7 @@ def run(toy, demo_data, tmp_path_factory):
 
 @pytest.mark.large
 def test_a_checkpoint_carries_the_words(run, demo_data):
-    evaluator = RunEvaluator(run, demo_data)
+    evaluator = EvaluatedRun(run, demo_data)
     names = evaluator.vocabularies
     ids = np.asarray(evaluator.ensemble.members[0].decoder.conditionings[1].word_ids)
     assert [names.output.names[i] for i in ids] == list(names.concepts.names)
@@ -55,8 +55,8 @@ def test_attributes_are_predicted_at_test_and_the_true_ones_are_refused(run, dem
     """The public re-implementation's trap: ground-truth attributes at test."""
     message = "`true_concepts` may be True only where the decoder reads concepts alone"
     with pytest.raises(ValueError, match=message):
-        RunEvaluator(run, demo_data, true_concepts=True)
-    evaluator = RunEvaluator(run, demo_data)
+        EvaluatedRun(run, demo_data, true_concepts=True)
+    evaluator = EvaluatedRun(run, demo_data)
     (inputs,) = evaluator.inputs(evaluator.split("test"))
     assert set(inputs.keys) == {"image", "image_id"}
     annotator = evaluator.ensemble.members[0]

@@ -174,7 +174,7 @@ def test_neighbours_are_sought_in_the_stated_pool(toy, demo_data, tmp_path, pool
     split = splits["validation"]
     annotator = Annotator(config, len(split.vocabularies.concepts), split.vocabularies.output.size)
     keys = (batch.FEATURES, *NEIGHBOURS)
-    made = frozen_outputs(config, annotator, split, tmp_path, keys, train=lambda: splits["train"])
+    made = frozen_outputs(annotator, split, tmp_path, keys, lambda: splits["train"])
     source = split if pool == "split" else splits["train"]
     want = np.concatenate(list(nearest_by_tags(split.tag_sets(), source.tag_sets(), 6)))
     np.testing.assert_array_equal(made["neighbours"].rows, want)

@@ -3,13 +3,16 @@
 import pytest
 
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
+from semreg_tf.evaluation.runs.options import CaptionOptions, TagOptions
 from semreg_tf.training import study_records
 from semreg_tf.training.device import device_name
 
 
 def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):
     path = caption_runs[0]
-    results = evaluate_captions(path, demo_data, out=tmp_path / "scores", num_pictures=0)
+    results = evaluate_captions(
+        path, demo_data, CaptionOptions(out=tmp_path / "scores", num_pictures=0)
+    )
     stage = study_records.stage_record(path)
     assert stage["steps"] == 60
     assert stage["history"][-1]["step"] == 60
@@ -32,7 +35,7 @@ def test_record_holds_the_run_in_small(caption_runs, demo_data, tmp_path):
 
 
 def test_scores_of_classes_are_left_out(tag_run, demo_data, tmp_path):
-    evaluate_tags(tag_run, demo_data, out=tmp_path, num_pictures=0)
+    evaluate_tags(tag_run, demo_data, TagOptions(out=tmp_path, num_pictures=0))
     kept = study_records.scores_of(tmp_path)["systems"]["ours"]
     assert "O-F1" in kept and "per_class" not in kept
 

@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import config_io, experiments
-from semreg_tf.evaluation.likelihood import caption_perplexity
+from semreg_tf.evaluation.likelihood_evaluator import caption_perplexity
+from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
@@ -227,7 +228,9 @@ def test_validation_perplexity_of_captions_goes_to_tensorboard(toy, demo_data, t
         for name in ("perplexity", "log2_perplexity")
     }
     inputs = trainer.data.inputs(trainer.annotator, trainer.data.validation, trainer.phases[0].keys)
-    made = caption_perplexity(Ensemble([trainer.annotator]), [inputs], trainer.vocabularies)
+    made = caption_perplexity(
+        Ensemble([trainer.annotator]), SplitBatches([inputs]), trainer.vocabularies
+    )
     assert told == pytest.approx({name: made[name] for name in told}, rel=1e-5)
     assert told["log2_perplexity"] == pytest.approx(np.log2(told["perplexity"]), rel=1e-5)
 

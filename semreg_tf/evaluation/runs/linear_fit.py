@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from semreg_tf.data.input_pipeline import Split
-from semreg_tf.evaluation import linear_reranking, scoring
+from semreg_tf.evaluation import consensus, linear_reranking, scoring
 from semreg_tf.evaluation.predictions import Predictions
-from semreg_tf.evaluation.runs import consensus
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.caption_statistics import bleu_from_statistics
@@ -17,7 +16,7 @@ from semreg_tf.training import checkpoints
 WEIGHTS_FILE = "reranking.json"
 
 
-def reranked(run: RunEvaluator, split: Split) -> tuple[Predictions, Predictions, dict[str, Any]]:
+def reranked(run: EvaluatedRun, split: Split) -> tuple[Predictions, Predictions, dict[str, Any]]:
     """Returns the hypotheses in the search's order, in that of the weights, and the weights.
 
     Raises:
@@ -33,7 +32,7 @@ def reranked(run: RunEvaluator, split: Split) -> tuple[Predictions, Predictions,
 
 
 def _reranked(
-    run: RunEvaluator, split: Split, fitted: dict[str, Any]
+    run: EvaluatedRun, split: Split, fitted: dict[str, Any]
 ) -> tuple[Predictions, Predictions, dict[str, Any]]:
     weights = np.array([fitted["weights"][name] for name in linear_reranking.QUANTITIES])
     searched = consensus.hypotheses_of(run, split, run.config.reranking.hypotheses)
@@ -41,7 +40,7 @@ def _reranked(
     return searched, consensus.reordered(searched, orders), fitted
 
 
-def fitted_weights(run: RunEvaluator) -> dict[str, Any]:
+def fitted_weights(run: EvaluatedRun) -> dict[str, Any]:
     """Returns the run's weights; fits them where there are none, and keeps them beside the run.
 
     Returns:
@@ -59,7 +58,7 @@ def fitted_weights(run: RunEvaluator) -> dict[str, Any]:
     return fitted
 
 
-def _made_with(run: RunEvaluator) -> dict[str, Any]:
+def _made_with(run: EvaluatedRun) -> dict[str, Any]:
     """Returns what weights depend on; other weights are fitted where any of it differs."""
     reranking, decoding = run.config.reranking, run.config.decoding
     return {
@@ -75,7 +74,7 @@ def _made_with(run: RunEvaluator) -> dict[str, Any]:
     }
 
 
-def _fit(run: RunEvaluator) -> dict[str, Any]:
+def _fit(run: EvaluatedRun) -> dict[str, Any]:
     split = run.split(run.config.data.validation_split)
     found = consensus.hypotheses_of(run, split, run.config.reranking.hypotheses)
     statistics = _statistics(found, split)
@@ -91,7 +90,7 @@ def _fit(run: RunEvaluator) -> dict[str, Any]:
     }
 
 
-def _quantities(run: RunEvaluator, found: Predictions) -> list[np.ndarray]:
+def _quantities(run: EvaluatedRun, found: Predictions) -> list[np.ndarray]:
     normalisation = run.config.decoding.length_normalisation
     rows = []
     for sequences, scores, probabilities in zip(

@@ -14,22 +14,19 @@ from PIL import Image
 
 from semreg_tf import config_io
 from semreg_tf.data.input_pipeline import Split
-from semreg_tf.evaluation.predictions import Predictions
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_json, write_whole
 from semreg_tf.metrics import coco_results
-from semreg_tf.text.function_words import content_first, words_shown_last
 from semreg_tf.training import workdir
 
-TOP_CONCEPTS = 10
 PICTURE_SIDE = 224
 # Pictures kept of the best and of the worst by score, beside the first of the split.
 NUM_EXTREMES = 12
 
 
-def open_folder(run: RunEvaluator, out: str | Path | None) -> Path:
+def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
     """Returns the folder that takes the results, made to explain itself if it is not the run's.
 
     Args:
@@ -58,7 +55,7 @@ def open_folder(run: RunEvaluator, out: str | Path | None) -> Path:
     return folder
 
 
-def about(run: RunEvaluator, split: Split) -> dict[str, Any]:
+def about(run: EvaluatedRun, split: Split) -> dict[str, Any]:
     """Returns what `results.json` says of the run and the data."""
     written = workdir.read_about(run.path)
     return {
@@ -75,47 +72,6 @@ def about(run: RunEvaluator, split: Split) -> dict[str, Any]:
         "decoding": config_io.to_dict(run.config)["decoding"],
         "evaluated": [str(path) for path in run.paths],
     }
-
-
-def prediction_rows(
-    run: RunEvaluator, split: Split, predictions: Predictions
-) -> list[dict[str, Any]]:
-    """Returns one row of `predictions.jsonl` an image: what people say and what the model says."""
-    names, counts = run.vocabularies.concepts.names, run.vocabularies.concepts.counts
-    order = dict(zip(names, counts, strict=True))
-    data = run.config.data
-    shown_last = words_shown_last(data.task, data.labels_from, data.function_words)
-    tags = data.task == "tags"
-    joined = ", " if tags else " "
-    rows = []
-    for i, annotation in enumerate(split.annotations):
-        probabilities = predictions.concept_probabilities[i]
-        ranked = predictions.sequences[i] if predictions.sequences else []
-        scores = predictions.scores[i] if predictions.sequences else []
-        rows.append(
-            {
-                "image_id": annotation.image_id,
-                "file_name": annotation.file_name,
-                # The supplement's figures show the human labels rare first.
-                "labels": sorted(annotation.labels, key=lambda n: (order.get(n, 0), n)),
-                "captions": list(annotation.captions),
-                "n_best": [
-                    [joined.join(words), score] for words, score in zip(ranked, scores, strict=True)
-                ],
-                # What programs read; the texts of `n_best` are for people.
-                **({"n_best_labels": [list(labels) for labels in ranked]} if tags else {}),
-                "concepts": [
-                    [names[j], round(float(probabilities[j]), 4)]
-                    for j in content_first(names, probabilities, shown_last)[:TOP_CONCEPTS]
-                ],
-            }
-        )
-    return rows
-
-
-def by_score(probabilities: np.ndarray) -> np.ndarray:
-    """Returns ids by falling probability, ties by id."""
-    return np.argsort(-probabilities, kind="stable")
 
 
 def pictured_rows(

@@ -5,17 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from semreg_tf.evaluation.likelihood import caption_perplexity
-from semreg_tf.evaluation.runs import evaluate_retrieval as module
-from semreg_tf.evaluation.runs.evaluate_retrieval import choose, evaluate_retrieval, log_mean
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation import retrieval_evaluator as module
+from semreg_tf.evaluation.likelihood_evaluator import caption_perplexity
+from semreg_tf.evaluation.retrieval_evaluator import RetrievalEvaluator, choose
+from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
+from semreg_tf.evaluation.split_batches import SplitBatches
 
 
 @pytest.fixture(scope="module")
 def evaluated(caption_runs, demo_data, tmp_path_factory):
     out = tmp_path_factory.mktemp("retrieval") / "out"
     return out, evaluate_retrieval(
-        caption_runs[0], demo_data, num_images=3, marginal_images=4, out=out
+        caption_runs[0], demo_data, RetrievalEvaluator(num_images=3, marginal_images=4), out=out
     )
 
 
@@ -44,7 +46,7 @@ def test_own_captions_scores_add_up_to_the_perplexity(evaluated, caption_runs, d
     from semreg_tf.data import batch
 
     out, _ = evaluated
-    run = RunEvaluator(caption_runs[0], demo_data)
+    run = EvaluatedRun(caption_runs[0], demo_data)
     split = run.split("test")
     chosen = choose(split, 3, None)
     scores, _ = matrices(out)
@@ -52,7 +54,7 @@ def test_own_captions_scores_add_up_to_the_perplexity(evaluated, caption_runs, d
 
     first = run.split("test[:3]")
     inputs = run.inputs(first, *batch.SEQUENCE_KEYS)
-    told = caption_perplexity(run.ensemble, inputs, run.vocabularies)
+    told = caption_perplexity(run.ensemble, SplitBatches(inputs), run.vocabularies)
     assert np.exp(-own.sum() / told["num_tokens"]) == pytest.approx(told["perplexity"], rel=1e-4)
 
 
@@ -63,7 +65,9 @@ def test_a_second_call_reads_what_the_first_wrote(evaluated, caption_runs, demo_
         raise AssertionError("scored again")
 
     monkeypatch.setattr(module.SentenceScorer, "score", forbidden)
-    again = evaluate_retrieval(caption_runs[0], demo_data, num_images=3, marginal_images=4, out=out)
+    again = evaluate_retrieval(
+        caption_runs[0], demo_data, RetrievalEvaluator(num_images=3, marginal_images=4), out=out
+    )
     assert again["retrieval"] == results["retrieval"]
 
 
@@ -78,30 +82,16 @@ def test_an_interrupted_call_goes_on_where_it_stopped(
             raise KeyboardInterrupt
         return score(self, outputs)
 
-    options = {"num_images": 3, "marginal_images": 4, "out": tmp_path}
+    evaluator = RetrievalEvaluator(num_images=3, marginal_images=4)
     monkeypatch.setattr(module.SentenceScorer, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        evaluate_retrieval(caption_runs[0], demo_data, **options)
+        evaluate_retrieval(caption_runs[0], demo_data, evaluator, out=tmp_path)
     left[0] = 1 + 4  # the third image, and the sample
-    resumed = evaluate_retrieval(caption_runs[0], demo_data, **options)
+    resumed = evaluate_retrieval(caption_runs[0], demo_data, evaluator, out=tmp_path)
     assert left[0] == 0
     for one, other in zip(matrices(tmp_path), matrices(evaluated[0]), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)
     assert resumed["retrieval"] == evaluated[1]["retrieval"]
-
-
-def test_sentences_are_taken_in_turn(caption_runs, demo_data):
-    split = RunEvaluator(caption_runs[0], demo_data).split("test")
-    chosen = choose(split, 4, 6)
-    assert chosen.rows.tolist() == [0, 1, 2, 3]
-    assert chosen.sequences.tolist() == [0, 1, 5, 6, 10, 15]
-    assert chosen.owners.tolist() == [0, 0, 1, 1, 2, 3]
-
-
-def test_log_mean_is_stable():
-    scores = np.array([[-1000.0, -2.0, -np.inf], [-1001.0, -3.0, -np.inf]])
-    want = [-1000 + np.log((1 + np.exp(-1)) / 2), np.log((np.exp(-2) + np.exp(-3)) / 2), -np.inf]
-    np.testing.assert_allclose(log_mean(scores), want)
 
 
 @pytest.mark.parametrize(
@@ -116,4 +106,7 @@ def test_numbers_that_the_data_does_not_have_are_refused(
     options, message, caption_runs, demo_data, tmp_path
 ):
     with pytest.raises(ValueError, match=message):
-        evaluate_retrieval(caption_runs[0], demo_data, out=tmp_path, **options)
+        evaluate_retrieval(
+            caption_runs[0], demo_data, RetrievalEvaluator(**options), out=tmp_path / "out"
+        )
+    assert not (tmp_path / "out").exists()

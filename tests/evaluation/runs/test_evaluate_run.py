@@ -11,11 +11,13 @@ from semreg_tf import experiments
 from semreg_tf.data import input_pipeline
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
-from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation import likelihood_evaluator, scoring
 from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
 from semreg_tf.evaluation.runs import evaluate_run
 from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
-from semreg_tf.evaluation.runs.evaluate_run import RunEvaluator, evaluate_captions, evaluate_tags
+from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
+from semreg_tf.evaluation.runs.options import CaptionOptions, TagOptions
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
@@ -46,18 +48,20 @@ def captions(caption_runs, demo_data, tmp_path_factory):
     results = evaluate_captions(
         caption_runs,
         demo_data,
-        num_pictures=2,
-        overrides=["decoding.beam_width=2"],
-        out=out,
-        submission_split="val2014",
-        meteor=False,
+        CaptionOptions(
+            num_pictures=2,
+            overrides=["decoding.beam_width=2"],
+            out=out,
+            submission_split="val2014",
+            meteor=False,
+        ),
     )
     return out, results
 
 
 @pytest.fixture(scope="module")
 def tags(tag_run, demo_data):
-    return tag_run, evaluate_tags(tag_run, demo_data, num_pictures=1)
+    return tag_run, evaluate_tags(tag_run, demo_data, TagOptions(num_pictures=1))
 
 
 def test_results_say_what_was_evaluated_and_how(captions, caption_runs):
@@ -157,7 +161,11 @@ def test_each_image_has_the_score_that_the_report_gives_it(tags):
 
 def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, demo_data, tmp_path):
     _, alone = tags
-    given = evaluate_tags(tag_run, demo_data, "validation", tag_run, 0, out=tmp_path / "out")
+    given = evaluate_tags(
+        tag_run,
+        demo_data,
+        TagOptions(split="validation", cnn_path=tag_run, num_pictures=0, out=tmp_path / "out"),
+    )
     assert given["cnn"] == str(tag_run)
     assert "upper bound" in given["warnings"][0]
     assert any("best on validation, this very split" in name for name in given["systems"])
@@ -167,12 +175,12 @@ def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, d
 
 
 def test_after_the_unary_stage_there_are_cuts_alone(tag_run, demo_data, tmp_path, monkeypatch):
-    class Unary(RunEvaluator):
+    class Unary(EvaluatedRun):
         def __setattr__(self, name, value):
             super().__setattr__(name, "unary" if name == "stage" else value)
 
-    monkeypatch.setattr(evaluate_run, "RunEvaluator", Unary)
-    results = evaluate_tags(tag_run, demo_data, num_pictures=1, out=tmp_path / "out")
+    monkeypatch.setattr(evaluate_run, "EvaluatedRun", Unary)
+    results = evaluate_tags(tag_run, demo_data, TagOptions(num_pictures=1, out=tmp_path / "out"))
     assert "ours" not in results["systems"]
     row = rows_of(tmp_path / "out")[0]
     assert row["n_best"] == []
@@ -183,12 +191,14 @@ def test_after_the_unary_stage_there_are_cuts_alone(tag_run, demo_data, tmp_path
 def test_a_head_that_nothing_taught_is_not_scored(name, toy, demo_data, tmp_path):
     Trainer(toy(experiments.get(name)), "joint", demo_data, tmp_path / "run").train()
     if "tags" in name:
-        results = evaluate_tags(tmp_path / "run", demo_data, num_pictures=0)
+        results = evaluate_tags(tmp_path / "run", demo_data, TagOptions(num_pictures=0))
         assert list(results["systems"]) == ["ours"]
         assert results["systems"]["ours"]["mAP"] is None
         assert any("Nothing taught" in line for line in results["warnings"])
     else:
-        results = evaluate_captions(tmp_path / "run", demo_data, num_pictures=0, meteor=False)
+        results = evaluate_captions(
+            tmp_path / "run", demo_data, CaptionOptions(num_pictures=0, meteor=False)
+        )
         assert results["concept_mAP"] is None
 
 
@@ -202,14 +212,14 @@ def test_a_split_without_references_gets_captions_alone(
         lambda *args: [dataclasses.replace(a, captions=(), tokens=()) for a in plain(*args)],
     )
     with pytest.raises(ValueError, match=r"images with captions.*--submission_split.*='test', 8"):
-        evaluate_captions(caption_runs[0], demo_data, num_pictures=1, out=tmp_path / "out")
+        evaluate_captions(
+            caption_runs[0], demo_data, CaptionOptions(num_pictures=1, out=tmp_path / "out")
+        )
     assert not (tmp_path / "out").exists()
     results = evaluate_captions(
         caption_runs[0],
         demo_data,
-        num_pictures=1,
-        out=tmp_path / "out",
-        submission_split="test2014",
+        CaptionOptions(num_pictures=1, out=tmp_path / "out", submission_split="test2014"),
     )
     assert (results["captions"], results["intervals"], results["concept_mAP"]) == ({}, {}, None)
     assert results["warnings"] == ["The split has no references: there is nothing to score against"]
@@ -244,7 +254,9 @@ def test_images_without_references_are_counted_and_left_out(
 
     monkeypatch.setattr(input_pipeline, "read_annotations", some)
     results = evaluate_captions(
-        caption_runs[0], demo_data, num_pictures=0, out=tmp_path / "out", meteor=False
+        caption_runs[0],
+        demo_data,
+        CaptionOptions(num_pictures=0, out=tmp_path / "out", meteor=False),
     )
     assert "1 images have no reference and are left out of every score" in results["warnings"]
     rows = rows_of(tmp_path / "out")
@@ -253,7 +265,9 @@ def test_images_without_references_are_counted_and_left_out(
 
 def test_true_concepts_are_fed_to_the_decoder(captions, caption_runs, demo_data, tmp_path):
     fed = evaluate_captions(
-        caption_runs[0], demo_data, out=tmp_path, true_concepts=True, num_pictures=0, meteor=False
+        caption_runs[0],
+        demo_data,
+        CaptionOptions(out=tmp_path, true_concepts=True, num_pictures=0, meteor=False),
     )
     assert fed["true_concepts"] is True
     assert fed["concept_mAP"] == 1.0
@@ -266,17 +280,21 @@ def test_true_concepts_need_a_folder_of_their_own_and_a_decoder_that_reads_them(
     caption_runs, demo_data, tmp_path, toy
 ):
     with pytest.raises(ValueError, match=r"`out` must be given with `true_concepts`.*out=None"):
-        evaluate_captions(caption_runs[0], demo_data, true_concepts=True)
+        evaluate_captions(caption_runs[0], demo_data, CaptionOptions(true_concepts=True))
     config = toy(experiments.get("demo_captions/nic_f"))
     Trainer(config, "joint", demo_data, tmp_path / "run").train()
     with pytest.raises(ValueError, match=r"only where the decoder reads concepts alone. Received"):
-        evaluate_captions(tmp_path / "run", demo_data, out=tmp_path / "o", true_concepts=True)
+        evaluate_captions(
+            tmp_path / "run", demo_data, CaptionOptions(out=tmp_path / "o", true_concepts=True)
+        )
 
 
 def test_a_name_that_is_no_word_is_refused_before_any_work(caption_runs, demo_data, tmp_path):
     with pytest.raises(ValueError, match="`split` must be a word without blanks"):
         evaluate_captions(
-            caption_runs[0], demo_data, out=tmp_path / "out", submission_split="val 2014"
+            caption_runs[0],
+            demo_data,
+            CaptionOptions(out=tmp_path / "out", submission_split="val 2014"),
         )
     assert not (tmp_path / "out").exists()
 
@@ -285,9 +303,11 @@ def test_an_infinite_perplexity_leaves_the_json_readable(
     caption_runs, demo_data, tmp_path, monkeypatch
 ):
     infinite = {"perplexity": float("inf"), "num_tokens": 5}
-    monkeypatch.setattr(evaluate_run, "caption_perplexity", lambda *_, **__: infinite)
+    monkeypatch.setattr(likelihood_evaluator, "caption_perplexity", lambda *_: infinite)
     results = evaluate_captions(
-        caption_runs[0], demo_data, num_pictures=0, out=tmp_path / "out", meteor=False
+        caption_runs[0],
+        demo_data,
+        CaptionOptions(num_pictures=0, out=tmp_path / "out", meteor=False),
     )
     assert (results["captions"]["perplexity"], results["captions"]["num_tokens"]) == (None, 5)
     assert "beyond all bounds" in results["warnings"][-1]
@@ -298,15 +318,17 @@ def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(tag_run, demo_dat
     results = evaluate_tags(
         tag_run,
         demo_data,
-        num_pictures=0,
-        overrides=["decoding.combine=true", "decoding.fixed_lengths=[2]"],
-        out=tmp_path,
+        TagOptions(
+            num_pictures=0,
+            overrides=["decoding.combine=true", "decoding.fixed_lengths=[2]"],
+            out=tmp_path,
+        ),
     )
     names = list(results["systems"])
     (cut,) = [n for n in names if n.startswith("ours with the CNN, cut at ")]
     assert cut.endswith("(best on validation)")
     assert {"ours, exactly 2", "CNN top 2", "ours with the CNN, top 2"} <= set(names)
-    run = RunEvaluator(tag_run, demo_data)
+    run = EvaluatedRun(tag_run, demo_data)
     split = run.split("test")
     product = run.concept_probabilities(split) * run.label_scores(split)
     labels = scoring.top_k_labels(product, 2)

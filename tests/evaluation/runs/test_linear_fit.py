@@ -8,7 +8,8 @@ import pytest
 from semreg_tf.evaluation import linear_reranking
 from semreg_tf.evaluation.runs import linear_fit
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
+from semreg_tf.evaluation.runs.options import CaptionOptions
 
 OVERRIDES = [
     "decoding.beam_width=2",
@@ -25,11 +26,7 @@ def evaluated(caption_runs, demo_data, tmp_path_factory):
     results = evaluate_captions(
         caption_runs[0],
         demo_data,
-        num_pictures=0,
-        overrides=OVERRIDES,
-        out=out,
-        rerank=True,
-        meteor=False,
+        CaptionOptions(num_pictures=0, overrides=OVERRIDES, out=out, rerank=True, meteor=False),
     )
     yield out, results
     (caption_runs[0] / linear_fit.WEIGHTS_FILE).unlink()
@@ -37,7 +34,7 @@ def evaluated(caption_runs, demo_data, tmp_path_factory):
 
 def test_the_given_caption_has_the_highest_weighted_sum(evaluated, caption_runs, demo_data):
     out, results = evaluated
-    run = RunEvaluator(caption_runs[0], demo_data, OVERRIDES)
+    run = EvaluatedRun(caption_runs[0], demo_data, OVERRIDES)
     found = run.predict(run.split("test"), 4, beam_width=4)
     weights = results["reranked"]["fitted"]["weights"]
     rows = [json.loads(x) for x in (out / "predictions.jsonl").read_text().splitlines()]
@@ -61,7 +58,7 @@ def test_weights_are_fitted_on_validation_and_kept(evaluated, caption_runs, demo
     assert fitted["value"] >= fitted["value_before"]
     kept = json.loads((caption_runs[0] / linear_fit.WEIGHTS_FILE).read_text())
     assert kept == fitted
-    run = RunEvaluator(caption_runs[0], demo_data, OVERRIDES)
+    run = EvaluatedRun(caption_runs[0], demo_data, OVERRIDES)
     again = linear_fit._fit(run)
     assert again["weights"] == kept["weights"]
     # The value is the metric of the captions that the weights choose there.
@@ -76,11 +73,11 @@ def test_weights_are_fitted_on_validation_and_kept(evaluated, caption_runs, demo
 def test_another_setting_is_fitted_anew(evaluated, caption_runs, demo_data, monkeypatch):
     monkeypatch.setattr(linear_fit, "_fit", lambda run: {"weights": {}})
     monkeypatch.setattr(linear_fit, "write_json", lambda path, values: None)
-    other = RunEvaluator(caption_runs[0], demo_data, [*OVERRIDES, "reranking.fitted_to=BLEU-4"])
+    other = EvaluatedRun(caption_runs[0], demo_data, [*OVERRIDES, "reranking.fitted_to=BLEU-4"])
     assert linear_fit.fitted_weights(other)["weights"] == {}
 
 
 def test_the_split_that_is_fitted_on_is_not_judged(caption_runs, demo_data):
-    run = RunEvaluator(caption_runs[0], demo_data, OVERRIDES)
+    run = EvaluatedRun(caption_runs[0], demo_data, OVERRIDES)
     with pytest.raises(ValueError, match="`split` must not be the validation split where captions"):
         linear_fit.reranked(run, run.split("validation"))

@@ -2,17 +2,16 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from semreg_tf.evaluation.runs import result_files
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.metrics.coco_results import read_results
 
 
 @pytest.fixture(scope="module")
 def run(tag_run, demo_data):
-    return RunEvaluator(tag_run, demo_data, ["decoding.block_repeats=true"])
+    return EvaluatedRun(tag_run, demo_data, ["decoding.block_repeats=true"])
 
 
 def test_the_first_the_best_and_the_worst_are_pictured():
@@ -93,17 +92,3 @@ def test_pictures_of_an_earlier_evaluation_are_removed(run, tmp_path):
     assert json.loads((tmp_path / "results.json").read_text()) == {"a": 1}
     assert len((tmp_path / "predictions.jsonl").read_text().splitlines()) == 8
     assert not list(tmp_path.glob("*.partial"))
-
-
-def test_concepts_and_labels_stand_as_the_report_shows_them(run):
-    split = run.split("test")
-    predictions = run.predict(split)
-    rows = result_files.prediction_rows(run, split, predictions)
-    counts = dict(
-        zip(run.vocabularies.concepts.names, run.vocabularies.concepts.counts, strict=True)
-    )
-    for row, probabilities in zip(rows, predictions.concept_probabilities, strict=True):
-        assert [counts[n] for n in row["labels"]] == sorted(counts[n] for n in row["labels"])
-        shown = [p for _, p in row["concepts"]]
-        assert shown == sorted(shown, reverse=True)
-        np.testing.assert_allclose(shown, np.sort(probabilities)[::-1][: len(shown)], atol=1e-4)

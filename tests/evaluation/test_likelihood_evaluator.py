@@ -10,9 +10,10 @@ import tensorflow as tf
 from semreg_tf.data import batch, input_pipeline
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.input_pipeline import evaluation_batches
-from semreg_tf.evaluation.likelihood import caption_perplexity
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.likelihood_evaluator import caption_perplexity
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.evaluation.sentence_scorer import SentenceScorer
+from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.stage_data import StageData
@@ -20,7 +21,7 @@ from semreg_tf.training.stage_data import StageData
 
 @pytest.fixture(scope="module")
 def both(caption_runs, demo_data):
-    return RunEvaluator(caption_runs, demo_data)
+    return EvaluatedRun(caption_runs, demo_data)
 
 
 def step_probabilities(ensemble, run, split, row):
@@ -45,7 +46,7 @@ def test_perplexity_is_that_of_the_words_one_by_one(number, both):
     split = both.split("test")
     ensemble = Ensemble(both.ensemble.members[:number])
     inputs = both.inputs(split, *batch.SEQUENCE_KEYS)[:number]
-    made = caption_perplexity(ensemble, inputs, both.vocabularies, batch_size=3)
+    made = caption_perplexity(ensemble, SplitBatches(inputs, 3), both.vocabularies)
     pairs = [
         pair for row in range(split.num_images)
         for pair in step_probabilities(ensemble, both, split, row)
@@ -76,7 +77,7 @@ def long_caption(monkeypatch):
 
 
 def test_perplexity_and_retrieval_score_long_captions_whole(caption_runs, demo_data, long_caption):
-    run = RunEvaluator(caption_runs[0], demo_data)
+    run = EvaluatedRun(caption_runs[0], demo_data)
     for variable in run.ensemble.members[0].decoder.trainable_variables:
         # The toy run's ReLU cells would grow beyond all bounds over so many words.
         variable.assign(0.3 * variable)
@@ -84,7 +85,7 @@ def test_perplexity_and_retrieval_score_long_captions_whole(caption_runs, demo_d
     assert run.config.data.max_caption_tokens < LONG
     assert np.diff(split.encoded.token_splits).tolist() == [LONG] * split.num_images
     inputs = run.inputs(split, *batch.SEQUENCE_KEYS)
-    made = caption_perplexity(run.ensemble, inputs, run.vocabularies)
+    made = caption_perplexity(run.ensemble, SplitBatches(inputs), run.vocabularies)
     assert made["num_tokens"] == (LONG + 1) * split.num_images
     words = run.vocabularies.output
     sentence = split.encoded.tokens[:LONG]

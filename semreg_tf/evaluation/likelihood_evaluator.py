@@ -1,35 +1,48 @@
 """Perplexity of a split's captions under teacher forcing."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import Inputs, evaluation_batches
+from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.evaluation.evaluated_model import EvaluatedModel
+from semreg_tf.evaluation.evaluator import Evaluation
+from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.metrics.perplexity import corpus_perplexity
 from semreg_tf.models.ensemble import Ensemble
 
 
+@dataclass(frozen=True)
+class LikelihoodEvaluator:
+    """Judges how probable the model holds people's captions; it says nothing of single images."""
+
+    def run(self, model: EvaluatedModel, split: Split) -> Evaluation:
+        """Computes what `caption_perplexity` says; see `Evaluator.run`."""
+        batches = model.batches(split, "perplexity of", *batch.SEQUENCE_KEYS)
+        figures = caption_perplexity(model.ensemble, batches, model.vocabularies)
+        infinite = any(math.isinf(value) for value in figures.values())
+        warnings = (
+            ["The perplexity is beyond all bounds: the model rules out words that occur"]
+            if infinite
+            else []
+        )
+        return Evaluation({"captions": figures}, warnings=warnings)
+
+
 def caption_perplexity(
-    ensemble: Ensemble,
-    inputs: Sequence[Inputs],
-    vocabularies: Vocabularies,
-    batch_size: int = 64,
-    progress: str | None = None,
+    ensemble: Ensemble, batches: SplitBatches, vocabularies: Vocabularies
 ) -> dict[str, Any]:
     """Computes log2 PPL = -(1/L) sum log2 P(w_n | w_<n, I) over all captions of a split.
 
     Args:
       ensemble: the models.
-      inputs: of each, on one split: `image` or `features` (or `concepts` alone); of the first the
-        sequence keys too.
+      batches: what each reads: `image` or `features` (or `concepts` alone); the first the sequence
+        keys too.
       vocabularies: the experiment's names.
-      batch_size: images at once.
-      progress: text of a progress bar, or None.
 
     Returns:
       `perplexity` (END counts as a word), its `log2_perplexity`, `perplexity_without_unknown`
@@ -38,12 +51,8 @@ def caption_perplexity(
       beside them.
     """
     unknown_id = vocabularies.output.unknown_id
-    dataset = tf.data.Dataset.zip(tuple(evaluation_batches(own, batch_size) for own in inputs))
-    spec = tuple(
-        {k: v for k, v in own.items() if k != batch.IMAGE_ID} for own in dataset.element_spec
-    )
 
-    @tf.function(input_signature=[spec])
+    @tf.function(input_signature=[batches.spec])
     def log_probabilities(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
         outputs, first = ensemble.encode(tensors), tensors[0]
         mask = first[batch.PADDING_MASK]
@@ -57,11 +66,8 @@ def caption_perplexity(
         return tf.stack([tf.reduce_sum(tf.cast(x, tf.float64)) for x in stacked])
 
     sums = tf.zeros((4,), tf.float64)
-    total = -(-inputs[0].split.num_images // batch_size)
-    for tensors in tqdm(dataset, total=total, desc=progress, disable=progress is None):
-        sums += log_probabilities(
-            tuple({k: own[k] for k in names} for names, own in zip(spec, tensors, strict=True))
-        )
+    for tensors in batches:
+        sums += log_probabilities(tensors)
     loss, known_loss, tokens, known_tokens = sums.numpy().tolist()
     perplexity = corpus_perplexity(-loss, int(tokens))
     return {

@@ -11,13 +11,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from semreg_tf.config import RerankingConfig
-from semreg_tf.data import batch, features_cache
-from semreg_tf.data.input_pipeline import Split, evaluation_batches
+from semreg_tf.data import features_cache
+from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.evaluation.reranking import Compared, compare_with_neighbours, nearest_images, rerank
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.models.encoder import stored_variables
 
@@ -31,16 +32,16 @@ class Consensus:
     that is itself a training image is not its own neighbour.
 
     Args:
-      run: whose features are used.
+      model: whose features are used.
       split: of the images.
       neighbours: how many are found of each image; all training images where there are fewer.
       folder: where the features are kept, computed once for a checkpoint.
     """
 
-    def __init__(self, run: RunEvaluator, split: Split, neighbours: int, folder: Path) -> None:
-        train = run.split(run.config.data.train_split)
+    def __init__(self, model: EvaluatedModel, split: Split, neighbours: int, folder: Path) -> None:
+        train = model.split(model.config.data.train_split)
         known = [i for i, a in enumerate(train.annotations) if a.captions]
-        own, theirs = (encoded_features(run, s, folder) for s in (split, train))
+        own, theirs = (encoded_features(model, s, folder) for s in (split, train))
         found = nearest_images(own, theirs[known], min(neighbours + 1, len(known)))
         ids = np.array([train.annotations[i].image_id for i in known])
         self._neighbours = [
@@ -57,9 +58,9 @@ class Consensus:
         return list(tqdm(made, total=len(hypotheses), desc=f"consensus by {kind}", unit="image"))
 
 
-def hypotheses_of(run: RunEvaluator, split: Split, number: int) -> Predictions:
+def hypotheses_of(model: EvaluatedModel, split: Split, number: int) -> Predictions:
     """Searches with a beam as wide as there are hypotheses to rerank."""
-    return run.predict(split, number, beam_width=max(number, run.config.decoding.beam_width))
+    return model.predict(split, number, beam_width=max(number, model.config.decoding.beam_width))
 
 
 def reordered(predictions: Predictions, orders: Sequence[Sequence[int]]) -> Predictions:
@@ -76,18 +77,18 @@ def reordered(predictions: Predictions, orders: Sequence[Sequence[int]]) -> Pred
     )
 
 
-def reranked(run: RunEvaluator, split: Split, folder: Path) -> tuple[Predictions, Predictions]:
+def reranked(model: EvaluatedModel, split: Split, folder: Path) -> tuple[Predictions, Predictions]:
     """Returns the hypotheses in the search's order, and in that of their consensus."""
-    config = run.config.reranking
-    hypotheses = hypotheses_of(run, split, config.hypotheses)
-    consensus = Consensus(run, split, config.neighbours, folder)
+    config = model.config.reranking
+    hypotheses = hypotheses_of(model, split, config.hypotheses)
+    consensus = Consensus(model, split, config.neighbours, folder)
     compared = consensus.compare(hypotheses.sequences, config.similarity)
     return hypotheses, reordered(hypotheses, rerank(compared, config))
 
 
 @plain_record_errors()
 def try_settings(
-    run: RunEvaluator,
+    model: EvaluatedModel,
     split: Split,
     settings: Sequence[RerankingConfig],
     folder: Path,
@@ -96,7 +97,7 @@ def try_settings(
     """Scores settings of the reranking on a split, the best first.
 
     Args:
-      run: the captioner.
+      model: the captioner.
       split: one that is not the one reported.
       settings: those to try.
       folder: where features are kept.
@@ -110,8 +111,8 @@ def try_settings(
     """
     if not settings:
         raise ValueError("`settings` must hold at least one. Received: none")
-    hypotheses = hypotheses_of(run, split, max(s.hypotheses for s in settings))
-    consensus = Consensus(run, split, max(s.neighbours for s in settings), folder)
+    hypotheses = hypotheses_of(model, split, max(s.hypotheses for s in settings))
+    consensus = Consensus(model, split, max(s.neighbours for s in settings), folder)
     made = []
     for kind in sorted({s.similarity for s in settings}):
         compared = consensus.compare(hypotheses.sequences, kind)
@@ -136,9 +137,9 @@ def grid(
     ]
 
 
-def encoded_features(run: RunEvaluator, split: Split, folder: Path) -> np.ndarray:
+def encoded_features(model: EvaluatedModel, split: Split, folder: Path) -> np.ndarray:
     """Returns the features that the decoders read, of all models joined, (images, d) float32."""
-    members = run.ensemble.members
+    members = model.ensemble.members
     size = sum(m.feature_size for m in members)
     arrays = [np.asarray(v) for m in members for v in _image_variables(m)]
     key = features_cache.cache_key(
@@ -148,18 +149,17 @@ def encoded_features(run: RunEvaluator, split: Split, folder: Path) -> np.ndarra
         encoders=[dataclasses.asdict(m.config.encoder) for m in members],
         images=[dataclasses.asdict(m.config.image) for m in members],
     )
-    inputs = run.inputs(split)
+    inputs = model.inputs(split)
 
     @tf.function(reduce_retracing=True)
     def encode(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
-        outputs = run.ensemble.encode(tensors)
+        outputs = model.ensemble.encode(tensors)
         return tf.concat([tf.cast(own["features"], tf.float32) for own in outputs], axis=-1)
 
     def compute(first: int) -> Iterator[np.ndarray]:
         rows = np.arange(first, split.num_images)
-        datasets = tuple(evaluation_batches(own, _BATCH_SIZE, rows) for own in inputs)
-        for tensors in tf.data.Dataset.zip(datasets):
-            yield encode(tuple(_without_ids(own) for own in tensors)).numpy()[:, None]
+        for tensors in SplitBatches(inputs, _BATCH_SIZE, rows):
+            yield encode(tensors).numpy()[:, None]
 
     what = f"features of {split.name}"
     made = features_cache.load_or_compute(folder, key, split.num_images, 1, size, compute, what)
@@ -169,7 +169,3 @@ def encoded_features(run: RunEvaluator, split: Split, folder: Path) -> np.ndarra
 def _image_variables(annotator: Any) -> list[Any]:
     encoder = [] if annotator.encoder is None else stored_variables(annotator.encoder)
     return [*encoder, *annotator.head.variables]
-
-
-def _without_ids(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: value for name, value in tensors.items() if name != batch.IMAGE_ID}

@@ -9,14 +9,15 @@ import pytest
 
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.evaluation.predictions import predict_together
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator, override_decoding
+from semreg_tf.evaluation.predictions import predict
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun, override_decoding
+from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.files.digests import with_own_digest
 
 
 @pytest.fixture(scope="module")
 def alone(caption_runs, demo_data):
-    run = RunEvaluator(caption_runs[0], demo_data)
+    run = EvaluatedRun(caption_runs[0], demo_data)
     return run, run.predict(run.split("test"), num_results=3)
 
 
@@ -30,7 +31,7 @@ def copy(path, folder):
 
 def test_a_run_twice_predicts_as_alone(alone, caption_runs, demo_data):
     _, expected = alone
-    twice = RunEvaluator([caption_runs[0]] * 2, demo_data)
+    twice = EvaluatedRun([caption_runs[0]] * 2, demo_data)
     made = twice.predict(twice.split("test"), num_results=3)
     assert made.image_ids == expected.image_ids
     assert made.sequences == expected.sequences
@@ -40,8 +41,8 @@ def test_a_run_twice_predicts_as_alone(alone, caption_runs, demo_data):
 
 def test_two_runs_average_their_concepts_and_say_something_else(alone, caption_runs, demo_data):
     _, first = alone
-    other = RunEvaluator(caption_runs[1], demo_data)
-    both = RunEvaluator(caption_runs, demo_data)
+    other = EvaluatedRun(caption_runs[1], demo_data)
+    both = EvaluatedRun(caption_runs, demo_data)
     split = both.split("test")
     second = other.concept_probabilities(split)
     assert np.abs(second - first.concept_probabilities).max() > 1e-4
@@ -51,15 +52,23 @@ def test_two_runs_average_their_concepts_and_say_something_else(alone, caption_r
     assert not np.allclose(made.scores, first.scores, rtol=1e-4)
 
 
-def test_concept_probabilities_are_those_of_the_prediction(alone):
-    run, expected = alone
+def test_concept_probabilities_are_those_of_the_prediction(alone, caption_runs, demo_data):
+    _, expected = alone
+    run = EvaluatedRun(caption_runs[0], demo_data)
     made = run.concept_probabilities(run.split("test"))
     np.testing.assert_allclose(made, expected.concept_probabilities, rtol=1e-6)
 
 
+def test_concepts_of_a_split_that_was_annotated_are_not_computed_again(alone, monkeypatch):
+    run, expected = alone
+    monkeypatch.setattr(run, "inputs", None)
+    made = run.concept_probabilities(run.split("test"))
+    assert made is expected.concept_probabilities
+
+
 def test_decoding_is_overridden_and_no_results_are_padding(alone, caption_runs, demo_data):
     overrides = ["decoding.beam_width=1", "decoding.max_steps=1"]
-    run = RunEvaluator(caption_runs[0], demo_data, overrides)
+    run = EvaluatedRun(caption_runs[0], demo_data, overrides)
     assert run.config.decoding == DecodingConfig(beam_width=1, max_steps=1)
     # One step of width 1 completes one caption at most, whatever is asked for.
     made = run.predict(run.split("test"), num_results=3)
@@ -89,24 +98,24 @@ def test_runs_of_other_vocabularies_are_refused(caption_runs, demo_data, tmp_pat
     about = json.loads((other / "config.json").read_text()) | {"digests": shorter.digests()}
     (other / "config.json").write_text(json.dumps(with_own_digest(about)))
     with pytest.raises(ValueError, match=r"differ: concepts: 12 names and 11\. Received: workdir="):
-        RunEvaluator([caption_runs[0], other], demo_data)
+        EvaluatedRun([caption_runs[0], other], demo_data)
 
 
 def test_runs_of_other_tasks_and_stages_are_refused(caption_runs, tag_run, demo_data, tmp_path):
     with pytest.raises(ValueError, match="differ: tasks: captions and tags"):
-        RunEvaluator([caption_runs[0], tag_run], demo_data)
+        EvaluatedRun([caption_runs[0], tag_run], demo_data)
     other = copy(caption_runs[1], tmp_path / "other")
     about = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**about, "stage": "unary"}))
     with pytest.raises(ValueError, match="differ: stages: joint and unary"):
-        RunEvaluator([caption_runs[0], other], demo_data)
+        EvaluatedRun([caption_runs[0], other], demo_data)
 
 
 def test_no_run_and_no_folder_are_refused(demo_data, tmp_path):
     with pytest.raises(ValueError, match=r"at least once\. Received: workdir=\[\]"):
-        RunEvaluator([], demo_data)
+        EvaluatedRun([], demo_data)
     with pytest.raises(ValueError, match="`workdir` must be the folder of a run"):
-        RunEvaluator(tmp_path / "typo", demo_data)
+        EvaluatedRun(tmp_path / "typo", demo_data)
 
 
 def test_tasks_and_stages_that_cannot_be_judged_are_refused(alone, monkeypatch):
@@ -123,11 +132,11 @@ def test_tasks_and_stages_that_cannot_be_judged_are_refused(alone, monkeypatch):
 
 
 def test_a_cnn_of_other_concepts_or_data_is_refused(caption_runs, tag_run, demo_data, monkeypatch):
-    run = RunEvaluator(tag_run, demo_data)
+    run = EvaluatedRun(tag_run, demo_data)
     run.check_cnn(run)
     with pytest.raises(ValueError, match=r"must hold a run on tags\. "):
-        run.check_cnn(RunEvaluator(caption_runs[0], demo_data))
-    cnn = RunEvaluator(tag_run, demo_data)
+        run.check_cnn(EvaluatedRun(caption_runs[0], demo_data))
+    cnn = EvaluatedRun(tag_run, demo_data)
     names = cnn.vocabularies.concepts
     fewer = dataclasses.replace(cnn.vocabularies, concepts=names.head(len(names) - 1))
     monkeypatch.setattr(cnn, "vocabularies", fewer)
@@ -135,7 +144,7 @@ def test_a_cnn_of_other_concepts_or_data_is_refused(caption_runs, tag_run, demo_
         ValueError, match=r"`cnn` has another vocabulary: concepts: .*Received: cnn="
     ):
         run.check_cnn(cnn)
-    cnn = RunEvaluator(tag_run, demo_data)
+    cnn = EvaluatedRun(tag_run, demo_data)
     data = dataclasses.replace(cnn.config.data, dataset="other")
     monkeypatch.setattr(cnn, "config", dataclasses.replace(cnn.config, data=data))
     with pytest.raises(ValueError, match=r"`cnn` must be a run on 'demo'.*on 'other'"):
@@ -143,7 +152,7 @@ def test_a_cnn_of_other_concepts_or_data_is_refused(caption_runs, tag_run, demo_
 
 
 def test_without_sequences_none_are_searched(tag_run, demo_data, monkeypatch):
-    run = RunEvaluator(tag_run, demo_data)
+    run = EvaluatedRun(tag_run, demo_data)
     assert run.predict(run.split("test")).sequences
     monkeypatch.setattr(run, "stage", "unary")
     made = run.predict(run.split("test"))
@@ -154,12 +163,6 @@ def test_without_sequences_none_are_searched(tag_run, demo_data, monkeypatch):
 def test_batches_do_not_change_a_prediction(alone):
     run, expected = alone
     split = run.split("test")
-    made = predict_together(
-        run.ensemble,
-        run.inputs(split),
-        run.vocabularies,
-        run.config.decoding,
-        batch_size=3,
-        num_results=3,
-    )
+    batches = SplitBatches(run.inputs(split), 3)
+    made = predict(run.ensemble, batches, run.vocabularies, run.config.decoding, num_results=3)
     assert made.sequences == expected.sequences

@@ -7,9 +7,10 @@ import pytest
 
 from semreg_tf.config import RerankingConfig
 from semreg_tf.data.text import tokenize
-from semreg_tf.evaluation.runs import consensus
+from semreg_tf.evaluation import consensus
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
-from semreg_tf.evaluation.runs.run_evaluator import RunEvaluator
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
+from semreg_tf.evaluation.runs.options import CaptionOptions
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.reporting.run_files import read_run
@@ -21,7 +22,7 @@ OVERRIDES = ["decoding.beam_width=2", *(f"reranking.{k}={v}" for k, v in SETTING
 
 @pytest.fixture(scope="module")
 def run(caption_runs, demo_data):
-    return RunEvaluator(caption_runs, demo_data, OVERRIDES)
+    return EvaluatedRun(caption_runs, demo_data, OVERRIDES)
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +31,7 @@ def evaluated(caption_runs, demo_data, tmp_path_factory):
     results = evaluate_captions(
         caption_runs,
         demo_data,
-        num_pictures=0,
-        overrides=OVERRIDES,
-        out=out,
-        rerank=True,
-        meteor=False,
+        CaptionOptions(num_pictures=0, overrides=OVERRIDES, out=out, rerank=True, meteor=False),
     )
     return out, results
 

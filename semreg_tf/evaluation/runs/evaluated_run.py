@@ -1,37 +1,24 @@
 """A trained run, or several as an ensemble, and the data they are judged on."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from semreg_tf import config_io
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import Inputs, Split, load_split
+from semreg_tf.data.input_pipeline import Inputs, Split
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.evaluation.predictions import Predictions, decoder_label_scores, predict_together
-from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import workdir
-from semreg_tf.training.features import frozen_outputs, image_size, side_keys, visual_keys
+from semreg_tf.training.features import model_inputs, side_keys, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
 
 _AFTER_TRAINING = ("decoding.", "reranking.")
 
 
-@dataclass(frozen=True)
-class _Member:
-    path: Path
-    config: Config
-    annotator: Annotator
-
-
-class RunEvaluator:
+class EvaluatedRun(EvaluatedModel):
     """One trained run, or several whose probabilities are averaged at each step.
 
     Attributes:
@@ -66,106 +53,48 @@ class RunEvaluator:
             raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
         self.paths = [Path(p) for p in paths]
         self.path = self.paths[0]
-        first, self.vocabularies, self.stage = workdir.load_run(self.path)
+        first, vocabularies, self.stage = workdir.load_run(self.path)
         for other in self.paths[1:]:
-            self._check_fits(first, other)
-        self.config = override_decoding(first, overrides)
+            self._check_fits(first, vocabularies, other)
+        config = override_decoding(first, overrides)
         self.true_concepts = true_concepts
-        if true_concepts and {c.embedding for c in self.config.conditionings} != {"concepts"}:
+        if true_concepts and {c.embedding for c in config.conditionings} != {"concepts"}:
             raise ValueError(
                 "`true_concepts` may be True only where the decoder reads concepts alone. "
                 f"Received: true_concepts=True, workdir={str(self.path)!r}"
             )
-        self.builder = find_builder(data_dir, self.config.data.dataset)
-        self._members = [_load(p) for p in self.paths]
-        mean = self.config.decoding.ensemble_mean
-        self.ensemble = Ensemble([m.annotator for m in self._members], mean)
+        builder = find_builder(data_dir, config.data.dataset)
+        members = [workdir.load_annotator(p)[2] for p in self.paths]
+        ensemble = Ensemble(members, config.decoding.ensemble_mean)
+        super().__init__(config, vocabularies, ensemble, builder)
+
+    @property
+    def has_sequences(self) -> bool:
+        """False after the unary stage alone: the words of a decoder never trained mean nothing."""
+        return self._stage_plan.trains_decoder
 
     @property
     def _stage_plan(self) -> Stage:
         return find_stage(self.config, self.stage)
-
-    def split(self, name: str) -> Split:
-        """Loads a split."""
-        return load_split(self.builder, name, self.vocabularies, self.config.data)
 
     def inputs(self, split: Split, *more: str) -> list[Inputs]:
         """Returns what an evaluation reads for each run, besides `more`, which the first alone has.
 
         A frozen encoder's features are read from their cache, and computed where there is none.
         """
-        made = []
-        for i, member in enumerate(self._members):
+        folder = Path(str(self.builder.data_dir)) / "features"
+        inputs = []
+        for i, member in enumerate(self.ensemble.members):
+            first = (batch.IMAGE_ID, *(() if i else more))
             if self.true_concepts:
-                keys = (batch.CONCEPTS, batch.IMAGE_ID, *(() if i else more))
-                made.append(Inputs(split, keys))
-                continue
-            config = member.config
-            keys = (*visual_keys(config), *side_keys(config))
-            folder = Path(str(self.builder.data_dir)) / "features"
-            made.append(
-                Inputs(
-                    split,
-                    (*keys, batch.IMAGE_ID, *(() if i else more)),
-                    config.image,
-                    image_size(config),
-                    encoder_spec(config.encoder.name).preprocessing,
-                    **frozen_outputs(
-                        config,
-                        member.annotator,
-                        split,
-                        folder,
-                        keys,
-                        train=lambda: self.split(self.config.data.train_split),
-                    ),
-                )
-            )
-        return made
+                inputs.append(Inputs(split, (batch.CONCEPTS, *first)))
+            else:
+                keys = (*visual_keys(member.config), *side_keys(member.config), *first)
+                inputs.append(model_inputs(member, split, keys, folder, self._train_split))
+        return inputs
 
-    def predict(
-        self, split: Split, num_results: int = 1, beam_width: int | None = None
-    ) -> Predictions:
-        """Annotates a split, with a progress bar; without sequences after the unary stage alone.
-
-        Args:
-          split: the split.
-          num_results: sequences kept of each image.
-          beam_width: in place of the config's, by beam search; None: as the config decodes.
-        """
-        decoding = self.config.decoding
-        if beam_width is not None:
-            decoding = dataclasses.replace(decoding, method="beam", beam_width=beam_width)
-        return predict_together(
-            self.ensemble,
-            self.inputs(split),
-            self.vocabularies,
-            decoding,
-            num_results=num_results,
-            # The decoder has not been trained there: its words mean nothing.
-            with_sequences=self._stage_plan.trains_decoder,
-            progress=f"annotating {split.name}",
-        )
-
-    def concept_probabilities(self, split: Split) -> np.ndarray:
-        """Returns the concept probabilities of a split, (images, num_concepts), with a bar."""
-        return predict_together(
-            self.ensemble,
-            self.inputs(split),
-            self.vocabularies,
-            self.config.decoding,
-            with_sequences=False,
-            progress=f"scoring {split.name}",
-        ).concept_probabilities
-
-    def label_scores(self, split: Split) -> np.ndarray:
-        """Returns how sure the decoder is of each label, (images, num_concepts), with a bar."""
-        return decoder_label_scores(
-            self.ensemble,
-            self.inputs(split),
-            self.vocabularies,
-            self.config.decoding,
-            progress=f"labels of {split.name}",
-        )
+    def _train_split(self) -> Split:
+        return self.split(self.config.data.train_split)
 
     def check_task(self, task: str) -> None:
         """Refuses a run on another task, one that sees no image, a captioner without a decoder.
@@ -191,7 +120,7 @@ class RunEvaluator:
                 f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"
             )
 
-    def check_cnn(self, cnn: "RunEvaluator") -> None:
+    def check_cnn(self, cnn: "EvaluatedRun") -> None:
         """Refuses a CNN of another data set or of other concepts; its user tags are its own.
 
         Raises:
@@ -213,9 +142,9 @@ class RunEvaluator:
                 f"Received: cnn={str(cnn.path)!r}, on {datasets[1]!r}"
             )
 
-    def _check_fits(self, first: Config, path: Path) -> None:
-        config, vocabularies, stage = workdir.load_run(path)
-        other = self.vocabularies.difference(vocabularies)
+    def _check_fits(self, first: Config, vocabularies: Vocabularies, path: Path) -> None:
+        config, others, stage = workdir.load_run(path)
+        other = vocabularies.difference(others)
         if config.data.task != first.data.task:
             other = f"tasks: {first.data.task} and {config.data.task}"
         elif not other and stage != self.stage:
@@ -245,8 +174,3 @@ def override_decoding(config: Config, overrides: Sequence[str]) -> Config:
                 f"as the run was trained. Received: --config.{override}"
             )
     return config_io.apply_overrides(config, overrides)
-
-
-def _load(path: Path) -> _Member:
-    config, _, annotator = workdir.load_annotator(path)
-    return _Member(path, config, annotator)

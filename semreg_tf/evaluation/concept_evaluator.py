@@ -1,0 +1,39 @@
+"""The concepts judged by their probabilities, without any decoder."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from semreg_tf.data.input_pipeline import Split
+from semreg_tf.evaluation import scoring
+from semreg_tf.evaluation.evaluated_model import EvaluatedModel
+from semreg_tf.evaluation.evaluator import Evaluation
+from semreg_tf.evaluation.prediction_rows import prediction_rows
+from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.metrics.multilabel import best_threshold
+from semreg_tf.models.side_information import Part
+
+
+@dataclass(frozen=True)
+class ConceptEvaluator:
+    """Judges the concepts of the image, of the user tags, or of both together.
+
+    Attributes:
+      metric: "O-F1" at the one threshold that is best on the split, which stands beside it as
+        "threshold"; or "mAP" (None where no class has a positive).
+      part: whose probabilities.
+    """
+
+    metric: Literal["O-F1", "mAP"]
+    part: Part = "all"
+
+    def run(self, model: EvaluatedModel, split: Split) -> Evaluation:
+        """Scores the probabilities; see `Evaluator.run`."""
+        probabilities = model.concept_probabilities(split, self.part)
+        if self.metric == "mAP":
+            scores = {"mAP": scoring.mean_average_precision(split, probabilities)}
+        else:
+            threshold, value = best_threshold(scoring.concept_targets(split), probabilities)
+            scores = {"O-F1": value, "threshold": threshold}
+        image_ids = [annotation.image_id for annotation in split.annotations]
+        predictions = Predictions(image_ids, [], [], probabilities)
+        return Evaluation({"CNN": scores}, lambda: prediction_rows(model, split, predictions))

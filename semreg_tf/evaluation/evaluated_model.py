@@ -1,0 +1,107 @@
+"""Models with the data that they are judged on: what evaluators run on."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from semreg_tf.config import Config
+from semreg_tf.data.input_pipeline import Inputs, Split, load_split
+from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.evaluation.predictions import (
+    Predictions,
+    decoder_label_scores,
+    part_probabilities,
+    predict,
+)
+from semreg_tf.evaluation.split_batches import SplitBatches
+from semreg_tf.models.ensemble import Ensemble
+from semreg_tf.models.side_information import Part
+
+
+class EvaluatedModel:
+    """One model, or several whose probabilities are averaged at each step, and a data set.
+
+    A subclass says what the models read of a split (`inputs`).
+
+    Attributes:
+      has_sequences: whether the decoder's sequences mean something.
+      shows_progress: whether a bar is drawn while a split is read.
+
+    Args:
+      config: the experiment.
+      vocabularies: its names.
+      ensemble: the models.
+      builder: the prepared data set.
+    """
+
+    has_sequences = True
+    shows_progress = True
+
+    def __init__(
+        self,
+        config: Config,
+        vocabularies: Vocabularies,
+        ensemble: Ensemble,
+        builder: tfds.core.DatasetBuilder,
+    ) -> None:
+        self.config, self.vocabularies = config, vocabularies
+        self.ensemble, self.builder = ensemble, builder
+        # Of splits that were read already.
+        self._concepts: dict[str, np.ndarray] = {}
+
+    def inputs(self, split: Split, *more: str) -> list[Inputs]:
+        """Returns what each model reads of a split, and of the first the keys `more` too."""
+        raise NotImplementedError
+
+    def split(self, name: str) -> Split:
+        """Loads a split."""
+        return load_split(self.builder, name, self.vocabularies, self.config.data)
+
+    def batches(self, split: Split, task: str, *more: str) -> SplitBatches:
+        """Returns a split's batches; `task` names the progress bar."""
+        bar = f"{task} {split.name}" if self.shows_progress else None
+        return SplitBatches(self.inputs(split, *more), progress=bar)
+
+    def predict(
+        self, split: Split, num_results: int = 1, beam_width: int | None = None
+    ) -> Predictions:
+        """Annotates a split; without sequences where they mean nothing.
+
+        Args:
+          split: the split.
+          num_results: sequences kept of each image.
+          beam_width: in place of the config's, by beam search; None: as the config decodes.
+        """
+        decoding = self.config.decoding if self.has_sequences else None
+        if beam_width is not None and decoding is not None:
+            decoding = dataclasses.replace(decoding, method="beam", beam_width=beam_width)
+        predictions = predict(
+            self.ensemble,
+            self.batches(split, "annotating"),
+            self.vocabularies,
+            decoding,
+            num_results,
+        )
+        self._concepts[split.name] = predictions.concept_probabilities
+        return predictions
+
+    def concept_probabilities(self, split: Split, part: Part = "all") -> np.ndarray:
+        """Returns the concept probabilities of a split, (images, num_concepts) float32.
+
+        Args:
+          split: the split; where it was annotated before, nothing is run.
+          part: whose: of the image, of the user tags, or of both together.
+        """
+        if part != "all":
+            return part_probabilities(self.ensemble, self.batches(split, "scoring"), part)
+        if split.name not in self._concepts:
+            batches = self.batches(split, "scoring")
+            predictions = predict(self.ensemble, batches, self.vocabularies, None)
+            self._concepts[split.name] = predictions.concept_probabilities
+        return self._concepts[split.name]
+
+    def label_scores(self, split: Split) -> np.ndarray:
+        """Returns how sure the decoder is of each label, (images, num_concepts) float32."""
+        batches, steps = self.batches(split, "labels of"), self.config.decoding.max_steps
+        return decoder_label_scores(self.ensemble, batches, self.vocabularies, steps)

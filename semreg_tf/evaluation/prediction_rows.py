@@ -1,0 +1,56 @@
+"""One row of `predictions.jsonl` an image: what people say of it and what the model says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from semreg_tf.data.input_pipeline import Split
+from semreg_tf.evaluation.evaluated_model import EvaluatedModel
+from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.text.function_words import content_first, words_shown_last
+
+TOP_CONCEPTS = 10
+
+
+def prediction_rows(
+    model: EvaluatedModel, split: Split, predictions: Predictions
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a split, in its order.
+
+    Args:
+      model: whose predictions.
+      split: the split.
+      predictions: of all its images.
+    """
+    names, counts = model.vocabularies.concepts.names, model.vocabularies.concepts.counts
+    order = dict(zip(names, counts, strict=True))
+    data = model.config.data
+    shown_last = words_shown_last(data.task, data.labels_from, data.function_words)
+    tags = data.task == "tags"
+    joined = ", " if tags else " "
+    for i, annotation in enumerate(split.annotations):
+        probabilities = predictions.concept_probabilities[i]
+        ranked = predictions.sequences[i] if predictions.sequences else []
+        scores = predictions.scores[i] if predictions.sequences else []
+        yield {
+            "image_id": annotation.image_id,
+            "file_name": annotation.file_name,
+            # The supplement's figures show the human labels rare first.
+            "labels": sorted(annotation.labels, key=lambda n: (order.get(n, 0), n)),
+            "captions": list(annotation.captions),
+            "n_best": [
+                [joined.join(words), score] for words, score in zip(ranked, scores, strict=True)
+            ],
+            # What programs read; the texts of `n_best` are for people.
+            **({"n_best_labels": [list(labels) for labels in ranked]} if tags else {}),
+            "concepts": [
+                [names[j], round(float(probabilities[j]), 4)]
+                for j in content_first(names, probabilities, shown_last)[:TOP_CONCEPTS]
+            ],
+        }
+
+
+def by_score(probabilities: np.ndarray) -> np.ndarray:
+    """Returns ids by falling probability, ties by id."""
+    return np.argsort(-probabilities, kind="stable")

@@ -1,0 +1,76 @@
+"""What an evaluation of a run may be told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+NUM_PICTURES = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What holds for tags and captions alike.
+
+    Attributes:
+      split: the split; None: the config's test split.
+      overrides: of the decoding, such as "decoding.beam_width=5".
+      out: folder of the results; None: the (first) work directory.
+      num_pictures: pictures kept for the report from the start of the split; the best and the
+        worst by F1 (tags) or CIDEr (captions) join them. With 0, none is kept.
+    """
+
+    split: str | None = None
+    overrides: tuple[str, ...] | list[str] = ()
+    out: str | Path | None = None
+    num_pictures: int = NUM_PICTURES
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagOptions(EvaluationOptions):
+    """What `evaluate_tags` may be told.
+
+    Attributes:
+      cnn_path: work directory of the CNN alone (the unary stage); None: the run's own concept
+        probabilities are cut.
+    """
+
+    cnn_path: str | Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionOptions(EvaluationOptions):
+    """What `evaluate_captions` may be told.
+
+    Attributes:
+      num_results: captions kept of each image; None: the beam width.
+      true_concepts: the decoder is fed the ground truth, the ceiling of its interface; needs `out`.
+      submission_split: the split's name in the submission file's, as the server calls it; None:
+        the split's own, which must have references.
+      rerank: whether the captions are also reranked by consensus with those of like training
+        images, as `config.reranking` says; the submission then holds the reranked.
+      meteor: of `caption_metrics`.
+      tokenizer: of `caption_metrics`.
+
+    Raises:
+      ValueError: `true_concepts` without `out`.
+    """
+
+    num_results: int | None = None
+    true_concepts: bool = False
+    submission_split: str | None = None
+    rerank: bool = False
+    meteor: Literal["auto"] | bool = "auto"
+    tokenizer: Literal["python", "java"] = "python"
+
+    def __post_init__(self) -> None:
+        if self.true_concepts and self.out is None:
+            raise ValueError(
+                "`out` must be given with `true_concepts`, whose scores are not the model's own. "
+                "Received: out=None"
+            )
+
+    @property
+    def metric_options(self) -> Mapping[str, Any]:
+        """What `caption_metrics` is told."""
+        return {"meteor": self.meteor, "tokenizer": self.tokenizer}

@@ -1,0 +1,37 @@
+"""Label lists of a toy run: what a validation computes of them, and what is compared beside it."""
+
+import pytest
+
+from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
+from semreg_tf.evaluation.tag_evaluator import TagEvaluator
+
+
+@pytest.fixture(scope="module")
+def run(tag_run, demo_data):
+    return EvaluatedRun(tag_run, demo_data, ["decoding.fixed_lengths=[2]"])
+
+
+def test_a_validation_scores_the_decoders_own_labels_as_a_comparison_does(run, monkeypatch):
+    split = run.split("test")
+    whole = TagEvaluator().run(run, split)
+    assert {"ours", "ours, exactly 2", "CNN top 2", "CNN cut at 0.5"} < set(whole.scores)
+    # Nothing else is read: neither the validation split nor the CNN's concepts.
+    for name in ("split", "concept_probabilities", "label_scores"):
+        monkeypatch.setattr(run, name, None)
+    quick = TagEvaluator(compares=False).run(run, split)
+    assert quick.scores == {"ours": whole.scores["ours"]} == {"ours": whole.main}
+    assert quick.intervals() == {"ours": whole.intervals()["ours"]}
+    rows = list(quick.rows())
+    assert [row["scores"] for row in rows] == [row["scores"] for row in whole.rows()]
+    assert all(row["cnn"] == {} for row in rows)
+
+
+def test_a_cnn_of_its_own_is_cut_in_place_of_the_models_concepts(run, tag_run, demo_data):
+    split = run.split("test")
+    cnn = EvaluatedRun(tag_run, demo_data)
+    for variable in cnn.ensemble.members[0].head.trainable_variables:
+        variable.assign(-variable)
+    own, other = (TagEvaluator(cnn=x).run(run, split) for x in (None, cnn))
+    assert own.main == other.main
+    assert own.scores["CNN top 2"] != other.scores["CNN top 2"]
+    assert own.scores["ours, exactly 2"] == other.scores["ours, exactly 2"]
