@@ -16,14 +16,14 @@ import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
-from semreg_tf.decoding.beam_search import beam_search
+from semreg_tf.decoding.beam_search import BeamSearch
 from semreg_tf.evaluation.scoring import concept_targets
 from semreg_tf.training.workdir import load_annotator, load_run
 
@@ -143,7 +143,7 @@ Decoder = RandomDecoder | TrainedDecoder
 def decode_image_by_image(
     decoder: Decoder, lengths: np.ndarray, *, beam_width: int, max_steps: int
 ) -> np.ndarray:
-    """Decode as im2txt does; same rules as `beam_search`.
+    """Decode as im2txt does; same rules as `BeamSearch`.
 
     Args:
         decoder: The model.
@@ -200,13 +200,8 @@ def batched_decoder(
 
     @tf.function
     def search(state: Any, lengths: tf.Tensor) -> tf.Tensor:
-        return beam_search(
-            lambda *step_arguments: decoder.step(*step_arguments, dtype=dtype),
-            state,
-            lengths,
-            start_id=decoder.vocab_size,
-            end_id=decoder.end_id,
-            **arguments,
+        return BeamSearch(start_id=decoder.vocab_size, end_id=decoder.end_id, **arguments)(
+            lambda *step_arguments: decoder.step(*step_arguments, dtype=dtype), state, lengths
         ).token_ids[:, 0]
 
     return lambda lengths: search(decoder.initial_state(len(lengths)), tf.constant(lengths)).numpy()
@@ -223,13 +218,26 @@ def median_secs(calls: Sequence[Callable[[], Any]], repeats: int) -> list[float]
     return [statistics.median(measured) for measured in secs]
 
 
+class Sizes(NamedTuple):
+    """How much is decoded.
+
+    Attributes:
+        vocab_size: Output words.
+        num_cells: LSTM cells, and size of the word embeddings.
+        beam_width: Live hypotheses of an image.
+        max_steps: Most tokens to emit, END included.
+    """
+
+    vocab_size: int = 12_000
+    num_cells: int = 512
+    beam_width: int = 3
+    max_steps: int = 19
+
+
 def run(
     batch_sizes: Sequence[int] = (64,),
+    sizes: Sizes | None = None,
     *,
-    vocab_size: int = 12_000,
-    num_cells: int = 512,
-    beam_width: int = 3,
-    max_steps: int = 19,
     repeats: int = 3,
     trained: TrainedDecoder | None = None,
     report: Callable[[str], None] = print,
@@ -238,10 +246,7 @@ def run(
 
     Args:
         batch_sizes: Images decoded together.
-        vocab_size: Output words.
-        num_cells: LSTM cells, and size of the word embeddings.
-        beam_width: Live hypotheses of an image.
-        max_steps: Most tokens to emit, END included.
+        sizes: Of the random decoder and of the search; None: those of captions.
         repeats: Timed runs of every way, of which the median counts.
         trained: Time this decoder too; its captions have the lengths it gives them.
         report: Receives the lines.
@@ -251,11 +256,13 @@ def run(
         `lengths`, `captions_per_sec`, `times_baseline` and `same_ids`, the share of captions
         that equal the baseline's.
     """
-    decoder = RandomDecoder(vocab_size, num_cells)
-    same_length, drawn_lengths = _ways(decoder, beam_width=beam_width, max_steps=max_steps)
+    sizes = sizes or Sizes()
+    decoder, max_steps = RandomDecoder(sizes.vocab_size, sizes.num_cells), sizes.max_steps
+    rules = {"beam_width": sizes.beam_width, "max_steps": max_steps}
+    same_length, drawn_lengths = _ways(decoder, **rules)
     trained_ways = None
     if trained is not None:
-        trained_ways = _ways(trained, beam_width=beam_width, max_steps=max_steps)[1]
+        trained_ways = _ways(trained, **rules)[1]
     rows = []
     for batch_size in batch_sizes:
         drawn = np.random.default_rng(batch_size).normal(10.5, 2.5, batch_size)

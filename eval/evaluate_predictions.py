@@ -41,14 +41,12 @@ def main(_: list[str]) -> None:
     if _TASK.value == "captions":
         options["meteor"] = shared_flags.meteor_of(_METEOR)
     with console.plain_errors():
-        from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
+        from semreg_tf.evaluation.evaluate_predictions import PreparedSplit, evaluate_predictions
 
         results = evaluate_predictions(
             _PREDICTIONS.value,
-            _DATA_DIR.value,
-            _DATASET.value,
             _TASK.value,
-            _SPLIT.value,
+            PreparedSplit(_DATA_DIR.value, _DATASET.value, _SPLIT.value),
             allow_missing=_ALLOW_MISSING.value,
             out=_OUT.value,
             **options,

@@ -15,7 +15,7 @@ from eval import benchmark_annotate, benchmark_train
 from eval.synthetic_batches import VOCAB_SIZE, caption_batch, training_step, with_encoder
 from semreg_tf import experiments
 from semreg_tf.config import Config, DecodingConfig
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.models.encoder import ENCODERS, encoder_spec
 
 Row = dict[str, Any]
@@ -192,7 +192,7 @@ def _searcher(annotator: Any, decoding: DecodingConfig) -> Callable[[tf.Tensor],
     @tf.function
     def run(concepts: tf.Tensor) -> tf.Tensor:
         start = annotator.search_start({"concept_probabilities": concepts}, table)
-        return search(*start, decoding, start_id=VOCAB_SIZE, end_id=VOCAB_SIZE - 1).token_ids
+        return Search(decoding, start_id=VOCAB_SIZE, end_id=VOCAB_SIZE - 1)(*start).token_ids
 
     return run
 

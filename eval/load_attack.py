@@ -14,7 +14,7 @@ import asyncio
 
 from absl import flags
 
-from eval.load_record import attack, summary
+from eval.load_record import Crowd, attack, summary
 from eval.load_server import own_server
 from semreg_tf import console
 from semreg_tf.cli import program
@@ -39,12 +39,12 @@ _MAX_MEMORY = flags.DEFINE_float(
 
 def main(argv: list[str]) -> None:
     """Runs the attack."""
-    sizes = (_SECS.value, _ROUNDS.value, _GOOD.value, _BAD.value, _IDLE.value)
+    crowd = Crowd(_GOOD.value, _BAD.value, _IDLE.value)
     with (
         console.plain_errors(RuntimeError),
         own_server(_MODEL.value, "model", argv[1:]) as address,
     ):
-        record = asyncio.run(attack(address, "model", *sizes))
+        record = asyncio.run(attack(address, "model", _SECS.value, _ROUNDS.value, crowd))
         print(summary(record))
     slow, large = record.ratio() > _MAX_RATIO.value, record.grown() > _MAX_MEMORY.value
     if record.faults or slow or large:

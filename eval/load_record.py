@@ -8,6 +8,7 @@ import time
 import urllib.parse
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -119,9 +120,15 @@ async def _hold_idle(target: Target, number: int) -> list[asyncio.StreamWriter]:
     return [writer for _, writer in opened]
 
 
-async def attack(
-    address: str, name: str, secs: float, rounds: int, num_good: int, num_bad: int, num_idle: int
-) -> Record:
+class Crowd(NamedTuple):
+    """How many connect at once: clients that ask for annotations, attackers, silent connections."""
+
+    num_good: int
+    num_bad: int
+    num_idle: int
+
+
+async def attack(address: str, name: str, secs: float, rounds: int, crowd: Crowd) -> Record:
     """Attacks a server on this machine.
 
     Args:
@@ -129,9 +136,7 @@ async def attack(
       name: of the model.
       secs: of attacks, all rounds together.
       rounds: with attackers, each after one without.
-      num_good: clients that ask for annotations.
-      num_bad: attackers.
-      num_idle: connections that send nothing.
+      crowd: who connects; the attackers in every other round.
     """
     parts = urllib.parse.urlsplit(address)
     clients = _Clients(Target(parts.hostname, parts.port, name), seed=0)
@@ -139,12 +144,13 @@ async def attack(
     await clients.learn()
     await clients.watch(address, time.monotonic() + 1)
     for i in range(2 * rounds):
-        idle = await _hold_idle(target, num_idle) if i % 2 else []
+        idle = await _hold_idle(target, crowd.num_idle) if i % 2 else []
         round_secs = secs / rounds * (1 if i % 2 else _QUIET_SHARE)
         end = time.monotonic() + round_secs
         record.secs.append([])
-        good = [clients.ask(k, end, record.secs[-1]) for k in range(num_good)]
-        bad = [asyncio.ensure_future(clients.attack()) for _ in range(num_bad if i % 2 else 0)]
+        good = [clients.ask(k, end, record.secs[-1]) for k in range(crowd.num_good)]
+        num_bad = crowd.num_bad if i % 2 else 0
+        bad = [asyncio.ensure_future(clients.attack()) for _ in range(num_bad)]
         await asyncio.gather(*good, clients.watch(address, end))
         for attacker in bad:
             attacker.cancel()

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from semreg_tf.config import ConceptConfig
+
 # Below this probability, float32 holds it with fewer digits, or as 0.
 SMALL_PROBABILITY = 1e-30
 
@@ -119,26 +121,17 @@ def warp_concept_loss(
 
 
 def concept_loss(
-    kind: str,
-    logits: tf.Tensor,
-    concepts: tf.Tensor,
-    seed: tf.Tensor,
-    *,
-    warp_rank: str = "classes",
-    focus: float = 4.0,
-    margin: float = 0.05,
+    config: ConceptConfig, logits: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the loss that `ConceptConfig.loss` names, (batch,) float32.
-
-    `seed` and `warp_rank` are for WARP, `focus` and `margin` for the asymmetric loss.
-    """
-    if kind == "sigmoid":
+    """Returns the loss that `config.loss` names, (batch,) float32; `seed` is for WARP."""
+    if config.loss == "sigmoid":
         return sigmoid_concept_loss(logits, concepts)
-    if kind == "asymmetric":
+    if config.loss == "asymmetric":
+        focus, margin = config.asymmetric_focus, config.asymmetric_margin
         return asymmetric_concept_loss(logits, concepts, focus, margin)
-    if kind == "softmax":
+    if config.loss == "softmax":
         return softmax_concept_loss(logits, concepts)
-    return warp_concept_loss(logits, concepts, seed, rank=warp_rank)
+    return warp_concept_loss(logits, concepts, seed, rank=config.warp_rank)
 
 
 def sequence_weights(padding_mask: tf.Tensor) -> tf.Tensor:

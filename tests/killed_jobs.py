@@ -52,7 +52,7 @@ def features(folder, data_dir):
             yield values[start : start + 4]
 
     begin()
-    load_or_compute(folder, "key", *values.shape, compute)
+    load_or_compute(folder, "key", values.shape, compute)
 
 
 def _model(data_dir):

@@ -170,7 +170,7 @@ def damage_cache(damager, folder, number):
     whole = folder / "whole"
 
     def load():
-        return load_or_compute(folder, "key", *FEATURES.shape, compute)
+        return load_or_compute(folder, "key", FEATURES.shape, compute)
 
     def load_and_put_back():
         made = np.array(load())
@@ -190,7 +190,7 @@ def damage_cache(damager, folder, number):
         raise Interrupted
 
     with contextlib.suppress(Interrupted):
-        load_or_compute(folder, "key", *FEATURES.shape, interrupted)
+        load_or_compute(folder, "key", FEATURES.shape, interrupted)
     begun = {path: path.read_bytes() for path in folder.glob("key.*")}
     assert len(begun) == 2
 

@@ -22,7 +22,7 @@ from semreg_tf.data.input_pipeline import Inputs, evaluation_batches, load_split
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.export import export
 from semreg_tf.exporting.served_annotator import ServedAnnotator, exported_decoding
 from semreg_tf.models.annotator import Annotator
@@ -81,12 +81,9 @@ class Exported:
             scores = np.log(np.take_along_axis(probabilities, best, 1)).sum(1, keepdims=True)
             return probabilities, [[[names[i] for i in ids]] for ids in best], scores
         output = self.vocabularies.output
-        found = search(
-            *self.annotator.search_start(outputs),
-            exported_decoding(self.config),
-            start_id=output.start_id,
-            end_id=output.end_id,
-        )
+        found = Search(
+            exported_decoding(self.config), start_id=output.start_id, end_id=output.end_id
+        )(*self.annotator.search_start(outputs))
         sequences = [[output.decode(ids) for ids in image] for image in found.token_ids.numpy()]
         return probabilities, sequences, found.scores.numpy()
 

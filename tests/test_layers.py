@@ -57,7 +57,7 @@ ALLOWED = {
     "experiments": CONFIG | {"name_hints"},
     "data": {"config", "files"},
     "models": {"config", "registered_encoders"},
-    "losses": set(),
+    "losses": {"config"},
     # Its one door reads `DecodingConfig`.
     "decoding": {"config"},
     "metrics": {"files"},

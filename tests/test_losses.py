@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import losses
+from semreg_tf.config import ConceptConfig
 
 BATCH, K = 4, 6
 
@@ -107,7 +108,7 @@ def test_warp_is_the_sampled_procedure(seed, rank):
     draws = tf.constant([7, seed])
     order = tf.random.stateless_uniform((BATCH, K, K), draws).numpy()
     np.testing.assert_allclose(
-        losses.concept_loss("warp", logits, s, draws, warp_rank=rank),
+        losses.concept_loss(ConceptConfig(loss="warp", warp_rank=rank), logits, s, draws),
         numpy_warp(logits, s, order, rank_of=rank),
         rtol=1e-5,
     )
@@ -116,12 +117,12 @@ def test_warp_is_the_sampled_procedure(seed, rank):
 def test_warps_rank_counts_all_other_classes_as_published():
     """One draw violates the margin: of 4 classes the rank is 3, though 2 are negative."""
     logits, s = tf.constant([[0.0, 0.0, 0.0, 0.0]]), tf.constant([[1.0, 1.0, 0.0, 0.0]])
-    ranks = {
-        rank: losses.concept_loss("warp", logits, s, tf.constant([0, 0]), warp_rank=rank)
-        .numpy()
-        .item()
-        for rank in ("classes", "negatives")
-    }
+
+    def warp(rank, *data):
+        config = ConceptConfig(loss="warp", warp_rank=rank)
+        return losses.concept_loss(config, *data, tf.constant([0, 0]))
+
+    ranks = {rank: warp(rank, logits, s).numpy().item() for rank in ("classes", "negatives")}
     # Two positives, a hinge of 1 each.
     assert ranks == pytest.approx(
         {"classes": 2 * (1 + 1 / 2 + 1 / 3), "negatives": 2 * (1 + 1 / 2)}

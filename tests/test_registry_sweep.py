@@ -10,6 +10,7 @@ from semreg_tf.export import export
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.training import workdir
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 # One of each distinct structure: greedy, beam, top-k with WARP, output fusion with a tied output,
 # the image at step zero with tanh, side information on a frozen CNN, a plain recurrent layer with
@@ -51,7 +52,7 @@ def sweep(name, toy, data_dir, folder):
     for stage in config.stages:
         runs[stage] = folder / stage
         earlier = {k: v for k, v in runs.items() if stage == "joint" and k != "joint"}
-        trainer = Trainer(config, stage, data_dir, runs[stage], **earlier)
+        trainer = Trainer(config, stage, data_dir, runs[stage], TrainerOptions(**earlier))
         results = trainer.train()
         assert results["steps"] == trainer.last_step > 0
         assert np.isfinite(results["best"]["value"])

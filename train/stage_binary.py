@@ -34,22 +34,21 @@ def run(stage: str) -> None:
             from semreg_tf.training import warm_start
             from semreg_tf.training.distribution import Distribution, LostWorkerError
             from semreg_tf.training.trainer import NonFiniteLossError, Trainer
+            from semreg_tf.training.trainer_options import TrainerOptions
 
         with plain_errors(NonFiniteLossError, LostWorkerError):
             folders = {name: flag.value for name, flag in earlier.items()}
             if folders.get("unary") is not None:
                 overrides = given.all_overrides()
                 config = warm_start.with_encoder_of(config, folders["unary"], overrides)
-            trainer = Trainer(
-                config,
-                stage,
-                given.data_dir.value,
-                given.workdir.value,
+            options = TrainerOptions(
                 init_from=given.init_from.value,
                 distribution=Distribution(given.strategy.value),
                 profile=profile,
                 **folders,
             )
+            folder = given.workdir.value
+            trainer = Trainer(config, stage, given.data_dir.value, folder, options)
             print(json.dumps(trainer.train(), indent=2))
 
     program.run(main, stopped=run_flags.STOPPED)

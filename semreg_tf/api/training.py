@@ -14,6 +14,7 @@ from semreg_tf.size_rule import follows_size
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.study_records import is_finished
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 
 def train(
@@ -74,16 +75,13 @@ def train(
         folder = Path(workdir) / stage
         if stage in wanted:
             accepted = config.warm_starts(stage)
-            results[stage] = Trainer(
-                config,
-                stage,
-                os.fspath(data_dir),
-                folder,
+            options = TrainerOptions(
                 init_from=None if init_from is None else Path(init_from),
                 distribution=distribution,
                 profile=profile,
                 **{name: path for name, path in finished.items() if name in accepted},
-            ).train()
+            )
+            results[stage] = Trainer(config, stage, os.fspath(data_dir), folder, options).train()
             keras.backend.clear_session()
         if stage in wanted or is_finished(folder):
             finished[stage] = folder

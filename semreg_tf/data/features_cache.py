@@ -33,9 +33,7 @@ def cache_key(weights: Iterable[np.ndarray], **described: Any) -> str:
 def load_or_compute(
     folder: str | Path,
     key: str,
-    num_images: int,
-    views: int,
-    feature_size: int,
+    shape: tuple[int, int, int],
     compute: Callable[[int], Iterable[np.ndarray]],
     what: str = "features",
 ) -> np.ndarray:
@@ -49,9 +47,7 @@ def load_or_compute(
     Args:
       folder: where caches live.
       key: from `cache_key`.
-      num_images: rows.
-      views: views of each image.
-      feature_size: width.
+      shape: (num_images, views, feature_size).
       compute: given the first row, yields arrays (rows, views, feature_size) in order.
       what: what they are, for the log and the progress bar.
 
@@ -62,7 +58,7 @@ def load_or_compute(
       ValueError: `compute` yields other shapes, or more or fewer rows.
       OSError: the disk is full or read-only; the rows done are kept.
     """
-    path, shape = Path(folder) / f"{key}.npy", (num_images, views, feature_size)
+    path = Path(folder) / f"{key}.npy"
     there, cached = path.exists(), open_whole(path, shape)
     if cached is None:
         with FileLock(path.with_suffix(".lock"), "folder", path, wait=True) as lock:

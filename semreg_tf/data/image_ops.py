@@ -14,6 +14,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from semreg_tf.config import ImageConfig
+
 # Means and deviations of ImageNet as Caffe's models and PyTorch's state them.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 TORCH_MEAN = (0.485, 0.456, 0.406)
@@ -227,12 +229,8 @@ def decode_for_evaluation(
 def decode_for_training(
     encoded: tf.Tensor,
     size: int,
-    resize_ratio: float,
     mode: str,
-    *,
-    random_crop: bool,
-    random_flip: bool,
-    color_jitter: bool,
+    config: ImageConfig,
     seed: tf.Tensor,
 ) -> tf.Tensor:
     """Returns a crop of the resized picture, mirrored and recoloured as the seed has it.
@@ -240,27 +238,24 @@ def decode_for_training(
     Args:
       encoded: the file's bytes, a scalar string.
       size: the side of the encoder's input in pixels.
-      resize_ratio: the side of the resized square over `size`.
       mode: of `normalise`.
-      random_crop: a crop anywhere; otherwise the centre.
-      random_flip: mirror every other picture.
-      color_jitter: im2txt's distortions of colour.
+      config: the resized square, and which of crop, mirroring and colour are drawn.
       seed: (2,) int32 or int64; equal seeds give equal pictures.
 
     Returns:
       (size, size, 3) float32.
     """
-    resized = resized_side(size, resize_ratio)
+    resized = resized_side(size, config.resize_ratio)
     crop_seed, flip_seed, color_seed = tf.unstack(tf.random.split(seed, 3))
     offsets = None
-    if random_crop:
+    if config.random_crop:
         offsets = tf.random.stateless_uniform([2], crop_seed, 0, resized - size + 1, tf.int32)
     low, high = _range(mode)
-    scale = _RANGES["unit"] if color_jitter else (low, high)
+    scale = _RANGES["unit"] if config.color_jitter else (low, high)
     image = _decode_crop(encoded, resized, size, offsets, scale)
-    if random_flip:
+    if config.random_flip:
         image = tf.image.stateless_random_flip_left_right(image, flip_seed)
-    if color_jitter:
+    if config.color_jitter:
         image = _jitter(image, color_seed) * (high - low) + low
     return _finish(image, mode)
 

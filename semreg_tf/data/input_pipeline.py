@@ -315,14 +315,7 @@ def evaluation_batches(
 def _augmented(inputs: Inputs) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     def decode(encoded: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return image_ops.decode_for_training(
-            encoded,
-            inputs.image_size,
-            inputs.image.resize_ratio,
-            inputs.preprocessing,
-            random_crop=inputs.image.random_crop,
-            random_flip=inputs.image.random_flip,
-            color_jitter=inputs.image.color_jitter,
-            seed=seed,
+            encoded, inputs.image_size, inputs.preprocessing, inputs.image, seed
         )
 
     return decode

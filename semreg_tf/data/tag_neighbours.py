@@ -191,7 +191,6 @@ def load_or_find(folder: str | Path, images: TagSets, pool: TagSets, count: int)
         for found in nearest_by_tags(images, pool, count, first):
             yield found[:, None]
 
-    made = features_cache.load_or_compute(
-        folder, key, len(images), 1, count, compute, "tag neighbours"
-    )
+    shape = (len(images), 1, count)
+    made = features_cache.load_or_compute(folder, key, shape, compute, "tag neighbours")
     return np.asarray(made[:, 0], np.int64)

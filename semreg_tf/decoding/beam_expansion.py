@@ -5,12 +5,13 @@ Rows of a step are ordered image by image, and within an image by rank.
 """
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from semreg_tf.decoding.step_function import StepFunction, call_step
+from semreg_tf.decoding.step_function import StepFunction, call_step, check_integer
 from semreg_tf.decoding.top_k import top_k_of_many
 
 _IMPOSSIBLE = float("-inf")
@@ -67,30 +68,64 @@ class Completed(NamedTuple):
     log_probabilities: tf.Tensor
 
 
-@dataclasses.dataclass(frozen=True)
-class BeamExpansion:
-    """The rules of one search; the fields are the arguments of `beam_search`, already checked."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BeamRules:
+    """The settings of a beam search; the paper gives the width of three alone.
 
-    step_fn: StepFunction
+    Attributes:
+        start_id: Fed at the first step.
+        end_id: Ends a sequence; one of the output ids.
+        beam_width: Live hypotheses of an image.
+        max_steps: Most tokens to emit, END included. 19 make 20 tokens counting START (im2txt).
+        length_normalisation: Exponent of the length in the score, 0 for none.
+        num_results: Sequences to return for an image; `beam_width` if None, more is allowed.
+
+    Raises:
+        ValueError: If a setting is out of range.
+    """
+
     start_id: int
     end_id: int
-    beam_width: int
-    max_steps: int
-    length_normalisation: float
-    num_results: int
+    beam_width: int = 3
+    max_steps: int = 19
+    length_normalisation: float = 0.0
+    num_results: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, minimum in (("start_id", 0), ("end_id", 0), ("beam_width", 1), ("max_steps", 1)):
+            check_integer(name, getattr(self, name), minimum)
+        check_integer("num_results", self.results_per_image, 1)
+        if not 0.0 <= self.length_normalisation < math.inf:
+            raise ValueError(
+                "`length_normalisation` must be finite and not negative. "
+                f"Received: length_normalisation={self.length_normalisation}"
+            )
+
+    @property
+    def results_per_image(self) -> int:
+        """`num_results`, or the beam width."""
+        return self.beam_width if self.num_results is None else self.num_results
+
+
+@dataclasses.dataclass(frozen=True)
+class BeamExpansion:
+    """A step of the model under the rules of one search."""
+
+    step_fn: StepFunction
+    rules: BeamRules
 
     def start(self, images: tf.Tensor) -> tuple[Live, Completed]:
         """Give the hypotheses before the first step: START alone, nothing completed."""
         live = Live(
-            token_ids=tf.fill([images, 1, self.max_steps], -1),
-            last_ids=tf.fill([images, 1], self.start_id),
+            token_ids=tf.fill([images, 1, self.rules.max_steps], -1),
+            last_ids=tf.fill([images, 1], self.rules.start_id),
             log_probabilities=tf.zeros([images, 1]),
         )
         completed = Completed(
-            token_ids=tf.fill([images, self.num_results, self.max_steps], -1),
-            lengths=tf.zeros([images, self.num_results], tf.int32),
-            scores=tf.fill([images, self.num_results], _IMPOSSIBLE),
-            log_probabilities=tf.fill([images, self.num_results], _IMPOSSIBLE),
+            token_ids=tf.fill([images, self.rules.results_per_image, self.rules.max_steps], -1),
+            lengths=tf.zeros([images, self.rules.results_per_image], tf.int32),
+            scores=tf.fill([images, self.rules.results_per_image], _IMPOSSIBLE),
+            log_probabilities=tf.fill([images, self.rules.results_per_image], _IMPOSSIBLE),
         )
         return live, completed
 
@@ -114,23 +149,25 @@ class BeamExpansion:
         """
         width = live.last_ids.shape[1]
         logits, state = call_step(
-            self.step_fn, tf.reshape(live.last_ids, [-1]), state, context, self.end_id
+            self.step_fn, tf.reshape(live.last_ids, [-1]), state, context, self.rules.end_id
         )
         log_probabilities, ids = self._best_tokens(logits)
         choices = ids.shape[1]
         totals = live.log_probabilities[:, :, None] + tf.reshape(
             log_probabilities, [-1, width, choices]
         )
-        ends = tf.reshape(ids == self.end_id, [-1, width, choices])
-        ended = tf.reduce_max(tf.where(ends, totals, _IMPOSSIBLE)[:, :, : self.beam_width], axis=2)
+        ends = tf.reshape(ids == self.rules.end_id, [-1, width, choices])
+        ended = tf.reduce_max(
+            tf.where(ends, totals, _IMPOSSIBLE)[:, :, : self.rules.beam_width], axis=2
+        )
         completed = self._complete(step, live, completed, ended)
 
         continued = tf.reshape(tf.where(ends, _IMPOSSIBLE, totals), [-1, width * choices])
-        totals, picks = tf.math.top_k(continued, self.beam_width)
+        totals, picks = tf.math.top_k(continued, self.rules.beam_width)
         last_ids = tf.gather(tf.reshape(ids, [-1, width * choices]), picks, batch_dims=1)
         parents = picks // choices
         history = tf.gather(live.token_ids, parents, batch_dims=1)
-        history = tf.where(tf.range(self.max_steps) == step, last_ids[:, :, None], history)
+        history = tf.where(tf.range(self.rules.max_steps) == step, last_ids[:, :, None], history)
         rows = tf.range(tf.shape(parents)[0])[:, None] * width + parents
         return Live(history, last_ids, totals), completed, rows, state
 
@@ -141,8 +178,8 @@ class BeamExpansion:
 
     def results(self, live: Live, completed: Completed) -> BeamResults:
         """Give the completed hypotheses, or the live ones of an image that completed none."""
-        shown = min(self.beam_width, self.num_results)
-        missing = [[0, 0], [0, self.num_results - shown]]
+        shown = min(self.rules.beam_width, self.rules.results_per_image)
+        missing = [[0, 0], [0, self.rules.results_per_image - shown]]
         partial = tf.pad(live.log_probabilities[:, :shown], missing, constant_values=_IMPOSSIBLE)
         partial_ids = tf.pad(live.token_ids[:, :shown], [*missing, [0, 0]], constant_values=-1)
         finished = completed.scores > _IMPOSSIBLE
@@ -151,7 +188,7 @@ class BeamExpansion:
         scores = tf.where(any_finished, completed.scores, partial_scores)
         exists = scores > _IMPOSSIBLE
         token_ids = tf.where(any_finished[:, :, None], completed.token_ids, partial_ids)
-        lengths = tf.where(any_finished, completed.lengths, self.max_steps)
+        lengths = tf.where(any_finished, completed.lengths, self.rules.max_steps)
         return BeamResults(
             token_ids=tf.where(exists[:, :, None], token_ids, -1),
             lengths=tf.where(exists, lengths, 0),
@@ -167,17 +204,17 @@ class BeamExpansion:
         kernel takes one pass on CPU. A vocabulary smaller than that is filled up with
         impossible tokens.
         """
-        choices = min(self.beam_width + 1, logits.shape[-1])
+        choices = min(self.rules.beam_width + 1, logits.shape[-1])
         best, ids = top_k_of_many(logits, choices)
         largest = tf.math.log(tf.gather(tf.nn.softmax(logits), ids[:, :1], batch_dims=1))
         # Rounding must not let a log-probability rise: stopping early rests on it.
         log_probabilities = tf.minimum(largest + (best - best[:, :1]), 0.0)
         # In a row without any possible token all of this is undefined.
         log_probabilities = tf.where(best > _IMPOSSIBLE, log_probabilities, _IMPOSSIBLE)
-        missing = [[0, 0], [0, self.beam_width + 1 - choices]]
+        missing = [[0, 0], [0, self.rules.beam_width + 1 - choices]]
         return (
             tf.pad(log_probabilities, missing, constant_values=_IMPOSSIBLE),
-            tf.pad(ids, missing, constant_values=self.end_id),
+            tf.pad(ids, missing, constant_values=self.rules.end_id),
         )
 
     def _complete(
@@ -191,9 +228,9 @@ class BeamExpansion:
             log_probabilities=ended,
         )
         both = Completed(*(tf.concat(pair, axis=1) for pair in zip(completed, new, strict=True)))
-        picks = tf.math.top_k(both.scores, self.num_results).indices
+        picks = tf.math.top_k(both.scores, self.rules.results_per_image).indices
         return Completed(*(tf.gather(field, picks, batch_dims=1) for field in both))
 
     def _length_penalties(self) -> np.ndarray:
-        lengths = np.arange(1, self.max_steps + 1, dtype=np.float64)
-        return (lengths**self.length_normalisation).astype(np.float32)
+        lengths = np.arange(1, self.rules.max_steps + 1, dtype=np.float64)
+        return (lengths**self.rules.length_normalisation).astype(np.float32)

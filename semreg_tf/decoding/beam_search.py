@@ -1,35 +1,28 @@
 """Beam search over a whole batch inside the graph."""
 
-import math
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
 
-from semreg_tf.decoding.beam_expansion import BeamExpansion, BeamResults, Completed, Live
+from semreg_tf.decoding.beam_expansion import (
+    BeamExpansion,
+    BeamResults,
+    BeamRules,
+    Completed,
+    Live,
+)
 from semreg_tf.decoding.step_function import (
     StepFunction,
     any_batch,
     as_tensors,
     batch_size,
-    check_integer,
     gather_rows,
 )
 
 
-def beam_search(
-    step_fn: StepFunction,
-    initial_state: Any,
-    context: Any,
-    *,
-    start_id: int,
-    end_id: int,
-    beam_width: int = 3,
-    max_steps: int = 19,
-    length_normalisation: float = 0.0,
-    num_results: int | None = None,
-    drop_finished: bool = False,
-    jit_compile: bool = False,
-) -> BeamResults:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BeamSearch(BeamRules):
     """Search for the most probable sequences, as the paper does for captions (beam width 3).
 
     The paper gives the width alone; the rest follows im2txt, the stopping rule is ours:
@@ -38,7 +31,7 @@ def beam_search(
       hypothesis if it is among the `beam_width` most probable tokens of that hypothesis. Of all
       other extensions the `beam_width` best live on.
     - An image is done when no live hypothesis can still beat the worst kept completed one, or
-      after `max_steps` expansions. The default of 19 makes 20 tokens counting START.
+      after `max_steps` expansions.
     - Hypotheses without END are returned only for images where none was completed.
     - Ties go to the hypothesis completed earlier, then to the better ranked parent, then to the
       lower id.
@@ -49,69 +42,61 @@ def beam_search(
     results is the beginning of a longer one. Without length normalisation, width 1 is greedy
     search: once END is the best token, what lives on cannot beat the completed sequence.
 
-    Call it inside a `tf.function`, whose trace is then kept between calls.
-
-    Args:
-        step_fn: The model, see `semreg_tf.decoding.step_function`. It is traced twice, for one
-            row an image (the first step) and for `beam_width` rows an image.
-        initial_state: Nested structure of tensors `(batch, ...)`; follows the hypotheses.
-        context: Nested structure of tensors `(batch, ...)`, or `()`; repeated once for the
-            hypotheses of its image.
-        start_id: Fed at the first step.
-        end_id: Ends a sequence; one of the output ids.
-        beam_width: Live hypotheses of an image.
-        max_steps: Most tokens to emit, END included.
-        length_normalisation: Exponent of the length in the score, 0 for none.
-        num_results: Sequences to return for an image; `beam_width` if None, more is allowed.
+    Attributes:
         drop_finished: Take images out of the loop when they are done. The same results, sooner
             where lengths differ; the batch then changes its size, which excludes XLA.
         jit_compile: Compile the search with XLA.
-
-    Returns:
-        A `BeamResults`.
+        The others are those of `BeamRules`.
 
     Raises:
-        ValueError: If an argument is out of range, or `step_fn` breaks its contract.
+        ValueError: If a setting is out of range, or XLA is asked for together with dropping.
 
     Example:
+        >>> search = BeamSearch(start_id=3, end_id=0, max_steps=2)
         >>> step_fn = lambda token_ids, state, context: (context, state)
-        >>> logits = tf.math.log([[0.1, 0.6, 0.3]])
-        >>> found = beam_search(step_fn, (), logits, start_id=3, end_id=0, max_steps=2)
+        >>> found = search(step_fn, (), tf.math.log([[0.1, 0.6, 0.3]]))
         >>> found.token_ids[0].numpy()
         array([[-1, -1],
                [ 1, -1],
                [ 2, -1]], dtype=int32)
     """
-    num_results = beam_width if num_results is None else num_results
-    for name, value, minimum in (
-        ("start_id", start_id, 0),
-        ("end_id", end_id, 0),
-        ("beam_width", beam_width, 1),
-        ("max_steps", max_steps, 1),
-        ("num_results", num_results, 1),
-    ):
-        check_integer(name, value, minimum)
-    if not 0.0 <= length_normalisation < math.inf:
-        raise ValueError(
-            "`length_normalisation` must be finite and not negative. "
-            f"Received: length_normalisation={length_normalisation}"
-        )
-    if drop_finished and jit_compile:
-        raise ValueError(
-            "`drop_finished` changes the batch size inside the loop, which XLA cannot compile; "
-            "choose one of the two. Received: drop_finished=True, jit_compile=True"
-        )
-    expansion = BeamExpansion(
-        step_fn, start_id, end_id, beam_width, max_steps, length_normalisation, num_results
-    )
-    search = _search_dropping if drop_finished else _search
 
-    def run(state: Any, context: Any) -> BeamResults:
-        return search(expansion, state, context)
+    drop_finished: bool = False
+    jit_compile: bool = False
 
-    if jit_compile:
-        run = tf.function(run, jit_compile=True)
-    return run(as_tensors(initial_state), as_tensors(context))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.drop_finished and self.jit_compile:
+            raise ValueError(
+                "`drop_finished` changes the batch size inside the loop, which XLA cannot compile; "
+                "choose one of the two. Received: drop_finished=True, jit_compile=True"
+            )
+
+    def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> BeamResults:
+        """Search a batch. Call it inside a `tf.function`, whose trace is kept between calls.
+
+        Args:
+            step_fn: The model, see `semreg_tf.decoding.step_function`. It is traced twice, for one
+                row an image (the first step) and for `beam_width` rows an image.
+            initial_state: Nested structure of tensors `(batch, ...)`; follows the hypotheses.
+            context: Nested structure of tensors `(batch, ...)`, or `()`; repeated once for the
+                hypotheses of its image.
+
+        Returns:
+            A `BeamResults`.
+
+        Raises:
+            ValueError: If `step_fn` breaks its contract.
+        """
+        expansion = BeamExpansion(step_fn, self)
+        search = _search_dropping if self.drop_finished else _search
+
+        def run(state: Any, context: Any) -> BeamResults:
+            return search(expansion, state, context)
+
+        if self.jit_compile:
+            run = tf.function(run, jit_compile=True)
+        return run(as_tensors(initial_state), as_tensors(context))
 
 
 def _first_step(
@@ -137,7 +122,7 @@ def _search(expansion: BeamExpansion, state: Any, context: Any) -> BeamResults:
         body,
         loop_vars,
         shape_invariants=(tf.TensorShape([]), *any_batch(loop_vars[1:])),
-        maximum_iterations=expansion.max_steps - 1,
+        maximum_iterations=expansion.rules.max_steps - 1,
     )
     return expansion.results(live, completed)
 
@@ -148,38 +133,30 @@ def _search_dropping(expansion: BeamExpansion, state: Any, context: Any) -> Beam
     results = expansion.results(live, completed)
     images = tf.range(tf.shape(live.last_ids)[0])
 
-    def body(
-        step: tf.Tensor,
-        results: BeamResults,
-        images: tf.Tensor,
-        live: Live,
-        completed: Completed,
-        state: Any,
-        context: Any,
-    ) -> tuple:
+    def body(step: tf.Tensor, results: BeamResults, searched: tuple) -> tuple:
+        images, live, completed, state, context = searched
         live, completed, rows, state = expansion.expand(step, live, completed, state, context)
         running = expansion.can_improve(live, completed)
 
         def drop() -> tuple:
-            kept = (images, live, completed, rows)
             written = _write(results, images, expansion.results(live, completed))
-            kept = gather_rows(kept, tf.where(running))
-            return written, *kept, gather_rows(context, kept[-1])
+            left = gather_rows((images, live, completed, rows), tf.where(running))
+            return written, *left, gather_rows(context, left[-1])
 
         results, images, live, completed, rows, context = tf.cond(
             tf.reduce_all(running),
             lambda: (results, images, live, completed, rows, context),
             drop,
         )
-        return step + 1, results, images, live, completed, gather_rows(state, rows), context
+        return step + 1, results, (images, live, completed, gather_rows(state, rows), context)
 
-    loop_vars = (tf.constant(1), results, images, live, completed, state, context)
-    _, results, images, live, completed, _, _ = tf.while_loop(
-        lambda step, results, images, *_: tf.size(images) > 0,
+    loop_vars = (tf.constant(1), results, (images, live, completed, state, context))
+    _, results, (images, live, completed, _, _) = tf.while_loop(
+        lambda step, results, searched: tf.size(searched[0]) > 0,
         body,
         loop_vars,
         shape_invariants=(tf.TensorShape([]), *any_batch(loop_vars[1:])),
-        maximum_iterations=expansion.max_steps - 1,
+        maximum_iterations=expansion.rules.max_steps - 1,
     )
     return _write(results, images, expansion.results(live, completed))
 

@@ -1,5 +1,6 @@
 """Greedy search: the best token at every step, until the model ends the sequence."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -31,26 +32,14 @@ class DecodedSequences(NamedTuple):
     finished: tf.Tensor
 
 
-def greedy_search(
-    step_fn: StepFunction,
-    initial_state: Any,
-    context: Any,
-    *,
-    start_id: int,
-    end_id: int,
-    max_steps: int,
-    block_repeats: bool = False,
-    jit_compile: bool = False,
-) -> DecodedSequences:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GreedySearch:
     """Take the most probable token at every step, as the paper does for tags (Sec. 3.3).
 
     Of equally probable tokens the lower id is taken. The loop ends as soon as every image has
-    its END. Call it inside a `tf.function`, whose trace is then kept between calls.
+    its END.
 
-    Args:
-        step_fn: The model, see `semreg_tf.decoding.step_function`.
-        initial_state: Nested structure of tensors `(batch, ...)`.
-        context: Nested structure of tensors `(batch, ...)`, or `()`.
+    Attributes:
         start_id: Fed at the first step.
         end_id: Ends a sequence; one of the output ids.
         max_steps: Most tokens to emit, END included.
@@ -59,45 +48,67 @@ def greedy_search(
             renormalised over what is left.
         jit_compile: Compile the search with XLA.
 
-    Returns:
-        A `DecodedSequences`.
-
     Raises:
-        ValueError: If an id or `max_steps` is out of range, or `step_fn` breaks its contract.
+        ValueError: If an id or `max_steps` is out of range.
     """
-    check_integer("start_id", start_id, 0)
-    check_integer("end_id", end_id, 0)
-    check_integer("max_steps", max_steps, 1)
 
-    def search(state: Any, context: Any) -> DecodedSequences:
+    start_id: int
+    end_id: int
+    max_steps: int
+    block_repeats: bool = False
+    jit_compile: bool = False
+
+    def __post_init__(self) -> None:
+        for name, minimum in (("start_id", 0), ("end_id", 0), ("max_steps", 1)):
+            check_integer(name, getattr(self, name), minimum)
+
+    def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> DecodedSequences:
+        """Search a batch. Call it inside a `tf.function`, whose trace is kept between calls.
+
+        Args:
+            step_fn: The model, see `semreg_tf.decoding.step_function`.
+            initial_state: Nested structure of tensors `(batch, ...)`.
+            context: Nested structure of tensors `(batch, ...)`, or `()`.
+
+        Returns:
+            A `DecodedSequences`.
+
+        Raises:
+            ValueError: If `step_fn` breaks its contract.
+        """
+
+        def run(state: Any, context: Any) -> DecodedSequences:
+            return self._search(step_fn, state, context)
+
+        if self.jit_compile:
+            run = tf.function(run, jit_compile=True)
+        return run(as_tensors(initial_state), as_tensors(context))
+
+    def _search(self, step_fn: StepFunction, state: Any, context: Any) -> DecodedSequences:
         def body(
             step: tf.Tensor, last_ids: tf.Tensor, decoded: DecodedSequences, state: Any
         ) -> tuple:
-            logits, state = call_step(step_fn, last_ids, state, context, end_id)
-            best_ids, log_probabilities = _best(logits, decoded.token_ids, block_repeats)
-            decoded = _append(decoded, step, best_ids, log_probabilities, end_id)
+            logits, state = call_step(step_fn, last_ids, state, context, self.end_id)
+            best_ids, log_probabilities = _best(logits, decoded.token_ids, self.block_repeats)
+            decoded = _append(decoded, step, best_ids, log_probabilities, self.end_id)
             return step + 1, best_ids, decoded, state
 
         batch = batch_size(state, context)
         decoded = DecodedSequences(
-            token_ids=tf.fill([batch, max_steps], -1),
+            token_ids=tf.fill([batch, self.max_steps], -1),
             lengths=tf.zeros([batch], tf.int32),
             log_probabilities=tf.zeros([batch], tf.float32),
             finished=tf.zeros([batch], tf.bool),
         )
-        loop_vars = (tf.constant(0), tf.fill([batch], start_id), decoded, state)
+        loop_vars = (tf.constant(0), tf.fill([batch], self.start_id), decoded, state)
         _, _, decoded, _ = tf.while_loop(
             lambda step, last_ids, decoded, state: ~tf.reduce_all(decoded.finished),
             body,
             loop_vars,
             shape_invariants=(tf.TensorShape([]), *any_batch(loop_vars[1:])),
-            maximum_iterations=max_steps,
+            maximum_iterations=self.max_steps,
         )
         return decoded
-
-    if jit_compile:
-        search = tf.function(search, jit_compile=True)
-    return search(as_tensors(initial_state), as_tensors(context))
 
 
 def _best(

@@ -1,13 +1,14 @@
 """One door to both searches: a decoding config in, n-best sequences out."""
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
 
 from semreg_tf.config import DecodingConfig
 from semreg_tf.decoding.beam_expansion import BeamResults
-from semreg_tf.decoding.beam_search import beam_search
-from semreg_tf.decoding.greedy import greedy_search
+from semreg_tf.decoding.beam_search import BeamSearch
+from semreg_tf.decoding.greedy import GreedySearch
 from semreg_tf.decoding.step_function import (
     StepFunction,
     as_tensors,
@@ -16,66 +17,68 @@ from semreg_tf.decoding.step_function import (
 )
 
 
-def search(
-    step_fn: StepFunction,
-    initial_state: Any,
-    context: Any,
-    config: DecodingConfig,
-    *,
-    start_id: int,
-    end_id: int,
-    unknown_id: int | None = None,
-    num_results: int | None = None,
-    drop_finished: bool = False,
-) -> BeamResults:
+@dataclasses.dataclass(frozen=True)
+class Search:
     """Decodes as `config.method` says (Sec. 3.3: greedy for tags, beam of three for captions).
 
-    Args:
-      step_fn: the model, see `semreg_tf.decoding.step_function`.
-      initial_state: nested structure of tensors (batch, ...).
-      context: nested structure of tensors (batch, ...), or ().
+    Attributes:
       config: the method and its settings.
       start_id: fed at the first step.
       end_id: ends a sequence.
       unknown_id: stands for all words outside the vocabulary; read with `config.block_unknown`.
       num_results: sequences an image; None: the beam width. Greedy search gives one.
-      drop_finished: see `beam_search`.
 
-    Returns:
-      A `BeamResults`; of greedy search, with one result an image.
+    Example:
+      >>> search = Search(DecodingConfig(), start_id=words.start_id, end_id=words.end_id)
+      >>> search(*annotator.search_start(outputs)).token_ids
     """
-    if config.block_unknown and unknown_id is not None:
-        step_fn = _shifted(step_fn, unknown_id, float("-inf"))
-    if config.end_bias:
-        step_fn = _shifted(step_fn, end_id, config.end_bias)
-    if config.method == "beam":
-        if config.block_repeats:
-            step_fn, initial_state = _without_repeats(
-                step_fn, initial_state, context, config.max_steps
+
+    config: DecodingConfig
+    _: dataclasses.KW_ONLY
+    start_id: int
+    end_id: int
+    unknown_id: int | None = None
+    num_results: int | None = None
+
+    def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> BeamResults:
+        """Searches a batch.
+
+        Args:
+          step_fn: the model, see `semreg_tf.decoding.step_function`.
+          initial_state: nested structure of tensors (batch, ...).
+          context: nested structure of tensors (batch, ...), or ().
+
+        Returns:
+          A `BeamResults`; of greedy search, with one result an image.
+        """
+        config = self.config
+        if config.block_unknown and self.unknown_id is not None:
+            step_fn = _shifted(step_fn, self.unknown_id, float("-inf"))
+        if config.end_bias:
+            step_fn = _shifted(step_fn, self.end_id, config.end_bias)
+        if config.method == "beam":
+            if config.block_repeats:
+                step_fn, initial_state = _without_repeats(
+                    step_fn, initial_state, context, config.max_steps
+                )
+            beam = BeamSearch(
+                start_id=self.start_id,
+                end_id=self.end_id,
+                max_steps=config.max_steps,
+                beam_width=config.beam_width,
+                length_normalisation=config.length_normalisation,
+                num_results=self.num_results,
             )
-        return beam_search(
-            step_fn,
-            initial_state,
-            context,
-            start_id=start_id,
-            end_id=end_id,
-            beam_width=config.beam_width,
+            return beam(step_fn, initial_state, context)
+        greedy = GreedySearch(
+            start_id=self.start_id,
+            end_id=self.end_id,
             max_steps=config.max_steps,
-            length_normalisation=config.length_normalisation,
-            num_results=num_results,
-            drop_finished=drop_finished,
+            block_repeats=config.block_repeats,
         )
-    found = greedy_search(
-        step_fn,
-        initial_state,
-        context,
-        start_id=start_id,
-        end_id=end_id,
-        max_steps=config.max_steps,
-        block_repeats=config.block_repeats,
-    )
-    one = {name: tf.expand_dims(value, 1) for name, value in found._asdict().items()}
-    return BeamResults(scores=one["log_probabilities"], **one)
+        found = greedy(step_fn, initial_state, context)
+        one = {name: tf.expand_dims(value, 1) for name, value in found._asdict().items()}
+        return BeamResults(scores=one["log_probabilities"], **one)
 
 
 def _shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunction:

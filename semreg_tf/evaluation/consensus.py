@@ -162,7 +162,8 @@ def encoded_features(model: EvaluatedModel, split: Split, folder: Path) -> np.nd
             yield encode(tensors).numpy()[:, None]
 
     what = f"features of {split.name}"
-    made = features_cache.load_or_compute(folder, key, split.num_images, 1, size, compute, what)
+    shape = (split.num_images, 1, size)
+    made = features_cache.load_or_compute(folder, key, shape, compute, what)
     return np.asarray(made[:, 0])
 
 

@@ -1,6 +1,7 @@
 """Evaluation of predictions made elsewhere against a prepared split."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder, stored_tokenizer
 from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer, tokenize
 from semreg_tf.data.vocabulary import load_dataset_names
+from semreg_tf.evaluation.evaluator import as_lists
 from semreg_tf.evaluation.scoring import scored_references
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
@@ -26,12 +28,25 @@ TASKS = ("captions", "tags")
 _SHOWN = 5
 
 
+@dataclass(frozen=True)
+class PreparedSplit:
+    """A split of a prepared data set.
+
+    Attributes:
+      data_dir: the folder of prepared data sets.
+      dataset: the data set's name.
+      split: the split's.
+    """
+
+    data_dir: str | Path
+    dataset: str
+    split: str = "test"
+
+
 def evaluate_predictions(
     predictions: str | Path,
-    data_dir: str | Path,
-    dataset: str,
     task: str,
-    split_name: str = "test",
+    on: PreparedSplit,
     *,
     allow_missing: bool = False,
     out: str | Path | None = None,
@@ -45,10 +60,8 @@ def evaluate_predictions(
       predictions: captions: the COCO results format, a JSON list of `{"image_id", "caption"}`;
         tags: JSON Lines of `{"image_id", "labels"}`; either: CSV with these columns, labels parted
         by `|`, in a file that ends in .csv or .tsv.
-      data_dir: the folder of prepared data sets.
-      dataset: the data set's name.
       task: "captions" or "tags".
-      split_name: the split.
+      on: what people say of the images.
       allow_missing: images without a prediction are counted and left out of every score; without,
         they are refused, since leaving them out would flatter the rest (ours).
       out: the file that takes the results as JSON, or None.
@@ -68,16 +81,16 @@ def evaluate_predictions(
             f"`task` must be one of {', '.join(map(repr, TASKS))}. Received: task={task!r}"
         )
     given = _read(predictions, task)
-    builder = find_builder(data_dir, dataset)
-    annotations = read_annotations(builder.data_dir, split_name)
-    own, missing = _join(given, annotations, split_name, allow_missing)
-    results = {"predictions": str(predictions), "task": task, "dataset": dataset}
-    results |= {"split": split_name, "num_images": len(own), "num_missing": missing}
+    builder = find_builder(on.data_dir, on.dataset)
+    annotations = read_annotations(builder.data_dir, on.split)
+    own, missing = _join(given, annotations, on.split, allow_missing)
+    results = {"predictions": str(predictions), "task": task, "dataset": on.dataset}
+    results |= {"split": on.split, "num_images": len(own), "num_missing": missing}
     if task == "captions":
-        results |= _caption_scores(own, split_name, stored_tokenizer(builder), metric_options)
+        results |= _caption_scores(own, on.split, stored_tokenizer(builder), metric_options)
     else:
         classes = load_dataset_names(builder.data_dir, "labels")
-        results |= _tag_scores(own, classes, split_name, Path(predictions).stem)
+        results |= _tag_scores(own, classes, on.split, Path(predictions).stem)
     if missing:
         results["warnings"].append(f"{missing} images have no prediction and are left out")
     if out is not None:
@@ -154,11 +167,10 @@ def _caption_scores(
     warnings = list(metrics.warnings)
     if len(scored) < len(own):
         warnings.append(f"{len(own) - len(scored)} images have no reference and are left out")
-    intervals = caption_intervals(metrics)
     return {
         "num_empty": metrics.num_empty,
         "captions": dict(metrics.scores),
-        "intervals": {name: [x.low, x.high] for name, x in intervals.items()},
+        "intervals": as_lists(caption_intervals(metrics)),
         "warnings": warnings,
     }
 
@@ -192,7 +204,6 @@ def _tag_scores(
         guesses[row, [index[label] for label in labels]] = 1
         targets[row, [index[label] for label in annotation.labels]] = 1
     scores = multilabel_metrics(targets, guesses, class_names=classes.names)
-    intervals = multilabel_intervals(targets, guesses)
     warnings = []
     if scores.num_empty_predictions:
         warnings.append(
@@ -201,6 +212,6 @@ def _tag_scores(
     return {
         "num_empty": scores.num_empty_predictions,
         "systems": {system: scores.as_dict()},
-        "intervals": {system: {name: [x.low, x.high] for name, x in intervals.items()}},
+        "intervals": {system: as_lists(multilabel_intervals(targets, guesses))},
         "warnings": warnings,
     }

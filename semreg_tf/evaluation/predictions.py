@@ -9,7 +9,7 @@ from semreg_tf.config import DecodingConfig
 from semreg_tf.data import batch
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.decoding.label_scores import label_scores
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.models.side_information import LOGITS, Part
@@ -64,14 +64,14 @@ def predict(
         probabilities = ensemble.concept_probabilities(outputs)
         if not searching:
             return probabilities, None, None
-        found = search(
-            *ensemble.search_start(outputs, tables, in_bfloat16),
+        search = Search(
             decoding,
             start_id=output.start_id,
             end_id=output.end_id,
             unknown_id=output.unknown_id,
             num_results=num_results,
         )
+        found = search(*ensemble.search_start(outputs, tables, in_bfloat16))
         return probabilities, found.token_ids, found.scores
 
     probabilities, sequences, scores = [], [], []

@@ -14,7 +14,7 @@ from semreg_tf.data.input_pipeline import Split
 from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.evaluation.evaluator import Evaluation
 from semreg_tf.evaluation.scoring import check_annotated
-from semreg_tf.evaluation.sentence_scorer import SentenceScorer
+from semreg_tf.evaluation.sentence_scorer import Sentences, SentenceScorer
 from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.metrics.retrieval import chance, retrieval_metrics
 
@@ -71,21 +71,14 @@ class RetrievalEvaluator:
           knows nothing, under "pairs" what was scored. There are no rows.
         """
         chosen, train, sample = self.choose(model, split)
-        tokens, splits = _sentences(split, chosen.sequences)
-        output = model.vocabularies.output
-        scorer = SentenceScorer(
-            model.ensemble,
-            tokens,
-            splits,
-            start_id=output.start_id,
-            end_id=output.end_id,
-            bfloat16_output=self.bfloat16_output,
-        )
-        pairs = _Pairs(model, scorer, self, (tokens, splits))
+        sentences = _sentences(split, chosen.sequences)
+        scorer = SentenceScorer(model.ensemble, sentences, bfloat16_output=self.bfloat16_output)
+        pairs = _Pairs(model, scorer, self, sentences)
         scores = pairs.matrix(split, chosen.rows)
         marginal = log_mean(pairs.matrix(train, sample))
-        unknown = 0 if output.unknown_id is None else int((tokens == output.unknown_id).sum())
-        num_words = len(tokens) + len(splits) - 1
+        unknown_id, tokens = model.vocabularies.output.unknown_id, sentences.tokens
+        unknown = 0 if unknown_id is None else int((tokens == unknown_id).sum())
+        num_words = len(tokens) + len(sentences.token_splits) - 1
         told = {
             "num_images": len(chosen.rows),
             "num_sentences": len(chosen.sequences),
@@ -173,16 +166,16 @@ class _Pairs:
         model: EvaluatedModel,
         scorer: SentenceScorer,
         evaluator: RetrievalEvaluator,
-        sentences: tuple[np.ndarray, np.ndarray],
+        sentences: Sentences,
     ) -> None:
         self._model, self._scorer, self._folder = model, scorer, evaluator.folder
-        self._num_sentences = len(sentences[1]) - 1
+        self._num_sentences = len(sentences.token_splits) - 1
         weights = [
             np.asarray(variable)
             for member in model.ensemble.members
             for _, variable in sorted(member.all_variables().items())
         ]
-        self._arrays = [*weights, *sentences]
+        self._arrays = [*weights, sentences.tokens, sentences.token_splits]
         self._said = {"bfloat16_output": evaluator.bfloat16_output, "what": "log P(w|I)"}
 
     def matrix(self, split: Split, rows: np.ndarray) -> np.ndarray:
@@ -201,9 +194,8 @@ class _Pairs:
                     yield self._scorer.score(one)[None, None]
 
         what = f"scores of {split.name}"
-        found = features_cache.load_or_compute(
-            self._folder, key, len(rows), 1, self._num_sentences, compute, what
-        )
+        shape = (len(rows), 1, self._num_sentences)
+        found = features_cache.load_or_compute(self._folder, key, shape, compute, what)
         return found[:, 0]
 
 
@@ -211,11 +203,11 @@ def _captioned(split: Split) -> np.ndarray:
     return np.diff(split.encoded.sequence_splits) > 0
 
 
-def _sentences(split: Split, sequences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    bounds = split.encoded.token_splits
+def _sentences(split: Split, sequences: np.ndarray) -> Sentences:
+    bounds, output = split.encoded.token_splits, split.vocabularies.output
     own = [split.encoded.tokens[bounds[s] : bounds[s + 1]] for s in sequences]
     splits = np.array([0, *itertools.accumulate(map(len, own))], np.int64)
-    return np.concatenate(own), splits
+    return Sentences(np.concatenate(own), splits, output.start_id, output.end_id)
 
 
 def _sample(split: Split, number: int, seed: int) -> np.ndarray:

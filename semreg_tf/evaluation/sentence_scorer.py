@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.evaluation.prefix_tree import PrefixTree, build_prefix_tree
-from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.ensemble import Ensemble, Outputs, log_mean_softmax
 
 SENTENCES_AT_ONCE = 5_000
@@ -30,15 +29,28 @@ class _Tree(NamedTuple):
     end_splits: tf.Tensor
 
 
+class Sentences(NamedTuple):
+    """A set of sentences, and the ids around them.
+
+    Attributes:
+      tokens: ids of all sentences one after another, without START and END, int32.
+      token_splits: bounds of the sentences in `tokens`, (sentences + 1,) int64.
+      start_id: the id of START.
+      end_id: the id of END, which counts as a word.
+    """
+
+    tokens: np.ndarray
+    token_splits: np.ndarray
+    start_id: int
+    end_id: int
+
+
 class SentenceScorer:
     """Scores one set of sentences for image after image.
 
     Args:
       ensemble: the models.
-      tokens: ids of all sentences one after another, without START and END, int32.
-      token_splits: bounds of the sentences in `tokens`, (sentences + 1,) int64.
-      start_id: the id of START.
-      end_id: the id of END, which counts as a word.
+      sentences: what is scored.
       bfloat16_output: whether words are scored in bfloat16: 0.7 to 0.8 of the time on a CPU
         that has it, each word's log-probability off by 0.002 to 0.015 (measured).
       sentences_at_once: bounds the memory, which grows with it times the vocabulary, and times
@@ -48,7 +60,7 @@ class SentenceScorer:
       ValueError: there is no sentence or no decoder.
 
     Example:
-      >>> scorer = SentenceScorer(ensemble, tokens, splits, start_id=10, end_id=0)
+      >>> scorer = SentenceScorer(ensemble, Sentences(tokens, splits, start_id=10, end_id=0))
       >>> scorer.score(ensemble.encode([{"features": features[:1]}]))
       array([-31.2, -40.7], dtype=float32)
     """
@@ -56,19 +68,16 @@ class SentenceScorer:
     def __init__(
         self,
         ensemble: Ensemble,
-        tokens: np.ndarray,
-        token_splits: np.ndarray,
+        sentences: Sentences,
         *,
-        start_id: int,
-        end_id: int,
         bfloat16_output: bool = False,
         sentences_at_once: int | None = None,
     ) -> None:
-        if len(token_splits) < 2:
+        if len(sentences.token_splits) < 2:
             raise ValueError("`token_splits` must bound at least one sentence. Received: none")
         if not ensemble.has_decoder:
             raise ValueError("`ensemble` must have a decoder to score sentences. Received: none")
-        self._ensemble, self._end_id = ensemble, end_id
+        self._ensemble, self._end_id = ensemble, sentences.end_id
         self._decoders = [m.decoder for m in ensemble.members]
         if sentences_at_once is None:
             with_map = any(d.reads_state for d in self._decoders)
@@ -76,7 +85,7 @@ class SentenceScorer:
         self._tables = ensemble.input_tables()
         dtype = tf.bfloat16 if bfloat16_output else None
         self._weights = [d.output_weights(dtype) if dtype else None for d in self._decoders]
-        self._order, trees = _trees(tokens, np.asarray(token_splits), start_id, sentences_at_once)
+        self._order, trees = _trees(sentences, sentences_at_once)
         self._trees = [(_as_tensors(tree), tree.sentence_rows) for tree in trees]
         self._advance = tf.function(self._advance_all, reduce_retracing=True)
         self._score = tf.function(self._score_tree, reduce_retracing=True)
@@ -155,12 +164,12 @@ class SentenceScorer:
         def body(level: tf.Tensor, states: tuple, sums: tf.Tensor, found: tf.Tensor) -> tuple:
             tokens, parents = _level(tree, level)
             logits, new_states = [], []
-            for i, decoder in enumerate(self._decoders):
+            for i in range(len(self._decoders)):
                 state = tf.nest.map_structure(lambda x: tf.gather(x, parents), states[i])
                 own = tf.nest.map_structure(
                     lambda x: tf.repeat(x, tf.size(tokens), axis=0), contexts[i]
                 )
-                made, state = self._logits(decoder, i, tree, level, tokens, state, own, given[i])
+                made, state = self._logits(i, tree, level, state, own, given[i])
                 logits.append(made)
                 new_states.append(state)
             made = log_mean_softmax(logits)
@@ -187,16 +196,15 @@ class SentenceScorer:
 
     def _logits(
         self,
-        decoder: Decoder,
         member: int,
         tree: _Tree,
         level: tf.Tensor,
-        tokens: tf.Tensor,
         state: tuple[tf.Tensor, ...],
         context: tuple,
         given: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         """Scores the words after a level's beginnings; the state stays where `given` has it all."""
+        decoder, (tokens, _) = self._decoders[member], _level(tree, level)
         if given is None:
             hidden, words, state = decoder.advance(tokens, state, context, self._tables[member])
             projected = decoder.project_output(hidden, words)
@@ -214,17 +222,16 @@ class SentenceScorer:
         return tf.stack([rows, words], axis=1), tf.size(parents)
 
 
-def _trees(
-    tokens: np.ndarray, token_splits: np.ndarray, start_id: int, sentences_at_once: int
-) -> tuple[np.ndarray, list[PrefixTree]]:
+def _trees(all_sentences: Sentences, sentences_at_once: int) -> tuple[np.ndarray, list[PrefixTree]]:
     """Returns the sentences in an order that brings like beginnings together, and their trees."""
-    sentences = [tokens[a:b] for a, b in itertools.pairwise(token_splits)]
+    bounds = itertools.pairwise(np.asarray(all_sentences.token_splits))
+    sentences = [all_sentences.tokens[a:b] for a, b in bounds]
     order = np.array(sorted(range(len(sentences)), key=lambda i: sentences[i].tolist()))
     trees = []
     for start in range(0, len(order), sentences_at_once):
         chosen = [sentences[i] for i in order[start : start + sentences_at_once]]
         splits = np.cumsum([0, *map(len, chosen)])
-        trees.append(build_prefix_tree(np.concatenate(chosen), splits, start_id))
+        trees.append(build_prefix_tree(np.concatenate(chosen), splits, all_sentences.start_id))
     return order, trees
 
 

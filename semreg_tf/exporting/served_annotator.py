@@ -8,7 +8,7 @@ import tensorflow as tf
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data import image_ops
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.decoding.top_k import top_k_labels
 from semreg_tf.exporting.label_scores import label_probabilities
 from semreg_tf.exporting.picture_decoding import decode_each
@@ -261,17 +261,15 @@ class ServedAnnotator(tf.Module):
             )
         # "auto" is float32 here: nobody knows where an export is served.
         in_bfloat16 = decoding.bfloat16_output is True
-        step, state, context = self._annotator.search_start(outputs, bfloat16_output=in_bfloat16)
-        found = search(
-            step,
-            state,
-            context,
+        search = Search(
             decoding,
             start_id=self._output.start_id,
             end_id=self._output.end_id,
             unknown_id=self._output.unknown_id,
             num_results=self._num_results,
         )
+        step, state, context = self._annotator.search_start(outputs, bfloat16_output=in_bfloat16)
+        found = search(step, state, context)
         separator = _SEPARATORS[self._config.data.task]
         there = found.token_ids >= 0
         words = tf.where(there, tf.gather(self._words, tf.maximum(found.token_ids, 0)), "")

@@ -179,9 +179,8 @@ def frozen_features(
 
     width = cells * channels if by_place else 2 * channels if pooled else annotator.feature_size
     what = "crops' features" if of_crops else output.replace("_", " ")
-    made = features_cache.load_or_compute(
-        folder, key, split.num_images, views, width, compute, what
-    )
+    shape = (split.num_images, views, width)
+    made = features_cache.load_or_compute(folder, key, shape, compute, what)
     if by_place:
         return made.reshape(split.num_images, views, cells, channels)
     # The average comes first, and is all of its pooling.

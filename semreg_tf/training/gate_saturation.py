@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from semreg_tf.data import batch
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.models.ensemble import Ensemble
 
 SHUT, OPEN = 0.1, 0.9
 
@@ -24,10 +25,7 @@ def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str
     decoder = annotator.decoder
     if decoder is None or not decoder.cell.gate_names:
         return {}
-    if batch.IMAGE in tensors or batch.FEATURES in tensors:
-        outputs = annotator.encode(tensors)
-    else:
-        outputs = {"concept_probabilities": tensors[batch.CONCEPTS]}
+    (outputs,) = Ensemble([annotator]).encode([tensors])
     context = decoder.prepare(outputs)
     ids, mask = tensors[batch.INPUT_IDS][:, 0], tensors[batch.PADDING_MASK][:, 0].numpy()
     state = decoder.initial_state(context, tf.shape(ids)[0])

@@ -6,6 +6,7 @@ says: "minimal_loss" (their MLA) takes the permutation of the image's labels of 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -98,50 +99,57 @@ def order_labels(
     return ordered
 
 
-def align(
-    step_fn: StepFunction,
-    state: Any,
-    context: Any,
-    target_ids: tf.Tensor,
-    padding_mask: tf.Tensor,
-    *,
-    start_id: int,
-    end_id: int,
-    kind: Alignment,
-) -> AlignedSequences:
+@dataclass(frozen=True, kw_only=True)
+class LabelAlignment:
     """Replaces an order of labels by the decoder's own; one sequence an image.
 
-    Args:
-      step_fn: the model.
-      state: its first state.
-      context: of each image.
-      target_ids: labels in any order, then END, (batch, time) int32.
-      padding_mask: true on labels and END, (batch, time) bool.
+    Attributes:
       start_id: fed at the first step.
       end_id: ends a sequence.
       kind: which order.
-
-    Returns:
-      Inputs and targets of the shapes that came in.
     """
-    time = tf.shape(target_ids)[1]
-    choices, scores = free_running(
-        step_fn, state, context, start_id=start_id, end_id=end_id, time=time
-    )
 
-    def order(targets: np.ndarray, mask: np.ndarray, ids: np.ndarray, log_p: np.ndarray) -> Any:
-        found = targets.copy()
-        for row, number in enumerate(mask.sum(axis=1) - 1):
-            if number > 0:
-                own = slice(0, int(number))
-                found[row, own] = order_labels(
-                    targets[row, own], ids[row, own], log_p[row, own], kind
-                )
-        return found
+    start_id: int
+    end_id: int
+    kind: Alignment
 
-    targets = _in_numpy(order, (target_ids, padding_mask, choices, scores), target_ids)
-    start = tf.fill([tf.shape(choices)[0], 1], start_id)
-    return AlignedSequences(tf.concat([start, choices[:, :-1]], axis=1), targets)
+    def __call__(
+        self,
+        step_fn: StepFunction,
+        state: Any,
+        context: Any,
+        target_ids: tf.Tensor,
+        padding_mask: tf.Tensor,
+    ) -> AlignedSequences:
+        """Runs the decoder freely and orders the labels by what it says.
+
+        Args:
+          step_fn: the model.
+          state: its first state.
+          context: of each image.
+          target_ids: labels in any order, then END, (batch, time) int32.
+          padding_mask: true on labels and END, (batch, time) bool.
+
+        Returns:
+          Inputs and targets of the shapes that came in.
+        """
+        ids = {"start_id": self.start_id, "end_id": self.end_id}
+        time = tf.shape(target_ids)[1]
+        choices, scores = free_running(step_fn, state, context, time=time, **ids)
+
+        def order(targets: np.ndarray, mask: np.ndarray, ids: np.ndarray, log_p: np.ndarray) -> Any:
+            found = targets.copy()
+            for row, number in enumerate(mask.sum(axis=1) - 1):
+                if number > 0:
+                    own = slice(0, int(number))
+                    found[row, own] = order_labels(
+                        targets[row, own], ids[row, own], log_p[row, own], self.kind
+                    )
+            return found
+
+        targets = _in_numpy(order, (target_ids, padding_mask, choices, scores), target_ids)
+        start = tf.fill([tf.shape(choices)[0], 1], self.start_id)
+        return AlignedSequences(tf.concat([start, choices[:, :-1]], axis=1), targets)
 
 
 def _in_numpy(function: Callable, inputs: tuple, like: tf.Tensor) -> tf.Tensor:

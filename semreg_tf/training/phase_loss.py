@@ -78,15 +78,7 @@ class PhaseLoss:
         unary = relational = tf.zeros((), tf.float32)
         if self.concepts is not None:
             logits = outputs[LOGITS[self.part]]
-            unary = losses.concept_loss(
-                self.concepts.loss,
-                logits,
-                tensors[batch.CONCEPTS],
-                seed,
-                warp_rank=self.concepts.warp_rank,
-                focus=self.concepts.asymmetric_focus,
-                margin=self.concepts.asymmetric_margin,
-            )
+            unary = losses.concept_loss(self.concepts, logits, tensors[batch.CONCEPTS], seed)
             for layer in self.layers:
                 truth = tensors[layer]
                 unary += losses.sigmoid_concept_loss(outputs[layer_output(layer)], truth)
@@ -192,13 +184,7 @@ def _aligned(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns inputs and targets in the decoder's own order; tags have one sequence an image."""
     vocab_size = annotator.vocab_size
-    aligned = label_alignment.align(
-        *annotator.search_start(outputs),
-        targets[:, 0],
-        mask[:, 0],
-        # As in `Vocabulary`: END is the last output, START comes after it.
-        start_id=vocab_size,
-        end_id=vocab_size - 1,
-        kind=kind,
-    )
+    # As in `Vocabulary`: END is the last output, START comes after it.
+    align = label_alignment.LabelAlignment(start_id=vocab_size, end_id=vocab_size - 1, kind=kind)
+    aligned = align(*annotator.search_start(outputs), targets[:, 0], mask[:, 0])
     return aligned.input_ids[:, None], aligned.target_ids[:, None]

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,29 @@ from semreg_tf.training.validator import Validator
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StageParts:
+    """What all phases of a stage run on.
+
+    Attributes:
+      config: the experiment.
+      annotator: the models.
+      data: the stage's splits.
+      path: the work directory.
+      distribution: the devices and workers that share a step.
+      loss_scale: for float16, or None.
+      profiler: traces some of the steps.
+    """
+
+    config: Config
+    annotator: Annotator
+    data: StageData
+    path: Path
+    distribution: Distribution
+    loss_scale: LossScale | None
+    profiler: StepProfiler
+
+
 class PhaseRun:
     """Takes a phase's steps and judges them; it decides nothing.
 
@@ -34,36 +58,21 @@ class PhaseRun:
       monitor: the progress bar and TensorBoard's log.
 
     Args:
-      config: the experiment.
+      parts: what the stage's phases share.
       phase: what is trained.
       title: of the progress bar.
-      annotator: the models.
-      data: the stage's splits.
-      path: the work directory.
-      distribution: the devices and workers that share a step.
-      loss_scale: for float16, or None.
-      profiler: traces some of the steps.
       first_step: of the stage, where the phase began.
       step: of the stage, where it goes on; above `first_step` the optimisers' state is read from
         the last checkpoint.
     """
 
     def __init__(
-        self,
-        config: Config,
-        phase: Phase,
-        title: str,
-        annotator: Annotator,
-        data: StageData,
-        path: Path,
-        distribution: Distribution,
-        loss_scale: LossScale | None,
-        profiler: StepProfiler,
-        first_step: int,
-        step: int,
+        self, parts: StageParts, phase: Phase, title: str, first_step: int, step: int
     ) -> None:
+        config, annotator, data = parts.config, parts.annotator, parts.data
+        path, distribution = parts.path, parts.distribution
         self._config, self._phase, self._distribution = config, phase, distribution
-        self._profiler = profiler
+        self._profiler = parts.profiler
         with distribution.scope():
             self._groups = build_groups(annotator, phase)
         logger.info("Phase %r trains %s", phase.name, _describe(self._groups))
@@ -72,7 +81,7 @@ class PhaseRun:
             for group in self._groups:
                 checkpoints.restore_optimizer(last, group.name, group.optimizer)
         self._train_step = build_train_step(
-            annotator, phase, self._groups, config.jit_compile, distribution, loss_scale
+            annotator, phase, self._groups, config.jit_compile, distribution, parts.loss_scale
         )
         with distribution.chief_first():
             inputs = data.training_inputs(annotator, phase)

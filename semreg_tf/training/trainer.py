@@ -33,12 +33,13 @@ from semreg_tf.training.initial_bias import set_log_odds
 from semreg_tf.training.label_graph import set_label_graph
 from semreg_tf.training.loss_scale import LossScale
 from semreg_tf.training.phase import Phase
-from semreg_tf.training.phase_run import PhaseRun
+from semreg_tf.training.phase_run import PhaseRun, StageParts
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import dtype_policy_scope, with_precision
 from semreg_tf.training.progress import Progress
 from semreg_tf.training.stage_data import StageData, clamp_side_information, extra_captions_of
 from semreg_tf.training.step_profiler import StepProfiler
+from semreg_tf.training.trainer_options import TrainerOptions
 from semreg_tf.training.warm_start import warm_start
 
 logger = logging.getLogger(__name__)
@@ -58,13 +59,7 @@ class Trainer:
       stage: "unary", "relational" or "joint".
       data_dir: the folder of prepared data sets.
       path: the run's work directory; one that holds this run is resumed.
-      unary: work directory of the unary stage to start from, or None; the relational stage has
-        use for one only where it reads the features of that CNN.
-      relational: work directory of the relational stage to start from, or None.
-      init_from: work directory or export of any model whose encoder and matching names are taken
-        first.
-      distribution: the devices and workers that share a step; None: this process's first device.
-      profile: steps (first, last) of which TensorBoard gets a trace, or None.
+      options: warm starts, devices, profile; None: no earlier weights, this process's first device.
 
     Raises:
       ValueError: data, work directory or warm start do not fit the experiment.
@@ -79,23 +74,19 @@ class Trainer:
         stage: str,
         data_dir: str | Path,
         path: str | Path,
-        unary: str | Path | None = None,
-        relational: str | Path | None = None,
-        init_from: str | Path | None = None,
-        distribution: Distribution | None = None,
-        profile: tuple[int, int] | None = None,
+        options: TrainerOptions | None = None,
     ) -> None:
-        self.distribution = distribution or Distribution()
+        options = options or TrainerOptions()
+        self.distribution = options.distribution or Distribution()
         self.distribution.check_xla(config.jit_compile)
         # Before the seed is set, so that first weights are those of a run without a donor.
-        donor = None if init_from is None else transfer.open_donor(init_from)
+        donor = None if options.init_from is None else transfer.open_donor(options.init_from)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
-        folders = {"unary": unary, "relational": relational}
         builder = find_builder(data_dir, config.data.dataset)
         config = sized(config, num_images(builder, config.data.train_split))
-        find_stage(config, stage).check_warm_starts(folders)
+        find_stage(config, stage).check_warm_starts(options.warm_starts)
         extra = extra_captions_of(config, find_stage(config, stage), builder)
         counts = extra.word_counts() if extra and config.relational.extra_words else None
         vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)
@@ -110,7 +101,7 @@ class Trainer:
             with dtype_policy_scope(config.precision):
                 sizes = len(vocabularies.concepts), vocabularies.output.size
                 # Fed the true concepts, a stage runs no CNN; a unary run and a donor bring theirs.
-                brought = unary is not None or (donor is not None and donor.saw_images)
+                brought = options.unary is not None or (donor is not None and donor.saw_images)
                 first = not brought and not self.stage.reads_true_concepts
                 self.annotator = Annotator(config, *sizes, load_first_weights=first)
             half = config.precision == "mixed_float16"
@@ -121,15 +112,17 @@ class Trainer:
                 set_label_graph(self.annotator, self.data.train)
             if donor is not None:
                 taken = transfer.init_from(self.annotator, vocabularies, donor)
-            sources = warm_start(self.annotator, vocabularies, self.stage.warm_starts, folders)
+            sources = warm_start(
+                self.annotator, vocabularies, self.stage.warm_starts, options.warm_starts
+            )
             set_concept_words(self.annotator, vocabularies)
         self.sources = {**sources, **{f"init_from: {k}": v for k, v in taken.items()}}
         self.path = Path(path)
-        self._profiler = StepProfiler(profile, self.path / "logs")
+        self._profiler = StepProfiler(options.profile, self.path / "logs")
         if self.distribution.is_chief:
             digest = None if extra is None else extra.digest
             workdir.open_workdir(path, config, vocabularies, stage, digest)
-        self._has_feature_statistics = unary is not None or transfer.STANDARDISE in taken
+        self._has_feature_statistics = options.unary is not None or transfer.STANDARDISE in taken
         self._stopping = self._in_loop = False
         self._signal = signal.SIGTERM
 
@@ -263,19 +256,17 @@ class Trainer:
     def _open(self, phase: Phase, progress: Progress) -> PhaseRun:
         name = self.stage.name
         step = progress.step
-        return PhaseRun(
-            self.config,
-            phase,
-            name if phase.name == name else f"{name}, {phase.name}",
-            self.annotator,
-            self.data,
-            self.path,
-            self.distribution,
-            self.loss_scale,
-            self._profiler,
-            first_step=step - progress.phases[-1].steps,
-            step=step,
+        parts = StageParts(
+            config=self.config,
+            annotator=self.annotator,
+            data=self.data,
+            path=self.path,
+            distribution=self.distribution,
+            loss_scale=self.loss_scale,
+            profiler=self._profiler,
         )
+        title = name if phase.name == name else f"{name}, {phase.name}"
+        return PhaseRun(parts, phase, title, step - progress.phases[-1].steps, step)
 
     def _take_step(self, run: PhaseRun, step: int) -> dict[str, float]:
         logs, image_ids = run.take_step(step)

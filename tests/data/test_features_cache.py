@@ -44,7 +44,7 @@ class Encoder:
 
 
 def load(folder, encoder, key="key"):
-    return load_or_compute(folder, key, ROWS, VIEWS, SIZE, encoder)
+    return load_or_compute(folder, key, (ROWS, VIEWS, SIZE), encoder)
 
 
 def test_key_changes_with_the_weights_and_with_everything_described():
@@ -152,10 +152,10 @@ def test_other_rows_than_promised_are_refused(tmp_path, features, message):
 def test_size_and_place_are_logged(tmp_path, caplog):
     caplog.set_level(logging.INFO, "semreg_tf")
     big = np.zeros((1, 1, 1 << 19), np.float32)
-    load_or_compute(tmp_path, "big", 1, 1, 1 << 19, lambda first: [big])
+    load_or_compute(tmp_path, "big", (1, 1, 1 << 19), lambda first: [big])
     path = tmp_path / "big.npy"
     assert caplog.messages == [f"Features of 1 images: computed once, 2 MiB in {path}"]
-    load_or_compute(tmp_path, "big", 1, 1, 1 << 19, lambda first: [])
+    load_or_compute(tmp_path, "big", (1, 1, 1 << 19), lambda first: [])
     assert caplog.messages[1] == f"Features: read from {path}"
 
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from semreg_tf.config import ImageConfig
 from semreg_tf.data import image_ops
 
 SIZE, RATIO = 48, 346 / 299
@@ -37,7 +38,11 @@ def resize_then_crop(encoded, offset, size=SIZE, resized=RESIZED):
 
 def train(encoded, seed=(1, 2), mode="raw", **options):
     return image_ops.decode_for_training(
-        encoded, SIZE, RATIO, mode, seed=tf.constant(seed), **{**PLAIN, **options}
+        encoded,
+        SIZE,
+        mode,
+        ImageConfig(resize_ratio=RATIO, **{**PLAIN, **options}),
+        tf.constant(seed),
     ).numpy()
 
 
@@ -240,10 +245,8 @@ def test_runs_in_a_pipeline_and_in_a_saved_model(tmp_path):
         np.testing.assert_allclose(a, loaded.decode(tf.constant(data)), atol=1e-6)
 
     def augment(data):
-        options = {"random_crop": True, "random_flip": True, "color_jitter": True}
-        return image_ops.decode_for_training(
-            data, SIZE, RATIO, "caffe", seed=tf.constant([1, 2]), **options
-        )
+        config = ImageConfig(resize_ratio=RATIO, color_jitter=True)
+        return image_ops.decode_for_training(data, SIZE, "caffe", config, tf.constant([1, 2]))
 
     assert dataset.map(augment).batch(2).element_spec.shape[1:] == (SIZE, SIZE, 3)
     assert len(list(dataset.map(augment))) == 2

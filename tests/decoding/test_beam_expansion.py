@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from semreg_tf.decoding.beam_expansion import BeamExpansion, Completed, Live
-from semreg_tf.decoding.beam_search import beam_search
+from semreg_tf.decoding.beam_expansion import BeamExpansion, BeamRules, Completed, Live
+from semreg_tf.decoding.beam_search import BeamSearch
 
 END, A, B, C = 0, 1, 2, 3
 
 
 def expansion(logits, **fields):
     fields = {
-        "step_fn": lambda token_ids, state, context: (tf.constant(logits, tf.float32), state),
         "start_id": 9,
         "end_id": END,
         "beam_width": 2,
@@ -22,7 +21,11 @@ def expansion(logits, **fields):
         "length_normalisation": 0.0,
         "num_results": 2,
     } | fields
-    return BeamExpansion(**fields)
+
+    def step(token_ids, state, context):
+        return tf.constant(logits, tf.float32), state
+
+    return BeamExpansion(step, BeamRules(**fields))
 
 
 def test_one_step_from_two_hypotheses():
@@ -91,7 +94,7 @@ def chain(table, vocab_size=4):
 
 def search_chain(step_fn, vocab_size=4, images=1, **arguments):
     arguments = {"start_id": vocab_size, "end_id": END} | arguments
-    found = beam_search(step_fn, (), tf.zeros([images]), **arguments)
+    found = BeamSearch(**arguments)(step_fn, (), tf.zeros([images]))
     return type(found)(*(field.numpy() for field in found))
 
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semreg_tf.decoding.beam_search import beam_search
-from semreg_tf.decoding.greedy import greedy_search
+from semreg_tf.decoding.beam_search import BeamSearch
+from semreg_tf.decoding.greedy import GreedySearch
 
 END = 0
 NODES = 97
@@ -28,11 +28,11 @@ class Tables:
         node = (state["node"] * (self.vocab_size + 2) + token_ids + 1) % NODES
         return tf.gather(context, node, batch_dims=1), {"node": node}
 
-    def search(self, images=slice(None), search=beam_search, **arguments):
+    def search(self, images=slice(None), kind=BeamSearch, **arguments):
         logits = tf.constant(self.logits[images])
         state = {"node": tf.zeros([logits.shape[0]], tf.int32)}
         arguments = {"start_id": self.vocab_size, "end_id": END} | arguments
-        return as_numpy(search(self.step, state, logits, **arguments))
+        return as_numpy(kind(**arguments)(self.step, state, logits))
 
     def log_probabilities(self, image, history):
         node = 0
@@ -153,7 +153,7 @@ def test_equals_a_plain_beam_that_never_stops_early(
 def test_width_one_is_greedy_search(num_results):
     tables = Tables(images=40, vocab_size=5, seed=2)
     found = tables.search(beam_width=1, max_steps=6, num_results=num_results)
-    greedy = tables.search(search=greedy_search, max_steps=6)
+    greedy = tables.search(kind=GreedySearch, max_steps=6)
     assert 0 < greedy.finished.sum() < 40
     np.testing.assert_array_equal(found.token_ids[:, 0], greedy.token_ids)
     np.testing.assert_array_equal(found.lengths[:, 0], greedy.lengths)
@@ -216,7 +216,7 @@ def test_dropping_finished_images_takes_them_out_of_the_steps():
         return Tables.step(tables, token_ids, state, context)
 
     state = {"node": tf.zeros([8], tf.int32)}
-    beam_search(step, state, tf.constant(tables.logits), start_id=6, end_id=END, drop_finished=True)
+    BeamSearch(start_id=6, end_id=END, drop_finished=True)(step, state, tf.constant(tables.logits))
     assert rows[:2] == [8, 24]
     assert rows == [8, *sorted(rows[1:], reverse=True)]
     assert rows[-1] < 24
@@ -229,8 +229,8 @@ def test_unknown_batch_size_and_an_empty_batch(drop_finished):
     @tf.function(input_signature=[tf.TensorSpec([None, NODES, 5])])
     def decode(logits):
         state = {"node": tf.zeros([tf.shape(logits)[0]], tf.int32)}
-        return beam_search(
-            tables.step, state, logits, start_id=5, end_id=END, drop_finished=drop_finished
+        return BeamSearch(start_id=5, end_id=END, drop_finished=drop_finished)(
+            tables.step, state, logits
         )
 
     eager = tables.search(drop_finished=drop_finished)
@@ -253,8 +253,8 @@ def test_saved_model_gives_the_same(tmp_path):
         @tf.function(input_signature=[tf.TensorSpec([None, NODES, 5])])
         def decode(self, logits):
             state = {"node": tf.zeros([tf.shape(logits)[0]], tf.int32)}
-            found = beam_search(
-                tables.step, state, logits, start_id=5, end_id=END, drop_finished=True
+            found = BeamSearch(start_id=5, end_id=END, drop_finished=True)(
+                tables.step, state, logits
             )
             return found._asdict()
 
@@ -276,8 +276,8 @@ def test_bfloat16_logits_are_summed_in_float32(jit_compile):
 
     state = {"node": tf.zeros([5], tf.int32)}
     found = as_numpy(
-        beam_search(
-            step, state, rounded, start_id=1500, end_id=END, max_steps=5, jit_compile=jit_compile
+        BeamSearch(start_id=1500, end_id=END, max_steps=5, jit_compile=jit_compile)(
+            step, state, rounded
         )
     )
     assert found.scores.dtype == np.float32
@@ -292,7 +292,7 @@ def test_the_state_may_come_back_as_a_list():
         return logits, [new_state["node"], state[1]]
 
     state = (tf.zeros([4], tf.int32), tf.zeros([4, 3], tf.bfloat16))
-    found = beam_search(step_fn, state, tf.constant(tables.logits), start_id=5, end_id=END)
+    found = BeamSearch(start_id=5, end_id=END)(step_fn, state, tf.constant(tables.logits))
     assert_same(as_numpy(found), tables.search())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from semreg_tf.decoding.greedy import greedy_search
+from semreg_tf.decoding.greedy import GreedySearch
 
 END, START = 0, 6
 VOCAB_SIZE = 6
@@ -26,7 +26,7 @@ def step(token_ids, state, context):
 def search(logits, **arguments):
     arguments = {"start_id": START, "end_id": END, "max_steps": 7} | arguments
     state = tf.zeros([tf.shape(logits)[0]], tf.int32)
-    found = greedy_search(step, state, tf.constant(logits), **arguments)
+    found = GreedySearch(**arguments)(step, state, tf.constant(logits))
     return type(found)(*(field.numpy() for field in found))
 
 
@@ -101,13 +101,8 @@ def test_stops_when_all_are_finished():
 
     logits = np.zeros([2, NODES, VOCAB_SIZE], np.float32)
     logits[:, :, END] = 9.0
-    greedy_search(
-        counting_step,
-        tf.zeros([2], tf.int32),
-        tf.constant(logits),
-        start_id=START,
-        end_id=END,
-        max_steps=7,
+    GreedySearch(start_id=START, end_id=END, max_steps=7)(
+        counting_step, tf.zeros([2], tf.int32), tf.constant(logits)
     )
     assert calls == [(2,)]
 
@@ -117,7 +112,7 @@ def test_unknown_batch_size_and_an_empty_batch(tmp_path):
         @tf.function(input_signature=[tf.TensorSpec([None, NODES, VOCAB_SIZE])])
         def decode(self, logits):
             state = tf.zeros([tf.shape(logits)[0]], tf.int32)
-            return greedy_search(step, state, logits, start_id=START, end_id=END, max_steps=7)
+            return GreedySearch(start_id=START, end_id=END, max_steps=7)(step, state, logits)
 
     logits = random_logits(4, seed=2)
     expected = search(logits)
@@ -133,8 +128,8 @@ def test_unknown_batch_size_and_an_empty_batch(tmp_path):
 def test_bfloat16_logits_are_summed_in_float32():
     logits = tf.cast(random_logits(4, seed=3), tf.bfloat16)
     expected = search(tf.cast(logits, tf.float32).numpy())
-    found = greedy_search(
-        step, tf.zeros([4], tf.int32), logits, start_id=START, end_id=END, max_steps=7
+    found = GreedySearch(start_id=START, end_id=END, max_steps=7)(
+        step, tf.zeros([4], tf.int32), logits
     )
     np.testing.assert_array_equal(found.token_ids, expected.token_ids)
     np.testing.assert_allclose(found.log_probabilities, expected.log_probabilities, rtol=1e-5)

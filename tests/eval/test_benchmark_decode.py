@@ -5,6 +5,7 @@ import pytest
 
 from eval.benchmark_decode import (
     RandomDecoder,
+    Sizes,
     batched_decoder,
     decode_image_by_image,
     format_row,
@@ -32,7 +33,7 @@ def test_the_image_by_image_loop_follows_the_same_rules():
 
 def test_every_way_has_a_row():
     lines = []
-    rows = run([5], vocab_size=40, num_cells=16, max_steps=6, repeats=1, report=lines.append)
+    rows = run([5], Sizes(vocab_size=40, num_cells=16, max_steps=6), repeats=1, report=lines.append)
     assert [row["way"] for row in rows] == [
         "image by image",
         "batched",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.load_record import Record, attack, summary
+from eval.load_record import Crowd, Record, attack, summary
 from eval.load_server import own_server
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def test_ratio_and_memory_are_of_medians_and_the_peak():
 def test_an_attack_of_a_minute_costs_good_clients_a_bounded_time(monkeypatch, capfd):
     monkeypatch.chdir(ROOT)
     with own_server("models/flickr8k_captions", "model", TIMES) as address:
-        record = asyncio.run(attack(address, "model", 60.0, 3, CLIENTS, ATTACKERS, IDLE))
+        record = asyncio.run(attack(address, "model", 60.0, 3, Crowd(CLIENTS, ATTACKERS, IDLE)))
     print(summary(record))
     assert not record.faults, record.faults
     for name in ("slow header", "slow body", "far too many", "another site's page"):

@@ -53,7 +53,8 @@ def test_the_best_threshold_and_the_mean_average_precision(part):
     at_twenty = 2 * precision * recall / (precision + recall)
     # At 0.5 it is right on the first and silent on the second.
     assert found.main["O-F1"] == pytest.approx(max(at_twenty, 0.5))
-    assert found.main["threshold"] == pytest.approx(0.2, abs=0.011)
+    # The lowest of those that give the same labels.
+    assert found.main["threshold"] == 0.11
     rows = list(found.rows())
     assert [row["image_id"] for row in rows] == ["0", "1"]
     assert rows[0]["concepts"] == [["dog", 0.9], ["sky", 0.5], ["sea", 0.49]]

@@ -10,7 +10,7 @@ from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.text import tokenize
 from semreg_tf.evaluation import evaluate_predictions as module
-from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
+from semreg_tf.evaluation.evaluate_predictions import PreparedSplit, evaluate_predictions
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def score(demo_data, tmp_path):
         path.write_text(text, encoding="utf-8")
         if task == "captions":
             options = {"meteor": False, **options}
-        return evaluate_predictions(path, demo_data, "demo", task, **options)
+        return evaluate_predictions(path, task, PreparedSplit(demo_data, "demo"), **options)
 
     return run
 
@@ -57,9 +57,11 @@ def test_csv_scores_as_json_does(annotations, demo_data, tmp_path):
     tags.write_text(
         "\n".join(["image_id,labels", *(f"{a.image_id},{'|'.join(a.labels)}" for a in annotations)])
     )
-    results = evaluate_predictions(captions, demo_data, "demo", "captions", meteor=False)
+    results = evaluate_predictions(
+        captions, "captions", PreparedSplit(demo_data, "demo"), meteor=False
+    )
     assert results["captions"]["BLEU-4"] == pytest.approx(1)
-    results = evaluate_predictions(tags, demo_data, "demo", "tags")
+    results = evaluate_predictions(tags, "tags", PreparedSplit(demo_data, "demo"))
     assert results["systems"]["labels"]["O-F1"] == 1
 
 

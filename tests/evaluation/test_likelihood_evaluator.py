@@ -12,7 +12,7 @@ from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.input_pipeline import evaluation_batches
 from semreg_tf.evaluation.likelihood_evaluator import caption_perplexity
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
-from semreg_tf.evaluation.sentence_scorer import SentenceScorer
+from semreg_tf.evaluation.sentence_scorer import Sentences, SentenceScorer
 from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training.phases import find_stage
@@ -90,7 +90,8 @@ def test_perplexity_and_retrieval_score_long_captions_whole(caption_runs, demo_d
     words = run.vocabularies.output
     sentence = split.encoded.tokens[:LONG]
     scorer = SentenceScorer(
-        run.ensemble, sentence, np.array([0, LONG]), start_id=words.start_id, end_id=words.end_id
+        run.ensemble,
+        Sentences(sentence, np.array([0, LONG]), words.start_id, words.end_id),
     )
     scores, stepped = [], []
     for row in range(split.num_images):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig, DecoderConfig
-from semreg_tf.evaluation.sentence_scorer import SentenceScorer
+from semreg_tf.evaluation.sentence_scorer import Sentences, SentenceScorer
 from semreg_tf.metrics.retrieval import retrieval_metrics
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.ensemble import Ensemble
@@ -101,7 +101,7 @@ def test_scores_are_those_of_one_sentence_at_a_time(case, at_once):
     ensemble = Ensemble([member(case)])
     outputs, texts = (encoder_outputs(),), sentences()
     scorer = SentenceScorer(
-        ensemble, *flat(texts), start_id=VOCAB, end_id=END, sentences_at_once=at_once
+        ensemble, Sentences(*flat(texts), VOCAB, END), sentences_at_once=at_once
     )
     got = np.stack([scorer.score(rows(outputs, i)) for i in range(IMAGES)])
     np.testing.assert_allclose(got, one_by_one(ensemble, outputs, texts), rtol=1e-4, atol=1e-4)
@@ -113,7 +113,7 @@ def test_scores_are_those_of_one_sentence_at_a_time(case, at_once):
 def test_an_ensemble_of_unlike_members_scores_its_mean():
     ensemble = Ensemble([member("init_state"), member("multimodal_output", 1)])
     outputs, texts = (encoder_outputs(),) * 2, sentences()
-    scorer = SentenceScorer(ensemble, *flat(texts), start_id=VOCAB, end_id=END)
+    scorer = SentenceScorer(ensemble, Sentences(*flat(texts), VOCAB, END))
     got = np.stack([scorer.score(rows(outputs, i)) for i in range(IMAGES)])
     np.testing.assert_allclose(got, one_by_one(ensemble, outputs, texts), rtol=1e-4, atol=1e-4)
 
@@ -122,9 +122,7 @@ def test_bfloat16_is_near():
     ensemble, texts = Ensemble([member("multimodal_output")]), sentences()
     own = rows((encoder_outputs(),), 0)
     full, half = (
-        SentenceScorer(ensemble, *flat(texts), start_id=VOCAB, end_id=END, bfloat16_output=b).score(
-            own
-        )
+        SentenceScorer(ensemble, Sentences(*flat(texts), VOCAB, END), bfloat16_output=b).score(own)
         for b in (False, True)
     )
     assert not np.array_equal(full, half)
@@ -133,12 +131,10 @@ def test_bfloat16_is_near():
 
 def test_nothing_to_score_is_refused():
     with pytest.raises(ValueError, match=r"`token_splits` must bound at least one sentence"):
-        SentenceScorer(
-            Ensemble([member("no_image")]), np.zeros(0), np.zeros(1), start_id=8, end_id=0
-        )
+        SentenceScorer(Ensemble([member("no_image")]), Sentences(np.zeros(0), np.zeros(1), 8, 0))
     bare = SimpleNamespace(decoder=None, num_concepts=6, vocab_size=VOCAB)
     with pytest.raises(ValueError, match=r"`ensemble` must have a decoder"):
-        SentenceScorer(Ensemble([bare]), np.zeros(1), np.array([0, 1]), start_id=8, end_id=0)
+        SentenceScorer(Ensemble([bare]), Sentences(np.zeros(1), np.array([0, 1]), 8, 0))
 
 
 @pytest.mark.parametrize("case", ["multimodal_output", "init_state"])
@@ -173,7 +169,7 @@ def test_a_model_overfitted_to_20_pairs_retrieves_all(case):
     for _ in range(150):
         loss = step()
     assert loss < 0.1
-    scorer = SentenceScorer(Ensemble([model]), *flat(texts), start_id=vocab_size, end_id=END)
+    scorer = SentenceScorer(Ensemble([model]), Sentences(*flat(texts), vocab_size, END))
     scores = np.stack([scorer.score(rows((outputs,), i)) for i in range(pairs)])
     own = np.arange(pairs)
     # Sentences have priors of their own, so they compare after the marginal is taken off.

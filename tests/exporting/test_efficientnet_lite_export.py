@@ -19,6 +19,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import batch_norm_layers
 from semreg_tf.training import workdir
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 pytestmark = pytest.mark.large
 SIDE = 64
@@ -90,7 +91,7 @@ def test_statistics_move_in_the_unary_stage_and_rest_in_the_joint(toy, demo_data
     first = Trainer(config, "unary", demo_data, unary)
     before = [np.array(x.moving_mean) for x in batch_norm_layers(first.annotator.encoder)]
     first.train()
-    Trainer(config, "joint", demo_data, joint, unary=unary).train()
+    Trainer(config, "joint", demo_data, joint, TrainerOptions(unary=unary)).train()
     (_, _, trained), (_, _, after) = (workdir.load_annotator(path) for path in (unary, joint))
     for old, one, two in zip(
         before, *(batch_norm_layers(x.encoder) for x in (trained, after)), strict=True

@@ -15,7 +15,7 @@ from semreg_tf import experiments
 from semreg_tf.data import image_ops
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.export import export
 from semreg_tf.inference import load
 from semreg_tf.models.annotator import Annotator
@@ -66,11 +66,8 @@ def expected(captioner, photos):
         for photo in photos
     ]
     output = vocabularies.output
-    found = search(
-        *annotator.search_start(annotator.encode({"image": tf.stack(images)})),
-        config.decoding,
-        start_id=output.start_id,
-        end_id=output.end_id,
+    found = Search(config.decoding, start_id=output.start_id, end_id=output.end_id)(
+        *annotator.search_start(annotator.encode({"image": tf.stack(images)}))
     )
     texts = [[" ".join(output.decode(ids)) for ids in row] for row in found.token_ids.numpy()]
     assert len({row[0] for row in texts}) > NUMBER // 2

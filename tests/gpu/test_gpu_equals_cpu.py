@@ -13,7 +13,7 @@ import tensorflow as tf
 from eval.synthetic_batches import caption_batch, training_step, with_encoder
 from semreg_tf import experiments
 from semreg_tf.config import DecodingConfig
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.models.encoder import build_encoder
 
 pytestmark = [
@@ -115,11 +115,8 @@ def test_searches_give_the_same_words(method):
             keras.utils.set_random_seed(3)
             _, annotator = training_step(config, "relational", CONCEPTS, WORDS)
             outputs = {"concept_probabilities": tensors["concepts"]}
-            found = search(
-                *annotator.search_start(outputs),
-                DecodingConfig(method=method),
-                start_id=WORDS,
-                end_id=WORDS - 1,
+            found = Search(DecodingConfig(method=method), start_id=WORDS, end_id=WORDS - 1)(
+                *annotator.search_start(outputs)
             )
         answers.append((found.token_ids.numpy(), found.scores.numpy()))
     (cpu_ids, cpu_scores), (gpu_ids, gpu_scores) = answers

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from semreg_tf import experiments
 from semreg_tf.config import DecodingConfig
-from semreg_tf.decoding.search import search
+from semreg_tf.decoding.search import Search
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble, log_mean_softmax
 
@@ -40,7 +40,7 @@ def inputs():
 
 def found(start, method="beam"):
     decoding = DecodingConfig(method=method, max_steps=6)
-    return search(*start, decoding, start_id=WORDS, end_id=WORDS - 1)
+    return Search(decoding, start_id=WORDS, end_id=WORDS - 1)(*start)
 
 
 def assert_same_results(ours, theirs, exact):

@@ -13,6 +13,7 @@ from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.concept_words import set_concept_words
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 WORDS = tuple("abcdefghijkl")
 
@@ -38,7 +39,9 @@ def run(toy, demo_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("attributes")
     config = toy(experiments.get("demo_captions/att"))
     Trainer(config, "unary", demo_data, folder / "unary").train()
-    Trainer(config, "joint", demo_data, folder / "joint", unary=folder / "unary").train()
+    Trainer(
+        config, "joint", demo_data, folder / "joint", TrainerOptions(unary=folder / "unary")
+    ).train()
     return folder / "joint"
 
 

@@ -17,6 +17,7 @@ from semreg_tf import config_io, experiments
 from semreg_tf.training import checkpoints
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 ROOT = Path(__file__).parents[2]
 # Trains; argv: data_dir, workdir, stage, strategy, logical CPU devices, overrides.
@@ -64,7 +65,7 @@ TINY = [
 def train(data_dir, path, stage, overrides, distribution=None):
     """Trains, and prints and returns the logs of every step."""
     config = config_io.apply_overrides(experiments.get("demo_captions/s_cnn_rnn"), overrides)
-    trainer = Trainer(config, stage, data_dir, path, distribution=distribution)
+    trainer = Trainer(config, stage, data_dir, path, TrainerOptions(distribution=distribution))
     rows, check = [], trainer._check_finite
 
     def record(step, logs, image_ids):

@@ -13,6 +13,7 @@ from semreg_tf.files import digests
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, fold_batch_norm
 from semreg_tf.training.exported_weights import load_exported
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 from semreg_tf.training.transfer import open_donor
 
 SHIPPED = Path(__file__).parents[2] / "models" / "flickr8k_captions"
@@ -44,7 +45,9 @@ def test_a_run_starts_from_an_export_and_says_how_much_is_known(
     config = toy(experiments.get("demo_captions/s_cnn_rnn"))
     config = config_io.apply_overrides(config, ["data.num_concepts=7", "data.max_vocab_size=20"])
     with caplog.at_level("INFO"):
-        trainer = Trainer(config, "joint", demo_data, tmp_path / "run", init_from=made.path)
+        trainer = Trainer(
+            config, "joint", demo_data, tmp_path / "run", TrainerOptions(init_from=made.path)
+        )
     assert trainer.sources["init_from: encoder"] == "whole"
     assert trainer.sources["init_from: cell"] == "whole"
     assert trainer.sources["init_from: concepts"] == "7 of 7"

@@ -8,6 +8,7 @@ import pytest
 from semreg_tf import experiments
 from semreg_tf.training.initial_bias import log_odds
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 
 def test_log_odds_are_the_logits_of_the_shares():
@@ -54,7 +55,15 @@ def test_a_head_that_was_brought_keeps_its_biases(toy, demo_data, tmp_path):
         if stage == "unary":
             learnt = biases(earlier)
     earlier = (tmp_path / "unary", tmp_path / "relational")
-    joint = Trainer(config, "joint", demo_data, tmp_path / "joint", *earlier)
+    joint = Trainer(
+        config,
+        "joint",
+        demo_data,
+        tmp_path / "joint",
+        TrainerOptions(unary=earlier[0], relational=earlier[1]),
+    )
     np.testing.assert_array_equal(biases(joint), learnt)
-    other = Trainer(config, "unary", demo_data, tmp_path / "other", init_from=tmp_path / "unary")
+    other = Trainer(
+        config, "unary", demo_data, tmp_path / "other", TrainerOptions(init_from=tmp_path / "unary")
+    )
     np.testing.assert_array_equal(biases(other), learnt)

@@ -50,16 +50,8 @@ def test_inputs_are_the_decoders_choices_without_end_or_repeats_and_padding_stay
     scores[..., END], scores[..., 3], scores[..., 1] = 9, 5, 4
     targets = np.array([[1, 3, END], [2, END, 0]], np.int32)
     mask = np.array([[1, 1, 1], [1, 1, 0]], bool)
-    aligned = label_alignment.align(
-        step_of(scores),
-        tf.zeros([2], tf.int32),
-        (),
-        targets,
-        mask,
-        start_id=START,
-        end_id=END,
-        kind="predicted",
-    )
+    align = label_alignment.LabelAlignment(start_id=START, end_id=END, kind="predicted")
+    aligned = align(step_of(scores), tf.zeros([2], tf.int32), (), targets, mask)
     assert aligned.input_ids.numpy().tolist() == [[START, 3, 1], [START, 3, 1]]
     assert aligned.target_ids.numpy().tolist() == [[3, 1, END], [2, END, 0]]
 
@@ -77,16 +69,9 @@ def test_it_runs_inside_a_graph_and_no_gradient_passes():
                 step, tf.zeros([1], tf.int32), (), start_id=START, end_id=END, time=tf.constant(3)
             )
             total = tf.reduce_sum(scores)
-        aligned = label_alignment.align(
-            step,
-            tf.zeros([1], tf.int32),
-            (),
-            targets,
-            tf.ones([1, 3], tf.bool),
-            start_id=START,
-            end_id=END,
-            kind="minimal_loss",
-        )
+        align = label_alignment.LabelAlignment(start_id=START, end_id=END, kind="minimal_loss")
+        state, mask = tf.zeros([1], tf.int32), tf.ones([1, 3], tf.bool)
+        aligned = align(step, state, (), targets, mask)
         return choices, aligned.target_ids, tape.gradient(total, weights) is None
 
     choices, targets, no_gradient = run(tf.constant([[0, 1, END]]))

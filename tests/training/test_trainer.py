@@ -18,6 +18,7 @@ from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,7 +117,11 @@ def test_joint_starts_from_the_two_earlier_stages(toy, demo_data, tmp_path):
     for stage in ("unary", "relational"):
         Trainer(config, stage, demo_data, tmp_path / stage).train()
     joint = Trainer(
-        config, "joint", demo_data, tmp_path / "joint", tmp_path / "unary", tmp_path / "relational"
+        config,
+        "joint",
+        demo_data,
+        tmp_path / "joint",
+        TrainerOptions(unary=tmp_path / "unary", relational=tmp_path / "relational"),
     )
     unary, relational = weights(tmp_path / "unary"), weights(tmp_path / "relational")
     for name, variable in joint.annotator.all_variables().items():
@@ -136,7 +141,7 @@ def test_decoder_pretrained_on_features_starts_the_joint_stage(name, toy, demo_d
     config = dataclasses.replace(config, encoder=encoder, stages=stages)
     earlier = {}
     for stage in stages:
-        trainer = Trainer(config, stage, demo_data, tmp_path / stage, **earlier)
+        trainer = Trainer(config, stage, demo_data, tmp_path / stage, TrainerOptions(**earlier))
         trainer.train()
         if stage == "relational" and earlier:
             assert trainer.sources["encoder"].startswith(str(tmp_path / "unary"))
@@ -152,7 +157,7 @@ def test_decoder_pretrained_on_features_starts_the_joint_stage(name, toy, demo_d
 def test_relational_stage_on_true_concepts_refuses_a_cnn(toy, demo_data, tmp_path):
     config = toy(experiments.get("demo_captions/s_cnn_rnn"))
     with pytest.raises(ValueError, match=r"`unary` must be None .* Received: unary="):
-        Trainer(config, "relational", demo_data, tmp_path / "run", unary=tmp_path)
+        Trainer(config, "relational", demo_data, tmp_path / "run", TrainerOptions(unary=tmp_path))
 
 
 def test_absurd_rate_stops_with_step_and_images_and_keeps_the_checkpoint(toy, demo_data, tmp_path):
@@ -212,7 +217,13 @@ def test_a_relational_run_serves_a_model_with_user_tags(toy, demo_data, tmp_path
     plain = toy(experiments.get("demo_tags/s_cnn_rnn"))
     Trainer(plain, "relational", demo_data, tmp_path / "relational").train()
     tags = toy(experiments.get("demo_tags/s_cnn_rnn_tag1k"))
-    joint = Trainer(tags, "joint", demo_data, tmp_path / "joint", None, tmp_path / "relational")
+    joint = Trainer(
+        tags,
+        "joint",
+        demo_data,
+        tmp_path / "joint",
+        TrainerOptions(unary=None, relational=tmp_path / "relational"),
+    )
     assert joint.sources["decoder"].startswith(str(tmp_path / "relational"))
 
 
@@ -239,12 +250,18 @@ def test_warm_start_refuses_what_does_not_fit(toy, demo_data, tmp_path):
     tags = toy(experiments.get("demo_tags/s_cnn_rnn"))
     Trainer(tags, "unary", demo_data, tmp_path / "unary").train()
     with pytest.raises(ValueError, match="`relational` must be the work directory of a relational"):
-        Trainer(tags, "joint", demo_data, tmp_path / "j1", relational=tmp_path / "unary")
+        Trainer(
+            tags, "joint", demo_data, tmp_path / "j1", TrainerOptions(relational=tmp_path / "unary")
+        )
     captions = toy(experiments.get("demo_captions/s_cnn_rnn"))
     with pytest.raises(ValueError, match="`unary` was trained with another vocabulary"):
-        Trainer(captions, "joint", demo_data, tmp_path / "j2", unary=tmp_path / "unary")
+        Trainer(
+            captions, "joint", demo_data, tmp_path / "j2", TrainerOptions(unary=tmp_path / "unary")
+        )
     with pytest.raises(ValueError, match=r"`workdir` must be the folder of a run"):
-        Trainer(tags, "joint", demo_data, tmp_path / "j3", unary=tmp_path / "nothing")
+        Trainer(
+            tags, "joint", demo_data, tmp_path / "j3", TrainerOptions(unary=tmp_path / "nothing")
+        )
 
 
 @pytest.mark.large

@@ -7,6 +7,7 @@ import pytest
 
 from semreg_tf import config_io, experiments
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 from semreg_tf.training.transfer import init_from, open_donor
 
 
@@ -66,7 +67,9 @@ def test_a_hidden_layer_is_taken_whole_or_no_row_behind_it(source, toy, demo_dat
     )
     other = Trainer(config, "unary", demo_data, tmp_path / "hidden")
     other.train()
-    made = Trainer(config, "unary", demo_data, tmp_path / "run", init_from=tmp_path / "hidden")
+    made = Trainer(
+        config, "unary", demo_data, tmp_path / "run", TrainerOptions(init_from=tmp_path / "hidden")
+    )
     for name in ("image_hidden", "image_logits"):
         layers = (t.annotator.head.get_layer(name).variables for t in (made, other))
         for mine, theirs in zip(*layers, strict=True):
@@ -87,7 +90,7 @@ def test_another_encoder_is_refused(source, toy, demo_data, tmp_path):
         image=dataclasses.replace(config.image, size=64),
     )
     with pytest.raises(ValueError, match=r"`init_from` must have .*'squeezenet_v1_1'"):
-        Trainer(config, "joint", demo_data, tmp_path / "run", init_from=path)
+        Trainer(config, "joint", demo_data, tmp_path / "run", TrainerOptions(init_from=path))
     assert not (tmp_path / "run").exists()
 
 

@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from semreg_tf import experiments
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,11 @@ def run(toy, demo_data, tmp_path_factory):
     joint = dataclasses.replace(config.joint, clip_norm=1.0, validate_every_steps=1)
     path = tmp_path_factory.mktemp("summaries") / "run"
     trainer = Trainer(
-        dataclasses.replace(config, joint=joint), "joint", demo_data, path, profile=(1, 2)
+        dataclasses.replace(config, joint=joint),
+        "joint",
+        demo_data,
+        path,
+        TrainerOptions(profile=(1, 2)),
     )
     trainer.train()
     return trainer, path / "logs"
@@ -98,4 +103,4 @@ def test_history_and_validation_agree(run, log):
 def test_steps_of_a_profile_must_rise(toy, demo_data, tmp_path):
     config = toy(experiments.get("demo_tags/s_cnn_rnn"))
     with pytest.raises(ValueError, match=r"`profile` must be two rising steps.*\(5, 5\)"):
-        Trainer(config, "unary", demo_data, tmp_path / "run", profile=(5, 5))
+        Trainer(config, "unary", demo_data, tmp_path / "run", TrainerOptions(profile=(5, 5)))

@@ -8,6 +8,7 @@ import pytest
 from semreg_tf import config_io, experiments
 from semreg_tf.training import workdir
 from semreg_tf.training.trainer import Trainer
+from semreg_tf.training.trainer_options import TrainerOptions
 from semreg_tf.training.warm_start import with_encoder_of
 
 
@@ -49,7 +50,13 @@ def test_init_from_such_a_stage_takes_the_decoder_alone(config, demo_data, tmp_p
     relational.train()
     other = dataclasses.replace(config, seed=5)
     fresh = Trainer(other, "joint", demo_data, tmp_path / "fresh").annotator
-    made = Trainer(other, "joint", demo_data, tmp_path / "joint", init_from=tmp_path / "relational")
+    made = Trainer(
+        other,
+        "joint",
+        demo_data,
+        tmp_path / "joint",
+        TrainerOptions(init_from=tmp_path / "relational"),
+    )
     assert "init_from: encoder" not in made.sources
     assert made.sources["init_from: concepts"].startswith("nothing: a stage that is fed the true")
     for part in ("encoder", "head"):
@@ -74,7 +81,7 @@ def test_the_cnn_of_a_unary_run_is_carried_with_its_weights_and_pooling(
     assert carried.standardise and carried.feature_dropout == 0.5
     # The file is gone, and nothing asks for it.
     joint = with_encoder_of(config, unary)
-    trainer = Trainer(joint, "joint", demo_data, tmp_path / "joint", unary=unary)
+    trainer = Trainer(joint, "joint", demo_data, tmp_path / "joint", TrainerOptions(unary=unary))
     _, _, before = workdir.load_annotator(unary)
     for mine, theirs in zip(trainer.annotator.encoder.weights, before.encoder.weights, strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -12,7 +12,7 @@ from semreg_tf.data import input_pipeline
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
 from semreg_tf.evaluation import likelihood_evaluator, scoring
-from semreg_tf.evaluation.evaluate_predictions import evaluate_predictions
+from semreg_tf.evaluation.evaluate_predictions import PreparedSplit, evaluate_predictions
 from semreg_tf.evaluation.runs import evaluate_run
 from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
@@ -97,7 +97,7 @@ def test_the_submission_scores_the_same_by_itself(captions, demo_data):
     path = out / "captions_val2014_s_cnn_rnn_results.json"
     assert results["submission"] == path.name
     assert read_results(path) == {r["image_id"]: r["n_best"][0][0] for r in rows_of(out)}
-    again = evaluate_predictions(path, demo_data, "demo", "captions", meteor=False)
+    again = evaluate_predictions(path, "captions", PreparedSplit(demo_data, "demo"), meteor=False)
     assert again["captions"].items() <= results["captions"].items()
     assert again["intervals"] == results["intervals"]
 
