@@ -31,7 +31,7 @@ class Builder(AnnotationBuilder):
         self,
         *,
         annotations: str | PathLike[str] | None = None,
-        format: str = "lines",
+        format: str = "auto",
         pictures: str | PathLike[str] | None = None,
         validation_share: float = 0.1,
         test_share: float = 0.1,
@@ -45,7 +45,7 @@ class Builder(AnnotationBuilder):
           annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
             folder of the pictures.
           format: what `annotations` is, or what stands in for it: "lines", "coco", "keywords" or
-            "folders".
+            "folders"; "auto", which `arguments` decides by the folder, is "lines" here.
           pictures: the folder of the pictures, needed for the last two.
           validation_share: the share of pictures held out to validate, where the file names no
             splits.
@@ -59,7 +59,8 @@ class Builder(AnnotationBuilder):
           ValueError: a share is out of range, or there is no such file.
         """
         check_shares(validation_share, test_share)
-        self.annotations, self.format, self.pictures = annotations, format, pictures
+        self.annotations, self.pictures = annotations, pictures
+        self.format = "lines" if format == "auto" else format
         self.shares = {"validation": validation_share, "test": test_share}
         self.seed = seed
         self.skip_bad_pictures = skip_bad_pictures
