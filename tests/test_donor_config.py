@@ -12,9 +12,10 @@ SHIPPED = Path(__file__).parents[1] / "models" / "flickr8k_captions"
 
 def test_the_shipped_models_cnn_and_decoder_are_taken():
     base = experiments.get("custom_captions/s_cnn_rnn")
+    other = dataclasses.replace(base.encoder, name="squeezenet_v1_1", pooling="average_max")
+    base = dataclasses.replace(base, encoder=other)
     config = with_model_of(base, SHIPPED)
-    assert (config.encoder.name, config.encoder.pooling) == ("squeezenet_v1_1", "average_max")
-    assert config.encoder.standardise
+    assert (config.encoder.name, config.encoder.pooling) == ("efficientnet_lite0", "native")
     # Whether the CNN trains, and how long, is still the set's.
     assert config.encoder.trainable is None
     assert sized(config, 500).joint == sized(base, 500).joint
@@ -22,9 +23,9 @@ def test_the_shipped_models_cnn_and_decoder_are_taken():
 
 
 def test_another_task_takes_the_cnn_alone():
-    base = experiments.get("custom_tags/s_cnn_rnn")
-    config = with_model_of(base, SHIPPED)
-    assert config.encoder.name == "squeezenet_v1_1"
+    base = experiments.get("custom_captions/s_cnn_rnn")
+    config = with_model_of(base, SHIPPED.with_name("corel5k_tags"))
+    assert config.encoder.name == "efficientnet_lite2"
     assert config.decoder == base.decoder
 
 

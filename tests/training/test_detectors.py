@@ -81,7 +81,7 @@ def test_what_is_cached_gives_the_same(kind, request, tmp_path):
     keys = visual_keys(config)
     assert keys == head_keys(config)
     assert (batch.SPATIAL_FEATURES in keys) == (kind == "cells")
-    cached = frozen_outputs(config, annotator, split, tmp_path, keys)
+    cached = frozen_outputs(annotator, split, tmp_path, keys, None)
     read = Inputs(split, (*keys, batch.IMAGE_ID), config.image, 32, **cached)
     (tensors,) = evaluation_batches(read, 64)
     made = annotator.encode({k: tensors[k] for k in keys})
@@ -91,20 +91,20 @@ def test_what_is_cached_gives_the_same(kind, request, tmp_path):
     # A batch of training has every crop of its pictures, not one as of views.
     trained = next(iter(training_batches(read, 4, seed=1)))
     assert trained[batch.FEATURES].shape[1:] == tensors[batch.FEATURES].shape[1:]
-    again = frozen_outputs(config, annotator, split, tmp_path, keys)
+    again = frozen_outputs(annotator, split, tmp_path, keys, None)
     for key in keys:
         np.testing.assert_array_equal(again[key], cached[key])
 
 
 def test_other_crops_are_other_caches(crops, tmp_path):
     config, annotator, split = crops
-    frozen_outputs(config, annotator, split, tmp_path, (batch.FEATURES,))
+    frozen_outputs(annotator, split, tmp_path, (batch.FEATURES,), None)
     places = PlacesConfig(kind="crops", crop_grids=(2, 3))
     concepts = dataclasses.replace(config.concepts, places=places)
     other = dataclasses.replace(config, concepts=concepts)
     wider = Annotator(other, annotator.num_concepts, annotator.vocab_size)
     wider.encoder.set_weights(annotator.encoder.get_weights())
-    found = frozen_outputs(other, wider, split, tmp_path, (batch.FEATURES,))[batch.FEATURES]
+    found = frozen_outputs(wider, split, tmp_path, (batch.FEATURES,), None)[batch.FEATURES]
     assert found.shape == (split.num_images, 1, 14, annotator.feature_size)
     assert len(list(tmp_path.glob("*.npy"))) == 2
 
@@ -125,7 +125,7 @@ def test_the_decoder_learns_from_a_detector_at_rest_and_nothing_else_does(kind, 
     (phase,) = find_stage(config, "joint").phases
     assert phase.groups == ("decoder",) and batch.CONCEPTS not in phase.keys
     assert phase.loss.concepts is None and phase.loss.head_rests
-    cached = frozen_outputs(config, annotator, split, tmp_path, phase.keys)
+    cached = frozen_outputs(annotator, split, tmp_path, phase.keys, None)
     read = Inputs(split, phase.keys, config.image, 32, **cached)
     (tensors,) = evaluation_batches(read, 64)
     own = {k: v for k, v in tensors.items() if k != batch.IMAGE_ID}

@@ -1,6 +1,7 @@
 """Captions without pictures: read by the relational stage, and by no other."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def stage_data(config, data_dir, name="relational"):
 def test_the_relational_stage_reads_them_with_the_concepts_they_name(config, demo_data):
     data, stage = stage_data(config, demo_data)
     (phase,) = stage.phases
-    inputs = data.training_inputs(None, phase)
+    inputs = data.training_inputs(SimpleNamespace(config=config), phase)
     assert inputs.split.num_sequences == data.train.num_sequences + 2
     pairs = next(iter(training_batches(inputs, inputs.split.num_sequences, seed=0)))
     rows = np.flatnonzero(pairs[batch.IMAGE_ID].numpy() == b"zoo.jpg")
