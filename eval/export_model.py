@@ -13,7 +13,7 @@ from absl import flags
 from semreg_tf import console
 from semreg_tf.cli import program, shared_flags
 
-WEIGHTS_DTYPES = ("float32", "bfloat16", "float16")
+WEIGHTS_DTYPES = ("float32", "bfloat16", "float16", "int8")
 
 _WORKDIRS = flags.DEFINE_multi_string(
     "workdir",

@@ -200,9 +200,6 @@ def _without_folders(config: Config) -> Config:
 
 def _describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> dict[str, Any]:
     config, provenance = part.config, part.provenance
-    digest = hashlib.sha256()
-    for variable in served.weights.stored:
-        digest.update(variable.numpy().tobytes())
     return {
         "format_version": FORMAT_VERSION,
         "config": config_io.to_dict(config),
@@ -210,7 +207,7 @@ def _describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> 
         "side_information": config.reads_user_tags,
         "image_size": config.image.size or encoder_spec(config.encoder.name).default_size,
         "weights_dtype": weights_dtype,
-        "weights_sha256": digest.hexdigest(),
+        "weights_sha256": served.weights.digest(),
         "num_parameters": served.num_parameters,
         "commit": provenance.commit,
         "stage": provenance.stage,

@@ -53,7 +53,7 @@ class ServedAnnotator(tf.Module):
       annotator: its models, weights set; its encoder is copied with batch normalisation folded.
         Without an encoder it reads `features` alone.
       num_results: sequences in an answer; None: the beam width.
-      weights_dtype: of the weights on disk: "float32", "bfloat16" or "float16".
+      weights_dtype: of the weights on disk: "float32", "bfloat16", "float16" or "int8".
     """
 
     def __init__(

@@ -27,6 +27,8 @@ INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 _FORMAT_VERSION = 2
 _FIX = "Export the run again."
 _STORED = "weights/stored/{}/.ATTRIBUTES/VARIABLE_VALUE"
+# Of a matrix in eight bits, its columns' steps.
+_SCALES = "weights/scales/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def is_export(path: str | Path) -> bool:
@@ -82,15 +84,20 @@ def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
             name = _STORED.format(number)
             if list(shapes.get(name, ())) != list(variable.shape):
                 raise _refused(folder, f"weight {number} is not the one that its config asks for")
-            values.append(np.asarray(reader.get_tensor(name)))
-            digest.update(values[-1].tobytes())
+            value = np.asarray(reader.get_tensor(name))
+            digest.update(value.tobytes())
+            values.append(value.astype(np.float32))
+            if _SCALES.format(number) in shapes:
+                scale = np.asarray(reader.get_tensor(_SCALES.format(number)))
+                digest.update(scale.tobytes())
+                values[-1] *= scale
     except (OSError, RuntimeError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0][:200]
         raise _refused(folder, f"variables/ is missing or damaged ({reason})") from error
     if _STORED.format(len(values)) in shapes or digest.hexdigest() != info.get("weights_sha256"):
         raise _refused(folder, "the weights are not those that were written")
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value.astype(np.float32))
+        variable.assign(value)
 
 
 def _statistics(folder: Path, annotator: Annotator) -> list[np.ndarray]:

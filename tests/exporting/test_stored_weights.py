@@ -76,6 +76,41 @@ def test_what_does_not_fit_is_refused(dense):
     with pytest.raises(ValueError, match=message):
         StoredWeights(variables(dense), "float16")
     StoredWeights(variables(dense), "bfloat16")
-    message = "must be one of 'float32', 'bfloat16', 'float16'. Received: weights_dtype='int8'"
+    message = (
+        "must be one of 'float32', 'bfloat16', 'float16', 'int8'. Received: weights_dtype='int4'"
+    )
     with pytest.raises(ValueError, match=message):
-        StoredWeights(variables(dense), "int8")
+        StoredWeights(variables(dense), "int4")
+
+
+def test_a_matrix_in_eight_bits_is_off_by_half_a_step_of_its_column_at_most(dense):
+    kernel, bias = dense.get_weights()
+    kernel[:, 1] *= 1000
+    kernel[:, 2] = 0
+    dense.set_weights([kernel, bias])
+    stored = StoredWeights(variables(dense), "int8")
+    assert [v.dtype.name for v in stored.stored] == ["int8", "float32"]
+    steps = np.abs(kernel).max(axis=0) / 127
+    with stored.in_use():
+        used = np.array(dense.kernel), np.array(dense.bias)
+    assert (np.abs(used[0] - kernel) <= 0.5001 * steps).all()
+    np.testing.assert_array_equal(used[0][:, 2], 0)
+    np.testing.assert_array_equal(used[1], bias)
+    # The column's largest weight is exact, so that storing what was stored changes nothing.
+    np.testing.assert_allclose(np.abs(used[0]).max(axis=0), 127 * steps, rtol=1e-6)
+
+
+def test_kernels_of_convolutions_are_float16_beside_matrices_in_eight_bits():
+    layer = keras.layers.Conv2D(3, 2)
+    layer.build((None, 4, 4, 5))
+    stored = StoredWeights(variables(layer), "int8")
+    assert [v.dtype.name for v in stored.stored] == ["float16", "float32"]
+    assert not stored.scales
+
+
+def test_the_digest_tells_steps_apart(dense):
+    first = StoredWeights(variables(dense), "int8")
+    second = StoredWeights(variables(dense), "int8")
+    assert first.digest() == second.digest()
+    second.scales["0"].assign(second.scales["0"] * 2)
+    assert first.digest() != second.digest()

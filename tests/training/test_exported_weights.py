@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import config_io, experiments
+from semreg_tf.export import export
 from semreg_tf.files import digests
+from semreg_tf.inference import load
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, fold_batch_norm
 from semreg_tf.training.exported_weights import load_exported
 from semreg_tf.training.trainer import Trainer
@@ -37,6 +39,18 @@ def test_the_loaded_models_compute_what_the_export_does(made):
     for number, variable in enumerate(folded.variables):
         value = stored.get_tensor(f"weights/stored/{number}/.ATTRIBUTES/VARIABLE_VALUE")
         np.testing.assert_allclose(np.array(variable), value, rtol=1e-4, atol=1e-6)
+
+
+def test_matrices_in_eight_bits_are_loaded_as_the_export_uses_them(made, tmp_path):
+    config, names, annotator, _ = load_exported(made.path)
+    path = export(config, names, annotator, tmp_path / "int8", weights_dtype="int8")
+    _, _, loaded, _ = load_exported(path)
+    features = np.random.default_rng(0).normal(size=(3, annotator.feature_size)).astype("f")
+    answer = load(path).signatures["serve_features"](features=tf.constant(features))
+    found = loaded.encode({"features": tf.constant(features)})["concept_probabilities"]
+    np.testing.assert_allclose(found, answer["concept_probabilities"], atol=1e-5)
+    kernels = [np.array(x.head.get_layer("image_logits").kernel) for x in (annotator, loaded)]
+    assert 0 < np.abs(kernels[0] - kernels[1]).max() <= np.abs(kernels[0]).max() / 254 * 1.001
 
 
 def test_a_run_starts_from_an_export_and_says_how_much_is_known(
