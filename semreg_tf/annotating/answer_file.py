@@ -107,7 +107,9 @@ class AnswerFile:
         self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), "answers", path)
         try:
             self._read_earlier(model_id)
-            self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
+            # A form of answers ends its own lines.
+            self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
+            self._begin()
         except BaseException:
             self._lock.close()
             raise
@@ -119,6 +121,12 @@ class AnswerFile:
                 check_same_model(self.path, row["model"], model_id)
                 self.rows[row["file"]] = row
 
+    def _begin(self) -> None:
+        """Writes what stands before the first answer."""
+
+    def _line(self, row: dict[str, Any]) -> str:
+        return json_line(row) + "\n"
+
     def append(self, row: dict[str, Any]) -> None:
         """Writes an answer; it is in the system's hands when this returns.
 
@@ -126,10 +134,13 @@ class AnswerFile:
           OSError: the disk is full; the answers before are kept.
         """
         try:
-            self._file.write(json_line(row) + "\n")
-            self._file.flush()
+            self._write(self._line(row))
         except OSError as error:
             raise no_room(self.path, error) from error
+
+    def _write(self, line: str) -> None:
+        self._file.write(line)
+        self._file.flush()
 
     def close(self) -> None:
         """Closes the file, for another process to go on with."""

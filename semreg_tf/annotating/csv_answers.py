@@ -5,13 +5,11 @@ import io
 import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from semreg_tf.annotating.answer_file import check_same_model, no_room
+from semreg_tf.annotating.answer_file import AnswerFile, check_same_model
 from semreg_tf.annotating.photo_words import caption_of
 from semreg_tf.data.picture_files import printable
-from semreg_tf.files.file_lock import FileLock
 from semreg_tf.text.text_files import BOM
 
 COLUMNS = (
@@ -25,6 +23,7 @@ COLUMNS = (
     "model",
 )
 HEADER = ",".join(COLUMNS)
+_LINE_END = "\r\n"
 # Between the names in a cell, as preparation has it.
 _SEPARATOR = "|"
 # As `printable` writes it.
@@ -54,53 +53,23 @@ def csv_line(row: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-class CsvAnswers:
-    """A CSV file of answers that a job stopped at any moment goes on with.
+class CsvAnswers(AnswerFile):
+    """A CSV file of answers that a job stopped at any moment goes on with, as `AnswerFile`.
 
     Attributes:
       rows: what earlier starts answered, by file: `file`, `model`, and `error` or `text`.
-
-    Args:
-      path: the file, there or not.
-      model_id: answers of another model are refused.
-
-    Raises:
-      ValueError: the file holds something else, or another model's answers, or another process
-        writes it.
     """
 
-    def __init__(self, path: str | Path, model_id: str) -> None:
-        self.path = Path(path)
-        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), "answers", path)
-        try:
-            whole = self._mend()
-            self.rows = {row["file"]: row for row in self._read(whole, model_id)}
-            self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
-            if not whole:
-                self._write(HEADER)
-        except BaseException:
-            self._lock.close()
-            raise
+    def _read_earlier(self, model_id: str) -> None:
+        self._whole = self._mend()
+        self.rows = {row["file"]: row for row in self._read(self._whole, model_id)}
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Writes an answer; it is in the system's hands when this returns.
+    def _begin(self) -> None:
+        if not self._whole:
+            self._write(HEADER + _LINE_END)
 
-        Raises:
-          OSError: the disk is full; the answers before are kept.
-        """
-        try:
-            self._write(csv_line(row))
-        except OSError as error:
-            raise no_room(self.path, error) from error
-
-    def close(self) -> None:
-        """Closes the file, for another process to go on with."""
-        self._file.close()
-        self._lock.close()
-
-    def _write(self, line: str) -> None:
-        self._file.write(line + "\r\n")
-        self._file.flush()
+    def _line(self, row: Mapping[str, Any]) -> str:
+        return csv_line(row) + _LINE_END
 
     def _mend(self) -> str:
         """Cuts off a record that a kill tore, and returns the others."""

@@ -1,5 +1,6 @@
 """Models with the data that they are judged on: what evaluators run on."""
 
+import abc
 import dataclasses
 
 import numpy as np
@@ -19,7 +20,7 @@ from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.models.side_information import Part
 
 
-class EvaluatedModel:
+class EvaluatedModel(abc.ABC):
     """One model, or several whose probabilities are averaged at each step, and a data set.
 
     A subclass says what the models read of a split (`inputs`).
@@ -50,9 +51,9 @@ class EvaluatedModel:
         # Of splits that were read already.
         self._concepts: dict[str, np.ndarray] = {}
 
+    @abc.abstractmethod
     def inputs(self, split: Split, *more: str) -> list[Inputs]:
         """Returns what each model reads of a split, and of the first the keys `more` too."""
-        raise NotImplementedError
 
     def split(self, name: str) -> Split:
         """Loads a split."""

@@ -52,6 +52,16 @@ class Cell(keras.layers.Layer):
             "initializer_range": self.initializer_range,
         }
 
+    def _keras_cell(self, kind: type[keras.Layer], **options: object) -> keras.Layer:
+        """Returns Keras's cell of a kind, whose weights this cell owns."""
+        return kind(
+            self.units,
+            activation=self.activation_name,
+            kernel_initializer=uniform_initializer(self.initializer_range),
+            recurrent_initializer=uniform_initializer(self.initializer_range, "orthogonal"),
+            **options,
+        )
+
     @property
     def state_sizes(self) -> tuple[int, ...]:
         """Widths of the states, the output's first."""
@@ -103,22 +113,9 @@ class LSTM(Cell):
 
     gate_names = ("input", "forget", "output")
 
-    def __init__(
-        self,
-        units: int,
-        activation: str = "relu",
-        initializer_range: float | None = None,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(units, activation, initializer_range, **kwargs)
-        self.cell = keras.layers.LSTMCell(
-            units,
-            activation=activation,
-            kernel_initializer=uniform_initializer(initializer_range),
-            recurrent_initializer=uniform_initializer(initializer_range, "orthogonal"),
-            unit_forget_bias=True,
-            name="lstm_cell",
-        )
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.cell = self._keras_cell(keras.layers.LSTMCell, name="lstm_cell", unit_forget_bias=True)
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
@@ -204,22 +201,9 @@ class GRU(Cell):
 
     gate_names = ("update", "reset")
 
-    def __init__(
-        self,
-        units: int,
-        activation: str = "relu",
-        initializer_range: float | None = None,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(units, activation, initializer_range, **kwargs)
-        self.cell = keras.layers.GRUCell(
-            units,
-            activation=activation,
-            kernel_initializer=uniform_initializer(initializer_range),
-            recurrent_initializer=uniform_initializer(initializer_range, "orthogonal"),
-            reset_after=False,
-            name="gru_cell",
-        )
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.cell = self._keras_cell(keras.layers.GRUCell, name="gru_cell", reset_after=False)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the GRUCell's weights for inputs (..., d)."""
