@@ -102,7 +102,7 @@ def test_studies_of_a_fixed_cnn_take_no_other():
         studies.get("coco128", LITE0)
 
 
-def test_competitors_decoders_read_equally_many_captions_of_a_resting_cnn():
+def test_competitors_decoders_read_equally_many_captions_of_a_frozen_cnn():
     study = studies.get("flickr8k_competitors")
     read = {}
     for job in study.jobs:
@@ -112,7 +112,7 @@ def test_competitors_decoders_read_equally_many_captions_of_a_resting_cnn():
         relational = config.relational.steps if "relational" in config.stages else 0
         captions = config.data.captions_per_image
         read[job.system.name] = 32 * (relational + captions * joint)
-    assert set(read.values()) == {38_400}
+    assert set(read.values()) == {76_800}
     alone, five = study.system("ATT"), study.system("ATT x5")
     assert five.config() == alone.config()
     assert five.members == tuple(("ATT", seed) for seed in range(5))
