@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from absl import app, flags
 
 from semreg_tf.cli.help_flags import define_help_flags, import_modules
-from semreg_tf.cli.quiet_tensorflow import keep_tensorflow_quiet
+from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
 from semreg_tf.console import plain_errors
 from semreg_tf.name_hints import did_you_mean
 from semreg_tf.stopping import Stopped, stoppable
@@ -33,7 +33,7 @@ def run(
     """
     define_help_flags()
     _define_import()
-    keep_tensorflow_quiet()
+    ease_tensorflow_import()
 
     def parse(argv: Sequence[str]) -> list[str]:
         with plain_errors():

@@ -6,19 +6,15 @@ descriptor 2, so while it is imported that descriptor leads through a filter.
 """
 
 import contextlib
-import importlib.util
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+from collections.abc import Iterator
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-_QUIET = "3"
+QUIET = "3"
 _NOISE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     rb"|I\d{4} \d\d:\d\d:\d+\.\d+ +\d+ \S+:\d+\] "
@@ -28,38 +24,6 @@ _NOISE = re.compile(
     rb"|[EW]\d{4} .*(Unable to register cu\w+ (factory|plugin)|computation placer already)"
 )
 _CHILD_SECS = 1.0
-
-
-def keep_tensorflow_quiet() -> None:
-    """Silences the start of TensorFlow, whenever it is imported.
-
-    Errors and warnings of the import pass. A user who sets `TF_CPP_MIN_LOG_LEVEL` below 3 sees
-    every line.
-    """
-    if os.environ.setdefault(LEVEL, _QUIET) == _QUIET and "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _QuietFinder())
-
-
-class _QuietFinder:
-    """Finds TensorFlow as Python would, and filters what its import writes."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
-        if name != "tensorflow":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        return None if spec is None or spec.loader is None else _quiet(spec)
-
-
-def _quiet(spec: ModuleSpec) -> ModuleSpec:
-    execute = spec.loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        with filtered_stderr():
-            execute(module)
-
-    spec.loader.exec_module = exec_module
-    return spec
 
 
 @contextlib.contextmanager

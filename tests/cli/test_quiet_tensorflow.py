@@ -38,8 +38,8 @@ def start(tmp_path):
         (package / "__init__.py").write_text(f"import os\nos.write(2, {lines.encode()!r})\n{body}")
         code = (
             "import os, sys\n"
-            "from semreg_tf.cli.quiet_tensorflow import keep_tensorflow_quiet\n"
-            "keep_tensorflow_quiet()\n"
+            "from semreg_tf.cli.tensorflow_import import ease_tensorflow_import\n"
+            "ease_tensorflow_import()\n"
             "import tensorflow\n"
             "os.write(2, b'I0000 00:00:1.5 7 after.cc:1] this is not filtered\\n')\n"
         )
