@@ -1,25 +1,17 @@
 """The command `semreg`: its subcommands are the binaries, told under its own name."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from semreg_tf.cli import commands
+from tests.processes import run_module
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "semreg_tf.cli.semreg", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    return run_module("semreg_tf.cli.semreg", *arguments, cwd=cwd)
 
 
 def test_it_lists_its_commands():

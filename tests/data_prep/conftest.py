@@ -2,14 +2,13 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+
+from tests.processes import run_module
 
 
 def picture(width, height, seed, image_format="JPEG", mode="RGB"):
@@ -91,12 +90,6 @@ def run_command():
     """Runs a command of this folder in a process of its own, from the checkout."""
 
     def run(name, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", f"data_prep.{name}", *arguments],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-        )
+        return run_module(f"data_prep.{name}", *arguments)
 
     return run

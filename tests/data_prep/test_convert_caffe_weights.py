@@ -1,17 +1,12 @@
 """The command, from a caffemodel of full size to an encoder that loads its output."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from semreg_tf.config import EncoderConfig
 from semreg_tf.models.encoder import build_encoder
+from tests.processes import run_module
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHAPES = {
     "conv1": (96, 3, 11, 11),
     "conv2": (256, 48, 5, 5),
@@ -24,14 +19,7 @@ SHAPES = {
 
 
 def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.convert_caffe_weights", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("data_prep.convert_caffe_weights", *arguments)
 
 
 def varint(value):

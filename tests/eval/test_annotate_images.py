@@ -17,6 +17,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.processes import run_module
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,15 +41,7 @@ def command(model, *arguments):
 
 
 def run(model, *arguments, lines=""):
-    return subprocess.run(
-        command(model, *map(str, arguments)),
-        cwd=ROOT,
-        input=lines,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        check=False,
-    )
+    return run_module("eval.annotate_images", f"--model={model.path}", *arguments, input=lines)
 
 
 def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):

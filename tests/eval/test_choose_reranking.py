@@ -1,18 +1,10 @@
 """The binary that chooses the reranking's settings prints the flags of the best."""
 
-import subprocess
-import sys
-from pathlib import Path
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.choose_reranking", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.choose_reranking", *flags)
 
 
 def test_prints_every_setting_and_the_flags_of_the_best(caption_runs, demo_data):

@@ -1,18 +1,12 @@
 """The printed tables on the terminal and in files, and refused names."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.compare_with_paper", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-    )
+    return run_module("eval.compare_with_paper", *flags)
 
 
 def test_prints_a_run_beside_its_row(tmp_path):

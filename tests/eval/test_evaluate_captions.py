@@ -1,19 +1,12 @@
 """The binary that scores captions: flags to results, one line where a flag is refused."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.evaluate_captions", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.evaluate_captions", *flags)
 
 
 def test_scores_an_ensemble_with_another_decoding(caption_runs, demo_data, tmp_path):

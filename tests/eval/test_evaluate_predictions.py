@@ -1,24 +1,16 @@
 """The binary that scores others' predictions: tables, and one line for each kind of bad file."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.evaluate_predictions", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.evaluate_predictions", *flags)
 
 
 @pytest.fixture

@@ -1,19 +1,12 @@
 """The binary that scores retrieval: flags to retrieval.json and a table."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.evaluate_retrieval", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.evaluate_retrieval", *flags)
 
 
 def test_prints_both_directions_beside_chance(caption_runs, demo_data, tmp_path):

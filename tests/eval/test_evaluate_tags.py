@@ -1,19 +1,12 @@
 """The binary that scores tags: a table with intervals, one line where a flag is refused."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.evaluate_tags", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.evaluate_tags", *flags)
 
 
 def test_prints_ours_and_the_cnns_cuts_with_intervals(tag_run, demo_data, tmp_path):

@@ -1,20 +1,11 @@
 """The command: sizes and score differences are printed, a mistake is one line."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 from semreg_tf.inference import load
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.export_model", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.export_model", *flags)
 
 
 def test_half_precision_is_exported_and_compared(tag_run, demo_data, tmp_path):

@@ -1,21 +1,14 @@
 """The binary prints a line a bucket and writes the figures."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def test_prints_a_line_a_bucket_and_writes_the_figures(caption_runs, demo_data, tmp_path):
     out = tmp_path / "clipping.json"
     flags = [f"--workdir={caption_runs[0]}", f"--data_dir={demo_data}", f"--out={out}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "eval.measure_clipping", *flags, "--num_batches=2"],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module("eval.measure_clipping", *flags, "--num_batches=2")
     assert done.returncode == 0, done.stderr
     title, header, _, *rows = done.stdout.splitlines()
     assert title.startswith(

@@ -1,19 +1,12 @@
 """The binary prints a line a parameter group and writes the figures."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.measure_gradients", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("eval.measure_gradients", *flags)
 
 
 def test_prints_a_line_a_group_and_writes_the_figures(tag_run, demo_data, tmp_path):

@@ -1,18 +1,12 @@
 """The report's binary: a page from flags, one line where a flag is refused."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+
+from tests.processes import run_module
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "eval.report", *flags],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-    )
+    return run_module("eval.report", *flags)
 
 
 def test_writes_a_page_of_several_runs(tmp_path):

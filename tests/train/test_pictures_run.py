@@ -1,9 +1,6 @@
 """From a folder of pictures to models that answer, in one command."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +9,9 @@ from PIL import Image
 
 import semreg_tf
 from semreg_tf import experiments
+from tests.processes import run_module
 from train import pictures_run
 from train.pictures_run import PicturesRun, default_workdir
-
-ROOT = Path(__file__).parents[2]
 
 
 def asked(**fields):
@@ -68,14 +64,7 @@ def test_what_to_run_next_names_every_model():
 
 
 def semreg(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "semreg_tf.cli.semreg", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("semreg_tf.cli.semreg", *arguments, cwd=cwd)
 
 
 TOY = (

@@ -1,27 +1,14 @@
 """What a user's mistakes print: one line that names the thing and the fix, exit status 2."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import run_module
 
 
 def run(*arguments):
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module(*arguments)
 
 
 def error_of(done):
