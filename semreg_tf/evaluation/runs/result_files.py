@@ -24,6 +24,8 @@ from semreg_tf.training import workdir
 PICTURE_SIDE = 224
 # Pictures kept of the best and of the worst by score, beside the first of the split.
 NUM_EXTREMES = 12
+# Of a run on captions and labels, the folder of its labels' results.
+LABEL_RESULTS = "labels"
 
 
 def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
@@ -31,11 +33,15 @@ def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
 
     Args:
       run: what is evaluated.
-      out: a folder that is no run's, or None: the work directory of the first run.
+      out: a folder that is no run's, or None: the work directory of the first run, and of the tag
+        model inside a run on captions `labels/` in it.
 
     Raises:
       ValueError: `out` is a file, or the work directory of another run.
     """
+    if out is None and run.is_label_part:
+        # The folder's own results are the captions'.
+        out = run.path / LABEL_RESULTS
     if out is None or Path(out).resolve() == run.path.resolve():
         return run.path
     folder = Path(out)
