@@ -14,7 +14,6 @@ from semreg_tf.evaluation import scoring
 from semreg_tf.evaluation.caption_evaluator import CaptionEvaluator
 from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun, override_decoding
-from semreg_tf.evaluation.runs.result_files import LABEL_RESULTS
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 from semreg_tf.export import ASSETS, INFO_FILE, export_parts
 from semreg_tf.exporting.export_part import ExportPart
@@ -23,6 +22,7 @@ from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.inference import ExportedModel, ImageAnnotation
+from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import checkpoints, workdir
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")

@@ -4,6 +4,9 @@ import dataclasses
 
 from semreg_tf.config import Config
 
+# Of a run on captions and labels, the folder of its labels' results.
+LABEL_RESULTS = "labels"
+
 
 def label_config(config: Config) -> Config:
     """Returns the tag model inside an experiment on both tasks, as an experiment of its own.

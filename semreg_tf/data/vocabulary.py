@@ -155,8 +155,8 @@ class Vocabularies:
     concepts: NameList
     user_tags: NameList | None = None
     groups: NameList | None = None
-    forms: ConceptForms | None = None
     labels: NameList | None = None
+    forms: ConceptForms | None = None
 
     @functools.cached_property
     def concept_ids(self) -> dict[str, int]:
@@ -245,7 +245,7 @@ class Vocabularies:
             output, concepts = _tag_names(load_dataset_names(builder_dir, "labels"), data_config)
             forms = None
         side = (_side_names(builder_dir, data_config, kind) for kind in ("user_tags", "groups"))
-        return cls(output, concepts, *side, forms)
+        return cls(output, concepts, *side, forms=forms)
 
     def with_labels(self, builder_dir: str | PathLike[str]) -> "Vocabularies":
         """Returns a captioner's names with the data set's labels, which it lists as well.

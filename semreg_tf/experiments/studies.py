@@ -45,6 +45,7 @@ _DEMO = (
         ('stages=["unary", "relational", "joint"]',),
         takes=_CAPTIONS_SHARED[:1],
     ),
+    System("captions and tags", "demo_both/s_cnn_rnn"),
 )
 
 
@@ -52,8 +53,8 @@ def demo() -> Study:
     """The drawn scenes: three seeds of every system, minutes each."""
     budget = (
         "Every system has the same number of steps on images: 480 unary and 330 joint, or 810 in "
-        "its one stage (captions 480 and 240, or 720). A relational stage, which sees no image "
-        "(NIC-deeply: cached features), is as long for all that have one."
+        "its one stage (captions, alone or with tags, 480 and 240, or 720). A relational stage, "
+        "which sees no image (NIC-deeply: cached features), is as long for all that have one."
     )
     return Study("demo", jobs_of(_DEMO, (0, 1, 2)), budget)
 

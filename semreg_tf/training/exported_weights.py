@@ -77,7 +77,8 @@ def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
     """Sets the weights of the models as they are in the export, which keeps them in this order."""
     variables = [v for v in folded.all_variables().values() if tf.as_dtype(v.dtype).is_floating]
     # Of an export that captions and tags, training starts from the captioner.
-    stored = f"captioner/{_STORED}" if "captions" in info else _STORED
+    part = "captioner/" if "captions" in info else ""
+    stored, scales = part + _STORED, part + _SCALES
     expected = info.get("captions", info).get("weights_sha256")
     digest, values = hashlib.sha256(), []
     try:
@@ -90,8 +91,8 @@ def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
             value = np.asarray(reader.get_tensor(name))
             digest.update(value.tobytes())
             values.append(value.astype(np.float32))
-            if _SCALES.format(number) in shapes:
-                scale = np.asarray(reader.get_tensor(_SCALES.format(number)))
+            if scales.format(number) in shapes:
+                scale = np.asarray(reader.get_tensor(scales.format(number)))
                 digest.update(scale.tobytes())
                 values[-1] *= scale
     except (OSError, RuntimeError, tf.errors.OpError) as error:

@@ -18,14 +18,13 @@ from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_json, write_whole
+from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.metrics import coco_results
 from semreg_tf.training import workdir
 
 PICTURE_SIDE = 224
 # Pictures kept of the best and of the worst by score, beside the first of the split.
 NUM_EXTREMES = 12
-# Of a run on captions and labels, the folder of its labels' results.
-LABEL_RESULTS = "labels"
 
 
 def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
