@@ -249,7 +249,7 @@ def _said(row: dict[str, Any]) -> str:
 
 def _on_beam(arguments: list[str], lines: Any) -> int:
     try:
-        from semreg_tf.annotating.beam_pipeline import annotate_on_beam
+        from semreg_tf.annotating.beam_pipeline import BeamJob, annotate_on_beam
     except ModuleNotFoundError as error:
         raise ValueError(
             "`runner` needs Apache Beam: pip install -c constraints-beam.txt -e '.[beam]'. "
@@ -262,16 +262,11 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
     here = [a for a in arguments if Path(a).is_dir() or a == STANDARD_INPUT]
     pictures = [Picture(a) for a in arguments if a not in here]
     pictures += _list(here, lines) if here or not pictures else []
-    counts = annotate_on_beam(
-        _MODEL.value,
-        _with_tags(pictures),
-        _ANSWERS.value,
-        [f"--runner={_RUNNER.value}", *(f"--{x.lstrip('-')}" for x in _OPTIONS.value)],
-        copies=_OUT.value,
-        font=_FONT.value,
-        batch_size=_BATCH.value,
-        answers_format=_FORMAT.value,
+    job = BeamJob(
+        _MODEL.value, _ANSWERS.value, _OUT.value, _FONT.value, _BATCH.value, _FORMAT.value
     )
+    options = [f"--runner={_RUNNER.value}", *(f"--{x.lstrip('-')}" for x in _OPTIONS.value)]
+    counts = annotate_on_beam(job, _with_tags(pictures), options)
     annotated, unreadable = counts.get("annotated", 0), counts.get("unreadable", 0)
     suffix = "csv" if _FORMAT.value == "csv" else "jsonl"
     print(f"{annotated} annotated, {unreadable} could not be read: see {_ANSWERS.value}-*.{suffix}")

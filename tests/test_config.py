@@ -26,7 +26,6 @@ from semreg_tf.config import (
     UnaryConfig,
 )
 from semreg_tf.config_checks import Checked
-from semreg_tf.decoder_config import LabelsConfig
 
 SECTIONS = (
     DataConfig,
@@ -38,7 +37,6 @@ SECTIONS = (
     ConditioningConfig,
     DecoderConfig,
     DecodingConfig,
-    LabelsConfig,
     RerankingConfig,
     SamplingConfig,
     StageConfig,

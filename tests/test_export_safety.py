@@ -56,7 +56,7 @@ def test_a_changed_or_missing_file_is_named(folder, name):
     with pytest.raises(ValueError, match=rf"`path` must hold {name} as it was .*Export the run"):
         ExportedModel(folder)
     (folder / name).unlink()
-    with pytest.raises(ValueError, match=rf"`path` must hold {name} as .*it is not there"):
+    with pytest.raises(ValueError, match=rf"`path` must hold {name} as .*it is missing"):
         ExportedModel(folder)
 
 

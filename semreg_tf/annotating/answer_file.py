@@ -1,7 +1,7 @@
-"""A file of answers, one JSON object a line, that a job stopped at any moment goes on with.
+"""Answers as JSON Lines in a file from which a stopped job resumes.
 
-A path is written as Python holds it; a byte of a name that is not UTF-8 is the escape of a lone
-surrogate, and `os.fsencode(json.loads(line)["file"])` gives the bytes back.
+A byte of a path that is not UTF-8 is written as the escape of a lone surrogate, as in Python's
+`str`; `os.fsencode(json.loads(line)["file"])` returns the path's bytes.
 """
 
 import contextlib
@@ -26,16 +26,16 @@ def answer_row(
     """Returns a picture's answer as JSON values.
 
     Args:
-      picture: the file.
-      annotation: what the model says of it.
-      model_id: of the weights that said it.
-      copy: the file with the caption under the picture, if there is one.
+      picture: the picture.
+      annotation: the model's annotation of it.
+      model_id: the id of the model, see `collection.model_id`.
+      copy: path of the copy with the caption below the picture, or None.
 
     Returns:
-      `file`, `model`, and `error`; or `text`, `n_best`, the most probable `concepts`, content
-      words first, of a tag model `labels` and `n_best_labels` as lists and `label_scores`, of a
-      model of captions and tags also the most probable `label_probabilities`, with user tags
-      `unknown_user_tags`, and `copy` if there is one.
+      `file`, `model`, and either `error` or: `text`, `n_best` and the most probable `concepts`,
+      content words first; for a tag model `labels`, `n_best_labels` and `label_scores`; for a
+      model of captions and tags also the most probable `label_probabilities`; with user tags
+      `unknown_user_tags`; and `copy` if there is one.
     """
     row: dict[str, Any] = {"file": picture.path, "model": model_id}
     if annotation.error is not None:
@@ -59,42 +59,42 @@ def answer_row(
 
 
 def json_line(row: dict[str, Any]) -> str:
-    """Returns an answer as one line of JSON that can be written as UTF-8, whatever its path."""
+    """Returns an answer as one line of JSON that UTF-8 can encode, whatever bytes its path has."""
     return printable(json.dumps(row, ensure_ascii=False))
 
 
-def check_same_model(path: Path, there: str, model_id: str) -> None:
-    """Refuses to add to another model's answers.
+def check_same_model(path: Path, written_by: str, model_id: str) -> None:
+    """Checks that a file of answers is not another model's.
 
     Raises:
-      ValueError: as said.
+      ValueError: the file was `written_by` another model than `model_id`.
     """
-    if there != model_id:
+    if written_by != model_id:
         raise ValueError(
-            "`answers` must be new or hold this model's answers: another's are there. "
-            f"Received: {str(path)!r}, of model {there}, not {model_id}"
+            "`answers` must be a new file or hold answers of this model, not of another. "
+            f"Received: {str(path)!r}, of model {written_by}, not {model_id}"
         )
 
 
-def no_room(path: Path, error: Exception) -> OSError:
-    """Returns the error of a file that could not take an answer."""
+def write_error(path: Path, error: Exception) -> OSError:
+    """Returns the error for an answer that could not be written."""
     return OSError(
         getattr(error, "errno", None),
-        "`answers` could not take an answer; those before are kept. Make room and start "
+        "`answers`: an answer could not be written; earlier answers are kept. Make room and start "
         f"the same command again. Received: {str(path)!r} "
         f"({getattr(error, 'strerror', None) or error})",
     )
 
 
 class AnswerFile:
-    """Answers on disk. Lines are whole: what a kill tore at the end is cut off at the next start.
+    """Answers on disk, one per line; a line that a kill cut off is removed at the next start.
 
     Attributes:
-      rows: what earlier starts answered, by file.
+      rows: answers of earlier starts, by file.
 
     Args:
-      path: the file, there or not.
-      model_id: answers of another model are refused.
+      path: the file, new or with answers.
+      model_id: the id of the model; answers of another model are refused.
 
     Raises:
       ValueError: the file holds something else, or another model's answers, or another process
@@ -107,7 +107,7 @@ class AnswerFile:
         self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), "answers", path)
         try:
             self._read_earlier(model_id)
-            # A form of answers ends its own lines.
+            # Subclasses choose their own line ends.
             self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
             self._begin()
         except BaseException:
@@ -116,46 +116,46 @@ class AnswerFile:
 
     def _read_earlier(self, model_id: str) -> None:
         if self.path.exists():
-            self._mend()
+            self._remove_cut_off_line()
             for row in self._read():
                 check_same_model(self.path, row["model"], model_id)
                 self.rows[row["file"]] = row
 
     def _begin(self) -> None:
-        """Writes what stands before the first answer."""
+        """Writes a header, for formats that have one."""
 
     def _line(self, row: dict[str, Any]) -> str:
         return json_line(row) + "\n"
 
     def append(self, row: dict[str, Any]) -> None:
-        """Writes an answer; it is in the system's hands when this returns.
+        """Writes an answer and flushes it, so that it survives a kill of the process.
 
         Raises:
-          OSError: the disk is full; the answers before are kept.
+          OSError: the disk is full; earlier answers are kept.
         """
         try:
             self._write(self._line(row))
         except OSError as error:
-            raise no_room(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def _write(self, line: str) -> None:
         self._file.write(line)
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file, for another process to go on with."""
+        """Closes the file and its lock, so that another process can resume."""
         with contextlib.suppress(OSError):
-            # What a full disk refused is refused again.
+            # After a full disk, closing tries the failed write again.
             self._file.close()
         self._lock.close()
 
-    def _mend(self) -> None:
+    def _remove_cut_off_line(self) -> None:
         with open(self.path, "rb+") as file:
             content = file.read()
-            whole = content.rfind(b"\n") + 1
-            # A file without one whole line may be anybody's: it is cut only if it begins as ours.
-            if whole or content.startswith(b'{"file"'):
-                file.truncate(whole)
+            num_bytes = content.rfind(b"\n") + 1
+            # Without one whole line, the file is truncated only if it begins like an answer.
+            if num_bytes or content.startswith(b'{"file"'):
+                file.truncate(num_bytes)
             os.fsync(file.fileno())
 
     def _read(self) -> Iterator[dict[str, Any]]:
@@ -163,12 +163,12 @@ class AnswerFile:
             for number, line in enumerate(file, start=1):
                 try:
                     row = parse_json(line)
-                    known = {"file", "model"} <= set(row) and ("text" in row or "error" in row)
+                    valid = {"file", "model"} <= set(row) and ("text" in row or "error" in row)
                 except (ValueError, TypeError):
-                    known = False
-                if not known:
+                    valid = False
+                if not valid:
                     raise ValueError(
-                        "`answers` must be new or hold answers of an earlier start. "
-                        f"Received: {str(self.path)!r}, whose line {number} is none"
+                        "`answers` must be a new file or hold answers of an earlier start. "
+                        f"Received: {str(self.path)!r}, whose line {number} is not an answer"
                     )
                 yield row

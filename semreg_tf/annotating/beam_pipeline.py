@@ -1,6 +1,7 @@
-"""The same over Apache Beam, for collections beyond one machine. Needs the extra `beam`."""
+"""Annotating a collection on several machines with Apache Beam. Needs the extra `beam`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -22,48 +23,57 @@ _COUNTS = "semreg_tf"
 UNCOMPRESSED = CompressionTypes.UNCOMPRESSED
 
 
+@dataclass(frozen=True)
+class BeamJob:
+    """Paths and settings of a collection to annotate; every worker must reach the paths.
+
+    Attributes:
+      model_path: the export.
+      answers: prefix of the answers' file names; each worker writes `PREFIX-00000-of-00008.jsonl`.
+      copies: folder of the copies with captions, or None.
+      font: file of the copies' font; None: Pillow's font.
+      batch_size: most pictures in a batch.
+      answers_format: "csv"; "xmp" for JSON Lines and a sidecar beside each picture; anything else:
+        JSON Lines.
+    """
+
+    model_path: str
+    answers: str
+    copies: str | None = None
+    font: str | None = None
+    batch_size: int = 32
+    answers_format: str = "jsonl"
+
+
 def annotate_on_beam(
-    model_path: str,
-    pictures: Sequence[Picture],
-    answers: str,
-    options: Sequence[str],
-    copies: str | None = None,
-    font: str | None = None,
-    batch_size: int = 32,
-    answers_format: str = "jsonl",
+    job: BeamJob, pictures: Sequence[Picture], options: Sequence[str]
 ) -> dict[str, int]:
-    """Annotates pictures with a Beam runner and waits for it.
+    """Annotates pictures with a Beam runner and waits until it has finished.
 
     Args:
-      model_path: the export; every worker must reach it there.
+      job: paths and settings.
       pictures: files, or patterns that Beam's file systems match, such as `gs://bucket/*.jpg`.
-      answers: beginning of the answers' names; each worker writes `ANSWERS-00000-of-00008.jsonl`.
-      options: of Beam, such as `--runner=FlinkRunner`.
-      copies: folder of copies with captions, or None.
-      font: file of their font on every worker; None: Pillow's own.
-      batch_size: pictures at once, at most.
-      answers_format: "csv"; or "xmp" for a sidecar beside each picture and JSON Lines; anything
-        else: JSON Lines alone.
+      options: Beam's options, such as `--runner=FlinkRunner`.
 
     Returns:
-      How many pictures were `annotated` and how many are `unreadable`, whose answers hold an
-      `error`; empty where the runner keeps no counts.
+      The number of pictures that were `annotated` and that were `unreadable`, whose answers have an
+      `error`; empty if the runner keeps no counts.
     """
-    as_csv = answers_format == "csv"
-    if answers_format == "xmp":
+    as_csv = job.answers_format == "csv"
+    if job.answers_format == "xmp":
         packet_merger()
     pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
     (
         pipeline
         | beam.Create([(p.path, p.user_tags) for p in pictures])
         | "Match" >> beam.FlatMap(_match)
-        # Otherwise a runner may fuse all of one pattern onto one worker.
+        # Otherwise a runner may run all files of one pattern on one worker.
         | beam.Reshuffle()
-        | beam.BatchElements(min_batch_size=1, max_batch_size=batch_size)
-        | "Annotate" >> beam.ParDo(_Annotate(model_path, copies, font, answers_format == "xmp"))
+        | beam.BatchElements(min_batch_size=1, max_batch_size=job.batch_size)
+        | "Annotate" >> beam.ParDo(_Annotate(job))
         | beam.Map(csv_line if as_csv else json_line)
         | beam.io.WriteToText(
-            answers,
+            job.answers,
             file_name_suffix=".csv" if as_csv else ".jsonl",
             header=HEADER if as_csv else None,
         )
@@ -76,26 +86,23 @@ def annotate_on_beam(
 
 def _match(element: tuple[str, str | None]) -> Iterator[tuple[str, str | None]]:
     pattern, tags = element
-    found = FileSystems.match([pattern])[0].metadata_list
-    # What is not there is told when it cannot be opened.
-    yield from ((x.path, tags) for x in found) if found else [element]
+    files = FileSystems.match([pattern])[0].metadata_list
+    # A missing file becomes an answer with an error when it is opened.
+    yield from ((x.path, tags) for x in files) if files else [element]
 
 
 class _Annotate(beam.DoFn):
-    """Batches of (path, user tags) to answers. A process holds the model once."""
+    """Maps batches of (path, user tags) to answers. A process loads the model once."""
 
-    def __init__(
-        self, model_path: str, copies: str | None, font: str | None, sidecars: bool
-    ) -> None:
+    def __init__(self, job: BeamJob) -> None:
         super().__init__()
-        self._path, self._copies, self._font = model_path, copies, font
-        self._sidecars = sidecars
-        self._shared = Shared()
+        self._job, self._shared = job, Shared()
         self._annotated = beam.metrics.Metrics.counter(_COUNTS, "annotated")
         self._unreadable = beam.metrics.Metrics.counter(_COUNTS, "unreadable")
 
     def setup(self) -> None:
-        self._model: ExportedModel = self._shared.acquire(lambda: load(self._path), self._path)
+        path = self._job.model_path
+        self._model: ExportedModel = self._shared.acquire(lambda: load(path), path)
 
     def process(self, batch: list[tuple[str, str | None]]) -> Iterable[dict[str, Any]]:
         pictures, files = [Picture(*element) for element in batch], []
@@ -107,37 +114,37 @@ class _Annotate(beam.DoFn):
                 files.append(str(error))
         readable = [i for i, file in enumerate(files) if isinstance(file, bytes)]
         tags = [pictures[i].user_tags for i in readable]
-        given = [x or "" for x in tags] if any(x is not None for x in tags) else None
-        found = self._model.annotate([files[i] for i in readable], given, len(batch))
-        answers = dict(zip(readable, found, strict=True))
+        user_tags = [x or "" for x in tags] if any(x is not None for x in tags) else None
+        annotations = self._model.annotate([files[i] for i in readable], user_tags, len(batch))
+        by_index = dict(zip(readable, annotations, strict=True))
         for i, (picture, file) in enumerate(zip(pictures, files, strict=True)):
-            yield self._row(picture, file, answers.get(i))
+            yield self._row(picture, file, by_index.get(i))
 
     def _row(self, picture: Picture, file: Any, annotation: Any) -> dict[str, Any]:
-        own = model_id(self._model)
+        job, model = self._job, model_id(self._model)
         error = file if annotation is None else annotation.error
         if error is not None:
             self._unreadable.inc()
-            # The model was given bytes and does not know their name.
-            told = error.removesuffix("bytes")
-            told = told + picture.path if told != error else error
-            return {"file": picture.path, "model": own, "error": told}
+            # The model's errors end in "bytes" in place of the path, which it does not know.
+            if error.endswith("bytes"):
+                error = error.removesuffix("bytes") + picture.path
+            return {"file": picture.path, "model": model, "error": error}
         self._annotated.inc()
         copy = None
-        if self._copies is not None:
-            copy = FileSystems.join(self._copies, unique_copy_name(picture.path))
+        if job.copies is not None:
+            copy = FileSystems.join(job.copies, unique_copy_name(picture.path))
             with FileSystems.create(copy, mime_type="image/jpeg") as target:
-                target.write(captioned_jpeg(file, annotation.text, self._font))
-        row = answer_row(picture, annotation, own, copy)
-        if self._sidecars:
+                target.write(captioned_jpeg(file, annotation.text, job.font))
+        row = answer_row(picture, annotation, model, copy)
+        if job.answers_format == "xmp":
             row |= self._write_sidecar(row)
         return row
 
     def _write_sidecar(self, row: dict[str, Any]) -> dict[str, str]:
-        """Writes or merges a sidecar; returns what the answer says of one that is no XMP.
+        """Writes or merges a sidecar; returns a field for the answer if the sidecar is not XMP.
 
-        In a bucket a name without the picture's own suffix could be another picture's, and a list
-        of the folder is no small thing, so that the longer name is taken.
+        The name keeps the picture's suffix: without it two pictures of a bucket could share a
+        sidecar, and listing the bucket to find out is slow.
         """
         path, existing = row["file"] + SUFFIX, None
         if FileSystems.exists(path):
@@ -146,7 +153,7 @@ class _Annotate(beam.DoFn):
         try:
             packet = packet_merger()(existing, words_of(row, self._model.words_shown_last))
         except ValueError as error:
-            return {"sidecar_error": f"{path} was left as it is: {error}"}
+            return {"sidecar_error": f"{path} is unchanged: {error}"}
         if packet != existing:
             partial = path + ".partial"
             with FileSystems.create(partial, compression_type=UNCOMPRESSED) as target:

@@ -1,4 +1,4 @@
-"""A copy of a picture with what the model says under it."""
+"""Copies of pictures with the caption below."""
 
 import hashlib
 import io
@@ -20,16 +20,16 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def captioned_jpeg(data: bytes, text: str, font_file: str | None = None) -> bytes:
-    """Returns a picture with a white band below, which holds the text in black.
+    """Returns a copy of a picture with the text, black on white, below it.
 
     Args:
-      data: the file, one that the model read.
-      text: what is written; lines break where they must.
-      font_file: TrueType or OpenType; None: Pillow's own, which has Latin letters alone.
+      data: the bytes of a readable picture file.
+      text: the text, which is broken into lines.
+      font_file: a TrueType or OpenType file; None: Pillow's font, which has only Latin letters.
 
     Returns:
-      A JPEG as wide as the picture, which lies as viewers show it, with the picture's EXIF, XMP
-      and, where its colours are RGB too, colour profile.
+      A JPEG as wide as the upright picture, with the picture's EXIF, XMP and, of an RGB picture,
+      colour profile.
     """
     with open_picture(data) as opened:
         picture, metadata = upright(opened), metadata_of(opened)
@@ -50,60 +50,62 @@ def captioned_jpeg(data: bytes, text: str, font_file: str | None = None) -> byte
 
 
 def _saved(copy: Image.Image, metadata: dict[str, Any]) -> bytes:
-    """Returns a JPEG; what of the metadata is larger than a JPEG can hold is left out."""
+    """Returns a JPEG; metadata that is too large for a JPEG is left out."""
     for left_out in ((), ("exif",), ("exif", "xmp", "icc_profile")):
         out = io.BytesIO()
-        kept = {name: value for name, value in metadata.items() if name not in left_out}
+        included = {name: value for name, value in metadata.items() if name not in left_out}
         try:
-            copy.save(out, "JPEG", quality=_QUALITY, **kept)
+            copy.save(out, "JPEG", quality=_QUALITY, **included)
             break
         except ValueError:
-            if not kept:
+            if not included:
                 raise
     return out.getvalue()
 
 
 def wrap(text: str, font: Font, width: float) -> list[str]:
-    """Returns the text in lines of `width` pixels, broken between words, and in words too long."""
+    """Returns lines of at most `width` pixels; a word that is longer is broken too."""
     lines, line = [], ""
     for word in text.split():
-        together = f"{line} {word}".lstrip()
-        if font.getlength(together) <= width:
-            line = together
+        longer_line = f"{line} {word}".lstrip()
+        if font.getlength(longer_line) <= width:
+            line = longer_line
             continue
         lines += [line] if line else []
         while font.getlength(word) > width and len(word) > 1:
-            fits = next(
+            num_fitting = next(
                 (n for n in range(len(word) - 1, 1, -1) if font.getlength(word[:n]) <= width), 1
             )
-            lines.append(word[:fits])
-            word = word[fits:]
+            lines.append(word[:num_fitting])
+            word = word[num_fitting:]
         line = word
     return [*lines, line] if line else lines
 
 
 def copy_names(paths: Sequence[str], suffix: str | None = ".jpg") -> dict[str, str]:
-    """Returns a file name for each path's copy: its own, with a number where two would be one.
+    """Returns a distinct file name for the copy of each picture.
+
+    Names that would be equal get a digest of the picture's path.
 
     Args:
-      paths: of the pictures.
-      suffix: of the copies; None: each picture's own.
+      paths: the pictures' paths.
+      suffix: suffix of the copies; None: each picture's suffix.
 
     Example:
       >>> copy_names(["a/dog.png", "cat.jpg"])
       {'a/dog.png': 'dog.jpg', 'cat.jpg': 'cat.jpg'}
     """
     names = {path: _stem(path) + _suffix(path, suffix) for path in paths}
-    # Some file systems know no capitals.
-    seen = Counter(name.lower() for name in names.values())
+    # Some file systems ignore case.
+    counts = Counter(name.lower() for name in names.values())
     return {
-        path: name if seen[name.lower()] == 1 else unique_copy_name(path, suffix)
+        path: name if counts[name.lower()] == 1 else unique_copy_name(path, suffix)
         for path, name in names.items()
     }
 
 
 def unique_copy_name(path: str, suffix: str | None = ".jpg") -> str:
-    """Returns a name that no other path has, without knowing the others."""
+    """Returns a file name with a digest of the whole path, so that no other path's copy has it."""
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
     return f"{_stem(path)}-{digest}{_suffix(path, suffix)}"
 
@@ -113,10 +115,10 @@ def _suffix(path: str, suffix: str | None) -> str:
 
 
 def check_font(font_file: str | None) -> None:
-    """Refuses a font that cannot be read, before any work.
+    """Checks that a font can be read.
 
     Raises:
-      ValueError: no font there.
+      ValueError: it cannot.
     """
     try:
         _font(font_file, _SMALLEST_FONT)

@@ -1,4 +1,4 @@
-"""Annotating a collection: the stream, the answers on disk, the copies, and going on later."""
+"""Annotating a collection of pictures: the stream, the file of answers, the copies, resuming."""
 
 import contextlib
 from collections import deque
@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.annotating.answer_file import AnswerFile, answer_row
-from semreg_tf.annotating.captioned_copy import (
-    captioned_jpeg,
-    check_font,
-    copy_names,
-)
+from semreg_tf.annotating.captioned_copy import captioned_jpeg, check_font, copy_names
 from semreg_tf.annotating.csv_answers import CsvAnswers
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.annotating.sqlite_answers import SqliteAnswers
@@ -31,18 +27,19 @@ ANSWER_FILES = {"jsonl": AnswerFile, "csv": CsvAnswers, "sqlite": SqliteAnswers}
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done.
+    """Pictures to annotate, and the outputs to write.
 
     Attributes:
       model: the export.
-      pictures: each path once.
-      answers: file of the answers, to be resumed from, or None.
-      copies: folder of the copies with captions, or None; without `answers` these are kept in it.
-      font: file of the copies' font; None: Pillow's own.
-      batch_size: pictures at once.
-      answers_format: of the file: "jsonl", "csv" or "sqlite".
-      also: called with each answer, those of earlier starts too, before it is kept: what else is
-        made of it. It may be called with the same answer again.
+      pictures: the pictures, each path once.
+      answers: file of the answers, from which the job resumes, or None.
+      copies: folder of the copies with captions, or None; without `answers` it also holds the file
+        of answers.
+      font: file of the copies' font; None: Pillow's font.
+      batch_size: pictures in a batch.
+      answers_format: format of the file: "jsonl", "csv" or "sqlite".
+      also: functions that are called with each answer, those of earlier starts included, before it
+        is written, and write further outputs. One may be called twice with the same answer.
     """
 
     model: ExportedModel
@@ -56,78 +53,79 @@ class Job:
 
 
 def model_id(model: ExportedModel) -> str:
-    """Returns what tells a model's answers from another's: the beginning of its weights' hash."""
+    """Returns the start of the hash of the model's weights, which identifies its answers."""
     return model.info["weights_sha256"][:12]
 
 
 def annotate_collection(
     job: Job, progress: Callable[[Iterator[Any], int, int], Iterator[Any]] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Annotates what earlier starts of the job left, and yields the answers to all its pictures.
+    """Annotates the pictures without an answer yet, and yields the answers to all pictures.
 
-    An answer is on disk before it is yielded, and its copy before it. A picture that an earlier
-    start answered, or could not read, costs nothing but, where it is missing, its copy.
+    A picture's copy is written first, then its answer, then the answer is yielded. A picture that
+    an earlier start answered, or could not read, is not annotated again; a missing copy is drawn.
 
     Args:
-      job: what is to be done.
-      progress: wraps the answers of this start: (answers, total, of which earlier) -> answers.
+      job: pictures and outputs.
+      progress: wraps the answers of this start: (answers, total, number of earlier answers) ->
+        answers.
 
     Yields:
-      One `answer_row` a picture: first those of earlier starts, then those of this one.
+      One `answer_row` per picture: first those of earlier starts, then those of this one.
 
     Raises:
-      ValueError: the answers are another model's or no answers, no font, or user tags that the
-        model has no use for.
+      ValueError: the file of answers is another model's or holds something else, the font cannot
+        be read, or the model does not read user tags.
       OSError: the answers or copies cannot be written.
     """
     check_font(job.font)
     path = job.answers or (job.copies / ANSWERS_FILE if job.copies else None)
     names = copy_names([p.path for p in job.pictures]) if job.copies else {}
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         if job.copies is not None:
             job.copies.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(job.copies / ".lock", "copies", job.copies))
+            stack.enter_context(FileLock(job.copies / ".lock", "copies", job.copies))
         file = ANSWER_FILES[job.answers_format](path, model_id(job.model)) if path else None
         if file is not None:
-            held.callback(file.close)
+            stack.callback(file.close)
         pool = ThreadPoolExecutor(2)
-        held.callback(pool.shutdown, cancel_futures=True)
+        stack.callback(pool.shutdown, cancel_futures=True)
         earlier = {} if file is None else file.rows
-        todo = [p for p in job.pictures if p.path not in earlier]
+        unanswered = [p for p in job.pictures if p.path not in earlier]
         for picture in job.pictures:
             if picture.path in earlier:
                 _draw_if_missing(job, earlier[picture.path], names)
-                for make in job.also:
-                    make(earlier[picture.path])
+                for write in job.also:
+                    write(earlier[picture.path])
                 yield earlier[picture.path]
-        made = _answers(job, todo, names, pool, file)
-        yield from progress(made, len(job.pictures), len(earlier)) if progress else made
+        answers = _answers(job, unanswered, names, pool, file)
+        yield from progress(answers, len(job.pictures), len(earlier)) if progress else answers
 
 
 def _answers(
     job: Job,
-    todo: list[Picture],
+    pictures: list[Picture],
     names: dict[str, str],
     pool: ThreadPoolExecutor,
     file: Answers | None,
 ) -> Iterator[dict[str, Any]]:
-    """Yields the answers to pictures, each written when its copy is."""
-    has_tags = any(p.user_tags is not None for p in todo)
-    tags = (p.user_tags or "" for p in todo) if has_tags else None
-    stream = job.model.annotate_stream((p.path for p in todo), tags, job.batch_size)
+    """Annotates pictures and yields the answers; each is written after its copy."""
+    has_tags = any(p.user_tags is not None for p in pictures)
+    tags = (p.user_tags or "" for p in pictures) if has_tags else None
+    stream = job.model.annotate_stream((p.path for p in pictures), tags, job.batch_size)
     waiting: deque[tuple[Picture, ImageAnnotation, Future | None]] = deque()
 
     def finish() -> dict[str, Any]:
         picture, annotation, drawing = waiting.popleft()
         copy = None if drawing is None else drawing.result()
         row = answer_row(picture, annotation, model_id(job.model), copy)
-        for make in job.also:
-            make(row)
+        for write in job.also:
+            write(row)
         if file is not None:
             file.append(row)
         return row
 
-    for picture, annotation in zip(todo, stream, strict=True):
+    for picture, annotation in zip(pictures, stream, strict=True):
         drawing = None
         if job.copies is not None and annotation.error is None:
             drawing = pool.submit(_draw, job, picture.path, annotation.text, names[picture.path])

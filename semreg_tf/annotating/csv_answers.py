@@ -1,4 +1,4 @@
-"""Answers as CSV, in the columns that preparation reads (`file_name`, `caption`, `labels`)."""
+"""Answers as CSV, with columns that data preparation reads: `file_name`, `caption`, `labels`."""
 
 import csv
 import io
@@ -24,14 +24,14 @@ COLUMNS = (
 )
 HEADER = ",".join(COLUMNS)
 _LINE_END = "\r\n"
-# Between the names in a cell, as preparation has it.
+# Of the names in a cell, as in data preparation.
 _SEPARATOR = "|"
-# As `printable` writes it.
+# A byte that is not UTF-8 in the output of `printable`.
 _ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
 def csv_line(row: Mapping[str, Any]) -> str:
-    """Returns an answer as one record of CSV without a line end (RFC 4180).
+    """Returns an answer as one CSV record without a line end (RFC 4180).
 
     Example:
       >>> csv_line({"file": "a.jpg", "model": "m", "error": "damaged, sadly"})
@@ -54,31 +54,31 @@ def csv_line(row: Mapping[str, Any]) -> str:
 
 
 class CsvAnswers(AnswerFile):
-    """A CSV file of answers that a job stopped at any moment goes on with, as `AnswerFile`.
+    """A CSV file of answers from which a stopped job resumes, see `AnswerFile`.
 
     Attributes:
-      rows: what earlier starts answered, by file: `file`, `model`, and `error` or `text`.
+      rows: answers of earlier starts, by file: `file`, `model`, and `error` or `text`.
     """
 
     def _read_earlier(self, model_id: str) -> None:
-        self._whole = self._mend()
-        self.rows = {row["file"]: row for row in self._read(self._whole, model_id)}
+        self._earlier = self._read_whole_records()
+        self.rows = {row["file"]: row for row in self._read(self._earlier, model_id)}
 
     def _begin(self) -> None:
-        if not self._whole:
+        if not self._earlier:
             self._write(HEADER + _LINE_END)
 
     def _line(self, row: Mapping[str, Any]) -> str:
         return csv_line(row) + _LINE_END
 
-    def _mend(self) -> str:
-        """Cuts off a record that a kill tore, and returns the others."""
+    def _read_whole_records(self) -> str:
+        """Removes a record that was cut off by a kill from the file, and returns the others."""
         if not self.path.exists():
             return ""
         with open(self.path, "rb+") as file:
             content = file.read()
             whole = content
-            # A record ends outside of quotes alone: a name may hold a line break.
+            # A line break within quotes is part of a cell, not the end of a record.
             while whole and not (whole.endswith(b"\n") and whole.count(b'"') % 2 == 0):
                 whole = whole[: whole.rfind(b"\n", 0, len(whole) - 1) + 1]
             if whole or content.startswith(HEADER.encode()[: len(content)]):
@@ -89,22 +89,21 @@ class CsvAnswers(AnswerFile):
     def _read(self, text: str, model_id: str) -> Iterator[dict[str, Any]]:
         records = csv.reader(io.StringIO(text.removeprefix(BOM), newline=""))
         header = next(records, None)
-        if header not in (None, list(COLUMNS)) or (header is None and self._holds_something()):
+        is_empty = not self.path.exists() or self.path.stat().st_size == 0
+        if header != list(COLUMNS) and not (header is None and is_empty):
             raise ValueError(
-                f"`answers` must be new or hold the columns {HEADER}. Received: {str(self.path)!r}"
+                f"`answers` must be a new file or hold the columns {HEADER}. "
+                f"Received: {str(self.path)!r}"
             )
         for number, cells in enumerate(records, start=2):
             if len(cells) != len(COLUMNS):
                 raise ValueError(
-                    "`answers` must be new or hold answers of an earlier start. "
-                    f"Received: {str(self.path)!r}, whose record {number} is none"
+                    "`answers` must be a new file or hold answers of an earlier start. "
+                    f"Received: {str(self.path)!r}, whose record {number} is not an answer"
                 )
             row = dict(zip(COLUMNS, cells, strict=True))
             check_same_model(self.path, row["model"], model_id)
             yield _answer_of(row)
-
-    def _holds_something(self) -> bool:
-        return self.path.exists() and self.path.stat().st_size > 0
 
 
 def _answer_of(row: Mapping[str, str]) -> dict[str, Any]:
@@ -116,8 +115,8 @@ def _answer_of(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _name_on_disk(cell: str) -> str:
-    """Returns a file name whose bytes that are no UTF-8 were written as escapes."""
-    return _ESCAPED_BYTE.sub(lambda found: chr(int(found[1], 16)), cell)
+    """Returns the file name of a cell, with the bytes that `printable` has escaped."""
+    return _ESCAPED_BYTE.sub(lambda match: chr(int(match[1], 16)), cell)
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,6 @@
-"""Keywords and captions inside the picture files themselves, written by ExifTool.
+"""Keywords and captions in the metadata of picture files, written by ExifTool.
 
-ExifTool rewrites the metadata of a file and copies the compressed pixels byte for byte.
+ExifTool rewrites a file's metadata and leaves the compressed pixels unchanged.
 """
 
 import json
@@ -15,25 +15,25 @@ from semreg_tf.annotating.photo_words import PhotoWords, words_of
 
 _PROGRAM = "exiftool"
 _CAPTION, _SUBJECT, _IPTC = "XMP:Description", "XMP:Subject", "IPTC:Keywords"
-# What an IPTC keyword holds; longer ones stand whole in XMP.
+# The limit of an IPTC keyword; XMP holds longer ones whole.
 _IPTC_BYTES = 64
 _READY = "{ready}"
 
 
 class EmbeddingWriter:
-    """Writes the words of answers into copies of their pictures, or into the pictures.
+    """Writes keywords and captions of answers into copies of the pictures, or into the pictures.
 
-    Called with an answer it copies the picture, has ExifTool write `XMP-dc:Subject`,
-    `IPTC:Keywords` and, where there is none, `XMP-dc:Description` to the copy, and moves the copy
-    to its place when it is whole. Keywords that are there stay.
+    A call with an answer copies the picture, adds `XMP-dc:Subject`, `IPTC:Keywords` and, if the
+    picture has none, `XMP-dc:Description` to the copy with ExifTool, and moves the complete copy to
+    its final path. Existing keywords are kept.
 
     Attributes:
-      problems: of files that ExifTool refused, and were left alone; a line each.
+      problems: one line for each file that ExifTool could not write and that is unchanged.
 
     Args:
       folder: of the copies; None: the pictures themselves are replaced.
-      shown_last: concepts that are no keywords.
-      names: of the copies, by picture; None with `folder` None.
+      shown_last: concepts that are not keywords.
+      names: the copies' file names by picture; None if `folder` is None.
 
     Raises:
       ValueError: ExifTool is not installed.
@@ -62,23 +62,23 @@ class EmbeddingWriter:
         )
 
     def __call__(self, row: dict[str, Any]) -> None:
-        """Writes the words of an answer without an error."""
+        """Writes keywords and caption of an answer, unless it is an error."""
         if "error" in row:
             return
         picture = Path(row["file"])
         target = picture if self._folder is None else self._folder / self._names[row["file"]]
         words = words_of(row, self._shown_last)
         if "\n" in str(target):
-            self.problems.append(f"{str(picture)!r} was left as it is: its name has a line break")
+            self.problems.append(f"{str(picture)!r} is unchanged: its name has a line break")
             return
         if target.exists() and self._holds(target, words):
             return
         partial = target.with_name(f".{target.stem}.partial{target.suffix}")
         try:
             shutil.copy2(picture, partial)
-            said = self._write(partial, words)
-            if said is not None:
-                self.problems.append(f"{picture} was left as it is: {said}")
+            problem = self._write(partial, words)
+            if problem is not None:
+                self.problems.append(f"{picture} is unchanged: {problem}")
                 return
             os.replace(partial, target)
         finally:
@@ -98,46 +98,47 @@ class EmbeddingWriter:
         )
 
     def _write(self, path: Path, words: PhotoWords) -> str | None:
-        """Returns None, or why ExifTool could not write."""
+        """Writes to a file; returns ExifTool's error, or None."""
         subjects, keywords, caption = self._read(path)
         arguments = ["-overwrite_original", "-P", "-codedcharacterset=UTF8"]
         arguments += [f"-{_SUBJECT}+={k}" for k in words.keywords if k not in subjects]
         arguments += [f"-{_IPTC}+={k}" for k in map(_iptc, words.keywords) if k not in keywords]
         if words.caption is not None and not caption:
             arguments.append(f"-{_CAPTION}={words.caption}")
-        said = self._ask([*arguments, str(path)])
-        if "1 image files updated" in said:
+        output = self._run([*arguments, str(path)])
+        if "1 image files updated" in output:
             return None
-        first = next((x for x in said.splitlines() if x.startswith(("Error", "Warning"))), said)
+        first = next((x for x in output.splitlines() if x.startswith(("Error", "Warning"))), output)
         return first.replace(str(path), path.name).strip() or "ExifTool did not write it"
 
     def _read(self, path: Path) -> tuple[list[str], list[str], str]:
-        """Returns the subjects, the IPTC keywords and the caption that are in a file."""
-        said = self._ask(["-j", "-struct", f"-{_SUBJECT}", f"-{_IPTC}", f"-{_CAPTION}", str(path)])
+        """Returns a file's XMP subjects, IPTC keywords and caption."""
+        tags = [f"-{tag}" for tag in (_SUBJECT, _IPTC, _CAPTION)]
+        output = self._run(["-j", "-struct", *tags, str(path)])
         try:
             # ExifTool writes a keyword such as 1.50 as a number.
-            found = json.loads(said, parse_float=str, parse_int=str)[0]
+            metadata = json.loads(output, parse_float=str, parse_int=str)[0]
         except (ValueError, IndexError):
             return [], [], ""
-        subjects, keywords = (_listed(found.get(x.split(":")[1])) for x in (_SUBJECT, _IPTC))
-        return subjects, keywords, str(found.get("Description", ""))
+        subjects, keywords = (_listed(metadata.get(x.split(":")[1])) for x in (_SUBJECT, _IPTC))
+        return subjects, keywords, str(metadata.get("Description", ""))
 
-    def _ask(self, arguments: list[str]) -> str:
-        # An argument stands on a line of its own; none of ours can hold a line break.
+    def _run(self, arguments: list[str]) -> str:
+        # ExifTool reads one argument per line; keywords, captions and paths have no line breaks.
         lines = ["-charset", "filename=UTF8", "-charset", "iptc=UTF8", *arguments, "-execute"]
         self._process.stdin.write(os.fsencode("".join(f"{line}\n" for line in lines)))
         self._process.stdin.flush()
-        said = []
+        output = []
         for line in self._process.stdout:
             text = line.decode(errors="replace")
             if text.strip() == _READY:
-                return "".join(said)
-            said.append(text)
-        raise OSError("ExifTool ended in the middle of its work; the picture is as it was.")
+                return "".join(output)
+            output.append(text)
+        raise OSError("ExifTool ended before it had finished; the picture is unchanged.")
 
 
 def _iptc(keyword: str) -> str:
-    """Returns a keyword as IPTC holds it, cut between characters."""
+    """Returns a keyword cut, between characters, to IPTC's limit."""
     return keyword.encode()[:_IPTC_BYTES].decode(errors="ignore")
 
 

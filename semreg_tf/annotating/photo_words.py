@@ -1,23 +1,23 @@
-"""The caption and the keywords of a photograph, as an answer gives them."""
+"""Caption and keywords of an answer, for a photograph's metadata."""
 
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# A captioner has no tags: content words that its CNN is surer of than of their opposite (ours).
+# The lowest probability of a captioner's concepts that become keywords (ours).
 MIN_CONCEPT_PROBABILITY = 0.5
-# What XML 1.0 cannot hold.
+# Characters that XML 1.0 forbids.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class PhotoWords:
-    """What is written to a photograph.
+    """Caption and keywords for a photograph's metadata.
 
     Attributes:
-      caption: a sentence, or None of a tag model.
-      keywords: in the model's order, each once.
+      caption: a sentence; None for a tag model.
+      keywords: distinct keywords in the model's order.
     """
 
     caption: str | None
@@ -25,7 +25,7 @@ class PhotoWords:
 
 
 def caption_of(row: Mapping[str, Any]) -> str | None:
-    """Returns the caption of an answer; None of a tag model, whose text is its labels."""
+    """Returns the caption of an answer; None for a tag model, whose text is its labels."""
     return None if "labels" in row and "label_probabilities" not in row else row["text"]
 
 
@@ -33,8 +33,8 @@ def words_of(row: Mapping[str, Any], shown_last: Collection[str]) -> PhotoWords:
     """Returns the caption and the keywords of an answer.
 
     Args:
-      row: of `answer_row`, without an error.
-      shown_last: function words among the concepts, which are no keywords.
+      row: the output of `answer_row`, without an error.
+      shown_last: function words among the concepts, which are not keywords.
 
     Example:
       >>> words_of({"text": "a dog", "concepts": [["dog", 0.9], ["a", 1.0]]}, {"a"})
@@ -53,5 +53,5 @@ def words_of(row: Mapping[str, Any], shown_last: Collection[str]) -> PhotoWords:
 
 
 def _plain(text: str) -> str:
-    """Returns a text on one line, without what no metadata format holds."""
+    """Returns a text on one line, without characters that metadata formats forbid."""
     return " ".join(_NO_XML.sub("", text).split())

@@ -1,4 +1,4 @@
-"""Which pictures a user means: files, folders, patterns, and lines of standard input."""
+"""The pictures that a user names: files, folders, patterns, and lines of standard input."""
 
 import glob
 from collections import Counter
@@ -28,11 +28,11 @@ class Picture:
     """A file to annotate.
 
     Attributes:
-      path: as the user wrote it, or found under what the user wrote.
+      path: the file, as the user wrote it or below the folder that the user wrote.
       user_tags: comma-separated, or None.
 
     Raises:
-      ValueError: user tags that no UTF-8 text can hold.
+      ValueError: the user tags cannot be encoded in UTF-8.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Picture:
         half = lone_surrogate(self.user_tags or "")
         if half is not None:
             raise ValueError(
-                f"`user_tags` must be text that UTF-8 can write: {half} is half of a surrogate "
+                f"`user_tags` must be text that UTF-8 can encode: {half} is half of a surrogate "
                 f"pair. Received: {self.user_tags[:60]!a} for {self.path!a}"
             )
 
@@ -52,37 +52,37 @@ def list_pictures(
     lines: Iterable[str] = (),
     passed_over: Counter[str] | None = None,
 ) -> list[Picture]:
-    r"""Returns the pictures that arguments name, each once, in their order.
+    r"""Returns the distinct pictures that the arguments name, in order.
 
     Args:
-      arguments: files, taken as they are, there or not; folders, for the pictures right inside
-        them; patterns such as `trip/**/*.jpg`; `-`, for the lines.
-      lines: of standard input: a path each, or a path, a tab and user tags.
-      passed_over: where given, the kinds of what folders and patterns hold beside pictures are
-        counted in it: suffixes such as ".txt", hidden files, folders, named pipes.
+      arguments: files, which need not exist; folders, for the pictures directly in them; patterns
+        such as `trip/**/*.jpg`; `-`, for `lines`.
+      lines: of standard input: a path, or a path, a tab and user tags.
+      passed_over: if not None, a counter of the other entries of folders and patterns by kind:
+        suffixes such as ".txt", hidden files, folders, named pipes.
 
     Raises:
-      ValueError: nothing is named, or a folder or a pattern holds no picture.
+      ValueError: there are no arguments, or a folder or a pattern matches no picture.
 
     Example:
       >>> list_pictures(["-"], ["beach.jpg\tsea, sun"])
       [Picture(path='beach.jpg', user_tags='sea, sun')]
     """
-    found: dict[str, Picture] = {}
+    by_path: dict[str, Picture] = {}
     passed_over = Counter() if passed_over is None else passed_over
     for argument in arguments:
         for picture in _named(argument, lines, passed_over):
-            found.setdefault(picture.path, picture)
-    if not found:
+            by_path.setdefault(picture.path, picture)
+    if not by_path:
         raise ValueError(
             "Give at least one picture, folder or pattern, or `-` to read paths from standard "
             "input. Received: none"
         )
-    return list(found.values())
+    return list(by_path.values())
 
 
 def describe_passed_over(passed_over: Counter[str]) -> str:
-    """Returns in one line what folders and patterns held beside pictures; "" if nothing.
+    """Returns one line on the entries of folders and patterns that are not pictures; "" if none.
 
     Example:
       >>> describe_passed_over(Counter({".txt": 2, "hidden file": 1}))
@@ -113,22 +113,22 @@ def _named(argument: str, lines: Iterable[str], passed_over: Counter[str]) -> li
             if path.strip()
         ]
     path = Path(argument)
-    beside: Counter[str] = Counter()
+    others: Counter[str] = Counter()
     if path.is_dir():
-        paths = _pictures_of(path.iterdir(), beside)
+        paths = _pictures_of(path.iterdir(), others)
     elif glob.has_magic(argument) and not path.exists():
-        # A folder that a pattern matches is no more than a step on the way to what is in it.
+        # Folders that a pattern matches are not counted as passed over.
         matched = (Path(p) for p in glob.iglob(argument, recursive=True))
-        asked = Path(argument).name.startswith(".")
-        paths = _pictures_of((p for p in matched if not p.is_dir()), beside, hidden=asked)
+        names_hidden = Path(argument).name.startswith(".")
+        paths = _pictures_of((p for p in matched if not p.is_dir()), others, hidden=names_hidden)
     else:
         return [Picture(on_disk(argument))]
-    passed_over.update(beside)
+    passed_over.update(others)
     if not paths:
-        told = describe_passed_over(beside)
+        description = describe_passed_over(others)
         raise ValueError(
             f"A folder or pattern must hold pictures ({', '.join(SUFFIXES)})"
-            f"{f': {told}' if told else ''}. Received: '{printable(argument)}'"
+            f"{f': {description}' if description else ''}. Received: '{printable(argument)}'"
         )
     return [Picture(p) for p in paths]
 
@@ -141,12 +141,12 @@ def _without_bom(lines: Iterable[str]) -> Iterator[str]:
 def _pictures_of(
     paths: Iterable[Path], passed_over: Counter[str], hidden: bool = False
 ) -> list[str]:
-    """Returns the paths that are pictures', sorted, and counts the kinds of the others.
+    """Returns the sorted paths of the pictures, and counts the kinds of the other paths.
 
     Args:
-      paths: what to judge.
-      passed_over: where the kinds are counted.
-      hidden: whether hidden files are meant too; macOS's `._` files never are.
+      paths: the paths.
+      passed_over: the counter of the kinds.
+      hidden: whether hidden pictures are included; macOS's `._` files never are.
     """
     pictures = []
     for path in paths:
@@ -161,7 +161,7 @@ def _pictures_of(
 
 
 def _kind_beside_pictures(path: Path) -> str | None:
-    """Returns what a path is that is taken for no picture; None: it is taken for one."""
+    """Returns the kind of a path that is not a picture, or None if it is one."""
     try:
         special = special_kind(path.stat().st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""XMP sidecars: `photo.xmp` beside `photo.jpg`, which photo programs read as part of it."""
+"""XMP sidecars: `photo.xmp`, which photo programs read as metadata of `photo.jpg` beside it."""
 
 import os
 from collections.abc import Callable, Collection
@@ -15,18 +15,18 @@ SUFFIX = ".xmp"
 def sidecar_name(picture: str, beside: Collection[str]) -> str:
     """Returns the file name of a picture's sidecar.
 
-    It is Adobe's, `photo.xmp`, unless two pictures would share that; then, or where such a file is
-    there already, it is darktable's and digiKam's, `photo.jpg.xmp`.
+    It is `photo.xmp`, as Adobe's programs name it. If `photo.jpg.xmp` exists, the name that
+    darktable and digiKam use, or if two pictures would share `photo.xmp`, it is `photo.jpg.xmp`.
 
     Args:
       picture: the picture's file name.
-      beside: file names in its folder.
+      beside: the file names in its folder.
 
     Example:
       >>> sidecar_name("a.jpg", {"a.jpg"}), sidecar_name("a.jpg", {"a.jpg", "a.png"})
       ('a.xmp', 'a.jpg.xmp')
     """
-    stem, whole = PurePosixPath(picture).stem, picture + SUFFIX
+    stem, long_name = PurePosixPath(picture).stem, picture + SUFFIX
     lower = stem.lower()
     sharing = (
         name
@@ -35,32 +35,32 @@ def sidecar_name(picture: str, beside: Collection[str]) -> str:
         and PurePosixPath(name).stem.lower() == lower
         and PurePosixPath(name).suffix.lower() in SUFFIXES
     )
-    return whole if whole in beside or any(sharing) else stem + SUFFIX
+    return long_name if long_name in beside or any(sharing) else stem + SUFFIX
 
 
 class SidecarWriter:
-    """Writes the words of answers beside their pictures; the pictures are not touched.
+    """Writes keywords and captions of answers to sidecars; the pictures do not change.
 
-    Called with an answer it writes or merges one sidecar, atomically. What is there already and
-    holds the same words is left as it is.
+    A call with an answer writes or merges one sidecar, atomically. A sidecar that already holds the
+    same words is not written again.
 
     Attributes:
-      problems: of sidecars that are there and cannot be read, and were left alone; a line each.
+      problems: one line for each existing sidecar that cannot be read and is unchanged.
 
     Args:
-      shown_last: concepts that are no keywords.
+      shown_last: concepts that are not keywords.
 
     Raises:
       ValueError: the extra `xmp` is not installed.
     """
 
     def __init__(self, shown_last: Collection[str]) -> None:
-        self._merged, self._shown_last = packet_merger(), shown_last
+        self._merge, self._shown_last = packet_merger(), shown_last
         self.problems: list[str] = []
         self._beside: dict[Path, set[str]] = {}
 
     def __call__(self, row: dict[str, Any]) -> None:
-        """Writes the sidecar of an answer without an error."""
+        """Writes the sidecar of an answer, unless it is an error."""
         if "error" in row:
             return
         picture = Path(row["file"])
@@ -69,9 +69,9 @@ class SidecarWriter:
         sidecar = picture.with_name(sidecar_name(picture.name, self._beside[picture.parent]))
         existing = sidecar.read_bytes() if sidecar.exists() else None
         try:
-            packet = self._merged(existing, words_of(row, self._shown_last))
+            packet = self._merge(existing, words_of(row, self._shown_last))
         except ValueError as error:
-            self.problems.append(f"{sidecar} was left as it is: {error}")
+            self.problems.append(f"{sidecar} is unchanged: {error}")
             return
         if packet != existing:
             write_whole(sidecar, packet)
@@ -87,7 +87,6 @@ def packet_merger() -> Callable[..., bytes]:
         from semreg_tf.annotating.xmp_packet import merged_packet
     except ModuleNotFoundError as error:
         raise ValueError(
-            "`format` may be xmp where lxml is installed: pip install 'semreg_tf[xmp]'. "
-            "Received: format='xmp'"
+            "`format` xmp needs lxml: pip install 'semreg_tf[xmp]'. Received: format='xmp'"
         ) from error
     return merged_packet

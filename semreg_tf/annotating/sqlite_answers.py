@@ -1,4 +1,4 @@
-"""Answers in an SQLite database, one transaction an answer."""
+"""Answers in an SQLite database, one transaction per answer."""
 
 import json
 import sqlite3
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.annotating.answer_file import check_same_model, no_room
+from semreg_tf.annotating.answer_file import check_same_model, write_error
 from semreg_tf.annotating.photo_words import caption_of
 from semreg_tf.data.picture_files import printable
 
-# `answer` holds all of it as JSON; the other tables are for queries.
+# The column `answer` holds the whole answer as JSON; other columns and tables are for queries.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pictures (
   file TEXT PRIMARY KEY, model TEXT NOT NULL, caption TEXT, error TEXT, answer TEXT NOT NULL);
@@ -28,50 +28,50 @@ CREATE INDEX IF NOT EXISTS tags_by_name ON tags (tag);
 
 
 class SqliteAnswers:
-    """A database of answers that a job stopped at any moment goes on with.
+    """A database of answers from which a stopped job resumes.
 
     Attributes:
-      rows: what earlier starts answered, by file.
+      rows: answers of earlier starts, by file.
 
     Args:
-      path: the file, there or not; tables of other programs in it stay.
-      model_id: answers of another model are refused.
+      path: the file, new or with answers; other tables in it are kept.
+      model_id: the id of the model; answers of another model are refused.
 
     Raises:
-      ValueError: the file is no database, holds tables of these names with other columns or
-        another model's answers, or another process writes it.
+      ValueError: the file is not a database, its tables have other columns, it holds another
+        model's answers, or another process writes it.
     """
 
     def __init__(self, path: str | Path, model_id: str) -> None:
         self.path = Path(path)
-        # Each statement is a transaction of its own unless it says otherwise.
+        # Without an explicit BEGIN each statement is one transaction.
         self._database = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:
             self._database.executescript(_SCHEMA)
-            # Held to the end: a second writer is told at once.
+            # The lock is held until the database is closed, so that a second writer fails at once.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.executescript("BEGIN IMMEDIATE; COMMIT")
-            found = self._database.execute("SELECT file, model, answer FROM pictures").fetchall()
+            rows = self._database.execute("SELECT model, answer FROM pictures").fetchall()
         except sqlite3.Error as error:
             self._database.close()
             raise ValueError(
-                "`answers` must be new or an SQLite database of answers that no other process "
-                f"writes ({error}). Received: {str(path)!r}"
+                "`answers` must be a new file or an SQLite database of answers that no other "
+                f"process writes ({error}). Received: {str(path)!r}"
             ) from error
-        other = next((model for _, model, _ in found if model != model_id), None)
+        other = next((model for model, _ in rows if model != model_id), None)
         if other is not None:
             self._database.close()
             check_same_model(self.path, other, model_id)
-        answers = [json.loads(answer) for _, _, answer in found]
+        answers = [json.loads(answer) for _, answer in rows]
         self.rows: dict[str, dict[str, Any]] = {answer["file"]: answer for answer in answers}
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Writes an answer to all tables or to none.
 
         Raises:
-          OSError: the disk is full; the answers before are kept.
+          OSError: the disk is full; earlier answers are kept.
         """
         file, caption = printable(row["file"]), None if "error" in row else caption_of(row)
         try:
@@ -88,10 +88,10 @@ class SqliteAnswers:
                         [(file, place, *pair) for place, pair in enumerate(pairs, start=1)],
                     )
         except sqlite3.Error as error:
-            raise no_room(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def close(self) -> None:
-        """Closes the database, for another process to go on with."""
+        """Closes the database, so that another process can resume."""
         self._database.close()
 
 

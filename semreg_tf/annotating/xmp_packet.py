@@ -1,7 +1,4 @@
-"""An XMP packet (ISO 16684-1) with a caption and keywords; what another program wrote stays.
-
-Needs the extra `xmp`.
-"""
+"""Merging a caption and keywords into an XMP packet (ISO 16684-1). Needs the extra `xmp`."""
 
 from lxml import etree
 
@@ -9,7 +6,7 @@ from semreg_tf.annotating.photo_words import PhotoWords
 
 _X, _RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DC, _XML = "http://purl.org/dc/elements/1.1/", "http://www.w3.org/XML/1998/namespace"
-# What this program wrote last, so that the words of another model take their place, and no other's.
+# Properties that record the words of earlier answers, so that new answers replace only these.
 _OURS = "urn:semreg-tf:annotations:1.0#"
 _NAMESPACES = {"rdf": _RDF, "dc": _DC, "semreg": _OURS}
 _EMPTY = (
@@ -20,21 +17,21 @@ _DEFAULT = "x-default"
 
 
 def merged_packet(existing: bytes | None, words: PhotoWords) -> bytes:
-    """Returns a packet with the words, everything else as it was.
+    """Returns a packet with the words added and everything else unchanged.
 
-    Keywords join those that are there. A caption is written where there is none, or where the one
-    that is there is the caption of an earlier answer. Keywords of an earlier answer that are not
-    in this one are taken out again.
+    Keywords are added to the existing ones. The caption is written if there is none, or if the
+    existing one is the caption of an earlier answer. Keywords of an earlier answer that are not in
+    this one are removed.
 
     Args:
-      existing: the packet that is there, or None.
-      words: of the new answer.
+      existing: the existing packet, or None.
+      words: caption and keywords of the new answer.
 
     Returns:
-      UTF-8. The same words merged twice give the same bytes.
+      UTF-8. Merging the same words again returns the same bytes.
 
     Raises:
-      ValueError: `existing` is no XMP.
+      ValueError: `existing` is not XMP.
 
     Example:
       >>> merged_packet(None, PhotoWords("a dog runs", ("dog",))).count(b"<rdf:li>dog</rdf:li>")
@@ -43,7 +40,7 @@ def merged_packet(existing: bytes | None, words: PhotoWords) -> bytes:
     root = _parse(_EMPTY if existing is None else existing)
     rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f"{{{_RDF}}}RDF")
     if rdf is None:
-        raise ValueError("it holds no rdf:RDF")
+        raise ValueError("it has no rdf:RDF element")
     _merge_keywords(rdf, words.keywords)
     if words.caption is not None:
         _merge_caption(rdf, words.caption)
@@ -54,14 +51,14 @@ def merged_packet(existing: bytes | None, words: PhotoWords) -> bytes:
 
 
 def _parse(data: bytes) -> etree._Element:
-    # Nothing is fetched or expanded on a stranger's behalf.
+    # The file is untrusted: no entity is expanded and nothing is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise ValueError(f"it is no XML: {error.msg}") from error
+        raise ValueError(f"it is not XML: {error.msg}") from error
     if root.getroottree().docinfo.internalDTD is not None:
-        raise ValueError("it has a document type, which XMP has not")
+        raise ValueError("it has a document type declaration, which XMP forbids")
     return root
 
 
@@ -71,10 +68,10 @@ def _merge_keywords(rdf: etree._Element, keywords: tuple[str, ...]) -> None:
     for item in list(subject):
         if item.text in earlier and item.text not in keywords:
             subject.remove(item)
-    there = {item.text for item in subject}
-    # A keyword that a person gave before is theirs, and stays when the model's words change.
-    written = [k for k in keywords if k not in there or k in earlier]
-    _fill(subject, [k for k in keywords if k not in there])
+    existing = {item.text for item in subject}
+    # A keyword that a person wrote is not recorded, so that a later answer does not remove it.
+    written = [k for k in keywords if k not in existing or k in earlier]
+    _fill(subject, [k for k in keywords if k not in existing])
     if [item.text for item in ours] != written:
         for item in list(ours):
             ours.remove(item)
@@ -93,7 +90,7 @@ def _merge_caption(rdf: etree._Element, caption: str) -> None:
     shown = next((i for i in items if i.get(f"{{{_XML}}}lang") == _DEFAULT), None)
     if shown is None:
         shown = etree.Element(f"{{{_RDF}}}li", {f"{{{_XML}}}lang": _DEFAULT})
-        # XMP has the default first.
+        # XMP requires the default language first.
         items.insert(0, shown)
     if not (shown.text or "").strip() or (ours is not None and shown.text == ours.text):
         shown.text = caption
@@ -103,32 +100,32 @@ def _merge_caption(rdf: etree._Element, caption: str) -> None:
 
 
 def _array(rdf: etree._Element, space: str, name: str, kind: str = "Bag") -> etree._Element:
-    """Returns the list of a property, made where it is not there."""
+    """Returns the array of a property; adds the property or the array if it is missing."""
     tag = f"{{{space}}}{name}"
-    found = rdf.find(f"{{{_RDF}}}Description/{tag}")
-    if found is None:
-        found = etree.SubElement(_description(rdf), tag)
-    for one in ("Bag", "Seq", "Alt"):
-        array = found.find(f"{{{_RDF}}}{one}")
+    element = rdf.find(f"{{{_RDF}}}Description/{tag}")
+    if element is None:
+        element = etree.SubElement(_description(rdf), tag)
+    for array_kind in ("Bag", "Seq", "Alt"):
+        array = element.find(f"{{{_RDF}}}{array_kind}")
         if array is not None:
             return array
-    array = etree.SubElement(found, f"{{{_RDF}}}{kind}")
-    if (found.text or "").strip():
-        # A bare value, which some programs write, is the list's first item.
+    array = etree.SubElement(element, f"{{{_RDF}}}{kind}")
+    if (element.text or "").strip():
+        # Some programs write a plain value in place of an array; it becomes the first item.
         item = etree.SubElement(array, f"{{{_RDF}}}li")
-        item.text, found.text = found.text.strip(), None
+        item.text, element.text = element.text.strip(), None
         if kind == "Alt":
             item.set(f"{{{_XML}}}lang", _DEFAULT)
     return array
 
 
 def _description(rdf: etree._Element) -> etree._Element:
-    """Returns the description that new properties join: the first, or a new one."""
-    own = rdf.find(f"{{{_RDF}}}Description")
-    if own is None:
-        own = etree.SubElement(rdf, f"{{{_RDF}}}Description", nsmap=_NAMESPACES)
-        own.set(f"{{{_RDF}}}about", "")
-    return own
+    """Returns the element for new properties: the first rdf:Description, or a new one."""
+    description = rdf.find(f"{{{_RDF}}}Description")
+    if description is None:
+        description = etree.SubElement(rdf, f"{{{_RDF}}}Description", nsmap=_NAMESPACES)
+        description.set(f"{{{_RDF}}}about", "")
+    return description
 
 
 def _fill(array: etree._Element, texts: list[str]) -> None:

@@ -1,1 +1,1 @@
-"""What `import semreg_tf` offers beside the names of its parts: see docs/api.md."""
+"""The functions and classes that `import semreg_tf` exports: see docs/api.md."""

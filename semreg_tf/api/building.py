@@ -1,4 +1,4 @@
-"""An experiment's models with their first weights, without a run."""
+"""The models of an experiment with initial weights, without training."""
 
 import os
 from collections.abc import Sequence
@@ -21,20 +21,19 @@ def build(
 ) -> Annotator:
     """Builds the functional Keras models of an experiment; they share their weights.
 
-    The numbers of concepts and of output rows are the prepared data set's, or given.
-
     Args:
       config_or_name: a config, or the name of an experiment.
-      data_dir: the folder of prepared data sets.
-      num_concepts: number of concepts k, in place of `data_dir`.
-      vocab_size: output rows of the decoder, in place of `data_dir`.
-      overrides: fields that differ, such as "encoder.weights=null".
+      data_dir: the folder of prepared data sets, for the two sizes; None: both are arguments.
+      num_concepts: number of concepts k; None: the data set's.
+      vocab_size: output rows of the decoder; None: the data set's.
+      overrides: values of config fields, such as "encoder.weights=null".
 
     Returns:
-      `encoder`, `head`, `decoder` and `model`, the whole; `model.summary()` shows the shapes.
+      An annotator with `encoder`, `head`, `decoder` and the whole `model`, whose `summary()` shows
+      the shapes.
 
     Raises:
-      ValueError: an unknown name, a refused field, or the sizes are not known.
+      ValueError: the name or a field's value is invalid, or the sizes are not known.
 
     Example:
       >>> annotator = build("demo_tags/s_cnn_rnn", num_concepts=28, vocab_size=29)

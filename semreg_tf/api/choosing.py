@@ -1,4 +1,4 @@
-"""An experiment as users give it: its name or its config, with overrides."""
+"""The config of an experiment that is given by name or as a config, with overrides."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from semreg_tf.config import Config
 
 
 def chosen_config(config_or_name: Config | str, overrides: Sequence[str] = ()) -> Config:
-    """Returns the config that is meant.
+    """Returns a config with overrides.
 
     Args:
       config_or_name: a config, or the name of an experiment.
-      overrides: fields that differ, such as "joint.steps=810".
+      overrides: values of config fields, such as "joint.steps=810".
 
     Raises:
-      TypeError: neither a config nor a name.
-      ValueError: no such experiment or field, or a refused value.
+      TypeError: `config_or_name` is neither a config nor a string.
+      ValueError: the experiment or a field is unknown, or a value is invalid.
     """
     if isinstance(config_or_name, str):
         config_or_name = experiments.get(config_or_name)

@@ -1,4 +1,4 @@
-"""Scoring trained runs on a prepared split, whatever their task."""
+"""Evaluation of trained runs on a prepared split, for captions and tags."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ def evaluate(
     Args:
       workdir: work directory of the run; several are an ensemble.
       data_dir: the folder of prepared data sets.
-      split: its name; None: the config's test split.
-      **options: of `semreg_tf.evaluation.runs.options.TagOptions` or `CaptionOptions`: `overrides`
-        of the decoding, `out`, `num_pictures`; of tags `cnn_path`; of captions `meteor`, `rerank`,
-        `true_concepts`, `submission_split`.
+      split: the split's name; None: the config's test split.
+      **options: fields of `semreg_tf.evaluation.runs.options.TagOptions` or `CaptionOptions`:
+        `overrides` of the decoding, `out`, `num_pictures`; for tags `cnn_path`; for captions
+        `meteor`, `rerank`, `true_concepts`, `submission_split`.
 
     Returns:
-      What `results.json` holds: scores, and under `intervals` the 95 % intervals.
+      The contents of `results.json`: scores, and 95 % intervals under `intervals`.
 
     Raises:
-      ValueError: a folder, split or option does not fit.
+      ValueError: a folder, split or option is invalid.
 
     Example:
       >>> evaluate("runs/ours/joint", "data")["systems"]["ours"]["O-F1"]
@@ -44,5 +44,5 @@ def evaluate(
     if not paths:
         raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
     config, _, _ = workdirs.load_run(Path(paths[0]))
-    evaluation, told = _EVALUATIONS[config.data.task]
-    return evaluation(paths, data_dir, told(split=split, **options))
+    evaluation, options_class = _EVALUATIONS[config.data.task]
+    return evaluation(paths, data_dir, options_class(split=split, **options))

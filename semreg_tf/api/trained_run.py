@@ -1,4 +1,4 @@
-"""A trained run as an object: what it predicts and writes of pictures, and how it scores."""
+"""A trained run as an object that predicts concepts, annotates pictures and evaluates itself."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ _PARTS = ("encoder", "head", "decoder")
 
 
 class TrainedRun:
-    """A run at its best checkpoint, or its last.
+    """A trained run at its best checkpoint, or its last if none was evaluated.
 
     Attributes:
       path: the work directory.
       config: the experiment.
-      vocabularies: `concepts`, `output` and `user_tags`, by name.
+      vocabularies: with `concepts`, `output` and `user_tags`.
       stage: "unary", "relational" or "joint".
       annotator: the functional Keras models, in float32.
 
@@ -32,7 +32,7 @@ class TrainedRun:
       path: the work directory of one stage.
 
     Raises:
-      ValueError: the folder is no work directory, or has no checkpoint.
+      ValueError: the folder is not a work directory, or has no checkpoint.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -52,15 +52,15 @@ class TrainedRun:
         """Returns the concept probabilities of pictures (Sec. 3.2).
 
         Args:
-          images: paths, encoded bytes, or uint8 arrays (height, width, 3), in any mixture.
-          user_tags: one comma-separated string an image, for models with side information.
+          images: paths, encoded bytes, or uint8 arrays (height, width, 3), also mixed.
+          user_tags: one comma-separated string per image, for models with side information.
 
         Returns:
-          (images, num_concepts) float32, the columns by `vocabularies.concepts.names`.
+          (images, num_concepts) float32, columns in the order of `vocabularies.concepts.names`.
 
         Raises:
-          TypeError: one picture in place of a list.
-          ValueError: the run sees no images, or a picture cannot be read.
+          TypeError: `images` is one picture in place of a list.
+          ValueError: the run does not read images, or a picture cannot be read.
         """
         column = {name: i for i, name in enumerate(self.vocabularies.concepts.names)}
         annotations = self._annotate(images, user_tags, None)
@@ -79,20 +79,20 @@ class TrainedRun:
         user_tags: Sequence[str] | None = None,
         num_results: int | None = None,
     ) -> list[ImageAnnotation]:
-        """Writes captions or tags of pictures, as the run's export would.
+        """Returns captions or tags of pictures, the same as the run's export.
 
         Args:
           images: as for `predict`.
           user_tags: as for `predict`.
-          num_results: sequences in an answer; None: the beam width.
+          num_results: length of the n-best list; None: the beam width.
 
         Returns:
-          One annotation an image: `text`, `n_best`, `concepts`; a picture that cannot be read has
-          an `error` and stops no other.
+          One annotation per image: `text`, `n_best`, `concepts`; that of an unreadable picture has
+          an `error`.
 
         Raises:
-          TypeError: one picture in place of a list.
-          ValueError: the run sees no images, or its decoder is not trained.
+          TypeError: `images` is one picture in place of a list.
+          ValueError: the run does not read images, or its decoder is not trained.
 
         Example:
           >>> run.decode(["beach.jpg"])[0].text
@@ -111,7 +111,7 @@ class TrainedRun:
         return evaluate(self.path, data_dir, split, **options)
 
     def summary(self) -> str:
-        """Returns in a few lines what the run is: experiment, stage, step, sizes, parameters."""
+        """Returns a few lines with experiment, stage, step, sizes and numbers of parameters."""
         step = checkpoints.read_state(checkpoints.best_or_last(self.path))["step"]
         lines = [
             f"{self.config.name}, {self.stage} stage, step {step:,} ({self.path})",

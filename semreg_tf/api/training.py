@@ -1,4 +1,4 @@
-"""Training every stage of an experiment, one after the other, each in a folder of its own."""
+"""Training the stages of an experiment one after the other, each in a separate folder."""
 
 import os
 from collections.abc import Sequence
@@ -30,28 +30,29 @@ def train(
 ) -> dict[str, dict[str, Any]]:
     """Trains an experiment's stages in WORKDIR/unary, WORKDIR/relational and WORKDIR/joint.
 
-    Each stage starts from those before it that it can use (Sec. 3.3, Fig. 2). The same call goes on
-    after an interruption.
+    Each stage starts from the weights of earlier stages that it can use (Sec. 3.3, Fig. 2). After
+    an interruption the same call resumes.
 
     Args:
       config_or_name: a config, or the name of an experiment.
       data_dir: the folder of prepared data sets.
       workdir: the folder of the stages' folders.
-      stages: which of the experiment's stages; None: all. A stage that is left out and was trained
-        to its end in `workdir` is started from all the same.
-      overrides: fields that differ, such as "joint.steps=810".
-      init_from: work directory or export of another model, taken over first where names match; an
-        experiment `custom_*` given by its name takes the fields of its CNN and decoder too.
-      strategy: who shares a step; see `semreg_tf.training.distribution.Distribution`.
-      profile: steps (first, last) of which TensorBoard gets a trace, or None.
+      stages: the stages to train; None: all of the experiment. Stages that are left out but are
+        finished in `workdir` are still used as starting points.
+      overrides: values of config fields, such as "joint.steps=810".
+      init_from: work directory or export of another model, whose weights of matching names are
+        loaded first; an experiment named `custom_*` also gets that model's config of CNN and
+        decoder.
+      strategy: distribution strategy; see `semreg_tf.training.distribution.Distribution`.
+      profile: first and last step of a TensorBoard trace, or None.
 
     Returns:
-      What each stage's `train_results.json` holds, by stage.
+      The contents of each stage's `train_results.json`, by stage.
 
     Raises:
-      ValueError: an unknown name or stage, a refused field, or data that is not prepared.
-      NonFiniteLossError: a loss is not finite; the last good checkpoint stays.
-      Stopped: SIGINT or SIGTERM came; the step it came in is in a checkpoint.
+      ValueError: a name, stage or field is invalid, or the data set is not prepared.
+      NonFiniteLossError: a loss is not finite; the last good checkpoint is kept.
+      Stopped: SIGINT or SIGTERM was received; a checkpoint of the current step is saved.
 
     Example:
       >>> train("demo_tags/s_cnn_rnn", "data", "runs/ours")["joint"]["steps"]
@@ -61,19 +62,19 @@ def train(
         if follows_size(named):
             config_or_name = with_model_of(named, init_from)
     config = chosen_config(config_or_name, overrides)
-    wanted = config.stages if stages is None else tuple(stages)
-    unknown = [stage for stage in wanted if stage not in config.stages]
-    if unknown or not wanted:
+    selected = config.stages if stages is None else tuple(stages)
+    unknown = [stage for stage in selected if stage not in config.stages]
+    if unknown or not selected:
         raise ValueError(
             f"`stages` must be some of {', '.join(map(repr, config.stages))}, the stages of "
-            f"{config.name!r}. Received: stages={wanted!r}"
+            f"{config.name!r}. Received: stages={selected!r}"
         )
     distribution = Distribution(strategy)
     finished: dict[str, Path] = {}
     results: dict[str, dict[str, Any]] = {}
     for stage in config.stages:
         folder = Path(workdir) / stage
-        if stage in wanted:
+        if stage in selected:
             accepted = config.warm_starts(stage)
             options = TrainerOptions(
                 init_from=None if init_from is None else Path(init_from),
@@ -83,6 +84,6 @@ def train(
             )
             results[stage] = Trainer(config, stage, os.fspath(data_dir), folder, options).train()
             keras.backend.clear_session()
-        if stage in wanted or is_finished(folder):
+        if stage in selected or is_finished(folder):
             finished[stage] = folder
     return results

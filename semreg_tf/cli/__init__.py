@@ -1,1 +1,1 @@
-"""How the commands start: flags, help, quiet libraries. The one room that knows absl's flags."""
+"""The start of commands: flags, help, quiet libraries. No other package reads absl's flags."""

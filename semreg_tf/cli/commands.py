@@ -1,4 +1,4 @@
-"""The subcommands of `semreg`: each is one of the binaries under another name."""
+"""The subcommands of `semreg`, each of which runs one binary."""
 
 import sys
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Command:
 
 COMMANDS = {
     "prepare": Command("data_prep.prepare", "shards, vocabulary and counts of a data set"),
-    "inspect": Command("data_prep.inspect_examples", "what the shards hold: counts, pictures"),
+    "inspect": Command("data_prep.inspect_examples", "counts and pictures of prepared shards"),
     "list": Command("eval.list_experiments", "the experiments"),
     "train": Command(
         "train.train_all", "an experiment's stages, or from a folder of pictures to models"
@@ -34,15 +34,15 @@ COMMANDS = {
     "report": Command("eval.report", "one HTML page on one or several runs"),
 }
 
-# Binaries that a command runs as well.
+# Further binaries whose work a command does.
 _OTHER_MODULES = {"evaluate": ("eval.evaluate_tags", "eval.evaluate_captions")}
 
 
 def binaries_folder() -> Path:
     """Returns the folder of `data_prep`, `train` and `eval`.
 
-    An installed package has them inside, under `binaries`, where their general names collide with
-    nobody's; in a checkout they are beside the package.
+    In a checkout they are beside the package; in an installed package they are in its subfolder
+    `binaries`, where their general names do not collide with other packages.
     """
     package = Path(semreg_tf.__file__).parent
     inside = package / "binaries"
@@ -58,7 +58,7 @@ def named_as_commands(text: str) -> str:
 
 
 def describe_commands() -> str:
-    """Returns what `semreg --help` prints."""
+    """Returns the text of `semreg --help`."""
     lines = [
         "Image annotation by semantic regularisation: semreg COMMAND [flags]",
         "",
@@ -70,5 +70,5 @@ def describe_commands() -> str:
 
 
 def make_importable() -> None:
-    """Puts the binaries' folder first on the path, so that `train` is ours."""
+    """Puts the binaries' folder first on the path, so that `import train` finds this project's."""
     sys.path.insert(0, str(binaries_folder()))

@@ -1,4 +1,4 @@
-"""The config's fields as help: name, value, choices, and the comment beside the field."""
+"""The config's fields as help: name, value, choices, and the comment above the field."""
 
 import dataclasses
 import inspect
@@ -14,7 +14,7 @@ _WIDTH = 96
 
 
 def describe_config(config: Config) -> str:
-    """Returns every field as a flag with the config's value, its section's line above them.
+    """Returns a text with each section's docstring and its fields as flags with their values.
 
     Example:
       >>> print(describe_config(Config()))
@@ -25,7 +25,7 @@ def describe_config(config: Config) -> str:
 
 
 def field_comments(kind: type) -> dict[str, str]:
-    """Returns the comment above each field of a config class, its bases' included."""
+    """Returns the comment above each field of a config class and its base classes."""
     comments: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if not dataclasses.is_dataclass(base):

@@ -1,4 +1,4 @@
-"""`--help` of every binary: its own flags, exit status 0; `--help_config`: the config's fields."""
+"""The flags `--help`, which lists a binary's flags, and `--help_config`, for the config's."""
 
 import importlib
 import itertools
@@ -16,22 +16,22 @@ _REWRITES: list[Callable[[str], str]] = [str]
 
 
 def rewrite_help(rewrite: Callable[[str], str]) -> None:
-    """Has the binaries' own words in `--help` pass through a function first."""
+    """Passes a binary's docstring through a function before `--help` prints it."""
     _REWRITES.append(rewrite)
 
 
 def define_help_flags() -> None:
-    """Defines absl's help flags anew, so that asking for help is no failure."""
+    """Redefines absl's help flags so that they exit with status 0."""
     app.define_help_flags()
     for kind in (app.HelpFlag, app.HelpshortFlag, app.HelpfullFlag, app.HelpXMLFlag):
-        if not isinstance(flags.FLAGS[kind.__name__.removesuffix("Flag").lower()], _ExitsWell):
-            flag = type(kind.__name__, (_ExitsWell, kind), {})()
+        if not isinstance(flags.FLAGS[kind.__name__.removesuffix("Flag").lower()], _ExitZero):
+            flag = type(kind.__name__, (_ExitZero, kind), {})()
             flag.allow_override = True
             flags.DEFINE_flag(flag)
 
 
-class _ExitsWell:
-    """A flag that prints and exits with status 0, where absl's exits with 1."""
+class _ExitZero:
+    """Mixin of absl's help flags, which exit with status 1, that exits with status 0."""
 
     def parse(self, argument: Any) -> None:
         binary = sys.modules["__main__"]
@@ -43,17 +43,17 @@ class _ExitsWell:
 
 
 class HelpConfigFlag(flags.BooleanFlag):
-    """Prints the config's fields and exits; after `--experiment=NAME`, with that one's values."""
+    """Prints the config's fields and exits; with `--experiment=NAME`, that experiment's values."""
 
     def __init__(self) -> None:
         super().__init__(
             "help_config",
             False,
-            "List every --config field with its default; with --experiment=NAME, its values.",
+            "List all --config fields with defaults; with --experiment=NAME, that one's values.",
         )
 
     def parse(self, argument: Any) -> None:
-        """Prints where the flag is set."""
+        """Prints the fields if the flag is true."""
         if not self._parse(argument):
             return
         from semreg_tf.cli.config_help import describe_config
@@ -66,16 +66,16 @@ class HelpConfigFlag(flags.BooleanFlag):
 
 
 def _experiment() -> Any:
-    """Returns the config of the experiment on the command line, which is not parsed yet."""
+    """Returns the config of the experiment named on the command line, before flags are parsed."""
     from semreg_tf import experiments
 
     import_modules(values_on(sys.argv, "import"))
-    named = values_on(sys.argv, "experiment")
-    return experiments.get(named[-1]) if named else None
+    names = values_on(sys.argv, "experiment")
+    return experiments.get(names[-1]) if names else None
 
 
 def values_on(argv: Sequence[str], flag: str) -> list[str]:
-    """Returns the values of a flag on a command line that is not parsed yet."""
+    """Returns the values of a flag on a command line, before flags are parsed."""
     values = []
     for argument, following in itertools.pairwise([*argv, None]):
         name, equals, value = argument.partition("=")
@@ -85,10 +85,10 @@ def values_on(argv: Sequence[str], flag: str) -> list[str]:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Imports a user's modules, those of the working directory too.
+    """Imports a user's modules, installed or in the working directory.
 
     Raises:
-      ValueError: there is no such module.
+      ValueError: a module is not found.
     """
     if names and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -96,7 +96,7 @@ def import_modules(names: Sequence[str]) -> None:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            # A module that the user's own one misses is told as Python tells it.
+            # If the user's module exists but an import in it fails, Python's error is clearer.
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Runs a binary: its flags, its help, one line for a mistake, one line for a signal."""
+"""Runs a binary: parses flags, prints help, and reports errors and signals in one line."""
 
 import os
 import re
@@ -23,13 +23,13 @@ def run(
 ) -> None:
     """Parses the flags, calls `main`, and exits.
 
-    `main` imports what is slow itself, TensorFlow above all, so that help and mistakes are quick.
-    The exit status is 2 where a flag is refused, 130 after Ctrl-C and 143 after SIGTERM.
+    Slow imports such as TensorFlow belong into `main`, so that help and errors of flags are quick.
+    The exit status is 2 for an invalid flag, 130 after Ctrl-C and 143 after SIGTERM.
 
     Args:
-      main: called with the program's name and the arguments that are no flags.
-      stopped: the line to print after a signal: what is kept, how to go on.
-      arguments: what the arguments beside the flags are; None: there must be none.
+      main: called with the program's name and the positional arguments.
+      stopped: the line to print after a signal, on what is saved and how to resume.
+      arguments: description of the positional arguments; None: there are none.
     """
     define_help_flags()
     _define_import()
@@ -52,21 +52,21 @@ def run(
     try:
         app.run(guarded, flags_parser=parse)
     except BrokenPipeError:
-        # Whoever read the output has gone away, as `head` does; nothing can be written to it now.
+        # The reader of the output has ended, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
 
 
 def _define_import() -> None:
-    """Defines `--import` as one of the binary's own flags."""
+    """Defines `--import` as a flag of the binary."""
     flags.DEFINE_multi_string(
-        "import", [], "Module of yours to import first, which registers encoders or experiments."
+        "import", [], "A Python module to import first, which registers encoders or experiments."
     )
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["import"])
 
 
 def imported_modules() -> list[str]:
-    """Returns what `--import` names, for a binary that starts others."""
+    """Returns the values of `--import`, for a binary that starts others."""
     return flags.FLAGS["import"].value if "import" in flags.FLAGS else []
 
 
@@ -74,14 +74,14 @@ def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
     """Parses the flags.
 
     Args:
-      argv: the program's name and what was given to it.
-      arguments: what the arguments beside the flags are; None: there must be none.
+      argv: the program's name and the command line.
+      arguments: description of the positional arguments; None: there are none.
 
     Returns:
-      The program's name and the arguments that are no flags.
+      The program's name and the positional arguments.
 
     Raises:
-      ValueError: a flag is unknown, refused or missing, or an argument is none.
+      ValueError: a flag is unknown, invalid or missing, or a positional argument is not allowed.
     """
     try:
         rest = flags.FLAGS([_OVERRIDE_FLAG.sub(r"--config=\1=", argument) for argument in argv])
@@ -91,22 +91,22 @@ def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
         missing = _REQUIRED.findall(str(error))
         if missing:
             raise ValueError(
-                f"{' and '.join(f'`--{name}`' for name in missing)} must be given; --help says "
-                f"what for. Received: nothing"
+                f"{' and '.join(f'`--{name}`' for name in missing)} must be given; see --help. "
+                f"Received: nothing"
             ) from None
         raise ValueError(str(error)) from None
     if arguments is None and len(rest) > 1:
         raise ValueError(
-            "Everything must be given by a flag, as --name=value; --help lists them. "
+            "There are no positional arguments: use flags, as --name=value; --help lists them. "
             f"Received: {rest[1]!r}"
         )
     return rest
 
 
 def _unknown_flag(name: str) -> str:
-    # Those of absl itself are never what was meant.
-    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
-    known = [f"--{flag.name}" for flag in own] or [f"--{flag}" for flag in flags.FLAGS]
+    # Suggest the binary's flags only, not absl's.
+    key_flags = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    known = [f"--{flag.name}" for flag in key_flags] or [f"--{flag}" for flag in flags.FLAGS]
     if name.startswith("config.") and "config" in flags.FLAGS:
         return f"--{name} must be written --{name}=value. Received: --{name}"
     hint = did_you_mean(f"--{name}", known)

@@ -1,4 +1,4 @@
-"""Progress of work that takes minutes, kept apart from what a command prints."""
+"""Progress of long work, on standard error."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-# Between two lines where there is no terminal.
+# Between two lines without a terminal.
 _SECS = 30.0
 
 
@@ -19,18 +19,17 @@ def shown(
     unit: str = " pictures",
     prints: bool = True,
 ) -> Iterator[Any]:
-    """Yields items and shows on standard error how many have come.
+    """Yields items and shows on standard error how many have been yielded.
 
-    On a terminal that is a bar, but not where the answers themselves come to that terminal: they
-    show the progress, and a bar would be drawn between them. Where standard error is a file or a
-    pipe it is a line now and then, for a bar is drawn over itself.
+    On a terminal it shows a bar, unless the items are printed on that terminal too; in a file or a
+    pipe it writes a line every 30 seconds.
 
     Args:
-      items: what is done.
-      what: is done, as "annotating".
-      total: how many there are.
-      earlier: of these, done before.
-      unit: what they are.
+      items: the items.
+      what: the work, as "annotating".
+      total: number of items, earlier ones included.
+      earlier: number of items done before.
+      unit: plural name of the items, after a blank.
       prints: whether each item is printed on standard output.
     """
     if sys.stderr.isatty():

@@ -1,8 +1,7 @@
-"""Keeps TensorFlow's start-up lines from the terminal.
+"""Suppresses the lines that TensorFlow writes when it starts.
 
-They say which instructions and devices are used, and bury what a command says. Most go with
-`TF_CPP_MIN_LOG_LEVEL=3`. TensorFlow writes some before it reads that variable, from C++ to file
-descriptor 2, so while it is imported that descriptor leads through a filter.
+`TF_CPP_MIN_LOG_LEVEL=3` suppresses most. TensorFlow writes others before it reads that variable,
+from C++ to file descriptor 2, so a filter reads that descriptor while TensorFlow is imported.
 """
 
 import contextlib
@@ -28,10 +27,10 @@ _CHILD_SECS = 1.0
 
 @contextlib.contextmanager
 def filtered_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 through a child process that leaves TensorFlow's noise out.
+    """Sends file descriptor 2 through a child process that drops TensorFlow's start-up lines.
 
-    A process, not a thread: the import may hold Python's lock while it writes, and what it wrote
-    before a crash must still reach the terminal.
+    It is a process, not a thread, because the import may hold Python's lock while it writes, and
+    lines written before a crash must still reach the terminal.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -52,7 +51,7 @@ def filtered_stderr() -> Iterator[None]:
 
 
 def _filter_lines(reader: int, writer: int) -> None:
-    """Copies lines that are no noise to the terminal until the parent is done or dead."""
+    """Copies lines that do not match `_NOISE` to the terminal until the parent closes the pipe."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
@@ -66,7 +65,7 @@ def _filter_lines(reader: int, writer: int) -> None:
 
 
 def _wait_for(child: int) -> None:
-    """Waits until the child has written all; not for ever, if someone else holds its pipe."""
+    """Waits for the child to end, at most a second: another process may hold its pipe open."""
     deadline = time.monotonic() + _CHILD_SECS
     while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
         time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""The command `semreg`: runs a binary by its short name."""
+"""The command `semreg`, which runs a binary by a short name."""
 
 import runpy
 import sys
@@ -17,7 +17,7 @@ _HELP = ("--help", "-h", "-help", "help")
 
 
 def main() -> None:
-    """Runs the subcommand on the command line; without one, or with a wrong one, says which are."""
+    """Runs the subcommand of the command line, or lists the subcommands if it is unknown."""
     name = sys.argv[1] if len(sys.argv) > 1 else None
     if name in COMMANDS:
         make_importable()

@@ -1,4 +1,4 @@
-"""Flags that several binaries have, defined once; each belongs to the binary that asks for it."""
+"""Flags that several binaries share."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from semreg_tf.cli.help_flags import HelpConfigFlag
 flags.disclaim_key_flags()
 
 STOPPED_EVALUATION = (
-    "Stopped; no results were written, and earlier ones are as they were. Cached features are kept."
+    "Stopped; no results were written and earlier ones are unchanged. Cached features are kept."
 )
 _METEOR = {"auto": "auto", "yes": True, "no": False}
 
@@ -23,38 +23,49 @@ def define_data_dir(required: bool = True, text: str = "Folder of prepared data 
 
 
 def define_workdirs() -> flags.FlagHolder[list[str]]:
-    """Defines `--workdir`, which may be given several times."""
+    """Defines `--workdir`, which may be repeated."""
     return flags.DEFINE_multi_string(
-        "workdir", None, "Work directory of the run; several are an ensemble.", required=True
+        "workdir",
+        None,
+        "Work directory of the run; repeat it to evaluate an ensemble.",
+        required=True,
     )
 
 
 def define_split(default: str = "test") -> flags.FlagHolder[str | None]:
-    """Defines `--split`; left out, it is the config's split of that kind."""
-    return flags.DEFINE_string("split", None, f"The split. [the config's {default} split]")
+    """Defines `--split`, whose default is the config's test or validation split."""
+    text = f"Split to evaluate. [the config's {default} split]"
+    return flags.DEFINE_string("split", None, text)
 
 
 def define_out() -> flags.FlagHolder[str | None]:
     """Defines `--out`, the folder of an evaluation's results."""
-    return flags.DEFINE_string("out", None, "Folder of the results. [the (first) --workdir]")
+    return flags.DEFINE_string("out", None, "Folder for the results. [the (first) --workdir]")
 
 
 def define_num_pictures() -> flags.FlagHolder[int]:
     """Defines `--num_pictures` of an evaluation."""
     return flags.DEFINE_integer(
-        "num_pictures", 40, "Pictures kept besides the best and the worst; 0: none.", 0
+        "num_pictures",
+        40,
+        "Pictures to save for the report, the split's first; the best and the worst are added. "
+        "0: save none.",
+        0,
     )
 
 
 def define_meteor() -> flags.FlagHolder[str]:
-    """Defines `--meteor`; `meteor_of` gives what the library takes."""
+    """Defines `--meteor`; `meteor_of` returns the library's value of it."""
     return flags.DEFINE_enum(
-        "meteor", "auto", list(_METEOR), "METEOR needs Java; auto: where it is found."
+        "meteor",
+        "auto",
+        list(_METEOR),
+        "Whether to compute METEOR, which needs Java; auto: if Java is installed.",
     )
 
 
 def meteor_of(flag: flags.FlagHolder[str]) -> str | bool:
-    """Returns `meteor` as the library's functions take it."""
+    """Returns the argument `meteor` of the library's functions."""
     return _METEOR[flag.value]
 
 
@@ -67,10 +78,10 @@ def define_overrides(what: str) -> flags.FlagHolder[list[str]]:
 
 
 def check_overrides(workdirs: Sequence[str], overrides: Sequence[str]) -> None:
-    """Refuses overrides that do not fit the first run's config, before TensorFlow is imported.
+    """Checks overrides against the first run's config, before TensorFlow is imported.
 
     Raises:
-      ValueError: no such field, or a value that the field refuses.
+      ValueError: a field is unknown or a value is invalid.
     """
     from semreg_tf import config_io
 

@@ -1,1 +1,1 @@
-"""Evaluation of models on a split: what they predict, how probable they hold it, how it scores."""
+"""Evaluation of models on a split: predictions, their probabilities and their scores."""

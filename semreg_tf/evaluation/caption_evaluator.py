@@ -20,8 +20,9 @@ class CaptionEvaluator:
     """Judges the best caption of each image against its references.
 
     Attributes:
-      num_results: captions kept of each image, in the rows.
-      needs_references: False: a split without any gets captions and no scores.
+      num_results: captions of each image in the rows.
+      needs_references: whether a split without references is refused; if not, its images get
+        captions and no scores.
       metric_options: passed to `caption_metrics`.
     """
 
@@ -34,22 +35,24 @@ class CaptionEvaluator:
         return self.judge(model, split, model.predict(split, self.num_results))
 
     def judge(self, model: EvaluatedModel, split: Split, predictions: Predictions) -> Evaluation:
-        """Scores captions that were searched before."""
+        """Scores captions that a search has already returned."""
 
         def rows(per_image: Mapping[str, Mapping[Any, float]]) -> Iterator[dict[str, Any]]:
             for row in prediction_rows(model, split, predictions):
                 image_id = row["image_id"]
                 # Images without references have no scores.
-                scores = {n: own[image_id] for n, own in per_image.items() if image_id in own}
+                scores = {n: by_id[image_id] for n, by_id in per_image.items() if image_id in by_id}
                 yield {**row, "scores": scores}
 
-        without = sum(not annotation.captions for annotation in split.annotations)
-        if without == split.num_images and not self.needs_references:
+        num_unreferenced = sum(not annotation.captions for annotation in split.annotations)
+        if num_unreferenced == split.num_images and not self.needs_references:
             return Evaluation({}, lambda: rows({}), warnings=[NO_REFERENCES])
         metrics = scoring.caption_scores(predictions, split, **self.metric_options)
         warnings = list(metrics.warnings)
-        if without:
-            warnings.append(f"{without} images have no reference and are left out of every score")
+        if num_unreferenced:
+            warnings.append(
+                f"{num_unreferenced} images have no reference and are left out of every score"
+            )
         return Evaluation(
             {"captions": metrics.scores},
             lambda: rows(metrics.per_image),

@@ -1,4 +1,4 @@
-"""The concepts judged by their probabilities, without any decoder."""
+"""Scores of the concept probabilities, without a decoder."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +15,12 @@ from semreg_tf.models.side_information import Part
 
 @dataclass(frozen=True)
 class ConceptEvaluator:
-    """Judges the concepts of the image, of the user tags, or of both together.
+    """Scores the concepts predicted from the image, from the user tags, or from both.
 
     Attributes:
-      metric: "O-F1" at the one threshold that is best on the split, which stands beside it as
-        "threshold"; or "mAP" (None where no class has a positive).
-      part: whose probabilities.
+      metric: "O-F1" at the threshold that is best on the split, with that "threshold"; or "mAP"
+        (None where no class has a positive).
+      part: which logits give the probabilities: of the image, of the user tags, or of both.
     """
 
     metric: Literal["O-F1", "mAP"]

@@ -1,4 +1,4 @@
-"""Consensus reranking of a run's captions: its hypotheses, its features, the training captions."""
+"""Consensus reranking of a run's hypotheses by the captions of the nearest training images."""
 
 import dataclasses
 import itertools
@@ -26,59 +26,65 @@ _BATCH_SIZE = 32
 
 
 class Consensus:
-    """What the training images say about those of a split.
+    """Compares captions of a split's images with the captions of their nearest training images.
 
-    Neighbours are found by the features that the decoders read, of several runs joined; an image
-    that is itself a training image is not its own neighbour.
+    The distance is between the features that the decoders read; those of several runs are
+    concatenated. A training image is not its own neighbour.
 
     Args:
-      model: whose features are used.
-      split: of the images.
-      neighbours: how many are found of each image; all training images where there are fewer.
-      folder: where the features are kept, computed once for a checkpoint.
+      model: the captioner that computes the features.
+      split: the split.
+      neighbours: neighbours of each image; all training images where there are fewer.
+      folder: the cache of the features, which are computed once for a checkpoint.
     """
 
     def __init__(self, model: EvaluatedModel, split: Split, neighbours: int, folder: Path) -> None:
         train = model.split(model.config.data.train_split)
-        known = [i for i, a in enumerate(train.annotations) if a.captions]
-        own, theirs = (encoded_features(model, s, folder) for s in (split, train))
-        found = nearest_images(own, theirs[known], min(neighbours + 1, len(known)))
-        ids = np.array([train.annotations[i].image_id for i in known])
+        captioned = [i for i, a in enumerate(train.annotations) if a.captions]
+        features, train_features = (encoded_features(model, s, folder) for s in (split, train))
+        k = min(neighbours + 1, len(captioned))
+        nearest = nearest_images(features, train_features[captioned], k)
+        ids = np.array([train.annotations[i].image_id for i in captioned])
         self._neighbours = [
             row[ids[row] != a.image_id][:neighbours]
-            for row, a in zip(found, split.annotations, strict=True)
+            for row, a in zip(nearest, split.annotations, strict=True)
         ]
         self._similarity = NgramSimilarity(
-            [list(map(list, train.annotations[i].tokens)) for i in known]
+            [list(map(list, train.annotations[i].tokens)) for i in captioned]
         )
 
     def compare(self, hypotheses: Sequence[Sequence[Sequence[str]]], kind: str) -> list[Compared]:
         """Compares every image's hypotheses, lists of words, with its neighbours' captions."""
-        made = compare_with_neighbours(hypotheses, self._neighbours, self._similarity, kind)
-        return list(tqdm(made, total=len(hypotheses), desc=f"consensus by {kind}", unit="image"))
+        images = compare_with_neighbours(hypotheses, self._neighbours, self._similarity, kind)
+        return list(tqdm(images, total=len(hypotheses), desc=f"consensus by {kind}", unit="image"))
 
 
 def hypotheses_of(model: EvaluatedModel, split: Split, number: int) -> Predictions:
-    """Searches with a beam as wide as there are hypotheses to rerank."""
+    """Returns `number` hypotheses of each image, from a beam that is at least as wide."""
     return model.predict(split, number, beam_width=max(number, model.config.decoding.beam_width))
 
 
 def reordered(predictions: Predictions, orders: Sequence[Sequence[int]]) -> Predictions:
-    """Returns predictions whose hypotheses stand in other orders; what is in none is left out."""
+    """Returns predictions with each image's hypotheses in another order.
+
+    Args:
+      predictions: of a split.
+      orders: for each image the indices of its hypotheses; a missing index drops the hypothesis.
+    """
+
+    def reorder(per_image: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        pairs = zip(per_image, orders, strict=True)
+        return [[hypotheses[i] for i in order] for hypotheses, order in pairs]
+
     return dataclasses.replace(
         predictions,
-        sequences=[
-            [own[i] for i in order]
-            for own, order in zip(predictions.sequences, orders, strict=True)
-        ],
-        scores=[
-            [own[i] for i in order] for own, order in zip(predictions.scores, orders, strict=True)
-        ],
+        sequences=reorder(predictions.sequences),
+        scores=reorder(predictions.scores),
     )
 
 
 def reranked(model: EvaluatedModel, split: Split, folder: Path) -> tuple[Predictions, Predictions]:
-    """Returns the hypotheses in the search's order, and in that of their consensus."""
+    """Returns the hypotheses in the order of the search, and in the order of their consensus."""
     config = model.config.reranking
     hypotheses = hypotheses_of(model, split, config.hypotheses)
     consensus = Consensus(model, split, config.neighbours, folder)
@@ -94,34 +100,34 @@ def try_settings(
     folder: Path,
     metric: str = "CIDEr",
 ) -> list[tuple[RerankingConfig, float]]:
-    """Scores settings of the reranking on a split, the best first.
+    """Scores settings of the reranking on a split.
 
     Args:
       model: the captioner.
-      split: one that is not the one reported.
-      settings: those to try.
-      folder: where features are kept.
-      metric: of `caption_metrics`.
+      split: a split other than the one whose scores are reported.
+      settings: the settings to try.
+      folder: the cache of the features.
+      metric: the name of a score of `caption_metrics`.
 
     Returns:
-      Each setting and its score.
+      Pairs (setting, score), the highest score first.
 
     Raises:
-      ValueError: nothing to try.
+      ValueError: `settings` is empty.
     """
     if not settings:
         raise ValueError("`settings` must hold at least one. Received: none")
     hypotheses = hypotheses_of(model, split, max(s.hypotheses for s in settings))
     consensus = Consensus(model, split, max(s.neighbours for s in settings), folder)
-    made = []
+    scored = []
     for kind in sorted({s.similarity for s in settings}):
         compared = consensus.compare(hypotheses.sequences, kind)
-        own = [s for s in settings if s.similarity == kind]
-        for one in tqdm(own, desc=f"settings of {kind}"):
-            ranked = reordered(hypotheses, rerank(compared, one))
+        same_kind = [s for s in settings if s.similarity == kind]
+        for setting in tqdm(same_kind, desc=f"settings of {kind}"):
+            ranked = reordered(hypotheses, rerank(compared, setting))
             scores = scoring.caption_scores(ranked, split, meteor=False).scores
-            made.append((one, scores[metric]))
-    return sorted(made, key=lambda pair: -pair[1])
+            scored.append((setting, scores[metric]))
+    return sorted(scored, key=lambda pair: -pair[1])
 
 
 def grid(
@@ -130,7 +136,7 @@ def grid(
     neighbours: Sequence[int],
     best: Sequence[int],
 ) -> list[RerankingConfig]:
-    """Returns every combination of the values."""
+    """Returns one setting of the reranking for every combination of the values."""
     return [
         RerankingConfig(*values)
         for values in itertools.product(similarities, hypotheses, neighbours, best)
@@ -138,7 +144,10 @@ def grid(
 
 
 def encoded_features(model: EvaluatedModel, split: Split, folder: Path) -> np.ndarray:
-    """Returns the features that the decoders read, of all models joined, (images, d) float32."""
+    """Returns the features that the decoders read, (images, d) float32.
+
+    Those of several models are concatenated. They are read from `folder` where it holds them.
+    """
     members = model.ensemble.members
     size = sum(m.feature_size for m in members)
     arrays = [np.asarray(v) for m in members for v in _image_variables(m)]
@@ -154,17 +163,15 @@ def encoded_features(model: EvaluatedModel, split: Split, folder: Path) -> np.nd
     @tf.function(reduce_retracing=True)
     def encode(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
         outputs = model.ensemble.encode(tensors)
-        return tf.concat([tf.cast(own["features"], tf.float32) for own in outputs], axis=-1)
+        return tf.concat([tf.cast(x["features"], tf.float32) for x in outputs], axis=-1)
 
     def compute(first: int) -> Iterator[np.ndarray]:
         rows = np.arange(first, split.num_images)
         for tensors in SplitBatches(inputs, _BATCH_SIZE, rows):
             yield encode(tensors).numpy()[:, None]
 
-    what = f"features of {split.name}"
-    shape = (split.num_images, 1, size)
-    made = features_cache.load_or_compute(folder, key, shape, compute, what)
-    return np.asarray(made[:, 0])
+    shape, title = (split.num_images, 1, size), f"features of {split.name}"
+    return np.asarray(features_cache.load_or_compute(folder, key, shape, compute, title)[:, 0])
 
 
 def _image_variables(annotator: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Evaluation of predictions made elsewhere against a prepared split."""
+"""Evaluation of a file of predictions, by any system, on a prepared split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from semreg_tf.evaluation.evaluator import as_lists
 from semreg_tf.evaluation.scoring import scored_references
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.bootstrap import caption_intervals, multilabel_intervals
-from semreg_tf.metrics.captions import caption_metrics
+from semreg_tf.metrics.captions import caption_metrics, list_some
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.csv_results import is_csv, read_csv_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
@@ -25,7 +25,6 @@ from semreg_tf.name_hints import did_you_mean
 from semreg_tf.text.cleaning import clean_caption, clean_name
 
 TASKS = ("captions", "tags")
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class PreparedSplit:
     Attributes:
       data_dir: the folder of prepared data sets.
       dataset: the data set's name.
-      split: the split's.
+      split: the split's name.
     """
 
     data_dir: str | Path
@@ -52,47 +51,47 @@ def evaluate_predictions(
     out: str | Path | None = None,
     **metric_options: Any,
 ) -> dict[str, Any]:
-    """Scores a file of captions or labels, whatever made it.
+    """Scores a file of captions or labels that any system wrote.
 
-    Ids are compared as text: 42 is "42". Empty captions and lists are counted and score 0.
+    Ids are compared as text: 42 equals "42". Empty captions and lists are counted and score 0.
 
     Args:
       predictions: captions: the COCO results format, a JSON list of `{"image_id", "caption"}`;
-        tags: JSON Lines of `{"image_id", "labels"}`; either: CSV with these columns, labels parted
-        by `|`, in a file that ends in .csv or .tsv.
+        tags: JSON Lines of `{"image_id", "labels"}`; both: a file that ends in .csv or .tsv with
+        these columns, labels separated by `|`.
       task: "captions" or "tags".
-      on: what people say of the images.
-      allow_missing: images without a prediction are counted and left out of every score; without,
-        they are refused, since leaving them out would flatter the rest (ours).
-      out: the file that takes the results as JSON, or None.
-      **metric_options: of captions, passed to `caption_metrics`.
+      on: the split with the ground truth.
+      allow_missing: whether images without a prediction are counted and left out of every score.
+        By default they are refused, since leaving them out can raise the scores (ours).
+      out: the JSON file to write the results to, or None.
+      **metric_options: passed to `caption_metrics`.
 
     Returns:
       The scores (`captions`, or `systems` by the file's name), their `intervals` and `warnings` as
-      `results.json` of a run has them; `num_images` scored, `num_missing`, `num_empty`.
+      in `results.json` of a run; `num_images` (scored), `num_missing`, `num_empty`.
 
     Raises:
-      TypeError: an id, a caption or a label is not what the format says.
-      ValueError: the file cannot be read (its line or entry is named), unknown images or classes,
-        an image predicted twice, images without a prediction.
+      TypeError: an id, a caption or a label has the wrong type.
+      ValueError: the file cannot be read (the error names the line or entry), an image or a class
+        is unknown, an image is predicted twice, or an image has no prediction.
     """
     if task not in TASKS:
         raise ValueError(
             f"`task` must be one of {', '.join(map(repr, TASKS))}. Received: task={task!r}"
         )
-    given = _read(predictions, task)
+    by_image_id = _read(predictions, task)
     builder = find_builder(on.data_dir, on.dataset)
     annotations = read_annotations(builder.data_dir, on.split)
-    own, missing = _join(given, annotations, on.split, allow_missing)
+    pairs, num_missing = _join(by_image_id, annotations, on.split, allow_missing)
     results = {"predictions": str(predictions), "task": task, "dataset": on.dataset}
-    results |= {"split": on.split, "num_images": len(own), "num_missing": missing}
+    results |= {"split": on.split, "num_images": len(pairs), "num_missing": num_missing}
     if task == "captions":
-        results |= _caption_scores(own, on.split, stored_tokenizer(builder), metric_options)
+        results |= _caption_scores(pairs, on.split, stored_tokenizer(builder), metric_options)
     else:
         classes = load_dataset_names(builder.data_dir, "labels")
-        results |= _tag_scores(own, classes, on.split, Path(predictions).stem)
-    if missing:
-        results["warnings"].append(f"{missing} images have no prediction and are left out")
+        results |= _tag_scores(pairs, classes, on.split, Path(predictions).stem)
+    if num_missing:
+        results["warnings"].append(f"{num_missing} images have no prediction and are left out")
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(out), results)
@@ -106,17 +105,17 @@ def _read(predictions: str | Path, task: str) -> Mapping[int | str, Any]:
 
 
 def _join(
-    given: Mapping[int | str, Any],
+    by_image_id: Mapping[int | str, Any],
     annotations: Sequence[Annotation],
     split_name: str,
     allow_missing: bool,
 ) -> tuple[list[tuple[Annotation, Any]], int]:
-    """Returns predicted images with their predictions, in the split's order, and how many lack."""
+    """Returns pairs (annotation, prediction) in the split's order, and how many are missing."""
     by_text: dict[str, Any] = {}
-    for image_id, prediction in given.items():
+    for image_id, prediction in by_image_id.items():
         if str(image_id) in by_text:
             raise ValueError(
-                "`predictions` must name an image once, ids compared as text. "
+                "`predictions` must name each image once; ids are compared as text. "
                 f"Received: image_id {str(image_id)!r} as a number and as a string"
             )
         by_text[str(image_id)] = prediction
@@ -126,37 +125,32 @@ def _join(
         raise ValueError(
             f"`predictions` must be of images of the split {split_name!r}, whose ids look like "
             f"{annotations[0].image_id!r}. "
-            f"Received: {len(unknown)} unknown images, {_some(unknown)}"
+            f"Received: {len(unknown)} unknown images, {list_some(unknown)}"
         )
     missing = [a.image_id for a in annotations if a.image_id not in by_text]
     if missing and not allow_missing:
         raise ValueError(
             f"`predictions` must be of all {len(annotations)} images of the split {split_name!r}; "
-            "allow missing ones (--allow_missing) to score the others alone. "
-            f"Received: {len(missing)} images without a prediction, {_some(missing)}"
+            "--allow_missing scores only the predicted ones. "
+            f"Received: {len(missing)} images without a prediction, {list_some(missing)}"
         )
     if len(missing) == len(annotations):
         raise ValueError("`predictions` must hold at least one image. Received: none")
-    own = [(a, by_text[a.image_id]) for a in annotations if a.image_id in by_text]
-    return own, len(missing)
-
-
-def _some(image_ids: Sequence[str]) -> str:
-    shown = ", ".join(repr(image_id) for image_id in image_ids[:_SHOWN])
-    return shown + (", ..." if len(image_ids) > _SHOWN else "")
+    pairs = [(a, by_text[a.image_id]) for a in annotations if a.image_id in by_text]
+    return pairs, len(missing)
 
 
 def _caption_scores(
-    own: Sequence[tuple[Annotation, str]],
+    pairs: Sequence[tuple[Annotation, str]],
     split_name: str,
     tokenizer: Tokenizer,
     metric_options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    scored = [(a, caption) for a, caption in own if a.captions]
+    scored = [(a, caption) for a, caption in pairs if a.captions]
     if not scored:
         raise ValueError(
             "`split` must have reference captions of the predicted images. "
-            f"Received: split={split_name!r}, {len(own)} images without any"
+            f"Received: split={split_name!r}, {len(pairs)} images without any"
         )
     hypotheses = {a.image_id: clean_caption(caption).text for a, caption in scored}
     if tokenizer in SCORED_AS_THEY_ARE:
@@ -165,8 +159,8 @@ def _caption_scores(
     references = {a.image_id: scored_references(a, tokenizer) for a, _ in scored}
     metrics = caption_metrics(references, hypotheses, **metric_options)
     warnings = list(metrics.warnings)
-    if len(scored) < len(own):
-        warnings.append(f"{len(own) - len(scored)} images have no reference and are left out")
+    if len(scored) < len(pairs):
+        warnings.append(f"{len(pairs) - len(scored)} images have no reference and are left out")
     return {
         "num_empty": metrics.num_empty,
         "captions": dict(metrics.scores),
@@ -176,7 +170,7 @@ def _caption_scores(
 
 
 def _tag_scores(
-    own: Sequence[tuple[Annotation, Sequence[str]]],
+    pairs: Sequence[tuple[Annotation, Sequence[str]]],
     classes: NameList,
     split_name: str,
     system: str,
@@ -185,25 +179,25 @@ def _tag_scores(
         raise ValueError(
             "`task` must be 'captions' for a data set without labels. Received: task='tags'"
         )
-    if not any(annotation.labels for annotation, _ in own):
+    if not any(annotation.labels for annotation, _ in pairs):
         raise ValueError(
             "`split` must have labels of the predicted images. "
-            f"Received: split={split_name!r}, {len(own)} images without any"
+            f"Received: split={split_name!r}, {len(pairs)} images without any"
         )
     index = classes.index
-    targets, guesses = (np.zeros((len(own), len(classes)), np.uint8) for _ in range(2))
-    for row, (annotation, given) in enumerate(own):
-        labels = [label if label in index else clean_name(label).text for label in given]
+    targets, predicted = (np.zeros((len(pairs), len(classes)), np.uint8) for _ in range(2))
+    for row, (annotation, raw_labels) in enumerate(pairs):
+        labels = [label if label in index else clean_name(label).text for label in raw_labels]
         unknown = next((label for label in labels if label not in index), None)
         if unknown is not None:
             raise ValueError(
-                f"`predictions` must name the data set's {len(classes)} classes"
+                f"`predictions` must use the data set's {len(classes)} class names"
                 f"{did_you_mean(unknown, classes.names)} "
                 f"Received: label {unknown!r} of image {annotation.image_id!r}"
             )
-        guesses[row, [index[label] for label in labels]] = 1
+        predicted[row, [index[label] for label in labels]] = 1
         targets[row, [index[label] for label in annotation.labels]] = 1
-    scores = multilabel_metrics(targets, guesses, class_names=classes.names)
+    scores = multilabel_metrics(targets, predicted, class_names=classes.names)
     warnings = []
     if scores.num_empty_predictions:
         warnings.append(
@@ -212,6 +206,6 @@ def _tag_scores(
     return {
         "num_empty": scores.num_empty_predictions,
         "systems": {system: scores.as_dict()},
-        "intervals": {system: as_lists(multilabel_intervals(targets, guesses))},
+        "intervals": {system: as_lists(multilabel_intervals(targets, predicted))},
         "warnings": warnings,
     }

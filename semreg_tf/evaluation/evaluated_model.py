@@ -1,4 +1,4 @@
-"""Models with the data that they are judged on: what evaluators run on."""
+"""A model, or an ensemble, and the data set that evaluators score it on."""
 
 import abc
 import dataclasses
@@ -23,15 +23,15 @@ from semreg_tf.models.side_information import Part
 class EvaluatedModel(abc.ABC):
     """One model, or several whose probabilities are averaged at each step, and a data set.
 
-    A subclass says what the models read of a split (`inputs`).
+    A subclass defines `inputs`, the tensors that the models read of a split.
 
     Attributes:
-      has_sequences: whether the decoder's sequences mean something.
-      shows_progress: whether a bar is drawn while a split is read.
+      has_sequences: whether the decoder is trained, so that its sequences are predictions.
+      shows_progress: whether reading a split draws a progress bar.
 
     Args:
       config: the experiment.
-      vocabularies: its names.
+      vocabularies: the experiment's vocabularies.
       ensemble: the models.
       builder: the prepared data set.
     """
@@ -48,12 +48,11 @@ class EvaluatedModel(abc.ABC):
     ) -> None:
         self.config, self.vocabularies = config, vocabularies
         self.ensemble, self.builder = ensemble, builder
-        # Of splits that were read already.
-        self._concepts: dict[str, np.ndarray] = {}
+        self._probabilities_by_split: dict[str, np.ndarray] = {}
 
     @abc.abstractmethod
     def inputs(self, split: Split, *more: str) -> list[Inputs]:
-        """Returns what each model reads of a split, and of the first the keys `more` too."""
+        """Returns each model's inputs of a split; the first model's include the keys `more`."""
 
     def split(self, name: str) -> Split:
         """Loads a split."""
@@ -67,12 +66,12 @@ class EvaluatedModel(abc.ABC):
     def predict(
         self, split: Split, num_results: int = 1, beam_width: int | None = None
     ) -> Predictions:
-        """Annotates a split; without sequences where they mean nothing.
+        """Annotates a split; without sequences if `has_sequences` is False.
 
         Args:
           split: the split.
-          num_results: sequences kept of each image.
-          beam_width: in place of the config's, by beam search; None: as the config decodes.
+          num_results: sequences to return for each image.
+          beam_width: width of a beam search in place of the config's decoding; None: the config's.
         """
         decoding = self.config.decoding if self.has_sequences else None
         if beam_width is not None and decoding is not None:
@@ -84,25 +83,25 @@ class EvaluatedModel(abc.ABC):
             decoding,
             num_results,
         )
-        self._concepts[split.name] = predictions.concept_probabilities
+        self._probabilities_by_split[split.name] = predictions.concept_probabilities
         return predictions
 
     def concept_probabilities(self, split: Split, part: Part = "all") -> np.ndarray:
         """Returns the concept probabilities of a split, (images, num_concepts) float32.
 
         Args:
-          split: the split; where it was annotated before, nothing is run.
-          part: whose: of the image, of the user tags, or of both together.
+          split: the split; the model does not run again on a split that it has annotated.
+          part: which logits give them: of the image, of the user tags, or of both.
         """
         if part != "all":
             return part_probabilities(self.ensemble, self.batches(split, "scoring"), part)
-        if split.name not in self._concepts:
+        if split.name not in self._probabilities_by_split:
             batches = self.batches(split, "scoring")
             predictions = predict(self.ensemble, batches, self.vocabularies, None)
-            self._concepts[split.name] = predictions.concept_probabilities
-        return self._concepts[split.name]
+            self._probabilities_by_split[split.name] = predictions.concept_probabilities
+        return self._probabilities_by_split[split.name]
 
     def label_scores(self, split: Split) -> np.ndarray:
-        """Returns how sure the decoder is of each label, (images, num_concepts) float32."""
+        """Returns the decoder's score of each label, (images, num_concepts) float32."""
         batches, steps = self.batches(split, "labels of"), self.config.decoding.max_steps
         return decoder_label_scores(self.ensemble, batches, self.vocabularies, steps)

@@ -1,4 +1,4 @@
-"""What all evaluators have in common: run on a model and a split, each gives scores and rows."""
+"""The protocol of all evaluators: run on a model and a split, return scores and rows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from semreg_tf.metrics.bootstrap import Interval
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluator found.
+    """The result of an evaluator.
 
     Attributes:
-      scores: the figures of each system by name, the model's own system first.
-      rows: called, it gives one row an image in the split's order, as `predictions.jsonl` holds
-        them; none where nothing is said of single images.
-      intervals: called, it computes by system the 95 % intervals, [low, high], of some scores.
-      warnings: what a reader of the scores must know.
+      scores: the scores of each system by name, the model's own system first.
+      rows: a function that returns one row of `predictions.jsonl` per image, in the split's order;
+        no rows where the evaluator does not score single images.
+      intervals: a function that computes each system's 95 % intervals, [low, high], by score.
+      warnings: sentences for the reader of the scores.
     """
 
     scores: dict[str, dict[str, Any]]
@@ -28,19 +28,19 @@ class Evaluation:
 
     @property
     def main(self) -> dict[str, Any]:
-        """The figures of the first system; none where nothing could be scored."""
+        """The scores of the first system; empty where nothing could be scored."""
         return next(iter(self.scores.values()), {})
 
 
 class Evaluator(Protocol):
-    """Judges one thing that a model does; validation and the evaluation binaries run the same."""
+    """Scores one output of a model; validation and the evaluation binaries use the same ones."""
 
     def run(self, model: EvaluatedModel, split: Split) -> Evaluation:
-        """Judges a model on a split.
+        """Scores a model on a split.
 
         Args:
-          model: with its data.
-          split: one of the model's, with ground truth.
+          model: the model with its data set.
+          split: a split of that data set, with ground truth.
 
         Returns:
           Scores and rows.
@@ -51,5 +51,5 @@ class Evaluator(Protocol):
 
 
 def as_lists(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:
-    """Returns intervals as JSON holds them, [low, high] by the score's name."""
+    """Returns intervals as JSON values, [low, high] by the score's name."""
     return {name: [interval.low, interval.high] for name, interval in intervals.items()}

@@ -18,15 +18,15 @@ from semreg_tf.models.ensemble import Ensemble
 
 @dataclass(frozen=True)
 class LikelihoodEvaluator:
-    """Judges how probable the model holds people's captions; it says nothing of single images."""
+    """Computes the perplexity of the reference captions; it returns no rows."""
 
     def run(self, model: EvaluatedModel, split: Split) -> Evaluation:
-        """Computes what `caption_perplexity` says; see `Evaluator.run`."""
+        """Computes the figures of `caption_perplexity`; see `Evaluator.run`."""
         batches = model.batches(split, "perplexity of", *batch.SEQUENCE_KEYS)
         figures = caption_perplexity(model.ensemble, batches, model.vocabularies)
         infinite = any(math.isinf(value) for value in figures.values())
         warnings = (
-            ["The perplexity is beyond all bounds: the model rules out words that occur"]
+            ["The perplexity is infinite: the model gives probability 0 to words that occur"]
             if infinite
             else []
         )
@@ -40,15 +40,14 @@ def caption_perplexity(
 
     Args:
       ensemble: the models.
-      batches: what each reads: `image` or `features` (or `concepts` alone); the first the sequence
-        keys too.
-      vocabularies: the experiment's names.
+      batches: each model's inputs: `image` or `features` (or `concepts` alone); the first model's
+        include the sequence keys.
+      vocabularies: the experiment's vocabularies.
 
     Returns:
       `perplexity` (END counts as a word), its `log2_perplexity`, `perplexity_without_unknown`
-      (targets that are UNK left out of sum and count), `vocabulary_size`, `unknown_rate` and
-      `num_tokens`: perplexities compare at one vocabulary only, so what decides that stands
-      beside them.
+      (targets that are UNK left out of sum and count); and, since only perplexities over one
+      vocabulary can be compared, `vocabulary_size`, `unknown_rate` and `num_tokens`.
     """
     unknown_id = vocabularies.output.unknown_id
 

@@ -1,9 +1,9 @@
 """Reranking by a linear combination whose weights are fitted to a metric (after Fang et al. 2015).
 
-Each hypothesis has a few figures, `QUANTITIES`; the one of the highest weighted sum is given. The
-weights are fitted on a split of their own by exact line searches, as minimum error rate training
-does (Och 2003): along a line in weight space the choices change at finitely many points alone, so
-the metric is computed between all of them.
+The hypothesis with the highest weighted sum of its `QUANTITIES` is chosen. The weights are fitted
+on a separate split by exact line searches, as in minimum error rate training (Och 2003): along a
+line in weight space the chosen hypotheses change at finitely many points, so the metric is
+computed once between each two of them.
 """
 
 import itertools
@@ -23,7 +23,7 @@ _ROUNDS, _STARTS = 20, 8
 
 
 class Fitted(NamedTuple):
-    """Weights of `QUANTITIES`, (5,) float64, and the metric that they reach where fitted."""
+    """Weights of `QUANTITIES`, (5,) float64, and the metric's value on the split of the fit."""
 
     weights: np.ndarray
     value: float
@@ -36,34 +36,35 @@ def quantities(
     probabilities: np.ndarray,
     detected_from: float,
 ) -> np.ndarray:
-    """Returns what is weighed of an image's hypotheses.
+    """Computes the `QUANTITIES` of an image's hypotheses.
 
     Args:
       hypotheses: the words of each.
-      log_likelihoods: of each, END counted.
-      concept_ids: the concept that a word stands for, where it does.
-      probabilities: of the image's concepts, (num_concepts,).
-      detected_from: a concept is detected from this probability on.
+      log_likelihoods: the log-likelihood of each, END included.
+      concept_ids: the concept's id by the word that names it.
+      probabilities: probabilities of the image's concepts, (num_concepts,).
+      detected_from: lowest probability of a detected concept.
 
     Returns:
-      (hypotheses, 5) float64: log likelihood, the same by words and END, words, how many detected
-      concepts are said, and the sum of the probabilities of all that are said.
+      (hypotheses, 5) float64: log-likelihood, log-likelihood per word (END counts), number of
+      words, number of detected concepts in the hypothesis, and sum of the probabilities of all
+      concepts in the hypothesis.
     """
     rows = []
     for words, log_likelihood in zip(hypotheses, log_likelihoods, strict=True):
-        said = sorted({concept_ids[word] for word in words if word in concept_ids})
-        own = np.asarray(probabilities, np.float64)[said]
+        mentioned = sorted({concept_ids[word] for word in words if word in concept_ids})
+        of_mentioned = np.asarray(probabilities, np.float64)[mentioned]
         per_word = log_likelihood / (len(words) + 1)
-        detected = np.sum(own >= detected_from)
-        rows.append([log_likelihood, per_word, len(words), detected, own.sum()])
+        detected = np.sum(of_mentioned >= detected_from)
+        rows.append([log_likelihood, per_word, len(words), detected, of_mentioned.sum()])
     return np.array(rows, np.float64).reshape(-1, len(QUANTITIES))
 
 
 def order(figures: np.ndarray, weights: np.ndarray) -> list[int]:
-    """Returns the places of hypotheses by falling weighted sum; ties stay as they are.
+    """Returns the indices of hypotheses by falling weighted sum; ties keep their order.
 
     Args:
-      figures: of `quantities`, (hypotheses, 5).
+      figures: the output of `quantities`, (hypotheses, 5).
       weights: (5,).
     """
     return np.argsort(-(figures @ weights), kind="stable").tolist()
@@ -77,34 +78,34 @@ def fit(
 ) -> Fitted:
     """Fits the weights to a metric of the chosen hypotheses.
 
-    The first start is the likelihood alone, so the fit is never below the search's own order;
-    others are drawn. Each goes along one quantity after the other until no line rises.
+    The first starting point weighs the likelihood alone, so the fit is never below the order of
+    the search; the others are random. Each is improved along one quantity after the other until no
+    line search raises the metric.
 
     Args:
       figures: of each image, (hypotheses, 5).
-      statistics: of each image, (hypotheses, s): what the metric sums over images.
-      metric: sums (..., s) -> values (...), higher is better.
-      seed: of the starts.
+      statistics: of each image, (hypotheses, s): the values that the metric sums over images.
+      metric: maps sums (..., s) to values (...), higher is better.
+      seed: of the random starting points.
 
     Returns:
-      The best weights of all starts, for the quantities as they are.
+      The best weights of all starting points, for unscaled quantities.
 
     Raises:
-      ValueError: no image, or numbers of hypotheses that differ.
+      ValueError: there is no image, or `figures` and `statistics` differ in hypotheses.
     """
     if not figures or [len(x) for x in figures] != [len(x) for x in statistics]:
         raise ValueError(
             "`figures` and `statistics` must be of the same images and hypotheses, at least one. "
             f"Received: {len(figures)} and {len(statistics)} images"
         )
-    every = np.concatenate(figures)
-    scale = np.maximum(every.std(0), 1e-9)
+    scale = np.maximum(np.concatenate(figures).std(0), 1e-9)
     scaled = [x / scale for x in figures]
     generator = np.random.default_rng(seed)
     starts = [np.eye(len(QUANTITIES))[0]]
     starts += list(generator.normal(size=(_STARTS - 1, len(QUANTITIES))))
-    tried = [_climb(scaled, statistics, metric, start) for start in starts]
-    best = max(tried, key=lambda fitted: fitted.value)
+    candidates = [_climb(scaled, statistics, metric, start) for start in starts]
+    best = max(candidates, key=lambda fitted: fitted.value)
     weights = best.weights / scale
     return Fitted(weights / np.abs(weights).max(), best.value)
 
@@ -115,7 +116,7 @@ def _climb(
     metric: Callable[[np.ndarray], np.ndarray],
     start: np.ndarray,
 ) -> Fitted:
-    """Returns the weights that no line along one quantity improves, from a start."""
+    """Returns weights, reached from `start`, that no line search along a quantity improves."""
     weights = start
     value = -np.inf
     for _ in range(_ROUNDS):
@@ -136,14 +137,11 @@ def _best_on_line(
     weights: np.ndarray,
     direction: np.ndarray,
 ) -> tuple[float, float]:
-    """Returns how far to go along a direction, and the metric's value there.
-
-    Where nothing is better than standing still, that is 0.
-    """
+    """Returns the best step along a direction, 0 if no step helps, and the metric's value there."""
     points, changes = [], []
     total = np.zeros(statistics[0].shape[1])
-    for own, stats in zip(figures, statistics, strict=True):
-        steps, chosen = upper_envelope(own @ weights, own @ direction)
+    for quantity, stats in zip(figures, statistics, strict=True):
+        steps, chosen = upper_envelope(quantity @ weights, quantity @ direction)
         total = total + stats[chosen[0]]
         points += steps
         changes += [stats[b] - stats[a] for a, b in itertools.pairwise(chosen)]
@@ -155,25 +153,25 @@ def _best_on_line(
     ends = np.concatenate([[places[0] - 2.0], places, [places[-1] + 2.0]])
     middles = (ends[:-1] + ends[1:]) / 2
     values = metric(sums)
-    # Between equal points no choice is made.
+    # No step lies between two equal points.
     values = np.where(np.diff(ends) > 1e-9, values, -np.inf)
-    here = int(np.searchsorted(places, 0.0, side="right"))
+    current = int(np.searchsorted(places, 0.0, side="right"))
     best = int(np.argmax(values))
-    if values[here] >= values[best]:
-        return 0.0, float(values[here])
+    if values[current] >= values[best]:
+        return 0.0, float(values[current])
     return float(middles[best]), float(values[best])
 
 
 def upper_envelope(offsets: np.ndarray, slopes: np.ndarray) -> tuple[list[float], list[int]]:
-    """Returns where the highest of some lines changes, and which it is in between.
+    """Computes which of n lines is the highest, from left to right.
 
     Args:
       offsets: each line's height at 0, (n,).
-      slopes: of each, (n,).
+      slopes: each line's slope, (n,).
 
     Returns:
-      The points from left to right, and the lines on top: one more than points. Of equal lines the
-      first counts.
+      The points where the highest line changes, and the indices of the highest lines, one more
+      than points. Of equal lines the first counts.
 
     Example:
       >>> upper_envelope(np.array([0.0, 1.0, 0.0]), np.array([-1.0, 0.0, 1.0]))

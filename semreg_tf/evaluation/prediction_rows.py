@@ -1,4 +1,4 @@
-"""One row of `predictions.jsonl` an image: what people say of it and what the model says."""
+"""Rows of `predictions.jsonl`: ground truth and predictions of one image each."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,19 +16,19 @@ TOP_CONCEPTS = 10
 def prediction_rows(
     model: EvaluatedModel, split: Split, predictions: Predictions
 ) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a split, in its order.
+    """Yields one row per image, in the split's order.
 
     Args:
-      model: whose predictions.
+      model: the model of the predictions.
       split: the split.
       predictions: of all its images.
     """
     names, counts = model.vocabularies.concepts.names, model.vocabularies.concepts.counts
-    order = dict(zip(names, counts, strict=True))
+    counts_by_name = dict(zip(names, counts, strict=True))
     data = model.config.data
     shown_last = words_shown_last(data.task, data.labels_from, data.function_words)
     tags = data.task == "tags"
-    joined = ", " if tags else " "
+    separator = ", " if tags else " "
     for i, annotation in enumerate(split.annotations):
         probabilities = predictions.concept_probabilities[i]
         ranked = predictions.sequences[i] if predictions.sequences else []
@@ -37,12 +37,12 @@ def prediction_rows(
             "image_id": annotation.image_id,
             "file_name": annotation.file_name,
             # The supplement's figures show the human labels rare first.
-            "labels": sorted(annotation.labels, key=lambda n: (order.get(n, 0), n)),
+            "labels": sorted(annotation.labels, key=lambda n: (counts_by_name.get(n, 0), n)),
             "captions": list(annotation.captions),
             "n_best": [
-                [joined.join(words), score] for words, score in zip(ranked, scores, strict=True)
+                [separator.join(words), score] for words, score in zip(ranked, scores, strict=True)
             ],
-            # What programs read; the texts of `n_best` are for people.
+            # For programs; a label may hold the comma that joins the texts of `n_best`.
             **({"n_best_labels": [list(labels) for labels in ranked]} if tags else {}),
             "concepts": [
                 [names[j], round(float(probabilities[j]), 4)]

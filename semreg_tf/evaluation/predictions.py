@@ -1,4 +1,4 @@
-"""What models say of a split: sequences by search, concept probabilities, labels by score."""
+"""Predictions of models on a split: searched sequences, concept probabilities, label scores."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ from semreg_tf.number_formats import scores_in_bfloat16
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions of a split, one row an image, in the split's order.
+    """Predictions of a split, one entry per image in the split's order.
 
     Attributes:
-      image_ids: the images.
+      image_ids: the images' ids.
       sequences: n-best word or label lists of each image, best first; empty without a decoder.
-      scores: their log probabilities, the search's ranking score.
+      scores: the search's ranking score of each sequence, its (normalised) log-probability.
       concept_probabilities: (images, num_concepts) float32.
     """
 
@@ -44,14 +44,14 @@ def predict(
 
     Args:
       ensemble: the models.
-      batches: what they read; `concepts` without `image` or `features` feeds the ground truth to
-        the decoder, as the relational stage's validation does.
-      vocabularies: the experiment's names.
+      batches: each model's inputs; `concepts` without `image` or `features` feeds the ground truth
+        to the decoder, as the relational stage's validation does.
+      vocabularies: the experiment's vocabularies.
       decoding: how sequences are searched; None: the concept probabilities alone.
-      num_results: sequences kept of each image; fewer where the search found no more.
+      num_results: sequences to return for each image; fewer where the search has fewer.
 
     Returns:
-      One prediction an image.
+      The predictions.
     """
     output = vocabularies.output
     searching = ensemble.has_decoder and decoding is not None
@@ -71,30 +71,30 @@ def predict(
             unknown_id=output.unknown_id,
             num_results=num_results,
         )
-        found = search(*ensemble.search_start(outputs, tables, in_bfloat16))
-        return probabilities, found.token_ids, found.scores
+        n_best = search(*ensemble.search_start(outputs, tables, in_bfloat16))
+        return probabilities, n_best.token_ids, n_best.scores
 
     probabilities, sequences, scores = [], [], []
     for tensors in batches:
-        own_probabilities, token_ids, own_scores = run(tensors)
-        probabilities.append(own_probabilities.numpy())
+        batch_probabilities, token_ids, batch_scores = run(tensors)
+        probabilities.append(batch_probabilities.numpy())
         if token_ids is None:
             continue
-        for ids, values in zip(token_ids.numpy(), own_scores.numpy().tolist(), strict=True):
-            # Where fewer sequences exist than were asked for, the rest is padding.
+        for ids, values in zip(token_ids.numpy(), batch_scores.numpy().tolist(), strict=True):
+            # Sequences of score -inf are padding up to `num_results`.
             number = max(1, sum(value > float("-inf") for value in values))
-            sequences.append([output.decode(one) for one in ids[:number]])
+            sequences.append([output.decode(sequence) for sequence in ids[:number]])
             scores.append(values[:number])
     image_ids = [annotation.image_id for annotation in batches.split.annotations]
     return Predictions(image_ids, sequences, scores, np.concatenate(probabilities))
 
 
 def part_probabilities(ensemble: Ensemble, batches: SplitBatches, part: Part) -> np.ndarray:
-    """Returns the mean concept probabilities by the image's or the user tags' own logits.
+    """Returns the mean concept probabilities from the logits of the image or of the user tags.
 
     Args:
       ensemble: the models.
-      batches: what they read; the user tags alone need no picture.
+      batches: each model's inputs; part "tags" needs no picture.
       part: "image" or "tags".
 
     Returns:
@@ -104,10 +104,10 @@ def part_probabilities(ensemble: Ensemble, batches: SplitBatches, part: Part) ->
     @tf.function(input_signature=[batches.spec])
     def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
         probabilities = []
-        for member, own in zip(ensemble.members, tensors, strict=True):
+        for member, inputs in zip(ensemble.members, tensors, strict=True):
             reads_tags = part == "tags"
             model = member.tag_model if reads_tags else member.encode
-            outputs = model({batch.USER_TAGS: own[batch.USER_TAGS]} if reads_tags else own)
+            outputs = model({batch.USER_TAGS: inputs[batch.USER_TAGS]} if reads_tags else inputs)
             probabilities.append(tf.sigmoid(outputs[LOGITS[part]]))
         return tf.reduce_mean(tf.stack(probabilities), axis=0)
 
@@ -117,13 +117,13 @@ def part_probabilities(ensemble: Ensemble, batches: SplitBatches, part: Part) ->
 def decoder_label_scores(
     ensemble: Ensemble, batches: SplitBatches, vocabularies: Vocabularies, max_steps: int
 ) -> np.ndarray:
-    """Returns how sure the decoder is of each label of each image, see `decoding.label_scores`.
+    """Returns the decoder's score of each label of each image, see `decoding.label_scores`.
 
     Args:
       ensemble: the models.
-      batches: what they read.
-      vocabularies: the experiment's names; the labels are the concepts.
-      max_steps: most labels to feed.
+      batches: each model's inputs.
+      vocabularies: the experiment's vocabularies; the labels are the concepts.
+      max_steps: most labels to feed to the decoder.
 
     Returns:
       (images, num_concepts) float32, in the order of the concepts.

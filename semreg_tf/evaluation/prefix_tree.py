@@ -1,4 +1,4 @@
-"""Sentences as a tree of their beginnings: what they share is scored once."""
+"""Sentences as a tree of prefixes, so that a shared prefix is scored once."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PrefixTree:
-    """The distinct beginnings of sentences, level by level; level 0 is START alone.
+    """The distinct prefixes of sentences, level after level; level 0 is START alone.
 
     Attributes:
-      token_ids: the last word of each beginning, (nodes,) int32, levels one after another.
-      parents: the row of the beginning without it among its level's, (nodes,) int32.
+      token_ids: the last token of each prefix, (nodes,) int32.
+      parents: the row, within the level above, of the prefix without its last token, (nodes,)
+        int32.
       level_splits: bounds of the levels in both, (levels + 2,) int64; the last is repeated.
-      ends: the rows of beginnings that are whole sentences, (distinct sentences,) int32, each
-        among its level's.
+      ends: rows, within their level, of the prefixes that are whole sentences, (distinct
+        sentences,) int32.
       end_splits: bounds of the levels in `ends`, (levels + 1,) int64.
-      sentence_rows: where each sentence is in `ends`, (sentences,) int64; equal sentences share.
+      sentence_rows: the position of each sentence in `ends`, (sentences,) int64; equal sentences
+        share one.
     """
 
     token_ids: np.ndarray
@@ -28,15 +30,12 @@ class PrefixTree:
 
 
 def build_prefix_tree(tokens: np.ndarray, token_splits: np.ndarray, start_id: int) -> PrefixTree:
-    """Builds the tree of sentences.
+    """Builds the prefix tree of sentences, which may be empty.
 
     Args:
-      tokens: ids of all sentences one after another, without START and END, int32.
+      tokens: token ids of all sentences, concatenated, without START and END, int32.
       token_splits: bounds of the sentences in `tokens`, (sentences + 1,) int64.
       start_id: the id of START.
-
-    Returns:
-      The tree; a sentence may be empty.
 
     Example:
       >>> tree = build_prefix_tree(np.array([4, 5, 4, 6, 4]), np.array([0, 2, 4, 5]), 9)
@@ -50,15 +49,15 @@ def build_prefix_tree(tokens: np.ndarray, token_splits: np.ndarray, start_id: in
     ends: list[np.ndarray] = []
     for level in range(int(lengths.max(initial=0)) + 1):
         finished = np.flatnonzero(lengths == level)
-        distinct, place = np.unique(rows[finished], return_inverse=True)
-        sentence_rows[finished] = sum(map(len, ends)) + place
+        distinct, index = np.unique(rows[finished], return_inverse=True)
+        sentence_rows[finished] = sum(map(len, ends)) + index
         ends.append(distinct)
-        going = np.flatnonzero(lengths > level)
-        if not len(going):
+        longer = np.flatnonzero(lengths > level)
+        if not len(longer):
             break
-        steps = np.stack([rows[going], tokens[token_splits[going] + level]], axis=1)
-        children, place = np.unique(steps, axis=0, return_inverse=True)
-        rows[going] = place.reshape(-1)
+        steps = np.stack([rows[longer], tokens[token_splits[longer] + level]], axis=1)
+        children, index = np.unique(steps, axis=0, return_inverse=True)
+        rows[longer] = index.reshape(-1)
         parents.append(children[:, 0])
         token_ids.append(children[:, 1])
         sizes.append(len(children))

@@ -1,9 +1,7 @@
 """Consensus reranking (Mao et al. 2015).
 
-It chooses the hypothesis that is most similar to the captions of the nearest training images.
-
-The nearest training images of an image are found by their features; a hypothesis scores the mean
-of its best similarities to their captions.
+The score of a hypothesis is the mean of its highest similarities to the captions of the training
+images whose features are nearest; the hypothesis with the highest score is chosen.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +16,12 @@ _QUERIES_AT_ONCE = 256
 
 
 def nearest_images(features: np.ndarray, training_features: np.ndarray, k: int) -> np.ndarray:
-    """Finds the nearest training images by Euclidean distance, exactly, by one product a block.
+    """Finds the nearest training images by Euclidean distance (exact search).
 
     Args:
       features: (images, d) float.
       training_features: (training images, d) float.
-      k: how many.
+      k: neighbours of each image.
 
     Returns:
       Rows of `training_features`, nearest first, ties to the lower row, (images, k) int64.
@@ -42,16 +40,16 @@ def nearest_images(features: np.ndarray, training_features: np.ndarray, k: int) 
             f"Received: k={k}"
         )
     squares = np.square(training_features, dtype=np.float64).sum(1)
-    found = []
+    nearest = []
     for start in range(0, len(features), _QUERIES_AT_ONCE):
-        own = features[start : start + _QUERIES_AT_ONCE]
+        queries = features[start : start + _QUERIES_AT_ONCE]
         # |q|^2 is the same for all candidates of a query.
-        distances = squares - 2.0 * (own @ training_features.T)
+        distances = squares - 2.0 * (queries @ training_features.T)
         furthest = np.partition(distances, k - 1, axis=1)[:, k - 1]
         for row, limit in zip(distances, furthest, strict=True):
             near = np.flatnonzero(row <= limit)
-            found.append(near[np.argsort(row[near], kind="stable")[:k]])
-    return np.stack(found) if found else np.zeros((0, k), np.int64)
+            nearest.append(near[np.argsort(row[near], kind="stable")[:k]])
+    return np.stack(nearest) if nearest else np.zeros((0, k), np.int64)
 
 
 def consensus(similarities: np.ndarray, best: int) -> np.ndarray:
@@ -59,7 +57,7 @@ def consensus(similarities: np.ndarray, best: int) -> np.ndarray:
 
     Args:
       similarities: to the captions of the nearest images, (hypotheses, captions).
-      best: how many of them count; all where there are fewer.
+      best: number of similarities to average; all where there are fewer.
     """
     count = min(best, similarities.shape[1])
     if not count:
@@ -68,11 +66,11 @@ def consensus(similarities: np.ndarray, best: int) -> np.ndarray:
 
 
 class Compared(NamedTuple):
-    """An image's hypotheses beside the captions of its neighbours, the nearest first.
+    """Similarities of an image's hypotheses to the captions of its neighbours.
 
     Attributes:
-      similarities: (hypotheses, captions) float64.
-      num_captions: captions of the first neighbour, of the first two, and so on, (neighbours,).
+      similarities: (hypotheses, captions) float64, the captions of the nearest neighbour first.
+      num_captions: cumulative number of captions over the neighbours, (neighbours,).
     """
 
     similarities: np.ndarray
@@ -88,27 +86,27 @@ def compare_with_neighbours(
     """Compares each image's hypotheses with its neighbours' captions.
 
     Args:
-      hypotheses: of each image, best first, the words of each.
-      neighbours: of `nearest_images`, (images, k).
+      hypotheses: the hypotheses of each image, best first, as lists of words.
+      neighbours: the output of `nearest_images`, (images, k).
       similarity: of the training images' captions.
       kind: "cider" or "bleu".
     """
-    for own, near in zip(hypotheses, neighbours, strict=True):
-        captions = np.cumsum(similarity.num_captions[near])
-        yield Compared(similarity.compare(own, near, kind), captions)
+    for n_best, near in zip(hypotheses, neighbours, strict=True):
+        num_captions = np.cumsum(similarity.num_captions[near])
+        yield Compared(similarity.compare(n_best, near, kind), num_captions)
 
 
 def rerank(compared: Iterable[Compared], config: RerankingConfig) -> list[list[int]]:
     """Orders each image's hypotheses by their consensus with the neighbours' captions.
 
     Args:
-      compared: of `compare_with_neighbours`, by the config's similarity; of its hypotheses and
-        neighbours the first `config.hypotheses` and `config.neighbours` are used.
-      config: k, m and n.
+      compared: the output of `compare_with_neighbours`, of the config's similarity; the first
+        `config.hypotheses` hypotheses and `config.neighbours` neighbours are used.
+      config: the numbers of hypotheses, neighbours and similarities to average.
 
     Returns:
-      Of each image the places of its hypotheses, the highest consensus first; ties stay in the
-      search's order.
+      For each image the indices of its hypotheses, the highest consensus first; ties keep the
+      order of the search.
 
     Example:
       >>> similarity = NgramSimilarity([[["a", "dog", "runs"]], [["a", "cat"]]])

@@ -1,4 +1,4 @@
-"""Retrieval by a captioner: images by a sentence and sentences by an image, scored by P(w|I)."""
+"""Retrieval with a captioner, scored by P(w|I): images for a sentence, sentences for an image."""
 
 import itertools
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ class Candidates:
     """The images and sentences of a split that are scored.
 
     Attributes:
-      rows: the images' rows in the split, (images,) int64, rising.
-      sequences: the sentences' places among the split's, (sentences,) int64, rising.
-      owners: each sentence's place among `rows`, (sentences,) int64.
+      rows: indices of the images in the split, (images,) int64, ascending.
+      sequences: indices of the sentences in the split, (sentences,) int64, ascending.
+      owners: for each sentence the index in `rows` of its image, (sentences,) int64.
     """
 
     rows: np.ndarray
@@ -40,20 +40,20 @@ class Candidates:
 
 @dataclass(frozen=True)
 class RetrievalEvaluator:
-    """Judges retrieval both ways (Mao et al. 2015).
+    """Scores retrieval in both directions (Mao et al. 2015).
 
     Images are ranked for a sentence by log P(w|I), END counted; sentences for an image by
     log P(w|I) - log P(w), where P(w) is the mean of P(w|I') over a sample of training images.
-    The scores go to `folder`, image after image: the same evaluation resumes and reuses them.
+    The scores are written to `folder` image by image, so a stopped evaluation resumes.
 
     Attributes:
-      num_images: the split's first images with a caption; None: all.
-      num_sentences: of their captions the first of each image, then the second, and so on until
-        so many; None: all.
-      marginal_images: training images behind P(w), a sample drawn by `seed`.
-      bfloat16_output: whether words are scored in bfloat16.
+      num_images: number of images, the first of the split with a caption; None: all.
+      num_sentences: number of captions: the first of each image, then the second of each, and so
+        on; None: all.
+      marginal_images: size of the sample of training images for P(w).
+      bfloat16_output: whether word scores are computed in bfloat16.
       seed: of the sample.
-      folder: where the scores of pairs are kept.
+      folder: the cache of the scores of (image, sentence) pairs.
     """
 
     num_images: int | None = None
@@ -67,8 +67,8 @@ class RetrievalEvaluator:
         """Scores every pair; see `Evaluator.run`.
 
         Returns:
-          Under "retrieval" the figures of each direction, under "chance" those of a scorer that
-          knows nothing, under "pairs" what was scored. There are no rows.
+          "retrieval": the figures of each direction; "chance": those of random scores; "pairs":
+          numbers and settings of what was scored. There are no rows.
         """
         chosen, train, sample = self.choose(model, split)
         sentences = _sentences(split, chosen.sequences)
@@ -79,7 +79,7 @@ class RetrievalEvaluator:
         unknown_id, tokens = model.vocabularies.output.unknown_id, sentences.tokens
         unknown = 0 if unknown_id is None else int((tokens == unknown_id).sum())
         num_words = len(tokens) + len(sentences.token_splits) - 1
-        told = {
+        about_pairs = {
             "num_images": len(chosen.rows),
             "num_sentences": len(chosen.sequences),
             "whole_split": self.num_images is None and self.num_sentences is None,
@@ -90,13 +90,13 @@ class RetrievalEvaluator:
             "words_of_sentences": num_words,
             "unknown_rate": unknown / num_words,
         }
-        return Evaluation({**figures(scores, marginal, chosen.owners), "pairs": told})
+        return Evaluation({**figures(scores, marginal, chosen.owners), "pairs": about_pairs})
 
     def choose(self, model: EvaluatedModel, split: Split) -> tuple[Candidates, Split, np.ndarray]:
-        """Returns what is scored, the training split, and its rows that are behind P(w).
+        """Returns the candidates, the training split, and its rows in the sample for P(w).
 
         Raises:
-          ValueError: the split has no captions, or there are fewer images or sentences than asked.
+          ValueError: the split has no captions, or fewer images or sentences than requested.
         """
         check_annotated(split, "captions")
         chosen = choose(split, self.num_images, self.num_sentences)
@@ -105,10 +105,10 @@ class RetrievalEvaluator:
 
 
 def choose(split: Split, num_images: int | None, num_sentences: int | None) -> Candidates:
-    """Chooses the first images that have a caption, and of their captions the first of each.
+    """Chooses images and sentences of a split, see `RetrievalEvaluator`.
 
     Raises:
-      ValueError: there are fewer, or fewer sentences than images are asked for.
+      ValueError: the split has fewer, or `num_sentences` is below the number of images.
     """
     rows = np.flatnonzero(_captioned(split))
     if num_images is not None:
@@ -119,14 +119,14 @@ def choose(split: Split, num_images: int | None, num_sentences: int | None) -> C
     sequences = np.concatenate(of_image) if of_image else np.zeros(0, np.int64)
     if num_sentences is not None:
         _check_number("num_sentences", num_sentences, len(rows), len(sequences))
-        turn = np.concatenate([np.arange(len(own)) for own in of_image])
-        sequences = np.sort(sequences[np.argsort(turn, kind="stable")[:num_sentences]])
+        rank_in_image = np.concatenate([np.arange(len(x)) for x in of_image])
+        sequences = np.sort(sequences[np.argsort(rank_in_image, kind="stable")[:num_sentences]])
     owners = np.searchsorted(rows, np.searchsorted(bounds, sequences, side="right") - 1)
     return Candidates(rows, sequences, owners)
 
 
 def figures(scores: np.ndarray, marginal: np.ndarray, owners: np.ndarray) -> dict[str, Any]:
-    """Computes the figures of both directions.
+    """Computes the retrieval metrics of both directions.
 
     Args:
       scores: log P(w|I), (images, sentences) float32.
@@ -134,19 +134,19 @@ def figures(scores: np.ndarray, marginal: np.ndarray, owners: np.ndarray) -> dic
       owners: the image of each sentence, (sentences,).
 
     Returns:
-      `retrieval`: by direction what `RetrievalMetrics.as_dict` says, and of sentences also
-      without the marginal; `chance`: the same of a scorer that knows nothing.
+      `retrieval`: `RetrievalMetrics.as_dict` by direction, and for sentences also without the
+      marginal; `chance`: the same for random scores.
     """
     images = np.arange(len(scores))
-    found = {
+    retrieval = {
         IMAGES: retrieval_metrics(scores.T, owners, images),
         SENTENCES: retrieval_metrics(scores - marginal, images, owners),
         f"{SENTENCES}, not normalised": retrieval_metrics(scores, images, owners),
     }
-    nothing = {IMAGES: chance(owners, images), SENTENCES: chance(images, owners)}
+    random = {IMAGES: chance(owners, images), SENTENCES: chance(images, owners)}
     return {
-        "retrieval": {name: metrics.as_dict() for name, metrics in found.items()},
-        "chance": {name: metrics.as_dict() for name, metrics in nothing.items()},
+        "retrieval": {name: metrics.as_dict() for name, metrics in retrieval.items()},
+        "chance": {name: metrics.as_dict() for name, metrics in random.items()},
     }
 
 
@@ -159,7 +159,7 @@ def log_mean(scores: np.ndarray) -> np.ndarray:
 
 
 class _Pairs:
-    """Fills score matrices on disk, image after image."""
+    """Computes matrices of pair scores, which are cached on disk image by image."""
 
     def __init__(
         self,
@@ -176,13 +176,13 @@ class _Pairs:
             for _, variable in sorted(member.all_variables().items())
         ]
         self._arrays = [*weights, sentences.tokens, sentences.token_splits]
-        self._said = {"bfloat16_output": evaluator.bfloat16_output, "what": "log P(w|I)"}
+        self._key_fields = {"bfloat16_output": evaluator.bfloat16_output, "what": "log P(w|I)"}
 
     def matrix(self, split: Split, rows: np.ndarray) -> np.ndarray:
         """Returns log P(w|I), (images, sentences) float32, memory-mapped."""
         image_ids = [str(split.encoded.image_ids[r]) for r in rows]
         key = features_cache.cache_key(
-            self._arrays, split=split.name, image_ids=image_ids, **self._said
+            self._arrays, split=split.name, image_ids=image_ids, **self._key_fields
         )
         inputs = self._model.inputs(split)
 
@@ -190,13 +190,11 @@ class _Pairs:
             for tensors in SplitBatches(inputs, _BATCH_SIZE, rows[first:]):
                 outputs = self._model.ensemble.encode(tensors)
                 for i in range(int(tf.shape(tf.nest.flatten(outputs)[0])[0])):
-                    one = tuple({k: v[i : i + 1] for k, v in own.items()} for own in outputs)
-                    yield self._scorer.score(one)[None, None]
+                    of_image = tuple({k: v[i : i + 1] for k, v in x.items()} for x in outputs)
+                    yield self._scorer.score(of_image)[None, None]
 
-        what = f"scores of {split.name}"
-        shape = (len(rows), 1, self._num_sentences)
-        found = features_cache.load_or_compute(self._folder, key, shape, compute, what)
-        return found[:, 0]
+        shape, title = (len(rows), 1, self._num_sentences), f"scores of {split.name}"
+        return features_cache.load_or_compute(self._folder, key, shape, compute, title)[:, 0]
 
 
 def _captioned(split: Split) -> np.ndarray:
@@ -205,9 +203,9 @@ def _captioned(split: Split) -> np.ndarray:
 
 def _sentences(split: Split, sequences: np.ndarray) -> Sentences:
     bounds, output = split.encoded.token_splits, split.vocabularies.output
-    own = [split.encoded.tokens[bounds[s] : bounds[s + 1]] for s in sequences]
-    splits = np.array([0, *itertools.accumulate(map(len, own))], np.int64)
-    return Sentences(np.concatenate(own), splits, output.start_id, output.end_id)
+    tokens = [split.encoded.tokens[bounds[s] : bounds[s + 1]] for s in sequences]
+    splits = np.array([0, *itertools.accumulate(map(len, tokens))], np.int64)
+    return Sentences(np.concatenate(tokens), splits, output.start_id, output.end_id)
 
 
 def _sample(split: Split, number: int, seed: int) -> np.ndarray:

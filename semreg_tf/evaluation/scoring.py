@@ -1,4 +1,4 @@
-"""Scores of predictions on a split: the model's own, and the plain CNN's cuts beside it."""
+"""Scores of predictions on a split: captions, label sets, and label sets of the CNN alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,31 +23,28 @@ def concept_targets(split: Split) -> np.ndarray:
 
 
 def sequence_labels(predictions: Predictions, split: Split) -> np.ndarray:
-    """Returns the sets of labels that the best sequences hold, (images, num_concepts) uint8.
-
-    A label emitted twice counts once.
-    """
+    """Returns the set of labels in each best sequence as 0/1, (images, num_concepts) uint8."""
     index = split.vocabularies.concepts.index
-    made = np.zeros((len(predictions.image_ids), len(index)), np.uint8)
+    labels = np.zeros((len(predictions.image_ids), len(index)), np.uint8)
     for row, ranked in enumerate(predictions.sequences):
         for label in ranked[0]:
-            made[row, index[label]] = 1
-    return made
+            labels[row, index[label]] = 1
+    return labels
 
 
 def top_k_labels(probabilities: np.ndarray, k: int) -> np.ndarray:
     """Returns the k highest labels of each image as 0/1, ties to the lower id (Sec. 4.2)."""
     order = top_k.top_k_labels(probabilities, k).numpy()
-    made = np.zeros(probabilities.shape, np.uint8)
-    np.put_along_axis(made, order, 1, axis=1)
-    return made
+    labels = np.zeros(probabilities.shape, np.uint8)
+    np.put_along_axis(labels, order, 1, axis=1)
+    return labels
 
 
 def fixed_length_labels(labels: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:
-    """Returns exactly k labels of each image: the given ones first, then the most probable others.
+    """Returns exactly k labels of each image: predicted ones first, then the most probable others.
 
-    Where more than k are given, the k most probable of them stay. So a model that chooses its own
-    number of labels is compared with those that give every image as many (ours).
+    Of more than k predicted labels the k most probable remain. This compares a model that chooses
+    the number of labels with models that predict k for every image (ours).
 
     Args:
       labels: 0/1 (images, num_concepts).
@@ -66,13 +63,13 @@ def cnn_cuts(
     threshold: float,
     chosen_on: str = "validation",
 ) -> dict[str, np.ndarray]:
-    """Returns the CNN's label sets by name: each top k, cut at 0.5, cut at the best threshold.
+    """Returns the CNN's label sets by name: top k for each k, cut at 0.5, cut at `threshold`.
 
     Args:
       probabilities: (images, num_concepts).
-      ks: labels of an image in the first sets; all, where there are fewer, as in a set of two.
-      threshold: of the last set.
-      chosen_on: the split on which it is the best, for the set's name.
+      ks: numbers of labels of the top-k sets, at most all concepts.
+      threshold: lowest probability of a label in the last set.
+      chosen_on: the split that the threshold was chosen on, for the set's name.
 
     Returns:
       0/1 arrays (images, num_concepts) uint8.
@@ -95,7 +92,7 @@ def tag_scores(
     Args:
       split: the ground truth.
       labels: 0/1 (images, num_concepts).
-      probabilities: (images, num_concepts), for mAP alone; None: there is no mAP.
+      probabilities: (images, num_concepts), for mAP only; None: no mAP.
 
     Returns:
       `MultilabelMetrics.as_dict()`.
@@ -106,15 +103,15 @@ def tag_scores(
 
 def mean_average_precision(split: Split, probabilities: np.ndarray) -> float | None:
     """Returns the mAP of concept probabilities (images, num_concepts); None without positives."""
-    nothing = np.zeros(probabilities.shape, np.uint8)
-    return tag_scores(split, nothing, probabilities)["mAP"]
+    no_labels = np.zeros(probabilities.shape, np.uint8)
+    return tag_scores(split, no_labels, probabilities)["mAP"]
 
 
 def caption_scores(predictions: Predictions, split: Split, **options: Any) -> CaptionMetrics:
-    """Scores the best captions against all of an image's references; see `caption_metrics`.
+    """Scores each image's best caption against its references; see `caption_metrics`.
 
-    Where the data's tokens are not those of the COCO evaluation but a segmenter's or characters,
-    the scorer compares these very tokens.
+    If the data set's tokens are a segmenter's or characters, the scorer compares these tokens
+    instead of the COCO evaluation's.
 
     Raises:
       ValueError: the split has no captions.
@@ -134,27 +131,27 @@ def caption_scores(predictions: Predictions, split: Split, **options: Any) -> Ca
 
 
 def check_annotated(split: Split, task: str, fix: str = "") -> None:
-    """Refuses a split on which there is nothing to score against.
+    """Refuses a split without ground truth.
 
     Args:
       split: the split.
       task: "captions" or "tags".
-      fix: what else the caller's user can do, a sentence.
+      fix: a sentence for the error that tells the user another way, or "".
 
     Raises:
       ValueError: no image of the split has a caption, or a label.
     """
-    what = {"captions": "captions", "tags": "labels"}[task]
-    if not any(getattr(annotation, what) for annotation in split.annotations):
+    field = {"captions": "captions", "tags": "labels"}[task]
+    if not any(getattr(annotation, field) for annotation in split.annotations):
         raise ValueError(
-            f"`split` must hold images with {what}, or there is nothing to score against. "
+            f"`split` must hold images with {field}, or there is nothing to score against. "
             f"{fix + ' ' if fix else ''}Received: split={split.name!r}, {split.num_images:,} "
-            f"images without {what}"
+            f"images without {field}"
         )
 
 
 def scored_references(annotation: Annotation, tokenizer: Tokenizer) -> list[str]:
-    """Returns an image's captions as the scorer reads them: raw, or parted into tokens before."""
+    """Returns an image's captions for the scorer: raw, or with blanks between their tokens."""
     if tokenizer in SCORED_AS_THEY_ARE:
         return [" ".join(tokens) for tokens in annotation.tokens]
     return list(annotation.captions)

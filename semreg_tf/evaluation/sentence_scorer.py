@@ -1,7 +1,7 @@
-"""How probable sentences are given an image, P(w|I), for many of both in bounded memory.
+"""Probabilities P(w|I) of many sentences given many images, in bounded memory.
 
-Sentences are scored as a tree of their beginnings, so a beginning that several share costs one
-row; what the image does not change is computed once for all images.
+Sentences are scored as a tree of prefixes, so a shared prefix is computed once; a part of the
+decoder that does not read the image is computed once for all images.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from semreg_tf.evaluation.prefix_tree import PrefixTree, build_prefix_tree
 from semreg_tf.models.ensemble import Ensemble, Outputs, log_mean_softmax
 
 SENTENCES_AT_ONCE = 5_000
-# Where the input reads the state, each row holds the cells of the CNN's map.
+# With attention each row holds all cells of the CNN's spatial features.
 SENTENCES_AT_ONCE_WITH_MAP = 250
 
 
@@ -30,10 +30,10 @@ class _Tree(NamedTuple):
 
 
 class Sentences(NamedTuple):
-    """A set of sentences, and the ids around them.
+    """Sentences as token ids.
 
     Attributes:
-      tokens: ids of all sentences one after another, without START and END, int32.
+      tokens: token ids of all sentences, concatenated, without START and END, int32.
       token_splits: bounds of the sentences in `tokens`, (sentences + 1,) int64.
       start_id: the id of START.
       end_id: the id of END, which counts as a word.
@@ -46,18 +46,19 @@ class Sentences(NamedTuple):
 
 
 class SentenceScorer:
-    """Scores one set of sentences for image after image.
+    """Scores the same sentences for one image after another.
 
     Args:
       ensemble: the models.
-      sentences: what is scored.
-      bfloat16_output: whether words are scored in bfloat16: 0.7 to 0.8 of the time on a CPU
-        that has it, each word's log-probability off by 0.002 to 0.015 (measured).
-      sentences_at_once: bounds the memory, which grows with it times the vocabulary, and times
-        the CNN's map where the decoder attends to it; None: 5,000, or 250 with attention.
+      sentences: the sentences to score.
+      bfloat16_output: whether word scores are computed in bfloat16: 0.7 to 0.8 of the time on a
+        CPU with bfloat16 instructions; log-probabilities of words change by 0.002 to 0.015
+        (measured).
+      sentences_at_once: sentences in one tree; memory grows with it times the vocabulary, and,
+        with attention, times the CNN's spatial features. None: 5,000, or 250 with attention.
 
     Raises:
-      ValueError: there is no sentence or no decoder.
+      ValueError: there are no sentences, or the ensemble has no decoder.
 
     Example:
       >>> scorer = SentenceScorer(ensemble, Sentences(tokens, splits, start_id=10, end_id=0))
@@ -89,47 +90,47 @@ class SentenceScorer:
         self._trees = [(_as_tensors(tree), tree.sentence_rows) for tree in trees]
         self._advance = tf.function(self._advance_all, reduce_retracing=True)
         self._score = tf.function(self._score_tree, reduce_retracing=True)
-        self._given = [self._without_image(tree) for tree, _ in self._trees]
-        self._same_for_all: np.ndarray | None = None
+        self._projected = [self._project_without_image(tree) for tree, _ in self._trees]
+        self._scores_without_image: np.ndarray | None = None
 
     @property
     def num_rows(self) -> int:
-        """Rows scored for an image: distinct beginnings of sentences."""
+        """Rows scored for an image: distinct prefixes of sentences."""
         return sum(int(tree.token_ids.shape[0]) for tree, _ in self._trees)
 
     def score(self, outputs: Outputs) -> np.ndarray:
         """Returns log P(w|I) of every sentence.
 
         Args:
-          outputs: of `Ensemble.encode`, for one image.
+          outputs: the output of `Ensemble.encode` for one image.
 
         Returns:
-          Natural logarithms, END counted, (sentences,) float32.
+          Natural logarithms, END included, (sentences,) float32.
         """
-        if self._same_for_all is not None:
-            return self._same_for_all
+        if self._scores_without_image is not None:
+            return self._scores_without_image
         contexts = [d.prepare(x) for d, x in zip(self._decoders, outputs, strict=True)]
         states = tuple(
             d.initial_state(context, 1) for d, context in zip(self._decoders, contexts, strict=True)
         )
-        found = []
-        for (tree, rows), given in zip(self._trees, self._given, strict=True):
-            found.append(self._score(tree, given, states, tuple(contexts)).numpy()[rows])
+        by_tree = []
+        for (tree, rows), projected in zip(self._trees, self._projected, strict=True):
+            by_tree.append(self._score(tree, projected, states, tuple(contexts)).numpy()[rows])
         scores = np.empty(len(self._order), np.float32)
-        scores[self._order] = np.concatenate(found)
+        scores[self._order] = np.concatenate(by_tree)
         if not self._ensemble.reads_image:
-            self._same_for_all = scores
+            self._scores_without_image = scores
         return scores
 
-    def _without_image(self, tree: _Tree) -> tuple[tf.Tensor | None, ...]:
-        """Returns `project_output` of every beginning, None where the state reads the image."""
+    def _project_without_image(self, tree: _Tree) -> tuple[tf.Tensor | None, ...]:
+        """Returns each decoder's `project_output` of all prefixes; None if it reads the image."""
         return tuple(
             None if decoder.state_reads_image else self._advance(tree, i)
             for i, decoder in enumerate(self._decoders)
         )
 
     def _advance_all(self, tree: _Tree, member: int) -> tf.Tensor:
-        """Runs one decoder over the tree, (nodes, p)."""
+        """Returns one decoder's `project_output` of all prefixes, (nodes, p)."""
         decoder, table = self._decoders[member], self._tables[member]
         state = decoder.cell.zero_state(1)
         levels = tf.shape(tree.end_splits)[0] - 1
@@ -154,37 +155,37 @@ class SentenceScorer:
     def _score_tree(
         self,
         tree: _Tree,
-        given: tuple[tf.Tensor | None, ...],
+        projected: tuple[tf.Tensor | None, ...],
         states: tuple[tuple[tf.Tensor, ...], ...],
         contexts: tuple,
     ) -> tf.Tensor:
-        """Returns the log-probabilities of the tree's distinct sentences, in `ends`'s order."""
+        """Returns log-probabilities of the tree's distinct sentences, in the order of `ends`."""
         levels = tf.shape(tree.end_splits)[0] - 1
 
-        def body(level: tf.Tensor, states: tuple, sums: tf.Tensor, found: tf.Tensor) -> tuple:
+        def body(level: tf.Tensor, states: tuple, sums: tf.Tensor, scores: tf.Tensor) -> tuple:
             tokens, parents = _level(tree, level)
             logits, new_states = [], []
             for i in range(len(self._decoders)):
                 state = tf.nest.map_structure(lambda x: tf.gather(x, parents), states[i])
-                own = tf.nest.map_structure(
+                context = tf.nest.map_structure(
                     lambda x: tf.repeat(x, tf.size(tokens), axis=0), contexts[i]
                 )
-                made, state = self._logits(i, tree, level, state, own, given[i])
-                logits.append(made)
+                member_logits, state = self._logits(i, tree, level, state, context, projected[i])
+                logits.append(member_logits)
                 new_states.append(state)
-            made = log_mean_softmax(logits)
+            mean_logits = log_mean_softmax(logits)
             edges, num_children = self._edges(tree, level)
-            chosen = tf.gather_nd(made, edges) + tf.gather(
-                sums - tf.reduce_logsumexp(made, axis=-1), edges[:, 0]
+            edge_sums = tf.gather_nd(mean_logits, edges) + tf.gather(
+                sums - tf.reduce_logsumexp(mean_logits, axis=-1), edges[:, 0]
             )
-            found = tf.concat([found, chosen[num_children:]], 0)
-            return level + 1, tuple(new_states), chosen[:num_children], found
+            scores = tf.concat([scores, edge_sums[num_children:]], 0)
+            return level + 1, tuple(new_states), edge_sums[:num_children], scores
 
-        sums, found = tf.zeros((1,)), tf.zeros((0,))
-        *_, found = tf.while_loop(
+        sums, scores = tf.zeros((1,)), tf.zeros((0,))
+        *_, scores = tf.while_loop(
             lambda level, *_: level < levels,
             body,
-            (0, states, sums, found),
+            (0, states, sums, scores),
             shape_invariants=(
                 tf.TensorShape([]),
                 _any_rows(states),
@@ -192,7 +193,7 @@ class SentenceScorer:
                 tf.TensorShape([None]),
             ),
         )
-        return found
+        return scores
 
     def _logits(
         self,
@@ -201,20 +202,23 @@ class SentenceScorer:
         level: tf.Tensor,
         state: tuple[tf.Tensor, ...],
         context: tuple,
-        given: tf.Tensor | None,
+        projected: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """Scores the words after a level's beginnings; the state stays where `given` has it all."""
+        """Returns logits of the word after each prefix of a level, and the new states.
+
+        With `projected`, the output of `_advance_all`, the states are not used and do not change.
+        """
         decoder, (tokens, _) = self._decoders[member], _level(tree, level)
-        if given is None:
+        if projected is None:
             hidden, words, state = decoder.advance(tokens, state, context, self._tables[member])
             projected = decoder.project_output(hidden, words)
         else:
             words = decoder.words(tokens)
-            projected = given[tree.level_splits[level] : tree.level_splits[level + 1]]
+            projected = projected[tree.level_splits[level] : tree.level_splits[level + 1]]
         return decoder.fused_logits(projected, words, context, self._weights[member]), state
 
     def _edges(self, tree: _Tree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns (beginning, next word) of the level's children, then of its ends with END."""
+        """Returns (row of prefix, next word): the level's children, then its ends with END."""
         tokens, parents = _level(tree, level + 1)
         ends = tree.ends[tree.end_splits[level] : tree.end_splits[level + 1]]
         rows = tf.concat([parents, ends], 0)
@@ -223,15 +227,15 @@ class SentenceScorer:
 
 
 def _trees(all_sentences: Sentences, sentences_at_once: int) -> tuple[np.ndarray, list[PrefixTree]]:
-    """Returns the sentences in an order that brings like beginnings together, and their trees."""
+    """Returns the sorted order of the sentences, and the trees of consecutive blocks of them."""
     bounds = itertools.pairwise(np.asarray(all_sentences.token_splits))
     sentences = [all_sentences.tokens[a:b] for a, b in bounds]
     order = np.array(sorted(range(len(sentences)), key=lambda i: sentences[i].tolist()))
     trees = []
     for start in range(0, len(order), sentences_at_once):
-        chosen = [sentences[i] for i in order[start : start + sentences_at_once]]
-        splits = np.cumsum([0, *map(len, chosen)])
-        trees.append(build_prefix_tree(np.concatenate(chosen), splits, all_sentences.start_id))
+        block = [sentences[i] for i in order[start : start + sentences_at_once]]
+        splits = np.cumsum([0, *map(len, block)])
+        trees.append(build_prefix_tree(np.concatenate(block), splits, all_sentences.start_id))
     return order, trees
 
 

@@ -1,4 +1,4 @@
-"""A split in batches, as each of several models reads it."""
+"""Batches of a split with the inputs of each of several models."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,16 +13,16 @@ BATCH_SIZE = 64
 
 
 class SplitBatches:
-    """Goes through the images of a split once, in order, without their ids.
+    """Iterates once over the images of a split, in order, without their ids.
 
     Attributes:
       split: the split.
-      spec: shapes and types of a batch, for `input_signature`.
+      spec: shapes and dtypes of a batch, for `input_signature`.
 
     Args:
-      inputs: what each model reads, of one split.
-      batch_size: images at once; the last batch may be smaller.
-      rows: these images of the split alone, in this order; None: all.
+      inputs: each model's inputs, of one split.
+      batch_size: images of a batch; the last batch may be smaller.
+      rows: indices of the images to read, in this order; None: all.
       progress: text of a progress bar, or None.
     """
 
@@ -34,16 +34,16 @@ class SplitBatches:
         progress: str | None = None,
     ) -> None:
         self.split = inputs[0].split
-        self._progress, self._dataset = (
-            progress,
-            tf.data.Dataset.zip(tuple(evaluation_batches(own, batch_size, rows) for own in inputs)),
+        self._progress = progress
+        self._dataset = tf.data.Dataset.zip(
+            tuple(evaluation_batches(model_inputs, batch_size, rows) for model_inputs in inputs)
         )
-        number = self.split.num_images if rows is None else len(rows)
-        self._num_batches = -(-number // batch_size)
+        num_images = self.split.num_images if rows is None else len(rows)
+        self._num_batches = -(-num_images // batch_size)
         self.spec = tuple(map(_without_ids, self._dataset.element_spec))
 
     def __iter__(self) -> Iterator[tuple[dict[str, tf.Tensor], ...]]:
-        """Yields a batch of each model's inputs, by the contract's names."""
+        """Yields one dict per model, named as in `data.batch`."""
         bar = self._progress
         for tensors in tqdm(self._dataset, bar, self._num_batches, disable=bar is None):
             yield tuple(map(_without_ids, tensors))

@@ -1,4 +1,4 @@
-"""Label lists judged by the paper's metrics (Sec. 4.2), the plain CNN's cuts beside them."""
+"""Scores of label lists by the paper's metrics (Sec. 4.2), beside label sets of the CNN alone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ from semreg_tf.metrics.multilabel import best_threshold, per_image_scores
 
 OURS = "ours"
 _UNSUPERVISED = (
-    "Nothing taught this model concepts (concepts.supervised is false), so there are no labels of "
-    "the CNN alone and no mAP"
+    "The concepts of this model were not supervised (concepts.supervised is false), so there are "
+    "no labels of the CNN alone and no mAP"
 )
-_ON_ITSELF = (
-    "The threshold was chosen on the evaluated split itself, as this data set has no other: the "
-    "scores there are an upper bound of what a threshold gives"
+_THRESHOLD_ON_EVALUATED_SPLIT = (
+    "The threshold was chosen on the evaluated split, since the data set has no other: its scores "
+    "are an upper bound of what a threshold reaches"
 )
 
 
 @dataclass(frozen=True)
 class TagEvaluator:
-    """Judges the labels of the best sequence of each image, as a set.
+    """Scores the labels of each image's best sequence, as a set.
 
     Attributes:
-      compares: whether other label sets are scored beside the decoder's own: the CNN's top labels
-        and cuts, lists of fixed lengths, decoder and CNN together, as the config's decoding says.
-      cnn: the CNN alone, which the cuts are of; None: the model's own concepts.
+      compares: whether other label sets are scored too: the CNN's top labels and cuts, lists of
+        fixed lengths, and decoder and CNN combined, as in the config's decoding.
+      cnn: a model whose concept probabilities are cut; None: the evaluated model.
     """
 
     compares: bool = True
@@ -45,19 +45,19 @@ class TagEvaluator:
         return self.judge(model, split, model.predict(split))
 
     def judge(self, model: EvaluatedModel, split: Split, predictions: Predictions) -> Evaluation:
-        """Scores labels that were searched before."""
+        """Scores labels that a search has already returned."""
         scoring.check_annotated(split, "tags")
         systems = _Systems(model, self.cnn or model, split, predictions)
         if predictions.sequences:
             labels = scoring.sequence_labels(predictions, split)
-            systems.add({OURS: labels}, systems.taught_probabilities)
+            systems.add({OURS: labels}, systems.supervised_probabilities)
         if self.compares:
             systems.compare()
         return systems.evaluation()
 
 
 class _Systems:
-    """The label sets of a split that are scored beside each other."""
+    """The label sets of a split to score, by the name of the system."""
 
     def __init__(
         self, model: EvaluatedModel, cnn: EvaluatedModel, split: Split, predictions: Predictions
@@ -71,18 +71,18 @@ class _Systems:
         self._warnings: list[str] = []
 
     @property
-    def taught_probabilities(self) -> np.ndarray | None:
-        """The model's own concept probabilities, where they were supervised."""
-        taught = self._model.config.concepts.supervised
-        return self._predictions.concept_probabilities if taught else None
+    def supervised_probabilities(self) -> np.ndarray | None:
+        """The model's concept probabilities; None if they were not supervised."""
+        supervised = self._model.config.concepts.supervised
+        return self._predictions.concept_probabilities if supervised else None
 
     def add(self, labels: Mapping[str, np.ndarray], ranking: np.ndarray | None) -> None:
-        """Adds label sets by name; `ranking` gives their mAP, if any."""
+        """Adds label sets by name; `ranking` holds the scores for their mAP, or None."""
         self.labels |= labels
         self._ranking |= dict.fromkeys(labels, ranking)
 
     def compare(self) -> None:
-        """Adds the CNN's cuts, and of a decoder its fixed lengths and what it says with the CNN."""
+        """Adds the CNN's cuts, the decoder's lists of fixed lengths, and both combined."""
         cnn, decoding = self._cnn, self._model.config.decoding
         if cnn is not self._model:
             self._cnn_probabilities = cnn.concept_probabilities(cnn.split(self._split.name))
@@ -91,19 +91,20 @@ class _Systems:
             self.add(self._cuts, self._cnn_probabilities)
         else:
             self._warnings.append(_UNSUPERVISED)
-        own = self.taught_probabilities
-        if OURS not in self.labels or own is None:
+        probabilities = self.supervised_probabilities
+        if OURS not in self.labels or probabilities is None:
             return
+        labels = self.labels[OURS]
         fixed = {
-            f"{OURS}, exactly {k}": scoring.fixed_length_labels(self.labels[OURS], own, k)
+            f"{OURS}, exactly {k}": scoring.fixed_length_labels(labels, probabilities, k)
             for k in decoding.fixed_lengths
         }
-        self.add(fixed, own)
+        self.add(fixed, probabilities)
         if decoding.combine:
-            self.add(*self._combined(own))
+            self.add(*self._combined(probabilities))
 
     def evaluation(self) -> Evaluation:
-        """Scores all that was added."""
+        """Scores all label sets."""
         split, targets = self._split, scoring.concept_targets(self._split)
         return Evaluation(
             {n: scoring.tag_scores(split, x, self._ranking[n]) for n, x in self.labels.items()},
@@ -113,9 +114,9 @@ class _Systems:
         )
 
     def _rows(self, targets: np.ndarray) -> Iterator[dict[str, Any]]:
-        """Yields rows with the CNN's labels, by falling probability, and the first system's scores.
+        """Yields rows with the CNN's labels, most probable first, and the first system's scores.
 
-        An image without labels has no recall and no F1.
+        Recall and F1 of an image without labels are None.
         """
         names = self._split.vocabularies.concepts.names
         main = per_image_scores(targets, next(iter(self.labels.values())))
@@ -123,44 +124,40 @@ class _Systems:
         rows = prediction_rows(self._model, self._split, self._predictions)
         for i, row in enumerate(rows):
             ranked = by_score(self._cnn_probabilities[i])
-            cnn = {cut: [names[j] for j in ranked if own[i, j]] for cut, own in self._cuts.items()}
+            cnn = {cut: [names[j] for j in ranked if x[i, j]] for cut, x in self._cuts.items()}
             scores = {n: None if np.isnan(x[i]) else float(x[i]) for n, x in figures.items()}
             yield {**row, "cnn": cnn, "scores": scores}
 
     def _cut(self) -> dict[str, np.ndarray]:
-        """Returns the CNN's label sets by name, the threshold chosen on the validation split."""
+        """Returns the CNN's label sets by name, with the threshold of the validation split."""
         data, decoding = self._model.config.data, self._model.config.decoding
-        validation, told = self._cnn.split(data.validation_split), "validation"
+        validation, chosen_on = self._cnn.split(data.validation_split), "validation"
         evaluator = ConceptEvaluator("O-F1")
         if validation.name == self._split.name:
-            told = "validation, this very split"
-            self._warnings.append(_ON_ITSELF)
+            chosen_on = "validation, this very split"
+            self._warnings.append(_THRESHOLD_ON_EVALUATED_SPLIT)
         threshold = evaluator.run(self._cnn, validation).main["threshold"]
         ks = sorted({decoding.top_k, *decoding.fixed_lengths})
-        return scoring.cnn_cuts(self._cnn_probabilities, ks, threshold, told)
+        return scoring.cnn_cuts(self._cnn_probabilities, ks, threshold, chosen_on)
 
     def _combined(self, probabilities: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Returns the label sets of CNN and decoder together, and the scores they are cut from.
+        """Returns the label sets of CNN and decoder combined, and the scores they are cut from.
 
-        A label's score is the geometric mean of its concept's probability and the decoder's, that
-        is, the mean of the logarithms (ours).
+        A label's score is the geometric mean of its concept probability and the decoder's score
+        (ours).
         """
         model = self._model
 
-        def scores(split: Split, own: np.ndarray) -> np.ndarray:
-            return np.sqrt(own * model.label_scores(split))
+        def combine(split: Split, concept_probabilities: np.ndarray) -> np.ndarray:
+            return np.sqrt(concept_probabilities * model.label_scores(split))
 
-        both = scores(self._split, probabilities)
+        scores = combine(self._split, probabilities)
         validation = model.split(model.config.data.validation_split)
-        own = model.concept_probabilities(validation)
-        threshold, _ = best_threshold(scoring.concept_targets(validation), scores(validation, own))
-        name = f"{OURS} with the CNN"
+        validation_scores = combine(validation, model.concept_probabilities(validation))
+        threshold, _ = best_threshold(scoring.concept_targets(validation), validation_scores)
+        name, cut = f"{OURS} with the CNN", (scores >= threshold).astype(np.uint8)
+        lengths = model.config.decoding.fixed_lengths
         return {
-            f"{name}, cut at {threshold:.2f} (best on validation)": (both >= threshold).astype(
-                np.uint8
-            ),
-            **{
-                f"{name}, top {k}": scoring.top_k_labels(both, k)
-                for k in model.config.decoding.fixed_lengths
-            },
-        }, both
+            f"{name}, cut at {threshold:.2f} (best on validation)": cut,
+            **{f"{name}, top {k}": scoring.top_k_labels(scores, k) for k in lengths},
+        }, scores

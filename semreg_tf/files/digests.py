@@ -1,4 +1,4 @@
-"""SHA-256 digests that tie files to each other, and JSON objects that carry their own."""
+"""SHA-256 digests of files, and of JSON objects that hold their own digest."""
 
 import hashlib
 import json
@@ -7,9 +7,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, Any
 
-# The field of a JSON object that holds the digest of all its others.
+# The field of a JSON object with the digest of all its other fields.
 OWN_DIGEST = "sha256"
-# The field that holds the digests of other files, by their names.
+# The field with the digests of other files by name.
 FILE_DIGESTS = "digests"
 _BLOCK_BYTES = 1 << 20
 
@@ -29,7 +29,7 @@ def file_digest(path: str | PathLike[str]) -> str:
 
 
 def lines_digest(lines: Iterable[str]) -> str:
-    r"""Returns the digest that a file of these lines has, each ended by `\n`, in UTF-8."""
+    r"""Returns the digest of a UTF-8 file with these lines, each followed by `\n`."""
     digest = hashlib.sha256()
     for line in lines:
         digest.update(f"{line}\n".encode("utf-8", "surrogatepass"))
@@ -42,15 +42,15 @@ def file_digests(folder: str | PathLike[str], names: Iterable[str]) -> dict[str,
 
 
 def json_digest(values: Mapping[str, Any]) -> str:
-    """Returns the digest of a JSON object without its digest field, in any order of fields."""
+    """Returns the digest of a JSON object without its digest field; field order is ignored."""
     others = {name: value for name, value in values.items() if name != OWN_DIGEST}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def with_own_digest(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a JSON object with its digest as a last field.
+    """Returns a JSON object with its digest as the last field.
 
-    What JSON changes on its way to disk and back (tuples, keys that are numbers) is changed first.
+    Values that JSON cannot hold as they are (tuples, keys that are numbers) are converted first.
     """
     others = {name: value for name, value in values.items() if name != OWN_DIGEST}
     plain = json.loads(json.dumps(others))
@@ -58,9 +58,9 @@ def with_own_digest(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_unchanged(values: Mapping[str, Any]) -> bool:
-    """Returns whether a JSON object matches its digest, or is older than digests.
+    """Returns whether a JSON object matches its digest, or was written before there were digests.
 
-    One with the digests of other files had its own too, whose name may have been damaged.
+    An object with digests of other files was written with its own, so it must have it.
     """
     if OWN_DIGEST in values:
         return values[OWN_DIGEST] == json_digest(values)
@@ -70,10 +70,16 @@ def is_unchanged(values: Mapping[str, Any]) -> bool:
 def check_own_digest(
     values: Mapping[str, Any], path: str | PathLike[str], argument: str, fix: str = ""
 ) -> None:
-    """Refuses a JSON object that does not match its digest.
+    """Checks a JSON object against its digest.
+
+    Args:
+      values: the object.
+      path: the file that holds it.
+      argument: name of the user's argument, for error messages.
+      fix: a sentence for the error message on how to fix it.
 
     Raises:
-      ValueError: as said; the file is named.
+      ValueError: the object does not match its digest.
     """
     if not is_unchanged(values):
         raise ValueError(
@@ -85,27 +91,27 @@ def check_own_digest(
 def check_files(
     folder: str | PathLike[str], digests: Mapping[str, str], argument: str, fix: str = ""
 ) -> None:
-    """Refuses a folder in which a file is missing or does not match its digest.
+    """Checks the files of a folder against their digests.
 
     Args:
-      folder: that holds the files.
-      digests: by the files' names in the folder.
-      argument: what messages call the folder.
-      fix: a sentence that says what helps.
+      folder: the folder.
+      digests: digests by file name.
+      argument: name of the user's argument, for error messages.
+      fix: a sentence for the error message on how to fix it.
 
     Raises:
-      ValueError: as said; the first such file is named.
+      ValueError: a file is missing or does not match its digest; the first one is named.
       OSError: a file cannot be read.
     """
     for name, expected in digests.items():
         path = Path(folder) / name
         if not path.is_file():
-            wrong = "it is not there"
+            problem = "it is missing"
         elif file_digest(path) != expected:
-            wrong = "it was changed or is damaged"
+            problem = "it was changed or is damaged"
         else:
             continue
         raise ValueError(
-            f"`{argument}` must hold {name} as it was written: {wrong}. "
+            f"`{argument}` must hold {name} as it was written: {problem}. "
             f"{fix + ' ' if fix else ''}Received: {fspath(path)!r}"
         )

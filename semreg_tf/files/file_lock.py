@@ -1,4 +1,4 @@
-"""A lock file, released when its process ends in any way."""
+"""A lock file that the kernel releases when its process ends."""
 
 import contextlib
 import errno
@@ -15,23 +15,23 @@ _HOLDER_BYTES = 200
 
 
 class FileLock:
-    """Holds an advisory lock (`flock`) on a file beside what is written.
+    """An advisory lock (`flock`) on a file beside the files that it protects.
 
-    The kernel releases it when the process ends, by `kill -9` too. The file holds a line that says
-    who holds the lock, and is removed on release.
+    The kernel releases it when the process ends, also by `kill -9`. The file names the process that
+    holds the lock, and is removed on release.
 
     Args:
-      path: the lock's file; missing parent folders are made.
-      argument: what messages call the folder or file that is written.
-      value: what the user gave for it.
-      wait: True: wait for the other process, with a line in the log, in place of an error.
+      path: the lock file; missing parent folders are created.
+      argument: name of the user's argument for the protected folder or file, for error messages.
+      value: the user's value of it.
+      wait: whether to wait for another process that holds the lock; if not, it is an error.
 
     Attributes:
-      waited: whether another process held it first.
+      waited: whether another process held the lock first.
 
     Raises:
-      ValueError: another process, or another lock of this one, holds it.
-      OSError: the file cannot be made.
+      ValueError: another process, or another lock of this process, holds it.
+      OSError: the file cannot be created.
 
     Example:
       >>> with FileLock("runs/joint/.lock", "workdir", "runs/joint"):
@@ -66,14 +66,14 @@ class FileLock:
                     self.waited = True
                 time.sleep(_POLL_SECS)
                 continue
-            if _is_still_there(self._file, self._path):
+            if _is_same_file(self._file, self._path):
                 break
-            # Its holder removed the file between our opening and our locking.
+            # The last holder removed the file after it was opened here and before it was locked.
             self._close()
         os.ftruncate(self._file, 0)
         line = f"process {os.getpid()} on {socket.gethostname()}"
         with contextlib.suppress(OSError):
-            # A full disk costs the next process the name, not the lock.
+            # On a full disk the lock works without the holder's name.
             os.pwrite(self._file, line.encode(), 0)
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def _read_holder(file: int) -> str:
     return os.pread(file, _HOLDER_BYTES, 0).decode("utf-8", "replace").strip() or "another process"
 
 
-def _is_still_there(file: int, path: str) -> bool:
+def _is_same_file(file: int, path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))
     except FileNotFoundError:

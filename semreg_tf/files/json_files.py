@@ -1,6 +1,6 @@
-"""The JSON that this project writes, whole or not at all, and reads: damage is a named ValueError.
+"""Reading of JSON files that this project wrote, with errors that name a damaged file.
 
-What people give is read by `semreg_tf.text.text_files`, which refuses more.
+`semreg_tf.text.text_files` reads users' JSON files, with more checks.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class JsonError(ValueError):
-    """Text that is no JSON; the message is the reason alone, for the caller to name the file."""
+    """The text is not JSON. The message is the reason; the caller adds the file."""
 
 
 def parse_json(content: str | bytes, parse: Callable[[str], Any] = json.loads) -> Any:
@@ -20,10 +20,10 @@ def parse_json(content: str | bytes, parse: Callable[[str], Any] = json.loads) -
 
     Args:
       content: text, or bytes in UTF-8, with or without a byte-order mark.
-      parse: of the text; `text_files.parse_json` refuses more.
+      parse: the parser; `text_files.parse_json` has more checks.
 
     Raises:
-      JsonError: it is no UTF-8, no JSON, nested too deeply, or holds an endless number.
+      JsonError: the text is not UTF-8 or not JSON, is nested too deeply, or a number is too long.
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
@@ -33,15 +33,15 @@ def parse_json(content: str | bytes, parse: Callable[[str], Any] = json.loads) -
 
 
 def json_reason(error: Exception) -> str:
-    """Returns in a few words why a JSON parser refused a text, and where."""
+    """Returns a short description of a JSON parser's error with its place."""
     match error:
         case json.JSONDecodeError():
             place = f"line {error.lineno}, column {error.colno}, character {error.pos:,}"
             return f"damaged or cut short at {place}: {error.msg}"
         case UnicodeDecodeError():
-            return f"no UTF-8 at byte {error.start:,}: {error.reason}"
+            return f"not UTF-8 at byte {error.start:,}: {error.reason}"
         case RecursionError():
-            return "damaged: brackets within brackets, too deep to be read"
+            return "damaged: brackets are nested too deeply"
     return str(error)
 
 
@@ -55,26 +55,26 @@ def read_json(
 
     Args:
       path: the file.
-      argument: what messages call the folder or file that the user gave.
-      fix: a sentence that says what helps, such as "Export the run again."
+      argument: name of the user's argument, for error messages.
+      fix: a sentence for the error message on how to fix it, such as "Export the run again."
       parse: as for `parse_json`.
 
     Raises:
-      ValueError: the file is not there or is no whole JSON; it is named.
-      OSError: it cannot be read.
+      ValueError: the file is missing or is not complete JSON.
+      OSError: the file cannot be read.
 
     Example:
       >>> read_json("runs/joint/config.json", "workdir")["stage"]
       'joint'
     """
-    # A path in a bucket has its own reader.
+    # Paths in a bucket are objects that can read themselves.
     file: Any = path if hasattr(path, "read_bytes") else Path(path)
     fix = f"{fix} " if fix else ""
     try:
         return parse_json(file.read_bytes(), parse)
     except FileNotFoundError:
         raise ValueError(
-            f"`{argument}` must hold the file {file.name}: it is not there. {fix}"
+            f"`{argument}` must hold the file {file.name}: it is missing. {fix}"
             f"Received: {fspath(path)!r}"
         ) from None
     except JsonError as error:
@@ -87,16 +87,16 @@ def read_json(
 def read_json_object(
     path: str | PathLike[str], argument: str, fix: str = "", fields: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Returns a JSON file that must hold one object.
+    """Returns the object of a JSON file.
 
     Args:
       path: as for `read_json`.
       argument: as for `read_json`.
       fix: as for `read_json`.
-      fields: names that the object must have.
+      fields: fields that the object must have.
 
     Raises:
-      ValueError: as `read_json`, or the file holds something else or lacks a field.
+      ValueError: as `read_json`, or the file does not hold an object, or a field is missing.
       OSError: the file cannot be read.
     """
     values = read_json(path, argument, fix)
@@ -104,16 +104,16 @@ def read_json_object(
         missing = [name for name in fields if name not in values]
         if not missing:
             return values
-        wrong = f"it lacks {', '.join(missing)}"
+        problem = f"it lacks {', '.join(missing)}"
     else:
-        wrong = "it holds no JSON object"
+        problem = "it is not a JSON object"
     raise ValueError(
-        f"`{argument}` must hold a whole {os.path.basename(path)}: {wrong}. "
+        f"`{argument}` must hold a whole {os.path.basename(path)}: {problem}. "
         f"{fix + ' ' if fix else ''}Received: {fspath(path)!r}"
     )
 
 
 def object_in(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Returns the object that a JSON object has under a name, {} where it has none."""
+    """Returns the object in a field of a JSON object, or {} if the field holds no object."""
     value = values.get(name)
     return value if isinstance(value, dict) else {}

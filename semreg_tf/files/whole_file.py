@@ -1,4 +1,4 @@
-"""Atomic writes of local files: a file is complete or absent."""
+"""Atomic writes of local files."""
 
 import json
 import os
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Writes a file beside `path`, then renames it: a killed run leaves no half file.
+    """Writes a file under another name, then renames it, so that `path` is never incomplete.
 
     Args:
-      path: the file to write or replace; missing parent folders are made.
+      path: the file to write or replace; missing parent folders are created.
       content: bytes, or text that is written in UTF-8.
 
     Raises:
-      OSError: it cannot be written; a file that was there is as it was.
+      OSError: the file cannot be written; an existing file is unchanged.
 
     Example:
       >>> write_whole("runs/joint/results.json", "{}")
@@ -28,5 +28,5 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
 
 
 def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
-    """Writes an object as indented JSON, whole or not at all."""
+    """Writes an object as indented JSON, atomically."""
     write_whole(path, json.dumps(values, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Bootstrap intervals over images: how far a score would move with another sample of images."""
+"""Confidence intervals of scores by the bootstrap over images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 
 
 class Interval(NamedTuple):
-    """A score of all images and the percentiles of the same score of resampled images."""
+    """A score over all images, and percentiles of the score over resampled images."""
 
     value: float
     low: float
@@ -36,25 +36,26 @@ def multilabel_intervals(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Intervals of C-P, C-R, C-F1, O-P, O-R, O-F1 and the micro-averages (Sec. 4.2).
+    """Computes intervals of C-P, C-R, C-F1, O-P, O-R, O-F1 and the micro-averages (Sec. 4.2).
 
-    Images are drawn with replacement, as many as there are, and every score is computed anew:
-    a class without positives in a resample is left out of its C-R, as `multilabel_metrics` does.
+    Each resample draws as many images as there are, with replacement, and every score is computed
+    on it: a class without positives in a resample is left out of its C-R, as in
+    `multilabel_metrics`.
 
     Args:
       targets: 0/1 or booleans `(images, classes)`.
       predictions: 0/1 or booleans `(images, classes)`.
-      num_resamples: at least 2; ends of a 95 % interval need hundreds.
+      num_resamples: number of resamples, at least 2; a 95 % interval needs hundreds.
       confidence: the share of resamples inside the interval.
       seed: of the draws; equal seeds and numbers of images draw the same images, so two systems
         can be compared resample by resample.
 
     Returns:
-      An `Interval` for each name, fractions in 0..1.
+      An `Interval` by the score's name, fractions in 0..1.
 
     Raises:
-      TypeError: labels that are not numbers.
-      ValueError: wrong shapes, labels other than 0 and 1, or an argument out of range.
+      TypeError: labels are not numbers.
+      ValueError: a shape is wrong, a label is not 0 or 1, or an argument is out of range.
     """
     targets = check_indicators("targets", targets)
     predictions = check_same_shape(
@@ -62,10 +63,11 @@ def multilabel_intervals(
     )
     correct = targets & predictions
     num_classes = targets.shape[1]
-    labels, guesses, hits = (
+    num_true, num_predicted, num_correct = (
         np.count_nonzero(x, 1).astype(np.float64) for x in (targets, predictions, correct)
     )
-    of_images = (np.ones(len(labels)), labels > 0, ratio(hits, guesses), ratio(hits, labels))
+    precision_of_image, recall_of_image = (ratio(num_correct, x) for x in (num_predicted, num_true))
+    of_images = (np.ones(len(targets)), num_true > 0, precision_of_image, recall_of_image)
     columns = np.column_stack([correct, predictions, targets, *of_images]).astype(np.float64)
 
     def score(sums: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,14 +93,14 @@ def caption_intervals(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Intervals of every score of `metrics`.
+    """Computes intervals of every score of `metrics`.
 
-    BLEU and METEOR are scores of a corpus: what they sum over images is summed anew. ROUGE-L and
-    CIDEr are means over images; CIDEr's document frequencies stay those of all images.
+    BLEU and METEOR are scores of a corpus: their statistics are summed over each resample. ROUGE-L
+    and CIDEr are means over images; CIDEr keeps the document frequencies of all images.
 
     Args:
-      metrics: what `caption_metrics` returned.
-      num_resamples: at least 2; ends of a 95 % interval need hundreds.
+      metrics: the output of `caption_metrics`.
+      num_resamples: number of resamples, at least 2; a 95 % interval needs hundreds.
       confidence: the share of resamples inside the interval.
       seed: of the draws; equal seeds and numbers of images draw the same images.
 
@@ -106,7 +108,7 @@ def caption_intervals(
       An `Interval` for each name in `metrics.scores`.
 
     Raises:
-      ValueError: an argument out of range.
+      ValueError: an argument is out of range.
     """
     means = [name for name in metrics.scores if name in ("ROUGE-L", "CIDEr")]
     columns = [
@@ -136,7 +138,7 @@ def _intervals(
     confidence: float,
     seed: int,
 ) -> dict[str, Interval]:
-    """Scores sums of `columns` `(images, columns)` over all images and over resampled ones."""
+    """Scores the sums of `columns` `(images, columns)` over all images and over resamples."""
     if num_resamples < 2:
         raise ValueError(
             f"`num_resamples` must be at least 2. Received: num_resamples={num_resamples}"

@@ -1,8 +1,7 @@
-"""The caption scores in a `results.json`: as decoded, or also reranked.
+"""The caption scores in `results.json`, with or without reranking.
 
-Where captions were reranked, no scores are called `captions` alone: those before reranking are
-`captions_before_reranking`, those after it are under `reranked`. Files written by earlier versions
-call the former `captions` in either case.
+With reranking, the scores before it are named `captions_before_reranking` and those after it are
+under `reranked`; no scores are named `captions` (earlier versions named the former `captions`).
 """
 
 from collections.abc import Mapping
@@ -14,19 +13,19 @@ _BEFORE = {name: f"{name}_before_reranking" for name in ("captions", "intervals"
 
 
 def with_reranked(results: Mapping[str, Any], reranked: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns results with the scores before and after reranking, under names that say so.
+    """Returns results with the scores before and after reranking.
 
     Args:
-      results: with `captions` and `intervals`, as decoded.
-      reranked: what goes under `reranked`: `settings`, and `captions` and `intervals` where there
-        are references.
+      results: with `captions` and `intervals` of the search.
+      reranked: the object for `reranked`: `settings`, and with references `captions` and
+        `intervals`.
     """
     renamed = {_BEFORE.get(name, name): value for name, value in results.items()}
     return {**renamed, "reranked": dict(reranked)}
 
 
 def decoded_scores(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the scores of the captions as decoded, also of results with reranking."""
+    """Returns the scores of the search's captions, before any reranking."""
     return object_in(results, _BEFORE["captions"]) or object_in(results, "captions")
 
 
@@ -41,5 +40,5 @@ def reranked_scores(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last_scores(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the scores of the captions that were submitted: reranked, where that was asked."""
+    """Returns the scores of the final captions: the reranked ones if there are any."""
     return reranked_scores(results) or decoded_scores(results)

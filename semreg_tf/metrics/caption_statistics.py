@@ -1,10 +1,10 @@
-"""BLEU and METEOR of a corpus from sums over images: for resampling, where scoring is too slow."""
+"""BLEU and METEOR of a corpus from sums over images, for resamples and reranking."""
 
 import numpy as np
 
 from semreg_tf.metrics.label_counts import ratio
 
-# pycocoevalcap's, so that nothing matched gives almost 0 rather than an error.
+# pycocoevalcap's constants, which avoid a division by zero without matches.
 _TINY, _SMALL = 1e-15, 1e-9
 
 # METEOR 1.5 for English: stages exact, stem, synonym, paraphrase.
@@ -13,7 +13,7 @@ _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 
 
 def bleu_from_statistics(sums: np.ndarray) -> np.ndarray:
-    """BLEU-1 to BLEU-4, as pycocoevalcap computes them.
+    """Computes BLEU-1 to BLEU-4 as pycocoevalcap does.
 
     Args:
       sums: `(..., 10)`, sums of `CaptionMetrics.bleu_statistics` over images.
@@ -30,7 +30,7 @@ def bleu_from_statistics(sums: np.ndarray) -> np.ndarray:
 
 
 def meteor_from_statistics(sums: np.ndarray) -> np.ndarray:
-    """METEOR 1.5 for English (Denkowski and Lavie, 2014), from what its Java program reports.
+    """Computes METEOR 1.5 for English (Denkowski and Lavie, 2014) from its Java program's output.
 
     Args:
       sums: `(..., 23)`, sums of `CaptionMetrics.meteor_statistics` over images: words of caption

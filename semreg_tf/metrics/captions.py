@@ -1,4 +1,4 @@
-"""Caption metrics of Tables 3 and 4 by the COCO evaluation's own scorers."""
+"""Caption metrics of Tables 3 and 4, by the scorers of the COCO evaluation."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -27,17 +27,18 @@ class CaptionMetrics:
     """Scores of one evaluated split.
 
     Attributes:
-      scores: BLEU-1 to BLEU-4, METEOR (where it ran), ROUGE-L, CIDEr of the corpus. All lie in
-        0..1 but CIDEr, which lies in 0..10.
-      per_image: for each of these names, the score of each image. ROUGE-L and CIDEr are the means
-        of theirs; BLEU and METEOR are of the corpus and are not.
-      bleu_statistics: `(images, 10)` float64, what BLEU sums over images: matches and n-grams for
-        n = 1..4 (eight columns), the caption's length and the closest reference's length.
-      meteor_statistics: `(images, 23)` float64, what METEOR sums over images; None without it.
-      num_images: images scored.
-      num_missing: images with references alone, left out.
-      num_empty: captions without a token, scored 0.
-      warnings: what a reader of the scores should know, a line each.
+      scores: BLEU-1 to BLEU-4, METEOR (if it was run), ROUGE-L and CIDEr of the corpus. CIDEr is in
+        0..10, the others in 0..1.
+      per_image: for each of these names, the score of each image. ROUGE-L and CIDEr of the corpus
+        are the means of these; BLEU and METEOR are not.
+      bleu_statistics: `(images, 10)` float64, the statistics that BLEU sums over images: matches
+        and n-grams for n = 1..4 (eight columns), the caption's length and the closest reference's.
+      meteor_statistics: `(images, 23)` float64, the statistics that METEOR sums over images, or
+        None.
+      num_images: number of scored images.
+      num_missing: number of images with references but no caption, which are left out.
+      num_empty: number of captions without a token, which score 0.
+      warnings: sentences for the reader of the scores.
     """
 
     scores: dict[str, float]
@@ -58,28 +59,28 @@ def caption_metrics(
     tokenizer: Literal["python", "java", "blanks"] = "python",
     allow_missing: bool = False,
 ) -> CaptionMetrics:
-    """Scores one caption an image against its references (Sec. 5.1).
+    """Scores one caption per image against its references (Sec. 5.1).
 
     The scorers are pycocoevalcap's: BLEU with the closest reference length over the corpus;
-    ROUGE-L with beta 1.2, the best precision and the best recall taken apart; CIDEr-D with its
-    document frequencies from the references of the images scored; METEOR 1.5.
+    ROUGE-L with beta 1.2, from the best precision and the best recall over the references; CIDEr-D
+    with document frequencies from the references of the scored images; METEOR 1.5.
 
     Args:
-      references: raw captions of each image, at least one each, as many as there are.
-      hypotheses: a raw caption of each image.
-      meteor: True runs METEOR and needs Java; "auto" runs it where Java is found.
-      tokenizer: "python" needs no Java; "java" is the COCO evaluation's own; "blanks" takes what
-        stands between blanks, punctuation left out, for captions parted into tokens before.
-      allow_missing: scores the images that have a caption and counts the others; without, an
-        image without a caption is refused, since leaving it out would flatter the rest (ours).
+      references: raw captions of each image, at least one each.
+      hypotheses: the raw caption of each image.
+      meteor: whether to run METEOR, which needs Java; "auto": if Java is installed.
+      tokenizer: "python" needs no Java; "java" is the COCO evaluation's tokeniser; "blanks" splits
+        captions that are already tokenised at blanks, and drops punctuation.
+      allow_missing: whether images without a caption are counted and left out. By default they are
+        refused, since leaving them out can raise the scores (ours).
 
     Returns:
       The scores of the corpus and of each image.
 
     Raises:
       TypeError: a caption is not a string.
-      ValueError: a caption of an unknown image, an image without caption or reference, nothing
-        to score, an unknown choice, or Java asked for where there is none.
+      ValueError: an image of a caption is unknown, an image has no caption or no reference, there
+        is nothing to score, a choice is unknown, or Java is needed and not installed.
 
     Example:
       >>> references = {1: ["a dog runs", "the dog runs"], 2: ["a red car"]}
@@ -90,22 +91,22 @@ def caption_metrics(
     _check_choices(meteor, tokenizer)
     _check_captions(references, hypotheses, allow_missing)
     image_ids = [image_id for image_id in references if image_id in hypotheses]
-    true, guessed = _tokenize(image_ids, references, hypotheses, tokenizer)
-    empty = [image_id for image_id in image_ids if not guessed[image_id][0]]
-    warnings = _warnings(len(image_ids), len(references) - len(image_ids), len(empty))
-    bleu, of_bleu, bleu_statistics = _bleu(true, guessed)
+    true, predicted = _tokenize(image_ids, references, hypotheses, tokenizer)
+    is_empty = [not predicted[image_id][0] for image_id in image_ids]
+    warnings = _warnings(len(image_ids), len(references) - len(image_ids), sum(is_empty))
+    bleu, bleu_per_image, bleu_statistics = _bleu(true, predicted)
     meteor_statistics = None
     scores = dict(zip(_BLEU, bleu, strict=True))
-    per_image = dict(zip(_BLEU, of_bleu, strict=True))
+    per_image = dict(zip(_BLEU, bleu_per_image, strict=True))
     if meteor is True or (meteor == "auto" and java_is_found()):
-        corpus, values, meteor_statistics = meteor_scores(true, guessed)
+        corpus, values, meteor_statistics = meteor_scores(true, predicted)
         scores["METEOR"], per_image["METEOR"] = corpus, values
     elif meteor == "auto":
         warnings.append("METEOR is left out: it needs Java, which is not on the path")
     for name, scorer in (("ROUGE-L", Rouge()), ("CIDEr", Cider())):
-        of_images = np.array(scorer.compute_score(true, guessed)[1], np.float64)
-        # The scorers take an empty caption and an empty reference for equal words.
-        of_images[[not guessed[image_id][0] for image_id in image_ids]] = 0.0
+        of_images = np.array(scorer.compute_score(true, predicted)[1], np.float64)
+        # The scorers give an empty caption a high score where a reference is empty too.
+        of_images[is_empty] = 0.0
         scores[name], per_image[name] = float(of_images.mean()), of_images.tolist()
     return CaptionMetrics(
         scores=scores,
@@ -116,7 +117,7 @@ def caption_metrics(
         meteor_statistics=meteor_statistics,
         num_images=len(image_ids),
         num_missing=len(references) - len(image_ids),
-        num_empty=len(empty),
+        num_empty=sum(is_empty),
         warnings=warnings,
     )
 
@@ -160,20 +161,21 @@ def _check_captions(
     if unknown:
         raise ValueError(
             "`hypotheses` must be of images that have references; ids match in type too. "
-            f"Received: {len(unknown)} unknown images, {_some(unknown)}"
+            f"Received: {len(unknown)} unknown images, {list_some(unknown)}"
         )
     missing = [image_id for image_id in references if image_id not in hypotheses]
     if missing and not allow_missing:
         raise ValueError(
             "`hypotheses` must hold a caption for each image of `references`; pass "
-            "`allow_missing=True` to score the others alone. "
-            f"Received: {len(missing)} images without a caption, {_some(missing)}"
+            "`allow_missing=True` to score only the others. "
+            f"Received: {len(missing)} images without a caption, {list_some(missing)}"
         )
     if not hypotheses:
         raise ValueError("`hypotheses` must hold at least one caption. Received: hypotheses={}")
 
 
-def _some(image_ids: Sequence[ImageId]) -> str:
+def list_some(image_ids: Sequence[ImageId]) -> str:
+    """Returns the first few ids of a list, for an error message."""
     shown = ", ".join(repr(image_id) for image_id in image_ids[:_SHOWN])
     return shown + (", ..." if len(image_ids) > _SHOWN else "")
 
@@ -182,7 +184,7 @@ def _warnings(num_images: int, num_missing: int, num_empty: int) -> list[str]:
     warnings = []
     if num_images == 1:
         warnings.append(
-            "CIDEr means nothing on one image: its weights come from how many images share a "
+            "CIDEr is meaningless on one image: its weights depend on how many images share a "
             "word, so every weight, and the score, is 0"
         )
     if num_missing:
@@ -198,7 +200,7 @@ def _tokenize(
     hypotheses: Mapping[ImageId, str],
     tokenizer: str,
 ) -> tuple[dict[ImageId, list[str]], dict[ImageId, list[str]]]:
-    """Returns references and hypotheses in the scorers' form: lists of blank-separated tokens."""
+    """Returns references and hypotheses in the scorers' format: lists of blank-separated tokens."""
     captions = [text for i in image_ids for text in (hypotheses[i], *references[i])]
     if tokenizer == "java":
         tokens = iter(tokenize_with_java(captions))
@@ -206,25 +208,25 @@ def _tokenize(
         tokens = (" ".join(_words(caption)) for caption in captions)
     else:
         tokens = (" ".join(ptb_tokenize(caption)) for caption in captions)
-    true, guessed = {}, {}
+    true, predicted = {}, {}
     for image_id in image_ids:
-        guessed[image_id] = [next(tokens)]
+        predicted[image_id] = [next(tokens)]
         true[image_id] = [next(tokens) for _ in references[image_id]]
-    return true, guessed
+    return true, predicted
 
 
 def _words(caption: str) -> list[str]:
-    """Returns the blank-separated pieces that hold a letter or a digit, in lower case."""
+    """Returns the blank-separated tokens with a letter or a digit, in lower case."""
     return [t for t in caption.lower().split() if any(c.isalnum() for c in t)]
 
 
 def _bleu(
-    true: Mapping[ImageId, list[str]], guessed: Mapping[ImageId, list[str]]
+    true: Mapping[ImageId, list[str]], predicted: Mapping[ImageId, list[str]]
 ) -> tuple[list[float], list[list[float]], np.ndarray]:
-    """BLEU-1..4 of the corpus, of each image, and the statistics `(images, 10)` they sum."""
+    """Returns BLEU-1..4 of the corpus and of each image, and their statistics `(images, 10)`."""
     scorer = BleuScorer(n=4)
     for image_id, captions in true.items():
-        scorer += (guessed[image_id][0], captions)
+        scorer += (predicted[image_id][0], captions)
     corpus, of_images = scorer.compute_score(option="closest")
     statistics = [
         (*test["correct"], *test["guess"], test["testlen"], _closest(test["testlen"], lengths))
@@ -234,5 +236,5 @@ def _bleu(
 
 
 def _closest(length: int, reference_lengths: Sequence[int]) -> int:
-    """The reference length nearest to the caption's; the shorter of two equally near."""
+    """Returns the reference length closest to the caption's, of two equally close the shorter."""
     return min(reference_lengths, key=lambda other: (abs(other - length), other))

@@ -1,4 +1,4 @@
-"""Captions in the COCO server's results format: a JSON list of `{"image_id", "caption"}`."""
+"""Captions in the results format of the COCO server: a JSON list of `{"image_id", "caption"}`."""
 
 import json
 import numbers
@@ -9,18 +9,18 @@ from typing import Any
 from semreg_tf.files.whole_file import write_whole
 from semreg_tf.text.text_files import parse_json, read_text
 
-LARGEST_ID = 2**63 - 1
+_LARGEST_ID = 2**63 - 1
 
 
 def results_file_name(split: str, name: str) -> str:
-    """Returns the file name the COCO server asks for.
+    """Returns the file name that the COCO server requires.
 
     Args:
-      split: as COCO names it, `val2014` or `test2014`.
+      split: COCO's name of the split, `val2014` or `test2014`.
       name: the system's name.
 
     Raises:
-      ValueError: a blank or a path separator, or nothing at all.
+      ValueError: a name is empty, or has a blank or a path separator.
 
     Example:
       >>> results_file_name("test2014", "ours")
@@ -36,21 +36,21 @@ def results_file_name(split: str, name: str) -> str:
 
 
 def write_results(path: str | os.PathLike[str], captions: Mapping[int | str, str]) -> None:
-    """Writes one caption an image beside `path`, then renames: no half file is left.
+    """Writes one caption per image, atomically.
 
     Args:
-      path: the file to write or replace; missing parent folders are made.
-      captions: the caption of each image. COCO's ids are integers; the server takes no other.
+      path: the file to write or replace; missing parent folders are created.
+      captions: the caption of each image. COCO's server accepts only integer ids.
 
     Raises:
-      TypeError: an id that is neither integer nor string, or a caption that is not a string.
+      TypeError: an id is neither an integer nor a string, or a caption is not a string.
     """
     entries = [_entry("captions", image_id, text) for image_id, text in captions.items()]
     write_whole(path, json.dumps(entries))
 
 
 def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
-    """Reads a results file back.
+    """Reads a results file.
 
     Args:
       path: a JSON file, UTF-8, with or without a byte order mark.
@@ -59,8 +59,9 @@ def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
       The caption of each image, in the file's order.
 
     Raises:
-      TypeError: an id that is neither integer nor string, or a caption that is not a string.
-      ValueError: malformed JSON, another structure, a missing key, or an image named twice.
+      TypeError: an id is neither an integer nor a string, or a caption is not a string.
+      ValueError: the file is not JSON, has another structure or a missing key, or names an image
+        twice.
     """
     try:
         entries = parse_json(read_text(path))
@@ -88,7 +89,7 @@ def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
         entry = _entry(where, entry["image_id"], entry["caption"])
         if entry["image_id"] in captions:
             raise ValueError(
-                "`path` must name an image once. "
+                "`path` must name each image once. "
                 f"Received: {where}: image_id {entry['image_id']!r} again"
             )
         captions[entry["image_id"]] = entry["caption"]
@@ -96,17 +97,35 @@ def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
 
 
 def _entry(where: str, image_id: Any, caption: Any) -> dict[str, Any]:
-    """Returns one checked object of the file; integers of NumPy become plain ones."""
-    received = f"Received: {where}: image_id={image_id!r}, caption={caption!r}"
-    if isinstance(image_id, numbers.Integral) and not isinstance(image_id, bool):
-        image_id = int(image_id)
-        if abs(image_id) > LARGEST_ID:
-            raise ValueError(
-                "`image_id` must be below 2**63. "
-                f"Received: {where}: image_id={str(image_id)[:20]}..."
-            )
-    elif not isinstance(image_id, str):
-        raise TypeError(f"`image_id` must be an integer or a string. {received}")
+    """Returns one checked object of the file."""
+    image_id = checked_image_id(image_id, where)
     if not isinstance(caption, str):
-        raise TypeError(f"`caption` must be a string. {received}")
+        raise TypeError(
+            "`caption` must be a string. "
+            f"Received: {where}: image_id={image_id!r}, caption={caption!r}"
+        )
     return {"image_id": image_id, "caption": caption}
+
+
+def checked_image_id(image_id: Any, where: str) -> int | str:
+    """Returns an image's id, a NumPy integer as a plain one.
+
+    Args:
+      image_id: the id.
+      where: its place in a file, for error messages.
+
+    Raises:
+      TypeError: it is neither an integer nor a string.
+      ValueError: the integer is too large.
+    """
+    if isinstance(image_id, bool) or not isinstance(image_id, numbers.Integral | str):
+        raise TypeError(
+            f"`image_id` must be an integer or a string. Received: {where}: image_id={image_id!r}"
+        )
+    if isinstance(image_id, str):
+        return image_id
+    if abs(image_id) > _LARGEST_ID:
+        raise ValueError(
+            f"`image_id` must be below 2**63. Received: {where}: image_id={str(image_id)[:20]}..."
+        )
+    return int(image_id)

@@ -1,4 +1,4 @@
-"""Predictions as CSV: a caption, or labels separated by `|`, for each `image_id`."""
+"""Predictions as CSV: one row per image, with a caption or with labels separated by `|`."""
 
 import csv
 import io
@@ -10,31 +10,31 @@ from semreg_tf.text.text_files import read_text
 
 SUFFIXES = (".csv", ".tsv")
 _ID, _SEPARATOR = "image_id", "|"
-# Separators of cells to look for in the first line.
+# Separators of cells, in the order in which the first line is searched for them.
 _DELIMITERS = (",", ";", "\t")
 
 
 def is_csv(path: str | os.PathLike[str]) -> bool:
-    """Returns whether a file's name ends as a CSV file's does."""
+    """Returns whether a file's name has a suffix of CSV files."""
     return Path(path).suffix.lower() in SUFFIXES
 
 
 def read_csv_results(
     path: str | os.PathLike[str], column: Literal["caption", "labels"]
 ) -> dict[str, str | list[str]]:
-    """Reads a CSV file of predictions; empty lines are passed over.
+    """Reads a CSV file of predictions; empty lines are skipped.
 
     Args:
-      path: UTF-8, with or without a byte order mark. The first line names the columns, `image_id`
-        and `column`, no others, in either order; cells are parted by commas, semicolons or tabs.
-      column: "caption"; or "labels", parted by `|`, an empty cell being no label.
+      path: a UTF-8 file, with or without a byte order mark. The first line names the columns,
+        `image_id` and `column`, in either order; commas, semicolons or tabs separate cells.
+      column: "caption"; or "labels", separated by `|`, none if the cell is empty.
 
     Returns:
       The caption or the labels of each image, in the file's order.
 
     Raises:
-      ValueError: other columns, a record of another number of cells, an image named twice, or no
-        image at all; the line is named.
+      ValueError: the columns differ, a record has another number of cells, an image is named twice,
+        or there is no image; the error names the line.
 
     Example:
       >>> read_csv_results("tags.csv", "labels")
@@ -58,14 +58,14 @@ def read_csv_results(
                 continue
             if len(cells) != len(header):
                 raise ValueError(
-                    f"`path` must have {len(header)} cells on each line: put a text with "
-                    f"{delimiter!r} in double quotes. Received: {where}: {len(cells)} cells"
+                    f"`path` must have {len(header)} cells on each line: quote a text that has a "
+                    f"{delimiter!r}. Received: {where}: {len(cells)} cells"
                 )
             row = dict(zip(header, cells, strict=True))
             image_id = row[_ID].strip()
             if image_id in predictions:
                 raise ValueError(
-                    f"`path` must name an image once. Received: {where}: image_id {image_id!r} "
+                    f"`path` must name each image once. Received: {where}: image_id {image_id!r} "
                     "again"
                 )
             labels = [label.strip() for label in row[column].split(_SEPARATOR)]

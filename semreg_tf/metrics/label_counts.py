@@ -1,4 +1,4 @@
-"""What every tag metric is made of: checked 0/1 arrays, and means of ratios of counts."""
+"""Parts of all tag metrics: checks of 0/1 arrays, and means of ratios of counts."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ def check_indicators(name: str, values: ArrayLike) -> np.ndarray:
 
     Raises:
       TypeError: the values are not numbers.
-      ValueError: not two axes, no image or class, or a value other than 0 and 1.
+      ValueError: the array does not have two axes or is empty, or a value is not 0 or 1.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -30,7 +30,7 @@ def check_indicators(name: str, values: ArrayLike) -> np.ndarray:
         wrong = (array != 0) & (array != 1)
         if wrong.any():
             raise ValueError(
-                f"`{name}` must hold 0 and 1 alone; cut probabilities at a threshold first. "
+                f"`{name}` must hold only 0 and 1; cut probabilities at a threshold first. "
                 f"Received: {name} with the value {array[wrong][0]}"
             )
     return array.astype(bool)
@@ -55,7 +55,7 @@ def check_scores(targets: np.ndarray, name: str, values: ArrayLike) -> np.ndarra
     """Returns ranking scores `(images, classes)` as floats.
 
     Raises:
-      ValueError: the shape is not that of `targets`, or a score is not a number.
+      ValueError: the shape is not that of `targets`, or a score is NaN.
     """
     array = check_same_shape(targets, name, values)
     if array.dtype.kind != "f":
@@ -69,33 +69,33 @@ def check_scores(targets: np.ndarray, name: str, values: ArrayLike) -> np.ndarra
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float = 0.0) -> np.ndarray:
-    """Returns `numerator / denominator` (float64), and `undefined` where nothing divides."""
+    """Returns `numerator / denominator` (float64), and `undefined` where the latter is 0."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     quotient = np.full(shape, undefined, np.float64)
     return np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator) > 0)
 
 
 def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
-    """Returns F1, which is 0 where both are."""
+    """Returns F1, which is 0 where both arguments are."""
     return ratio(2 * np.multiply(precision, recall), np.add(precision, recall))
 
 
 def mean_scores(
     num_correct: np.ndarray, num_predicted: np.ndarray, num_true: np.ndarray, *, axis: int = -1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean precision, mean recall and their harmonic mean (Sec. 4.2), over classes or images.
+    """Computes mean precision, mean recall and their harmonic mean (Sec. 4.2).
 
-    What predicts nothing has no precision: it counts as 0 and stays in the mean. What has no
-    positive has no recall and is left out of the mean recall (0 if nothing is left).
+    A class (or image) without predictions has precision 0 in the mean. One without positives is
+    left out of the mean recall (which is 0 if all are left out).
 
     Args:
       num_correct: |y and y_hat| of each class or image along `axis`.
       num_predicted: |y_hat|, the same shape.
       num_true: |y|, the same shape or one that broadcasts to it.
-      axis: the classes or the images.
+      axis: the axis of the classes or the images.
 
     Returns:
-      Precision, recall and F1, each the shape without `axis`, float64.
+      Precision, recall and F1, float64, each of the shape without `axis`.
     """
     num_true = np.broadcast_to(num_true, np.shape(num_correct))
     precision = ratio(num_correct, num_predicted).mean(axis)

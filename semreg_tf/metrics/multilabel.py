@@ -33,7 +33,7 @@ _AVERAGES = [
 
 @dataclasses.dataclass(frozen=True)
 class ClassScores:
-    """One class: counts and fractions; NaN where a class without positives has no value."""
+    """Counts and fractions of one class; NaN where they are undefined without positives."""
 
     name: str
     support: int
@@ -49,9 +49,10 @@ class ClassScores:
 class MultilabelMetrics:
     """All scores of one evaluated split, as fractions in 0..1.
 
-    `class_*` are the paper's C-, `image_*` its O-. `micro_*`, `macro_f1` (the mean of the classes'
-    F1, where C-F1 is the F1 of the means) and `mean_average_precision` (None without scores) are
-    what later papers report; `num_recalled_classes` is N+, the classes with a recall above 0.
+    `class_*` are the paper's C- scores, `image_*` its O- scores. Later papers also report
+    `micro_*`, `macro_f1` (the mean of the classes' F1, whereas C-F1 is the F1 of the means) and
+    `mean_average_precision` (None without scores). `num_recalled_classes` is N+, the number of
+    classes with a recall above 0.
     """
 
     class_precision: float
@@ -74,7 +75,7 @@ class MultilabelMetrics:
     per_class: tuple[ClassScores, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the scores under the paper's names, fit for JSON: None for what is undefined."""
+        """Returns the scores under the paper's names as JSON values, None where undefined."""
         return {
             "C-P": self.class_precision,
             "C-R": self.class_recall,
@@ -123,23 +124,24 @@ def multilabel_metrics(
     are means over classes, O-P and O-R means over images, not micro-averages; each F1 is the
     harmonic mean of the two means, as in all the paper's tables.
 
-    Where the paper is silent, ours: an empty prediction, or a class never predicted, has
-    precision 0 and stays in the mean; a class without positives is listed and left out of C-R
-    and mAP but stays in C-P; an image without labels is counted and left out of O-R but stays
-    in O-P, with precision 0 whatever is predicted.
+    The paper does not define the following cases (ours): an empty prediction, or a class that is
+    never predicted, has precision 0 in the mean; a class without positives is listed, left out of
+    C-R and mAP, and included in C-P; an image without labels is counted, left out of O-R, and
+    included in O-P with precision 0.
 
     Args:
       targets: 0/1 or booleans `(images, classes)`.
       predictions: 0/1 or booleans `(images, classes)`.
-      scores: floats `(images, classes)`, higher is more likely; for mAP alone.
-      class_names: a name for each class; "0", "1", ... without.
+      scores: floats `(images, classes)`, higher is more likely; for mAP only.
+      class_names: a name for each class; None: "0", "1", ...
 
     Returns:
       The scores as fractions in 0..1.
 
     Raises:
-      TypeError: labels that are not numbers.
-      ValueError: wrong shapes, labels other than 0 and 1, NaN scores, wrong class names.
+      TypeError: labels are not numbers.
+      ValueError: a shape is wrong, a label is not 0 or 1, a score is NaN, or class names do not
+        match the classes.
 
     Example:
       >>> metrics = multilabel_metrics([[1, 1], [0, 1]], [[1, 0], [0, 1]])
@@ -149,15 +151,16 @@ def multilabel_metrics(
     targets, predictions = _check_pair(targets, predictions)
     names = _check_names(class_names, targets.shape[1])
     correct = targets & predictions
-    support, predicted, hits = (np.count_nonzero(x, 0) for x in (targets, predictions, correct))
-    labels, guesses, image_hits = (np.count_nonzero(x, 1) for x in (targets, predictions, correct))
+    arrays = (targets, predictions, correct)
+    support, predicted, hits = (np.count_nonzero(x, 0) for x in arrays)
+    image_labels, image_predicted, image_hits = (np.count_nonzero(x, 1) for x in arrays)
     average_precision = None
     if scores is not None:
         average_precision = _average_precision(targets, check_scores(targets, "scores", scores))
     precision, recall = ratio(hits, predicted), ratio(hits, support, math.nan)
     f1 = np.where(support > 0, harmonic_mean(precision, ratio(hits, support)), math.nan)
     over_classes = mean_scores(hits, predicted, support)
-    over_images = mean_scores(image_hits, guesses, labels)
+    over_images = mean_scores(image_hits, image_predicted, image_labels)
     micro = mean_scores(*(x.sum(keepdims=True) for x in (hits, predicted, support)))
     averages = map(float, over_classes + over_images + micro)
     return MultilabelMetrics(
@@ -167,8 +170,8 @@ def multilabel_metrics(
         num_recalled_classes=int(np.count_nonzero(hits)),
         num_images=targets.shape[0],
         num_classes=targets.shape[1],
-        num_unlabelled_images=int(np.count_nonzero(labels == 0)),
-        num_empty_predictions=int(np.count_nonzero(guesses == 0)),
+        num_unlabelled_images=int(np.count_nonzero(image_labels == 0)),
+        num_empty_predictions=int(np.count_nonzero(image_predicted == 0)),
         classes_without_positives=tuple(
             name for name, number in zip(names, support, strict=True) if number == 0
         ),
@@ -189,7 +192,7 @@ def multilabel_metrics(
 
 
 def per_image_scores(targets: ArrayLike, predictions: ArrayLike) -> ImageScores:
-    """Scores each image by itself, to find the best and the worst.
+    """Scores each image separately.
 
     Args:
       targets: 0/1 or booleans `(images, classes)`.
@@ -200,8 +203,8 @@ def per_image_scores(targets: ArrayLike, predictions: ArrayLike) -> ImageScores:
       labels), each `(images,)` float64.
 
     Raises:
-      TypeError: labels that are not numbers.
-      ValueError: wrong shapes, or labels other than 0 and 1.
+      TypeError: labels are not numbers.
+      ValueError: a shape is wrong, or a label is not 0 or 1.
     """
     targets, predictions = _check_pair(targets, predictions)
     correct = np.count_nonzero(targets & predictions, 1)
@@ -219,23 +222,24 @@ def best_threshold(
     grid: ArrayLike | None = None,
     metric: Literal["O-F1", "C-F1", "micro-F1"] = "O-F1",
 ) -> tuple[float, float]:
-    """Finds the one threshold for all classes that is best on a validation split.
+    """Finds the threshold, one for all classes, with the highest F1.
 
-    A label is predicted where `probability >= threshold`. Of equal values the lowest threshold
-    is taken.
+    A label is predicted where `probability >= threshold`. Of thresholds with equal F1 the lowest
+    is returned.
 
     Args:
       targets: 0/1 or booleans `(images, classes)`.
-      probabilities: floats `(images, classes)`; any scores do, with a grid of their range.
-      grid: thresholds to try, `(thresholds,)`; 0.01, 0.02, ... 0.99 without.
-      metric: which F1 to raise.
+      probabilities: floats `(images, classes)`; other scores need a grid of their range.
+      grid: thresholds to try, `(thresholds,)`; None: 0.01, 0.02, ... 0.99.
+      metric: the F1 to maximise.
 
     Returns:
-      The threshold and the metric there, a fraction in 0..1.
+      The threshold and its F1, a fraction in 0..1.
 
     Raises:
-      TypeError: labels that are not numbers.
-      ValueError: wrong shapes, NaN, an empty grid, or an unknown metric.
+      TypeError: labels are not numbers.
+      ValueError: a shape is wrong, a probability is NaN, the grid is empty, or the metric is
+        unknown.
     """
     if metric not in _F1:
         raise ValueError(f"`metric` must be one of {', '.join(_F1)}. Received: metric={metric!r}")
@@ -270,17 +274,17 @@ def _check_names(class_names: Sequence[str] | None, num_classes: int) -> Sequenc
         return [str(index) for index in range(num_classes)]
     if len(class_names) != num_classes or len(set(class_names)) != num_classes:
         raise ValueError(
-            f"`class_names` must be {num_classes} different names, one a class. Received: "
+            f"`class_names` must be {num_classes} different names, one per class. Received: "
             f"{len(class_names)} names, {len(set(class_names))} different"
         )
     return class_names
 
 
 def _average_precision(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Average precision of each class `(classes,)`, NaN without positives.
+    """Returns the average precision of each class `(classes,)`, NaN without positives.
 
-    It is the mean over the positives of the precision of all that score at least as much, so
-    ties are counted together, as in scikit-learn; sorting values alone is faster than ranking.
+    It is the mean, over the positives, of the precision among all images that score at least as
+    high, so that ties count together, as in scikit-learn. Sorting values is faster than ranking.
     """
     result = np.full(targets.shape[1], math.nan)
     for index, (labels, values) in enumerate(zip(targets.T, scores.T, strict=True)):
@@ -299,7 +303,7 @@ def _mean_of_defined(values: np.ndarray | None) -> float | None:
 
 
 def _image_f1(targets: np.ndarray, probabilities: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """O-F1 at each threshold; sums of ratios over blocks of images bound the memory."""
+    """Returns O-F1 at each threshold, computed over blocks of images to bound the memory."""
     precision, recall = np.zeros(grid.size), np.zeros(grid.size)
     for start in range(0, len(targets), _IMAGES_AT_ONCE):
         block = slice(start, start + _IMAGES_AT_ONCE)
@@ -313,14 +317,14 @@ def _image_f1(targets: np.ndarray, probabilities: np.ndarray, grid: np.ndarray) 
 def _counts_above(
     targets: np.ndarray, probabilities: np.ndarray, grid: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Correct and predicted labels of each row at each threshold, two of `(rows, thresholds)`."""
+    """Counts the correct and the predicted labels of each row, both `(rows, thresholds)`."""
     num_rows, num_bins = len(targets), grid.size + 1
-    # A value in bin b reaches the first b thresholds, compared in the values' own precision.
+    # A value in bin b reaches the first b thresholds, compared in the dtype of the values.
     cells = np.searchsorted(grid.astype(probabilities.dtype), probabilities, side="right")
     cells += np.arange(num_rows)[:, None] * num_bins
 
-    def count(chosen: np.ndarray) -> np.ndarray:
-        histogram = np.bincount(chosen, minlength=num_rows * num_bins)
+    def count(selected: np.ndarray) -> np.ndarray:
+        histogram = np.bincount(selected, minlength=num_rows * num_bins)
         return histogram.reshape(num_rows, num_bins)[:, :0:-1].cumsum(1)[:, ::-1]
 
     return count(cells[targets]), count(cells.ravel())

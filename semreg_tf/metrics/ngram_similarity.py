@@ -1,4 +1,4 @@
-"""Similarity of sentences by n-grams, many pairs at once: CIDEr-D of a pair, and n-gram F1."""
+"""N-gram similarity of many pairs of sentences: CIDEr-D of a pair, and n-gram F1."""
 
 import collections
 import math
@@ -14,7 +14,14 @@ _SIGMA = 6.0
 
 
 class _Counts(NamedTuple):
-    """The distinct n-grams of sentences: ids and counts, bounded by splits; lengths in words."""
+    """Ids and counts of the distinct n-grams of sentences.
+
+    Attributes:
+      ids: ids of the n-grams of all sentences, concatenated, (entries,) int64.
+      counts: how often each occurs in its sentence, (entries,) float64.
+      splits: bounds of the sentences in both, (sentences + 1,) int64.
+      lengths: words of each sentence, (sentences,) int64.
+    """
 
     ids: np.ndarray
     counts: np.ndarray
@@ -63,13 +70,13 @@ class NgramSimilarity:
 
         Args:
           hypotheses: tokens of each.
-          images: places among the references, (images,) int.
-          similarity: "cider": CIDEr-D with the pair's caption as the one reference and document
-            frequencies of the references, without its factor of ten; "bleu": the mean over
+          images: indices of images in the references, (images,) int.
+          similarity: "cider": CIDEr-D with the caption as the only reference and document
+            frequencies of all references, without its factor of ten; "bleu": the mean over
             n = 1..4 of the F1 of clipped n-gram counts.
 
         Returns:
-          0..1, (hypotheses, captions of the images in their order) float64.
+          Values in 0..1, (hypotheses, captions of the images) float64.
 
         Raises:
           ValueError: the similarity is unknown.
@@ -81,26 +88,26 @@ class NgramSimilarity:
             )
         bounds = self._caption_splits
         captions = np.concatenate([np.arange(bounds[i], bounds[i + 1]) for i in images])
-        # N-grams that no caption has get ids of their own, behind the known.
+        # N-grams that occur in no caption get ids behind those of the captions.
         new: dict[tuple[str, ...], int] = {}
         hypothesis_counts = _count(hypotheses, self._index, new)
         new_sizes = np.array([len(ngram) for ngram in new], np.int64)
         sizes = np.concatenate([self._sizes, new_sizes])
         idf = np.concatenate([self._idf, np.full(len(new_sizes), self._log_images)])
         columns = np.unique(hypothesis_counts.ids)
-        mine = _dense(hypothesis_counts, np.arange(len(hypotheses)), columns)
-        theirs = _dense(self._captions, captions, columns)
+        hypothesis_matrix = _dense(hypothesis_counts, np.arange(len(hypotheses)), columns)
+        caption_matrix = _dense(self._captions, captions, columns)
         of_n = [sizes[columns] == n for n in range(1, _MAX_N + 1)]
-        lengths = self._captions.lengths[captions]
+        lengths = hypothesis_counts.lengths, self._captions.lengths[captions]
         if similarity == "bleu":
-            return _f1(mine, theirs, of_n, hypothesis_counts.lengths, lengths)
+            return _f1(hypothesis_matrix, caption_matrix, of_n, *lengths)
         norms = _norms(hypothesis_counts, sizes, idf), self._norms[captions]
-        gaps = hypothesis_counts.lengths[:, None] - lengths[None, :]
-        weighted = _cosines(mine * idf[columns], theirs * idf[columns], of_n, *norms)
-        return weighted * np.exp(-(gaps**2) / (2 * _SIGMA**2))
+        differences = lengths[0][:, None] - lengths[1][None, :]
+        weighted = hypothesis_matrix * idf[columns], caption_matrix * idf[columns]
+        return _cosines(*weighted, of_n, *norms) * np.exp(-(differences**2) / (2 * _SIGMA**2))
 
     def _image_frequency(self) -> np.ndarray:
-        """Returns in how many images' captions each n-gram occurs."""
+        """Returns the number of images whose captions have each n-gram."""
         of_caption = np.repeat(
             np.arange(len(self._caption_splits) - 1), np.diff(self._caption_splits)
         )
@@ -115,15 +122,17 @@ def _count(
     known: dict[tuple[str, ...], int],
     new: dict[tuple[str, ...], int],
 ) -> _Counts:
-    """Counts n-grams; those that `known` lacks get ids behind it, which are added to `new`."""
+    """Counts n-grams; those that are not in `known` are added to `new` with ids behind it."""
     ids: list[int] = []
     counts: list[int] = []
     sizes: list[int] = []
     for tokens in sentences:
         ngram_counts = collections.Counter(_ngrams(tokens))
         for ngram in ngram_counts:
-            place = known.get(ngram)
-            ids.append(len(known) + new.setdefault(ngram, len(new)) if place is None else place)
+            ngram_id = known.get(ngram)
+            if ngram_id is None:
+                ngram_id = len(known) + new.setdefault(ngram, len(new))
+            ids.append(ngram_id)
         counts += ngram_counts.values()
         sizes.append(len(ngram_counts))
     lengths = np.array([len(tokens) for tokens in sentences], np.int64)
@@ -138,7 +147,7 @@ def _ngrams(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _entries(counts: _Counts, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the places of the rows' entries, and the row's place among `rows` of each."""
+    """Returns the indices of all entries of some rows, and for each the index into `rows`."""
     sizes = counts.splits[rows + 1] - counts.splits[rows]
     owners = np.repeat(np.arange(len(rows)), sizes)
     offsets = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -146,59 +155,61 @@ def _entries(counts: _Counts, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _dense(counts: _Counts, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Returns the counts of the n-grams `columns`, rising ids, in sentences, (rows, columns)."""
+    """Returns the counts in sentences of the n-grams `columns`, ascending ids, (rows, columns)."""
     matrix = np.zeros((len(rows), len(columns)))
     if not len(columns):
         return matrix
     entries, owners = _entries(counts, rows)
     ids = counts.ids[entries]
-    places = np.minimum(np.searchsorted(columns, ids), len(columns) - 1)
-    there = columns[places] == ids
-    matrix[owners[there], places[there]] = counts.counts[entries][there]
+    positions = np.minimum(np.searchsorted(columns, ids), len(columns) - 1)
+    is_column = columns[positions] == ids
+    matrix[owners[is_column], positions[is_column]] = counts.counts[entries][is_column]
     return matrix
 
 
 def _norms(counts: _Counts, sizes: np.ndarray, idf: np.ndarray) -> np.ndarray:
-    """Returns the lengths of the tf-idf vectors of each n, (sentences, 4)."""
+    """Returns the norms of the tf-idf vectors of each n, (sentences, 4)."""
     sentences = len(counts.lengths)
     owners = np.repeat(np.arange(sentences), np.diff(counts.splits))
     squares = (counts.counts * idf[counts.ids]) ** 2
-    places = owners * _MAX_N + sizes[counts.ids] - 1
-    return np.sqrt(np.bincount(places, squares, sentences * _MAX_N)).reshape(sentences, _MAX_N)
+    cells = owners * _MAX_N + sizes[counts.ids] - 1
+    return np.sqrt(np.bincount(cells, squares, sentences * _MAX_N)).reshape(sentences, _MAX_N)
 
 
-def _clipped(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Returns the smaller of both for each pair, (hypotheses, captions, columns)."""
-    return np.minimum(mine[:, None, :], theirs[None, :, :])
+def _clipped(hypotheses: np.ndarray, captions: np.ndarray) -> np.ndarray:
+    """Returns the minimum of both for each pair, (hypotheses, captions, columns)."""
+    return np.minimum(hypotheses[:, None, :], captions[None, :, :])
 
 
 def _cosines(
-    mine: np.ndarray,
-    theirs: np.ndarray,
+    hypotheses: np.ndarray,
+    captions: np.ndarray,
     of_n: list[np.ndarray],
-    my_norms: np.ndarray,
-    their_norms: np.ndarray,
+    hypothesis_norms: np.ndarray,
+    caption_norms: np.ndarray,
 ) -> np.ndarray:
-    total = np.zeros((len(mine), len(theirs)))
-    for n, chosen in enumerate(of_n):
-        other = theirs[:, chosen]
-        products = np.einsum("hcg,cg->hc", _clipped(mine[:, chosen], other), other)
-        norms = my_norms[:, n, None] * their_norms[None, :, n]
+    """Returns the mean over n of the clipped tf-idf cosines, (hypotheses, captions)."""
+    total = np.zeros((len(hypotheses), len(captions)))
+    for n, columns in enumerate(of_n):
+        vectors = captions[:, columns]
+        products = np.einsum("hcg,cg->hc", _clipped(hypotheses[:, columns], vectors), vectors)
+        norms = hypothesis_norms[:, n, None] * caption_norms[None, :, n]
         total += np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
     return total / _MAX_N
 
 
 def _f1(
-    mine: np.ndarray,
-    theirs: np.ndarray,
+    hypotheses: np.ndarray,
+    captions: np.ndarray,
     of_n: list[np.ndarray],
-    my_lengths: np.ndarray,
-    their_lengths: np.ndarray,
+    hypothesis_lengths: np.ndarray,
+    caption_lengths: np.ndarray,
 ) -> np.ndarray:
-    total = np.zeros((len(mine), len(theirs)))
-    for n, chosen in enumerate(of_n, 1):
-        matches = _clipped(mine[:, chosen], theirs[:, chosen]).sum(-1)
-        sizes = [np.maximum(lengths - n + 1, 0) for lengths in (my_lengths, their_lengths)]
-        both = sizes[0][:, None] + sizes[1][None, :]
-        total += np.divide(2 * matches, both, out=np.zeros_like(matches), where=both > 0)
+    """Returns the mean over n of the F1 of clipped counts, (hypotheses, captions)."""
+    total = np.zeros((len(hypotheses), len(captions)))
+    for n, columns in enumerate(of_n, 1):
+        matches = _clipped(hypotheses[:, columns], captions[:, columns]).sum(-1)
+        sizes = [np.maximum(x - n + 1, 0) for x in (hypothesis_lengths, caption_lengths)]
+        sums = sizes[0][:, None] + sizes[1][None, :]
+        total += np.divide(2 * matches, sums, out=np.zeros_like(matches), where=sums > 0)
     return total / _MAX_N

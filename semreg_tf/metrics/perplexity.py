@@ -1,26 +1,24 @@
-"""Perplexity of a corpus, as m-RNN defines it."""
+"""Perplexity of a corpus (m-RNN's definition)."""
 
 import math
 
 
 def corpus_perplexity(sum_log_probabilities: float, num_tokens: int) -> float:
-    """Perplexity of all sentences together: log2 PPL = -(1/L) sum log2 P(w_n | w_<n, I).
+    """Computes log2 PPL = -(1/L) sum log2 P(w_n | w_<n, I) over the words of all sentences.
 
-    One mean over all words of all sentences, not a mean over sentences. L counts the tokens
-    whose log-probabilities are summed. Ours counts END as a word of each sentence, since the
-    model must predict it; START is never predicted and never counts. To leave END out, leave it
-    out of both arguments. Perplexities compare at equal vocabularies and equal counting of END
-    alone, so say both beside the figure.
+    It is one mean over all L words, not a mean over sentences. END counts as a word of each
+    sentence, since the model must predict it (ours); START is never predicted and does not count.
+    Perplexities can only be compared for equal vocabularies and equal counting of END.
 
     Args:
-      sum_log_probabilities: sum of natural logarithms, at most 0; -inf where a word is ruled out.
+      sum_log_probabilities: sum of natural logarithms, at most 0; -inf if a word has probability 0.
       num_tokens: L, at least 1.
 
     Returns:
       The perplexity, at least 1.
 
     Raises:
-      ValueError: a sum above 0 or NaN, or no tokens.
+      ValueError: the sum is above 0 or NaN, or there are no tokens.
 
     Example:
       >>> round(corpus_perplexity(10 * math.log(1 / 24), 10), 6)
@@ -34,5 +32,5 @@ def corpus_perplexity(sum_log_probabilities: float, num_tokens: int) -> float:
     if num_tokens < 1:
         raise ValueError(f"`num_tokens` must be at least 1. Received: num_tokens={num_tokens}")
     mean = -float(sum_log_probabilities) / num_tokens
-    # Beyond the range of floats the answer is infinity, not an OverflowError.
+    # Infinity in place of an OverflowError.
     return math.exp(mean) if mean < 709 else math.inf

@@ -1,7 +1,7 @@
-"""Retrieval by scores: the rank of the first true candidate, R@K and the median rank.
+"""Retrieval metrics from scores: the rank of the first true candidate, R@K and the median rank.
 
-Candidates with equal scores stand in a random order: every figure is its mean over all orders of
-the tied, so that a scorer that tells nothing apart is at chance, whatever the order of the files.
+Every figure is its mean over all orders of candidates with equal scores, so that constant scores
+are at chance, whatever the order of the candidates.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ _QUERIES_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class FirstMatches:
-    """Where the best-scored true candidate of each query stands, (queries,) int64 each.
+    """The position of each query's true candidate with the highest score, (queries,) int64 each.
 
     Attributes:
-      above: candidates with a higher score.
-      tied: candidates with its score, itself among them.
-      tied_true: those of the tied that are true.
+      above: number of candidates with a higher score.
+      tied: number of candidates with its score, itself included.
+      tied_true: number of true candidates with its score.
     """
 
     above: np.ndarray
@@ -29,18 +29,18 @@ class FirstMatches:
 
     def ranks(self) -> np.ndarray:
         """Returns the expected ranks from 1, (queries,) float64."""
-        # The first of r marked among t in random order stands at (t + 1) / (r + 1).
+        # In a random order of t candidates, the first of r true ones has rank (t + 1) / (r + 1).
         return self.above + (self.tied + 1) / (self.tied_true + 1)
 
     def recall_at(self, k: int) -> np.ndarray:
         """Returns the probability that a true candidate is among the first k, (queries,)."""
-        places = np.clip(k - self.above, 0, self.tied)
-        # P(no true one in the first `places` of the tied), drawn without replacement.
+        num_drawn = np.clip(k - self.above, 0, self.tied)
+        # P(no true candidate among `num_drawn` of the tied ones), drawn without replacement.
         missed = np.ones(len(self.above))
-        for i in range(int(places.max(initial=0))):
-            false_left = np.maximum(self.tied - self.tied_true - i, 0)
-            factor = false_left / np.maximum(self.tied - i, 1)
-            missed = np.where(i < places, missed * factor, missed)
+        for i in range(int(num_drawn.max(initial=0))):
+            remaining_false = np.maximum(self.tied - self.tied_true - i, 0)
+            factor = remaining_false / np.maximum(self.tied - i, 1)
+            missed = np.where(i < num_drawn, missed * factor, missed)
         return 1.0 - missed
 
 
@@ -50,9 +50,9 @@ class RetrievalMetrics:
 
     Attributes:
       recalls: R@K by K, the share of queries with a true candidate among the first K.
-      median_rank: of the first true candidate.
-      num_queries: queries.
-      num_candidates: candidates of each.
+      median_rank: median rank of the first true candidate.
+      num_queries: number of queries.
+      num_candidates: number of candidates of each query.
     """
 
     recalls: dict[int, float]
@@ -70,19 +70,19 @@ class RetrievalMetrics:
 def first_matches(
     scores: np.ndarray, query_groups: np.ndarray, candidate_groups: np.ndarray
 ) -> FirstMatches:
-    """Finds the best-scored true candidate of each query.
+    """Finds each query's true candidate with the highest score.
 
     Args:
-      scores: the higher the better, (queries, candidates) float; may be memory-mapped, a part of
-        its rows is read at a time. -inf is allowed.
-      query_groups: (queries,); a candidate is true where its group is the query's.
+      scores: (queries, candidates) float, higher is better, -inf is allowed; it may be
+        memory-mapped, since it is read in blocks of rows.
+      query_groups: (queries,); a candidate is true if its group is the query's.
       candidate_groups: (candidates,).
 
     Returns:
       The matches.
 
     Raises:
-      ValueError: shapes do not fit, a score is NaN, or a query has no true candidate.
+      ValueError: the shapes do not match, a score is NaN, or a query has no true candidate.
 
     Example:
       >>> scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.7, 0.7]])
@@ -113,13 +113,13 @@ def retrieval_metrics(
     candidate_groups: np.ndarray,
     cuts: Iterable[int] = CUTS,
 ) -> RetrievalMetrics:
-    """Scores retrieval in one direction; the arguments are those of `first_matches`.
+    """Scores retrieval in one direction.
 
     Args:
-      scores: (queries, candidates).
-      query_groups: (queries,).
-      candidate_groups: (candidates,).
-      cuts: the K of R@K.
+      scores: as for `first_matches`.
+      query_groups: as for `first_matches`.
+      candidate_groups: as for `first_matches`.
+      cuts: the values of K of R@K.
 
     Returns:
       The figures.
@@ -139,7 +139,7 @@ def retrieval_metrics(
 
 
 def chance(query_groups: np.ndarray, candidate_groups: np.ndarray) -> RetrievalMetrics:
-    """Returns the figures of a scorer that knows nothing."""
+    """Returns the expected figures of random scores."""
     constant = np.broadcast_to(np.float32(0), (len(query_groups), len(candidate_groups)))
     return retrieval_metrics(constant, query_groups, candidate_groups)
 

@@ -1,1 +1,1 @@
-"""An HTTP server over exported models: TensorFlow Serving's REST form, metrics and a page."""
+"""An HTTP server for exported models: TensorFlow Serving's REST API, metrics and a web page."""

@@ -1,4 +1,4 @@
-"""The addresses of the server: TensorFlow Serving's, health, metrics and the page."""
+"""The routes of the server: TensorFlow Serving's REST API, health, metrics and the web page."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from semreg_tf.serving.service import Service
 from semreg_tf.serving.uploads import Upload, reader_of_upload
 
 _MODEL = "/v1/models/{model}"
-# What nginx logs for a client that left before the answer; nobody reads it.
+# nginx's status of a request whose client disconnected; it appears only in the metrics.
 _CLIENT_GONE = 499
 _VERSION = "/versions/{version:int}"
 
@@ -38,9 +38,9 @@ def create_app(
     """Returns the server as an ASGI application.
 
     Args:
-      service: the models; started and closed with the application.
-      examples: pictures that the page offers, by name.
-      guard: from where it may be used; None: from the server's own page and by programs.
+      service: the models; the application starts and closes it.
+      examples: files of the page's example pictures, by name.
+      guard: checks the Host and Origin headers; None: any host, no other site's pages.
     """
     guard = guard or Guard()
     handlers = _Handlers(service, examples or {})
@@ -71,14 +71,14 @@ def create_app(
             ),
         ],
         exception_handlers={
-            Refusal: _refused,
-            HTTPException: _not_served,
-            ClientDisconnect: _gone,
-            Exception: _failed,
+            Refusal: _answer_refusal,
+            HTTPException: _answer_http_error,
+            ClientDisconnect: _answer_disconnected,
+            Exception: _answer_failure,
         },
         lifespan=lifespan,
     )
-    app.add_middleware(_Guarded, service=service, guard=guard)
+    app.add_middleware(_GuardMiddleware, service=service, guard=guard)
     if guard.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -86,7 +86,7 @@ def create_app(
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type"],
         )
-    app.add_middleware(_Counted, service=service)
+    app.add_middleware(_CountingMiddleware, service=service)
     return app
 
 
@@ -106,8 +106,7 @@ class _Handlers:
         return FileResponse(path, headers={"Cache-Control": "max-age=3600"})
 
     async def health(self, request: Request) -> Response:
-        if self._service.draining:
-            raise Refusal(503, "The server is stopping.")
+        self._check_not_draining()
         return JSONResponse({"status": "ok"})
 
     async def metrics(self, request: Request) -> Response:
@@ -140,45 +139,52 @@ class _Handlers:
             model, upload = self._model(request), self._upload(request)
             return self._service.predict(model, body, client, upload)
 
-        return await self._answered(request, lambda: self._model(request), answer)
+        return await self._respond(request, lambda: self._model(request), answer)
 
     async def annotate(self, request: Request) -> Response:
         def check() -> None:
             if self._upload(request) is None:
-                raise Refusal(415, "The body must be a picture: curl -F file=@photo.jpg does it.")
+                raise Refusal(415, "The body must be a picture, as curl -F file=@photo.jpg sends.")
 
         def answer(body: Body, client: Client) -> Coroutine[Any, Any, Any]:
             return self._service.annotate(body, self._upload(request), client)
 
-        return await self._answered(request, check, answer)
+        return await self._respond(request, check, answer)
+
+    def _check_not_draining(self) -> None:
+        if self._service.draining:
+            raise Refusal(503, "The server is stopping.")
 
     def _upload(self, request: Request) -> Callable[[bytearray], Upload] | None:
         kind = request.headers.get("content-type", "")
         return reader_of_upload(kind, request.query_params.multi_items(), self._service.limits)
 
-    async def _answered(
+    async def _respond(
         self,
         request: Request,
         check: Callable[[], Any],
         answer: Callable[[Body, Client], Coroutine[Any, Any, Any]],
     ) -> Response:
-        """Takes a body in and answers it; what is refused is refused as early as it can be."""
+        """Reads a body and answers it; a refusal is raised before the body is read if possible.
+
+        Args:
+          request: the request.
+          check: raises for a request whose body need not be read.
+          answer: returns the answer to a body as a JSON value.
+        """
         intake, chunks = self._service.intake, request.stream()
         try:
-            if self._service.draining:
-                raise Refusal(503, "The server is stopping.")
+            self._check_not_draining()
             check()
             client = Client(*request.client) if request.client else Client()
-            # Said before the pictures are read, which would be for nothing.
             self._service.batcher.check_room(client.peer)
             declared = request.headers.get("content-length", "")
             declared_bytes = int(declared) if declared.isdecimal() else None
             async with intake.body(chunks, declared_bytes) as body:
-                # A request is taken once it is whole.
-                if self._service.draining:
-                    raise Refusal(503, "The server is stopping.")
+                # The server may have begun to stop while the body arrived.
+                self._check_not_draining()
                 with intake.request():
-                    return JSONResponse(await _unless_gone(request, answer(body, client)))
+                    return JSONResponse(await _unless_disconnected(request, answer(body, client)))
         except (Refusal, HTTPException):
             await intake.discard(chunks)
             raise
@@ -186,48 +192,48 @@ class _Handlers:
     def _model(self, request: Request) -> ServedModel:
         model = self._service.models.get(request.path_params["model"])
         if model is None or request.path_params.get("version", model.version) != model.version:
-            here = [f"{m.name}, version {m.version}" for m in self._service.models.values()]
-            raise HTTPException(404, f"No such model or version. Here is: {'; '.join(here)}.")
+            known = [f"{m.name}, version {m.version}" for m in self._service.models.values()]
+            raise HTTPException(404, f"No such model or version. Known: {'; '.join(known)}.")
         return model
 
 
-async def _unless_gone(request: Request, answer: Coroutine[Any, Any, Any]) -> Any:
-    """Returns an answer; gives it up where the client leaves before it is there."""
+async def _unless_disconnected(request: Request, answer: Coroutine[Any, Any, Any]) -> Any:
+    """Returns an answer; cancels it if the client disconnects first."""
     answering = asyncio.ensure_future(answer)
-    # With the body read, the next that can come is the connection's end.
-    leaving = asyncio.ensure_future(request.receive())
+    # After the body, the next message is the disconnection.
+    disconnecting = asyncio.ensure_future(request.receive())
     try:
-        await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((answering, disconnecting), return_when=asyncio.FIRST_COMPLETED)
         if not answering.done():
             raise ClientDisconnect
         return answering.result()
     finally:
         answering.cancel()
-        leaving.cancel()
+        disconnecting.cancel()
 
 
-async def _refused(request: Request, refusal: Refusal) -> Response:
-    # The rest of a body that was not read to its end would be taken for the next request.
+async def _answer_refusal(request: Request, refusal: Refusal) -> Response:
+    # The unread rest of a body would be parsed as the next request.
     close = {"Connection": "close"} if refusal.status in (408, 413, 415, 503) else {}
     headers = {**refusal.headers, **close}
     return JSONResponse({"error": refusal.reason}, refusal.status, headers)
 
 
-async def _not_served(request: Request, error: HTTPException) -> Response:
+async def _answer_http_error(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
 
-async def _gone(request: Request, error: Exception) -> Response:
+async def _answer_disconnected(request: Request, error: Exception) -> Response:
     return Response(status_code=_CLIENT_GONE)
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    reason = f"The model failed: {type(error).__name__}. The server's log says more."
+async def _answer_failure(request: Request, error: Exception) -> Response:
+    reason = f"The model failed: {type(error).__name__}. See the server's log."
     return JSONResponse({"error": reason}, 500)
 
 
-class _Guarded:
-    """Lets through what the guard allows."""
+class _GuardMiddleware:
+    """Refuses requests that the guard does not allow."""
 
     def __init__(self, app: ASGIApp, service: Service, guard: Guard) -> None:
         self._app, self._intake, self._guard = app, service.intake, guard
@@ -240,13 +246,13 @@ class _Guarded:
             request = Request(scope, receive)
             with contextlib.suppress(ClientDisconnect):
                 await self._intake.discard(request.stream())
-                await (await _refused(request, refusal))(scope, receive, send)
+                await (await _answer_refusal(request, refusal))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-class _Counted:
-    """Counts every answered request by its route and code."""
+class _CountingMiddleware:
+    """Counts answered requests by route and status."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._metrics = app, service.metrics
@@ -257,14 +263,14 @@ class _Counted:
             return
         started, code = time.perf_counter(), 500
 
-        async def send_and_see(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_see)
+            await self._app(scope, receive, record_status)
         finally:
             route = getattr(scope.get("endpoint"), "__name__", "other")
             self._metrics.count_request(route, code, time.perf_counter() - started)

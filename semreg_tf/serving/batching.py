@@ -1,4 +1,4 @@
-"""One thread runs the model on batches of whatever requests have queued."""
+"""A queue of pictures, and the thread that runs the models on batches of them."""
 
 import threading
 import time
@@ -10,27 +10,27 @@ from typing import Any
 from semreg_tf.serving.fair_queue import Client, FairQueue
 from semreg_tf.serving.limits import Refusal
 
-# How much the last batch counts in the running mean of a batch's time.
+# Weight of the last batch in the running mean of a batch's time.
 _NEWEST = 0.2
-# While small pictures wait, large ones have so many times less of the model's time.
+# While both wait, small pictures get this many times the model's time of large ones.
 _SMALL_SHARE = 4.0
 
 
 @dataclass(frozen=True)
 class BatchRules:
-    """When a batch starts, and for whom it is too late.
+    """Conditions for starting a batch. It starts as soon as one of the first three is met.
 
     Attributes:
-      max_images: it starts when so many wait,
-      max_wait_ms: or when the first has waited so long,
-      max_pixels: or when the next would take its pictures over so many pixels, which bounds the
-        memory that unpacking takes.
-      max_queue_secs: rows older than this when their batch starts are refused in place of run.
-      large_pixels: pictures of more share no batch with smaller ones, and give way to them for
-        four fifths of the time.
+      max_images: this many pictures wait.
+      max_wait_ms: the first picture has waited this long.
+      max_pixels: one more picture would exceed this many pixels, which bounds the memory of
+        decoded pictures.
+      max_queue_secs: rows older than this when their batch starts are refused.
+      large_pixels: pictures with more pixels are batched separately, and get a fifth of the
+        model's time while smaller ones wait.
 
     Raises:
-      ValueError: a rule out of range.
+      ValueError: a value is out of range.
     """
 
     max_images: int = 16
@@ -54,15 +54,15 @@ class BatchRules:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One picture waiting.
+    """A picture that waits for the model.
 
     Attributes:
-      key: rows of one key may share a batch.
-      value: what the model is given.
-      pixels: of the picture.
-      since: when its request came, in seconds of the monotonic clock.
-      client: whose request it is; clients take turns.
-      future: gets the answer, or the exception.
+      key: rows of equal keys may share a batch.
+      value: the model's input.
+      pixels: number of pixels of the picture.
+      since: arrival of the request, in seconds of the monotonic clock.
+      client: the client of the request; clients take turns.
+      future: receives the answer or the exception.
     """
 
     key: Hashable
@@ -74,18 +74,17 @@ class Row:
 
 
 class Batcher:
-    """A bounded queue and the thread that empties it.
+    """A bounded queue and the thread that runs batches of its rows.
 
-    Clients take turns. Where the queue is full, a peer with few rows takes the places of the last
-    rows of the peer with the most.
+    Clients take turns. If the queue is full, rows of a peer with few rows replace the last rows of
+    the peer with the most.
 
     Args:
-      run: `run(key, values)` returns an answer a value, in order; an answer that is an exception
-        is raised to its own request alone. Where it raises for a batch, each of the batch's values
-        is run by itself.
-      rules: when a batch starts.
-      max_queue_images: more waiting rows are refused.
-      on_batch: told the size and the seconds of every batch.
+      run: `run(key, values)` returns one answer per value, in order; an answer that is an exception
+        is raised for its row only. If `run` raises for a batch, it is called for each value alone.
+      rules: conditions for starting a batch.
+      max_queue_images: capacity of the queue.
+      on_batch: called with the size and the seconds of every batch.
 
     Example:
       >>> batcher = Batcher(lambda key, values: [v + 1 for v in values], BatchRules(), 8)
@@ -101,13 +100,9 @@ class Batcher:
         max_queue_images: int,
         on_batch: Callable[[int, float], None] = lambda size, secs: None,
     ) -> None:
-        self._run, self._rules, self._capacity, self._on_batch = (
-            run,
-            rules,
-            max_queue_images,
-            on_batch,
-        )
-        # Small pictures and large ones.
+        self._run, self._on_batch = run, on_batch
+        self._rules, self._capacity = rules, max_queue_images
+        # Small pictures, large pictures.
         self._lanes: tuple[FairQueue[Row], FairQueue[Row]] = (FairQueue(), FairQueue())
         self._large_from = 0.0
         self._changed = threading.Condition()
@@ -117,7 +112,7 @@ class Batcher:
 
     @property
     def depth(self) -> int:
-        """Rows that wait."""
+        """Number of waiting rows."""
         with self._changed:
             return sum(map(len, self._lanes))
 
@@ -126,10 +121,10 @@ class Batcher:
         self._thread.start()
 
     def close(self, timeout_secs: float | None = None) -> None:
-        """Answers all that wait, then ends the thread; later rows are refused.
+        """Refuses new rows, answers the waiting ones and ends the thread.
 
         Args:
-          timeout_secs: the longest to wait for that; None: for ever.
+          timeout_secs: longest time to wait for the thread; None: unlimited.
         """
         with self._changed:
             self._closing = True
@@ -138,10 +133,10 @@ class Batcher:
             self._thread.join(timeout_secs)
 
     def check_room(self, peer: str = "", num_rows: int = 1) -> None:
-        """Says early whether rows of a peer would be refused.
+        """Checks whether the queue has room for rows of a peer.
 
         Raises:
-          Refusal: 429 where the queue is full, with the time it takes to empty.
+          Refusal: 429 if the queue is full, with the time until it is empty.
         """
         with self._changed:
             over = self.depth + num_rows - self._capacity
@@ -149,13 +144,13 @@ class Batcher:
                 raise self._full()
 
     def submit(self, rows: Sequence[Row]) -> list[Future]:
-        """Queues the rows of one request, all or none.
+        """Queues all rows of one request, or none.
 
         Returns:
-          A future a row.
+          The rows' futures.
 
         Raises:
-          Refusal: 429 where the queue is full, 503 where the server is stopping.
+          Refusal: 429 if the queue is full, 503 if the server is stopping.
         """
         with self._changed:
             if self._closing:
@@ -177,11 +172,17 @@ class Batcher:
         )
 
     def _crowding_lane(self, peer: str, num_rows: int, over: int) -> FairQueue[Row] | None:
-        """Returns the lane in which another peer has so much more that it must give way."""
-        mine = sum(lane.count(peer) for lane in self._lanes) + num_rows
+        """Returns the lane whose busiest peer would still have at least as many rows as `peer`.
+
+        Args:
+          peer: the peer of the new rows.
+          num_rows: number of new rows.
+          over: number of rows that the busiest peer would lose.
+        """
+        num_of_peer = sum(lane.count(peer) for lane in self._lanes) + num_rows
         for lane in sorted(self._lanes, key=len, reverse=True):
             busiest = lane.busiest()
-            if busiest not in (None, peer) and lane.count(busiest) - over >= mine:
+            if busiest not in (None, peer) and lane.count(busiest) - over >= num_of_peer:
                 return lane
         return None
 
@@ -199,9 +200,9 @@ class Batcher:
                 row.future.set_exception(refusal)
 
     def _loop(self) -> None:
-        while taken := self._next_batch():
-            # A future that runs can no longer be cancelled; one that was is left out.
-            batch = [row for row in taken if row.future.set_running_or_notify_cancel()]
+        while queued := self._next_batch():
+            # A running future can no longer be cancelled; rows cancelled before are dropped.
+            batch = [row for row in queued if row.future.set_running_or_notify_cancel()]
             oldest = time.monotonic() - self._rules.max_queue_secs
             for row in batch:
                 if row.since < oldest:
@@ -210,11 +211,11 @@ class Batcher:
                 secs = self._answer(batch)
                 if batch[0].pixels > self._rules.large_pixels:
                     self._large_from = time.monotonic() + _SMALL_SHARE * secs
-            # Their pictures are not held until the next batch comes.
-            del taken, batch
+            # Frees the pictures before the next batch.
+            del queued, batch
 
     def too_late(self) -> Refusal:
-        """Returns what a row that waited too long is told."""
+        """Returns the refusal of a row that waited too long."""
         return Refusal(
             429,
             f"The server is busy: the model was not free within {self._rules.max_queue_secs:g} "
@@ -223,11 +224,11 @@ class Batcher:
         )
 
     def _answer(self, batch: list[Row]) -> float:
-        """Runs a batch; returns the seconds it took."""
+        """Runs a batch and sets its futures; returns the seconds of the run."""
         started = time.monotonic()
         answers = self._try(batch)
         if len(batch) > 1 and isinstance(answers[0], _Failed):
-            # One of them may have failed them all.
+            # One row may have made the whole batch fail.
             answers = [self._try([row])[0] for row in batch]
         secs = time.monotonic() - started
         self._batch_secs += (secs - self._batch_secs) * (_NEWEST if self._batch_secs else 1)
@@ -247,12 +248,12 @@ class Batcher:
             if len(answers) != len(batch):
                 raise RuntimeError(f"{len(answers)} answers to {len(batch)} pictures")
             return answers
-        # Whatever it is, it is these requests' answer; the thread goes on.
+        # The requests get the exception; the thread continues.
         except Exception as error:
             return [_Failed(error)] * len(batch)
 
     def _next_batch(self) -> list[Row]:
-        """Returns rows that may share a batch, in their turn; none when all is done."""
+        """Waits for the next batch and returns its rows; none once the batcher is closed."""
         with self._changed:
             while True:
                 lane = self._next_lane()
@@ -278,11 +279,11 @@ class Batcher:
         return large if not len(small) or time.monotonic() >= self._large_from else small
 
     def _most_pixels(self, lane: FairQueue[Row]) -> int:
-        # Small pictures wait for a batch of large ones to end, so it is half as long.
+        # A batch of large pictures is half as long, since small ones wait for its end.
         return self._rules.max_pixels // (2 if lane is self._lanes[1] else 1)
 
     def _take(self, lane: FairQueue[Row], key: Hashable) -> list[Row]:
-        """Removes from a lane as many rows of a key as one batch may hold."""
+        """Removes rows of a key from a lane, as many as a batch may hold."""
         batch: list[Row] = []
         pixels, most_pixels = 0, self._most_pixels(lane)
 
@@ -297,6 +298,6 @@ class Batcher:
 
 @dataclass(frozen=True)
 class _Failed:
-    """Stands for the answers of a call that raised."""
+    """The answer of each row of a call that raised."""
 
     error: Exception

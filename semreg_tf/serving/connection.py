@@ -1,7 +1,7 @@
-"""Connections that are bounded in number, and in how long they may keep the server waiting.
+"""Limits on the number of connections, and on the time that the server waits for a client.
 
-uvicorn bounds neither: a client that sends nothing, or a header byte by byte, or takes no answer,
-would stay for ever, and once the process has no file descriptor left nobody is served.
+uvicorn has neither: a client that sends nothing, sends its header byte by byte or does not read
+its answer would keep its connection for ever, until the process has no file descriptor left.
 """
 
 import asyncio
@@ -17,29 +17,30 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semreg_tf.serving.limits import Limits
 
-# Connections that the event loop may accept before it looks at the first of them.
+# Connections that the event loop may accept before it handles the first of them.
 ACCEPTED_AT_ONCE = 32
-# Connections that are only told that there is no room.
+# Connections over the limit that may read a 503 at a time; further ones are closed at once.
 _MOST_TURNED_AWAY = 64
-# Descriptors for what is opened beside: connections that are being closed, pictures, the card.
+# File descriptors for other files: connections that are being closed, pictures, the model card.
 _SPARE_FILES = 4 * ACCEPTED_AT_ONCE
-# For a client to read an answer after which the connection closes.
+# Time for a client to read an answer after which the connection closes.
 _LINGER_SECS = 2.0
-# A younger connection is not closed for another's sake; of one that has never sent anything, less.
+# A connection that keeps the server waiting this long may be closed to make room; the shorter time
+# is for one that has never sent anything.
 _PATIENCE_SECS = 1.0
 _SILENT_SECS = 0.05
-# A connection so young is about to send its request.
+# A younger connection is expected to send its request soon.
 _FRESH_SECS = 0.2
 
 
 class ConnectionPool:
-    """What the connections of one server share.
+    """The connections of one server.
 
     Args:
       limits: on their number and their times.
 
     Raises:
-      ValueError: the process may open too few files for any connection.
+      ValueError: the limit on open files is too low for a connection.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -58,14 +59,14 @@ class ConnectionPool:
             )
 
     def protocol(self) -> Callable[..., asyncio.Protocol]:
-        """Returns what uvicorn calls for each new connection."""
+        """Returns the factory that uvicorn calls for each new connection."""
         return functools.partial(BoundedConnection, self)
 
     def has_room(self) -> bool:
-        """Whether one more connection may be had, if need be in another's place.
+        """Returns whether there is room for a connection; may close another to make room.
 
-        The place of the connection that has kept the server waiting longest is given up, first of
-        the peer with the most that wait: no number of idle or slow clients shuts out a quick one.
+        Of the peer with the most waiting connections, the one that has kept the server waiting
+        longest is closed, so that idle or slow clients cannot shut out others.
         """
         if len(self.connections) < self.capacity:
             return True
@@ -79,15 +80,15 @@ class ConnectionPool:
 
 
 class BoundedConnection(H11Protocol):
-    """A connection of uvicorn that waits for its client no longer than the limits say.
+    """A uvicorn connection that limits the time it waits for its client.
 
     Args:
-      pool: of all connections.
-      arguments: uvicorn's.
+      pool: all connections of the server.
+      arguments: uvicorn's arguments.
 
     Attributes:
       peer: the client's address.
-      since: when the server began to wait for what the client sends next.
+      since: when the server began to wait for the client, in seconds of the monotonic clock.
     """
 
     def __init__(self, pool: ConnectionPool, **arguments: Any) -> None:
@@ -100,26 +101,26 @@ class BoundedConnection(H11Protocol):
         self._end_timer: asyncio.TimerHandle | None = None
 
     def waits(self) -> bool:
-        """Whether the server waits for the client: for a request, or for the rest of one."""
+        """Returns whether the server waits for the client to send a request or the rest of one."""
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
 
     def patience_secs(self) -> float:
-        """For how long the connection may keep the server waiting where others have no room."""
+        """Returns how long the connection may keep the server waiting if others need room."""
         is_silent = self.cycle is None and not self._has_begun
         return _SILENT_SECS if is_silent else _PATIENCE_SECS
 
     def is_in_exchange(self) -> bool:
-        """Whether a request is being answered, or has only just begun to come."""
+        """Returns whether a request is being answered or has just begun to arrive."""
         if self.transport.is_closing() or self._lingers:
             return False
         age = time.monotonic() - self.since
         if not self.waits():
             return True
         is_new = self.cycle is None and age < _FRESH_SECS
-        return is_new or ((self._has_begun or self._body_comes()) and age < _PATIENCE_SECS)
+        return is_new or ((self._has_begun or self._body_arrives()) and age < _PATIENCE_SECS)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Takes the connection, or tells the client that there are too many."""
+        """Accepts the connection, or answers 503 if there are too many."""
         if self._pool.has_room():
             super().connection_made(transport)
             self.peer, self.since = (self.client or ("", 0))[0], time.monotonic()
@@ -129,14 +130,14 @@ class BoundedConnection(H11Protocol):
         self.transport = transport
         self._is_turned_away = True
         self._pool.num_turned_away += 1
-        self.logger.warning("Too many connections: one is turned away.")
+        self.logger.warning("Too many connections: one is refused.")
         if self._pool.num_turned_away > _MOST_TURNED_AWAY:
             transport.abort()
         else:
             self._end(503, "The server has too many connections.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops every timer."""
+        """Stops all timers."""
         for timer in (self._header_timer, self._write_timer, self._end_timer):
             if timer is not None:
                 timer.cancel()
@@ -148,7 +149,7 @@ class BoundedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Reads on, unless the answer was given already."""
+        """Reads data, unless the connection has been answered and is about to close."""
         if self._lingers:
             return
         cycle = self.cycle
@@ -156,45 +157,45 @@ class BoundedConnection(H11Protocol):
         if self.cycle is not cycle:
             self._has_begun, self.since = False, time.monotonic()
             self._cancel_header_timer()
-        if self.waits() and not self._body_comes() and not self.transport.is_closing():
+        if self.waits() and not self._body_arrives() and not self.transport.is_closing():
             self._has_begun = True
             self._await_header()
 
     def on_response_complete(self) -> None:
-        """Waits for the next request, or for the client to take the answer."""
+        """Waits for the next request, or for the client to read the answer."""
         self.since = time.monotonic()
         super().on_response_complete()
         if self.transport.is_closing():
             self._abort_later()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Closes an idle connection, even where its client takes no answer."""
+        """Closes an idle connection, even if its client does not close its side."""
         super().timeout_keep_alive_handler()
         self._abort_later()
 
     def pause_writing(self) -> None:
-        """Gives a client that takes no answer as long as one that sends no body."""
+        """Starts the timer for a client that does not read its answer, as long as for a body."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(self._limits.body_secs, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Goes on."""
+        """Continues to write, and stops the timer."""
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        """Says that what came is no HTTP; the client may still be sending it."""
+        """Answers 400 to data that is not HTTP; the client may still be sending it."""
         self._cancel_header_timer()
         cycle = self.cycle
         if cycle is not None and cycle.response_started and not cycle.response_complete:
-            # Anything written now would be taken for a part of the answer.
+            # The client would read another answer as part of the one being sent.
             self.transport.abort()
         else:
             self._end(400, msg)
 
     def shutdown(self) -> None:
-        """Closes the connection; one that has just been made may send its request first."""
+        """Closes the connection; a new one may send its request first."""
         if self._lingers or self.transport.is_closing():
             return
         if not self.waits():
@@ -205,7 +206,7 @@ class BoundedConnection(H11Protocol):
             super().shutdown()
             self._abort_later()
 
-    def _body_comes(self) -> bool:
+    def _body_arrives(self) -> bool:
         cycle = self.cycle
         return cycle is not None and cycle.more_body and not cycle.response_complete
 
@@ -227,9 +228,9 @@ class BoundedConnection(H11Protocol):
             self.transport.abort()
 
     def _end(self, status: int, reason: str) -> None:
-        """Answers, then reads on for a moment.
+        """Sends an answer, then reads for a moment before it closes the connection.
 
-        Closed with bytes of the client unread, the connection would be reset, and the answer lost.
+        Closing with unread bytes resets the connection, and the client loses the answer.
         """
         self._lingers = True
         body = b'{"error": "%s"}' % reason.encode("ascii", "replace")

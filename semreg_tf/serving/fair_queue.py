@@ -1,10 +1,9 @@
-"""A queue in which clients take turns, so that who asks for much waits and not who asks for little.
+"""A queue in which clients take turns, so that large requests do not delay small ones.
 
-Peers (addresses) are served round robin. Within a peer, its connections share its turns by
-start-time fair queueing (Goyal, Vin and Cheng, 1996): each waiting item has a start tag, one more
-than the tag of the connection's item before it, and the lowest tag is served first. The first
-picture of a small request is therefore never behind the sixty-fourth of a large one, and the
-sixty-fourth is reached all the same.
+Peers (addresses) are served round robin. Connections of one peer share its turns by start-time
+fair queueing (Goyal, Vin and Cheng, 1996): each item's start tag is one more than that of the
+connection's previous item, and the lowest tag is served first. The first picture of a small request
+is therefore served before the last of a large one, which is still served in the end.
 """
 
 import bisect
@@ -14,17 +13,17 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-# Tags of connections that have nothing waiting are forgotten once there are so many.
+# With more tags than this, those of connections without waiting items are dropped.
 _MOST_TAGS = 1000
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks.
+    """The sender of a request.
 
     Attributes:
-      peer: an address, which may have many connections.
-      connection: one of them.
+      peer: its address, which may have many connections.
+      connection: the connection's port.
     """
 
     peer: str = ""
@@ -32,7 +31,7 @@ class Client:
 
 
 class FairQueue(Generic[T]):
-    """Items of many clients; not safe for threads by itself.
+    """A queue of many clients' items; it is not thread-safe.
 
     Example:
       >>> queue = FairQueue()
@@ -43,7 +42,7 @@ class FairQueue(Generic[T]):
     """
 
     def __init__(self) -> None:
-        # The peer whose turn is next comes first.
+        # In the order of their turns.
         self._peers: dict[str, _PeerQueue[T]] = {}
         self._numbers = itertools.count()
 
@@ -51,7 +50,7 @@ class FairQueue(Generic[T]):
         return sum(map(len, self._peers.values()))
 
     def __iter__(self) -> Iterator[T]:
-        """Iterates in the order in which the items would be served, peer after peer."""
+        """Iterates over all items, peer after peer, each peer's in the order of service."""
         return itertools.chain.from_iterable(self._peers.values())
 
     def push(self, item: T, client: Client) -> None:
@@ -60,7 +59,7 @@ class FairQueue(Generic[T]):
         queue.push(item, client.connection, next(self._numbers))
 
     def pop(self, fits: Callable[[T], bool] = lambda item: True) -> T | None:
-        """Removes and returns the next item that fits; None where none does."""
+        """Removes and returns the next item that fits, or None."""
         for peer, queue in self._peers.items():
             item = queue.pop(fits)
             if item is not None:
@@ -71,15 +70,15 @@ class FairQueue(Generic[T]):
         return None
 
     def count(self, peer: str) -> int:
-        """Returns how many items of a peer wait."""
+        """Returns the number of a peer's items."""
         return len(self._peers.get(peer, ()))
 
     def busiest(self) -> str | None:
-        """Returns the peer with the most items."""
+        """Returns the peer with the most items, or None."""
         return max(self._peers, key=self.count, default=None)
 
     def pop_last(self, peer: str) -> T:
-        """Removes and returns the item of a peer that would be served last."""
+        """Removes and returns a peer's last item in the order of service."""
         queue = self._peers[peer]
         item = queue.pop_last()
         if not len(queue):
@@ -104,25 +103,24 @@ class _PeerQueue(Generic[T]):
     def push(self, item: T, connection: int, number: int) -> None:
         tag = max(self._now, self._next_tags.get(connection, 0.0))
         self._next_tags[connection] = tag + 1
-        # The number is unlike any other's, so items are never compared.
+        # The number is unique, so that sorting never compares items.
         bisect.insort(self._waiting, (tag, number, connection, item))
 
     def pop(self, fits: Callable[[T], bool]) -> T | None:
         for i, (tag, _, _, item) in enumerate(self._waiting):
             if fits(item):
-                # Time goes on as if all connections were served at once, a little each: were it
-                # the tag alone, new connections could keep back an earlier one's later items.
+                # Virtual time advances as if all connections were served in parallel. If it were
+                # the tag alone, new connections could delay an older connection's later items.
                 connections = len({connection for *_, connection, _ in self._waiting})
                 self._now = max(self._now + 1 / connections, tag)
                 del self._waiting[i]
-                self._forget()
+                self._drop_old_tags()
                 return item
         return None
 
     def pop_last(self) -> T:
         return self._waiting.pop()[-1]
 
-    def _forget(self) -> None:
+    def _drop_old_tags(self) -> None:
         if len(self._next_tags) > _MOST_TAGS:
-            later = {c: tag for c, tag in self._next_tags.items() if tag > self._now}
-            self._next_tags = later
+            self._next_tags = {c: tag for c, tag in self._next_tags.items() if tag > self._now}

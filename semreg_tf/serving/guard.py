@@ -1,9 +1,9 @@
-"""Keeps other people's web pages from using the server through a visitor's browser.
+"""Protection against web pages of other sites that use the server through a visitor's browser.
 
-A page anywhere can post to an address that its visitor's browser can reach, and a name server under
-an attacker's control can make a page's own name lead there (DNS rebinding), after which the page
-reads the answers too. Browsers say truly from where a request comes (Fetch Metadata, RFC 6454's
-`Origin`) and for which name (`Host`), so both are checked; other programs send neither header.
+A page can post to any address that its visitor's browser can reach, and with DNS rebinding (an
+attacker's name server resolves the page's name to that address) it can read the answers too.
+Browsers state truthfully which page sends a request (Fetch Metadata, `Origin` of RFC 6454) and for
+which host (`Host`); both are checked. Other programs do not send the former headers.
 """
 
 import ipaddress
@@ -16,20 +16,20 @@ from starlette.datastructures import Headers
 from semreg_tf.serving.limits import Refusal
 
 _HARMLESS_METHODS = ("GET", "HEAD", "OPTIONS")
-# The page itself, and a user who types an address.
+# Values of Sec-Fetch-Site for the server's own page and for an address that a user types.
 _OWN_SITES = ("same-origin", "none")
 
 
 @dataclass(frozen=True)
 class Guard:
-    """From which pages and under which names the server may be used.
+    """The host names and the origins that the server accepts.
 
     Args:
-      hosts: names that a request may be for; None: any.
-      origins: other pages, as "https://example.org", that may send requests.
+      hosts: host names that requests may be for; None: any.
+      origins: origins of other sites, as "https://example.org", whose pages may send requests.
 
     Raises:
-      ValueError: an origin that is none.
+      ValueError: an origin is invalid.
 
     Example:
       >>> Guard.of("127.0.0.1", ["gpu-box"], []).check("GET", Headers({"host": "gpu-box:8501"}))
@@ -51,24 +51,26 @@ class Guard:
     def of(cls, address: str, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> "Guard":
         """Returns the guard of a server.
 
+        Without `hosts`, a server on the loopback accepts the loopback's names only, and a server on
+        another address accepts any name.
+
         Args:
-          address: it is bound to; bound to the loopback it answers to the loopback's names alone,
-            elsewhere to any, unless `hosts` says which.
-          hosts: further names.
-          origins: further pages.
+          address: the address that the server is bound to.
+          hosts: host names to accept beside the loopback's.
+          origins: origins of other sites to accept.
         """
-        named = frozenset(host.lower() for host in hosts)
-        hosts = named if named or _is_loopback(address) else None
-        return cls(hosts, frozenset(origins))
+        names = frozenset(host.lower() for host in hosts)
+        accepted = names if names or _is_loopback(address) else None
+        return cls(accepted, frozenset(origins))
 
     def check(self, method: str, headers: Headers) -> None:
-        """Looks at the header of a request.
+        """Checks the method and the headers of a request.
 
         Raises:
-          Refusal: 421, it is for another host; 403, another site's page sends it.
+          Refusal: 421 if it is for another host; 403 if a page of another site sends it.
         """
         host = headers.get("host", "")
-        if host and not self._knows(host):
+        if host and not self._accepts(host):
             raise Refusal(
                 421,
                 f"This server is not {host[:60]!a}: allow the name with --allowed_hosts.",
@@ -79,7 +81,7 @@ class Guard:
                 "A page of another site may not use this server: allow it with --allowed_origins.",
             )
 
-    def _knows(self, host: str) -> bool:
+    def _accepts(self, host: str) -> bool:
         if self.hosts is None:
             return True
         try:
@@ -98,7 +100,7 @@ class Guard:
 
 
 def _netloc(origin: str) -> str:
-    """Returns host and port of an origin, "" where it has none."""
+    """Returns host and port of an origin, or ""."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Takes request bodies in: how many at once, how large, how slow."""
+"""Reading of request bodies, with limits on their number, size and time."""
 
 import asyncio
 import contextlib
@@ -7,21 +7,21 @@ from collections.abc import AsyncIterator, Iterator
 
 from semreg_tf.serving.limits import Limits, Refusal
 
-# Between a refusal and a sensible retry where nothing better is known.
+# Retry-After of refusals whose end cannot be estimated.
 _RETRY_SECS = 1.0
-# Of a refused body so many times the limit is still read, for the client to see the answer.
+# This many times the size limit of a refused body is still read, for the client to get its answer.
 _DISCARDED_BODIES = 4
-# Requests of less may fill the memory; all others together this part of it.
+# Requests of more bytes may fill only this share of the memory; smaller ones all of it.
 _SMALL_BYTES, _LARGE_SHARE = 2**20, 0.75
-# A body that has been arriving for less is not given up for another's sake.
+# A body that has been arriving for longer may be refused to make room.
 _PATIENCE_SECS = 2.0
 
 
 class Body:
-    """Bytes of a request that count as held.
+    """A request's body, whose bytes count toward the limit on held bytes.
 
     Attributes:
-      data: the body, whole once `Intake.body` has given it.
+      data: the bytes, complete once `Intake.body` yields.
     """
 
     def __init__(self, intake: "Intake") -> None:
@@ -29,38 +29,38 @@ class Body:
         self._intake, self._num_bytes = intake, 0
 
     def hold(self, num_bytes: int) -> None:
-        """Says how many bytes the request now holds, where they are no longer the body's.
+        """Sets the number of bytes that the request holds, which may be parts of the body.
 
         Raises:
-          Refusal: 429, too many bytes at once.
+          Refusal: 429 if all requests hold too many bytes.
         """
         self._intake.held_bytes += num_bytes - self._num_bytes
         self._num_bytes = num_bytes
         self._intake.check_held(num_bytes)
 
     def release(self) -> None:
-        """Holds nothing any more."""
+        """Frees the data and sets the number of held bytes to 0."""
         self.data = bytearray()
         self._intake.held_bytes -= self._num_bytes
         self._num_bytes = 0
 
 
 class Intake:
-    """Counts the requests and the bytes that are held at a time.
+    """Counts requests and their bytes, and refuses those over the limits.
 
     Args:
-      limits: more are refused.
+      limits: the limits.
 
     Attributes:
-      requests: that are whole, waiting or being answered.
-      held_bytes: of all bodies, whole or not.
+      requests: number of complete requests that wait or are being answered.
+      held_bytes: bytes of all bodies, complete or not.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.requests = 0
         self.held_bytes = 0
-        # Bodies that are arriving, the oldest first: when each began, and how to end it.
+        # Bodies that are arriving, the oldest first, each with its start and its timeout.
         self._arriving: dict[Body, tuple[float, asyncio.Timeout]] = {}
 
     @contextlib.contextmanager
@@ -68,11 +68,11 @@ class Intake:
         """Counts a request for as long as the block runs.
 
         Raises:
-          Refusal: 429, too many at once.
+          Refusal: 429 if there are too many requests.
         """
         if self.requests >= self._limits.max_requests:
             raise Refusal(
-                429, f"The server has {self.requests} requests at once already.", _RETRY_SECS
+                429, f"The server is answering {self.requests} requests already.", _RETRY_SECS
             )
         self.requests += 1
         try:
@@ -87,11 +87,12 @@ class Intake:
         """Reads a body and counts its bytes for as long as the block runs.
 
         Args:
-          chunks: of the body, as they arrive.
-          declared_bytes: the length that the request announces, if any.
+          chunks: parts of the body as they arrive.
+          declared_bytes: the Content-Length, or None.
 
         Raises:
-          Refusal: 413, too large; 408, too slow; 429, too many bytes at once.
+          Refusal: 413 if it is too large, 408 if it is too slow, 429 if all requests hold too many
+            bytes.
         """
         self._check_size(declared_bytes or 0)
         body = Body(self)
@@ -102,29 +103,29 @@ class Intake:
             body.release()
 
     async def discard(self, chunks: AsyncIterator[bytes]) -> None:
-        """Reads what is left of a refused body, within bounds, and keeps none of it.
+        """Reads the rest of a refused body, within limits, and discards it.
 
-        A connection that is closed on a client in the middle of sending loses it the answer.
+        Closing the connection while the client sends would lose the answer.
         """
-        left = _DISCARDED_BODIES * self._limits.max_body_bytes
+        remaining_bytes = _DISCARDED_BODIES * self._limits.max_body_bytes
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.body_secs):
                 async for chunk in chunks:
-                    left -= len(chunk)
-                    if left < 0:
+                    remaining_bytes -= len(chunk)
+                    if remaining_bytes < 0:
                         return
 
     def check_held(self, num_bytes: int) -> None:
-        """Sees that not too much is held.
+        """Checks the limit on held bytes.
 
-        The body that has been arriving longest is given up to make room, so that slow clients
-        cannot fill the memory meant for all. Large requests leave a part of it to small ones.
+        The body that has been arriving longest is refused to make room, so that slow clients
+        cannot fill the memory. Large requests leave a share of it to small ones.
 
         Args:
-          num_bytes: of the request that has just grown.
+          num_bytes: bytes of the request that has just grown.
 
         Raises:
-          Refusal: 429, too many bytes at once.
+          Refusal: 429 if all requests hold too many bytes.
         """
         most = self._limits.max_held_bytes
         if num_bytes > _SMALL_BYTES:
@@ -152,8 +153,8 @@ class Intake:
         except TimeoutError:
             raise Refusal(
                 408,
-                f"The body did not arrive within {self._limits.body_secs:g} seconds, or in the "
-                "time left where others wait.",
+                f"The body did not arrive within {self._limits.body_secs:g} seconds, or less when "
+                "other requests needed its memory.",
             ) from None
         finally:
             self._arriving.pop(body, None)

@@ -1,4 +1,4 @@
-"""What a server takes, and how it says no."""
+"""The server's limits, and the exception of a refused request."""
 
 import math
 from dataclasses import dataclass, fields
@@ -7,12 +7,12 @@ MEBIBYTE = 2**20
 
 
 class Refusal(Exception):
-    """A request, or one picture of it, that is answered with a reason in place of a result.
+    """The refusal of a request, or of one of its pictures.
 
     Args:
       status: the HTTP status.
       reason: one sentence for the user.
-      retry_after_secs: when to try again, for refusals that pass.
+      retry_after_secs: time after which the client may try again, or None.
     """
 
     def __init__(self, status: int, reason: str, retry_after_secs: float | None = None) -> None:
@@ -25,26 +25,26 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server takes at once; more is refused, never tried.
+    """The server's limits, each with the HTTP status of a request that exceeds it.
 
     Attributes:
-      max_body_bytes: of one request (413).
-      max_image_pixels: of one picture, by its header, before it is unpacked (422).
-      max_request_pixels: of all pictures of one request, by their headers (413).
-      max_images: of one request (413).
-      max_user_tags: of one picture (400).
-      max_tag_chars: of one user tag (400).
-      max_queue_images: waiting for the model (429).
-      max_requests: whole requests, waiting or being answered (429).
-      max_held_bytes: of all bodies together (429).
-      max_connections: open at once; the one that has kept the server waiting longest makes room,
-        else 503.
-      header_secs: for a request's header to arrive (408).
-      body_secs: for a body to arrive (408).
-      idle_secs: between an answer and the next request; the connection is then closed.
+      max_body_bytes: bytes of one request (413).
+      max_image_pixels: pixels of one picture, by its header, before it is decoded (422).
+      max_request_pixels: pixels of all pictures of one request, by their headers (413).
+      max_images: pictures of one request (413).
+      max_user_tags: user tags of one picture (400).
+      max_tag_chars: characters of one user tag (400).
+      max_queue_images: pictures waiting for the model (429).
+      max_requests: complete requests that wait or are being answered (429).
+      max_held_bytes: bytes of all bodies together (429).
+      max_connections: open connections; the one that has kept the server waiting longest is closed
+        to make room, otherwise the new one is refused (503).
+      header_secs: time for a request's header to arrive (408).
+      body_secs: time for a body to arrive (408).
+      idle_secs: time between an answer and the next request, after which the connection is closed.
 
     Raises:
-      ValueError: a limit below 1, or limits that no request could meet.
+      ValueError: a limit is below 1, or limits contradict each other.
 
     Example:
       >>> Limits(max_image_pixels=4_000_000)
@@ -78,6 +78,6 @@ class Limits:
         ):
             if getattr(self, name) < getattr(self, least):
                 raise ValueError(
-                    f"`{name}` must be at least `{least}`, {getattr(self, least)}: else some "
-                    f"requests could never be taken. Received: {name}={getattr(self, name)}"
+                    f"`{name}` must be at least `{least}`, {getattr(self, least)}: otherwise some "
+                    f"requests could never be served. Received: {name}={getattr(self, name)}"
                 )

@@ -8,13 +8,13 @@ _ARENAS = 2
 
 
 def use_few_arenas() -> bool:
-    """Has all threads share two arenas; before any thread is started.
+    """Limits glibc to two arenas for all threads. Call it before any thread is started.
 
-    glibc gives threads up to eight arenas a core, each of which keeps what its threads once held:
-    after large pictures the process would stay twice its size although nothing holds the memory.
+    By default there are up to eight arenas per core, each of which retains freed memory: after
+    large pictures the process would stay at twice its size.
 
     Returns:
-      Whether it could be done: only with glibc, and it is no error elsewhere.
+      Whether the limit is set; False without glibc.
     """
     try:
         return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS))
@@ -23,10 +23,10 @@ def use_few_arenas() -> bool:
 
 
 def return_free_memory() -> bool:
-    """Gives the system what no object holds any more; takes milliseconds.
+    """Returns freed memory to the system, within milliseconds.
 
     Returns:
-      Whether anything was given back.
+      Whether any memory was returned.
     """
     try:
         return bool(ctypes.CDLL(None).malloc_trim(0))

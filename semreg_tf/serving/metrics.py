@@ -1,4 +1,4 @@
-"""What the server counts, in Prometheus' text form."""
+"""The server's metrics in Prometheus' text format."""
 
 from collections.abc import Callable
 
@@ -18,11 +18,11 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """Counters of one server.
+    """Metrics of one server.
 
     Args:
-      queue_depth: gives the number of pictures that wait.
-      requests: gives the number of requests being read, waiting or being answered.
+      queue_depth: returns the number of waiting pictures.
+      requests: returns the number of complete requests that wait or are being answered.
     """
 
     content_type = CONTENT_TYPE_LATEST
@@ -36,25 +36,25 @@ class Metrics:
         )
         self._secs = Histogram(
             "semreg_request_seconds",
-            "From a request's first byte to its answer.",
+            "Time from a request's header to its answer.",
             ["route"],
             buckets=_SECS,
             registry=registry,
         )
         self._batch_images = Histogram(
-            "semreg_batch_images", "Pictures of a batch.", buckets=_SIZES, registry=registry
+            "semreg_batch_images", "Pictures in a batch.", buckets=_SIZES, registry=registry
         )
         self._batch_secs = Histogram(
-            "semreg_batch_seconds", "The model's time on a batch.", buckets=_SECS, registry=registry
+            "semreg_batch_seconds", "Model time of a batch.", buckets=_SECS, registry=registry
         )
         self._images = Counter(
-            "semreg_images", "Pictures by what became of them.", ["outcome"], registry=registry
+            "semreg_images", "Annotated and refused pictures.", ["outcome"], registry=registry
         )
         for outcome in ("annotated", "refused"):
             self._images.labels(outcome)
-        depth = Gauge("semreg_queue_images", "Pictures that wait.", registry=registry)
+        depth = Gauge("semreg_queue_images", "Waiting pictures.", registry=registry)
         depth.set_function(queue_depth)
-        running = Gauge("semreg_requests_running", "Requests at once.", registry=registry)
+        running = Gauge("semreg_requests_running", "Requests in progress.", registry=registry)
         running.set_function(requests)
 
     def count_request(self, route: str, code: int, secs: float) -> None:
@@ -73,5 +73,5 @@ class Metrics:
         self._images.labels("refused").inc(refused)
 
     def text(self) -> bytes:
-        """Returns all of it for a scraper."""
+        """Returns all metrics for a scraper."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""The server's addresses, forms and answers as an OpenAPI document, for clients and generators."""
+"""The server's API as an OpenAPI document, for clients and code generators."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,22 +10,22 @@ from semreg_tf.serving.uploads import MODEL, USER_TAGS
 
 _JSON = "application/json"
 _REFUSALS = {
-    400: "The request is not of the form that the address takes.",
-    403: "A page of another site asks.",
+    400: "The request is malformed.",
+    403: "A page of another site sent the request.",
     404: "There is no such model or version.",
     408: "The body took too long to arrive.",
-    413: "The body, the number of pictures or their pixels are over the limits.",
+    413: "The body, the number of pictures or their pixels exceed the limits.",
     415: "The body is neither a picture nor a form with one.",
     421: "The request is for another host.",
     422: "No picture of the request can be read.",
-    429: "The server is busy; Retry-After says for how long.",
-    500: "The model failed on that picture.",
+    429: "The server is busy; see Retry-After.",
+    500: "The model failed on the picture.",
     503: "The server is stopping.",
 }
 
 
 def describe_api(service: Service) -> dict[str, Any]:
-    """Returns the document, with the names of the models that are served.
+    """Returns the document, with the names of the served models.
 
     Args:
       service: the models and the limits.
@@ -36,18 +36,18 @@ def describe_api(service: Service) -> dict[str, Any]:
     names = list(service.models)
     paths: dict[str, Any] = {
         "/annotate": {"post": _annotate(names)},
-        "/healthz": _get("Whether the server takes requests.", _schema("Health"), 503),
-        "/metrics": {"get": _operation("Counts for Prometheus.", _text("text/plain"))},
+        "/healthz": _get("Whether the server accepts requests.", _schema("Health"), 503),
+        "/metrics": {"get": _operation("Metrics for Prometheus.", _text("text/plain"))},
         "/openapi.json": _get("This document.", {"type": "object"}),
-        "/": {"get": _operation("The page.", _text("text/html"))},
+        "/": {"get": _operation("The web page.", _text("text/html"))},
         "/examples/{name}": {
-            "get": _operation("A picture that the page offers.", _picture(), 404),
+            "get": _operation("An example picture of the web page.", _picture(), 404),
             "parameters": [_path_parameter("name", {"type": "string"})],
         },
     }
     model = _path_parameter("model", {"type": "string", "enum": names})
     version = _path_parameter("version", {"type": "integer"})
-    for where, parameters in (
+    for prefix, parameters in (
         ("/v1/models/{model}", [model]),
         ("/v1/models/{model}/versions/{version}", [model, version]),
     ):
@@ -57,14 +57,14 @@ def describe_api(service: Service) -> dict[str, Any]:
             "/metadata": _get("The model's signatures.", {"type": "object"}, 404),
             "/card": {"get": _operation("The model's card.", _text("text/plain"), 404)},
         }.items():
-            paths[where + ending] = {"parameters": parameters, **operations}
+            paths[prefix + ending] = {"parameters": parameters, **operations}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "semreg_tf",
             "version": __version__,
-            "description": "Captions and tags of pictures, by exported models. A body has at most "
-            f"{service.limits.max_body_bytes:,} bytes, a picture "
+            "description": "Captions and tags of pictures, by exported models. A body may have at "
+            f"most {service.limits.max_body_bytes:,} bytes, a picture at most "
             f"{service.limits.max_image_pixels:,} pixels.",
         },
         "paths": paths,
@@ -75,7 +75,7 @@ def describe_api(service: Service) -> dict[str, Any]:
 def _annotate(names: list[str]) -> dict[str, Any]:
     return {
         **_operation(
-            "What the models say of one picture.",
+            "Annotations of one picture by all models, or by those that are named.",
             {_JSON: {"schema": _schema("Answers")}},
             *_REFUSALS,
         ),
@@ -89,7 +89,7 @@ def _predict() -> dict[str, Any]:
     content = {_JSON: {"schema": _schema("Predict")}, **_uploads([])}
     return {
         **_operation(
-            "TensorFlow Serving's predict, or one picture as a form or by itself.",
+            "TensorFlow Serving's predict request, or one picture as a form or as the whole body.",
             {_JSON: {"schema": _schema("Predicted")}},
             *(code for code in _REFUSALS if code != 415),
         ),
@@ -111,11 +111,11 @@ def _uploads(names: list[str]) -> dict[str, Any]:
 
 def _query_parameters(names: list[str]) -> list[dict[str, Any]]:
     tags = {"name": USER_TAGS, "in": "query", "schema": {"type": "string"}}
-    tags["description"] = "Comma-separated; of models that read user tags."
+    tags["description"] = "Comma-separated; for models that read user tags."
     model = {
         "name": MODEL,
         "in": "query",
-        "description": "The models that are asked; all if none is named.",
+        "description": "Models to run; all if none is named.",
         "schema": {"type": "array", "items": {"type": "string", "enum": names}},
     }
     return [tags, model] if names else [tags]

@@ -1,4 +1,4 @@
-"""JSON schemas of what the server takes and answers, for its OpenAPI document."""
+"""JSON schemas of the server's requests and answers, for its OpenAPI document."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ SCHEMAS: dict[str, Any] = {
             ),
         ]
     },
-    # By the name of the model.
+    # Answers by the name of the model.
     "Answers": {
         "type": "object",
         "additionalProperties": {"$ref": "#/components/schemas/Answer"},

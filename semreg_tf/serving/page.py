@@ -1,4 +1,4 @@
-"""The page at `/`: one HTML file that loads nothing from outside the server."""
+"""The web page at `/`: one HTML file that loads nothing from outside the server."""
 
 import json
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ PAGE_HEADERS = {
         "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     ),
-    # For browsers that do not know frame-ancestors.
+    # For browsers without frame-ancestors.
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_PLACE = "__SETUP__"
+_PLACEHOLDER = "__SETUP__"
 _SHOWN_TAGS = 40
 TAG_FOLDER = "tags"
 
 
 def page(service: Service, examples: Sequence[str]) -> str:
-    """Returns the page, which is told of the models, the limits and the examples.
+    """Returns the page with data on the models, the limits and the examples.
 
     Args:
-      service: the models.
+      service: the models and the limits.
       examples: names of pictures under `/examples/`.
     """
     setup = {
@@ -42,12 +42,12 @@ def page(service: Service, examples: Sequence[str]) -> str:
         "maxImagePixels": service.limits.max_image_pixels,
     }
     html = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    # No name can end the element that holds it.
-    return html.replace(_PLACE, json.dumps(setup).replace("<", "\\u003c"))
+    # Escaped, so that no name can end the script element.
+    return html.replace(_PLACEHOLDER, json.dumps(setup).replace("<", "\\u003c"))
 
 
 def _endpoints(service: Service) -> list[dict[str, str]]:
-    """Returns every address of the server with its method and what it is for."""
+    """Returns method, path and summary of every route."""
     return [
         {"method": method.upper(), "path": path, "summary": operation["summary"]}
         for path, item in describe_api(service)["paths"].items()
@@ -57,15 +57,15 @@ def _endpoints(service: Service) -> list[dict[str, str]]:
 
 
 def describe(model: ServedModel) -> dict[str, Any]:
-    """Returns what the page says of a model.
+    """Returns a model's data for the page.
 
     Returns:
-      name, version, tasks, data set, numbers of words, labels and concepts, the concepts that are
-      shown last, whether it has a card, and, where it takes user tags, how many it knows and the
-      most frequent of them.
+      Name, version, tasks, data set, numbers of words, labels and concepts, concepts that are
+      shown last, whether it has a card and reads user tags, the number of its user tags and the
+      most frequent ones.
     """
     tasks = tasks_of(model.info)
-    # An export of two runs has the captioner's names, and the tag model's in a folder of its own.
+    # An export of two runs has the tag model's names in a separate folder.
     tag_folder = f"{TAG_FOLDER}/" if len(tasks) > 1 else ""
     words, labels = model.names("vocabulary.txt", 0)[1], 0
     if "tags" in tasks:

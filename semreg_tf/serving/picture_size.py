@@ -1,4 +1,4 @@
-"""How large a picture is, by its header alone."""
+"""The size of a picture from its header."""
 
 import io
 
@@ -8,15 +8,15 @@ from semreg_tf.data.picture_decoding import readable_formats
 
 
 def picture_pixels(data: bytes) -> int:
-    """Returns the number of pixels that a picture says it has; 0 where it does not say.
+    """Returns the number of pixels in a picture's header, or 0 if it cannot be read.
 
     Args:
-      data: the encoded picture; nothing of it is unpacked.
+      data: the encoded picture, which is not decoded.
     """
     try:
         with Image.open(io.BytesIO(data), formats=readable_formats()) as picture:
             width, height = picture.size
             return width * height
-    # What is wrong with it is for the function that reads it through to say.
+    # `check_picture` reports the error when it decodes the picture.
     except Exception:
         return 0

@@ -1,21 +1,21 @@
-"""A picture from a stranger: measured by its header before anything is unpacked."""
+"""Checks of untrusted pictures, by their headers before they are decoded."""
 
 from semreg_tf.data.picture_decoding import UnreadablePictureError, for_graph, open_picture
 from semreg_tf.serving.limits import Refusal
 
 
 def check_picture(data: bytes, max_pixels: int) -> tuple[bytes, int]:
-    """Returns a picture as the model's decoder takes it, and its number of pixels.
+    """Returns a picture in a format of the model's picture decoder, and its number of pixels.
 
-    The decoder inside the graph raises for a whole batch, so every picture is read through once
-    here, after its header has said that it is small enough.
+    The decoder in the graph raises for a whole batch, so every picture is decoded here once, after
+    its header has shown that it is small enough.
 
     Args:
       data: the encoded picture.
-      max_pixels: more are refused unread.
+      max_pixels: a picture with more pixels is refused before it is decoded.
 
     Raises:
-      Refusal: 422, no picture that can be read, or too large.
+      Refusal: 422 if the picture cannot be read or is too large.
     """
     try:
         with open_picture(data, max_pixels) as picture:

@@ -1,9 +1,9 @@
-"""TensorFlow Serving's REST form of a predict request and its answer.
+"""TensorFlow Serving's REST format of a predict request and its answer.
 
-Row form: `{"instances": [{"b64": "..."}]}` or, with named inputs,
-`{"instances": [{"images": {"b64": "..."}, "user_tags": "sea, sun"}]}`, answered by
-`{"predictions": [{...}]}`. Column form: `{"inputs": {"images": [{"b64": "..."}]}}`, answered by
-`{"outputs": {...}}`. `signature_name` picks a signature.
+Row format: `{"instances": [{"b64": "..."}]}` or, with named inputs,
+`{"instances": [{"images": {"b64": "..."}, "user_tags": "sea, sun"}]}`; the answer is
+`{"predictions": [{...}]}`. Column format: `{"inputs": {"images": [{"b64": "..."}]}}`; the answer
+is `{"outputs": {...}}`. `signature_name` selects a signature.
 """
 
 import base64
@@ -20,7 +20,7 @@ from semreg_tf.serving.strict_json import parse_json
 
 DEFAULT_SIGNATURE = "serving_default"
 _LARGEST = float(np.finfo(np.float32).max)
-# JSON values of a request beside those of its rows' lists, and of a row beside its lists.
+# Allowance for the JSON values of a request, and of each row, outside lists.
 _FEW = 16
 
 
@@ -29,9 +29,9 @@ class PredictRequest:
     """A request as rows.
 
     Attributes:
-      signature: name of one.
+      signature: the signature's name.
       rows: values by input name: bytes of a picture, text, or a list of floats.
-      by_columns: whether it came, and is answered, in the column form.
+      by_columns: whether request and answer are in the column format.
     """
 
     signature: str
@@ -42,30 +42,30 @@ class PredictRequest:
 def parse(
     body: bytes | bytearray, signatures: Mapping[str, Signature], limits: Limits
 ) -> PredictRequest:
-    """Reads a request.
+    """Parses a predict request.
 
     Args:
       body: JSON.
-      signatures: of the model.
+      signatures: the model's signatures.
       limits: on rows, user tags and lists.
 
     Raises:
-      Refusal: 400, not of this form; 413, too many rows.
+      Refusal: 400 if it is malformed, 413 if it has too many rows.
     """
-    asked = parse_json(body, _most_values(signatures, limits))
-    if not isinstance(asked, dict):
+    fields = parse_json(body, _most_values(signatures, limits))
+    if not isinstance(fields, dict):
         raise Refusal(400, 'The body must be a JSON object with "instances" or "inputs".')
-    name = asked.get("signature_name", DEFAULT_SIGNATURE)
+    name = fields.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(name, str) or name not in signatures:
         raise Refusal(400, f'"signature_name" must be one of {_listed(signatures)}.')
-    if ("instances" in asked) == ("inputs" in asked):
+    if ("instances" in fields) == ("inputs" in fields):
         raise Refusal(400, 'The body must have either "instances" or "inputs".')
-    by_columns = "inputs" in asked
+    by_columns = "inputs" in fields
     signature = signatures[name]
-    rows = (_transposed if by_columns else _named)(asked, signature)
+    rows = (_rows_of_columns if by_columns else _rows_of_instances)(fields, signature)
     if len(rows) > limits.max_images:
         raise Refusal(
-            413, f"The request has {len(rows)} pictures; at most {limits.max_images} are taken."
+            413, f"The request has {len(rows)} pictures; at most {limits.max_images} are allowed."
         )
     values = tuple(
         {
@@ -80,16 +80,16 @@ def parse(
 def render(request: PredictRequest, answers: Sequence[Any]) -> dict[str, Any]:
     """Returns the answer as a JSON value.
 
-    A refused picture among good ones keeps its place: its texts are empty, its numbers 0, `valid`
-    is false, and the reason is its entry's `error`, or in the column form its place in `errors`.
-    Where no picture was good, the first refusal is the answer to the whole request.
+    If some pictures are refused, their entries have empty texts, zeros, `valid` false and the
+    reason as `error`, or in the column format in the list `errors`. If all are refused, the first
+    refusal is the answer to the whole request.
 
     Args:
-      request: what was asked.
-      answers: outputs by name, or a `Refusal`, for each row.
+      request: the request.
+      answers: for each row its outputs by name, or a `Refusal`.
 
     Raises:
-      Refusal: see above; names the row where there are several.
+      Refusal: all pictures are refused.
     """
     errors = [a.reason if isinstance(a, Refusal) else None for a in answers]
     good = next((a for a in answers if not isinstance(a, Refusal)), None)
@@ -110,7 +110,7 @@ def render(request: PredictRequest, answers: Sequence[Any]) -> dict[str, Any]:
 
 
 def _blank(value: Any) -> Any:
-    """Returns a value of the same form that says nothing."""
+    """Returns a value of the same structure with empty texts and zeros."""
     if isinstance(value, dict):
         return {key: _blank(v) for key, v in value.items()}
     if isinstance(value, list):
@@ -118,45 +118,45 @@ def _blank(value: Any) -> Any:
     return "" if isinstance(value, str) else 0
 
 
-def _named(asked: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
-    """Returns the rows of the row form, each by input name."""
-    instances = asked["instances"]
+def _rows_of_instances(fields: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
+    """Returns the rows of a request in the row format, each by input name."""
+    instances = fields["instances"]
     if not isinstance(instances, list) or not instances:
         raise Refusal(400, '"instances" must be a list that is not empty.')
-    only = next(iter(signature.inputs)) if len(signature.inputs) == 1 else None
+    only_input = next(iter(signature.inputs)) if len(signature.inputs) == 1 else None
     rows = []
     for i, instance in enumerate(instances):
         is_value = not isinstance(instance, dict) or "b64" in instance
-        row = {only: instance} if is_value and only else instance
+        row = {only_input: instance} if is_value and only_input else instance
         _check_names(row, signature, f'"instances", row {i}')
         rows.append(row)
     return rows
 
 
-def _transposed(asked: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
-    """Returns the rows of the column form, each by input name."""
-    columns = asked["inputs"]
+def _rows_of_columns(fields: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
+    """Returns the rows of a request in the column format, each by input name."""
+    columns = fields["inputs"]
     if isinstance(columns, list) and len(signature.inputs) == 1:
         columns = {next(iter(signature.inputs)): columns}
     _check_names(columns, signature, '"inputs"')
     lengths = {len(c) if isinstance(c, list) else 0 for c in columns.values()}
     if len(lengths) > 1 or not min(lengths):
-        raise Refusal(400, '"inputs" must hold lists of one length that are not empty.')
+        raise Refusal(400, '"inputs" must hold lists of equal length that are not empty.')
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _check_names(row: Any, signature: Signature, where: str) -> None:
     if not isinstance(row, dict) or set(row) != set(signature.inputs):
-        got = _listed(row) if isinstance(row, dict) else type(row).__name__
+        received = _listed(row) if isinstance(row, dict) else type(row).__name__
         raise Refusal(
             400,
-            f'{where}: signature "{signature.name}" takes {_listed(signature.inputs)}. '
-            f"Received: {got}.",
+            f'{where}: the inputs of signature "{signature.name}" are {_listed(signature.inputs)}. '
+            f"Received: {received}.",
         )
 
 
 def _most_values(signatures: Mapping[str, Signature], limits: Limits) -> int:
-    """Returns how many values the longest lists in the most rows of any signature come to."""
+    """Returns the most JSON values of a valid request, over all signatures."""
     widths = [
         width or 0 for signature in signatures.values() for width in signature.inputs.values()
     ]
@@ -184,40 +184,43 @@ def _value(value: Any, key: str, width: int | None, where: str, limits: Limits) 
 
 
 def _numbers(value: Any, width: int, where: str) -> list[float]:
-    # A boolean is an int to Python; an integer may be larger than any float.
+    # In Python booleans are ints, and an int may exceed every float.
     if not (
         isinstance(value, list)
         and len(value) == width
         and all(type(v) in (int, float) and abs(v) <= _LARGEST for v in value)
     ):
         raise Refusal(
-            400, f"{where}: must be a list of {width} numbers of at most {_LARGEST:.2g} in size."
+            400, f"{where}: must be a list of {width} numbers of magnitude at most {_LARGEST:.2g}."
         )
     return [float(v) for v in value]
 
 
 def checked_tags(text: str, where: str, limits: Limits) -> str:
-    """Returns comma-separated user tags; the graph's memory grows with their number and length.
+    """Checks comma-separated user tags, whose number and length bound the graph's memory.
 
     Args:
       text: the tags of one picture.
-      where: what holds them, for the refusal.
+      where: the field that holds them, for the refusal.
       limits: on their number and length.
 
+    Returns:
+      `text`.
+
     Raises:
-      Refusal: 400, too many or too long.
+      Refusal: 400 if there are too many tags or a tag is too long.
     """
     number = text.count(",") + 1
     if number > limits.max_user_tags:
         raise Refusal(
-            400, f"{where}: has {number:,} tags; at most {limits.max_user_tags} are taken."
+            400, f"{where}: has {number:,} tags; at most {limits.max_user_tags} are allowed."
         )
     longest = max(map(len, text.split(",")))
     if longest > limits.max_tag_chars:
         raise Refusal(
             400,
             f"{where}: has a tag of {longest:,} characters; at most {limits.max_tag_chars} are "
-            "taken.",
+            "allowed.",
         )
     return text
 

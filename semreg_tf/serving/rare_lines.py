@@ -1,41 +1,41 @@
-"""Log lines that a client can cause are few, however often it causes them."""
+"""A limit on the rate of log lines that clients cause."""
 
 import logging
 import time
 
 
 class RareLines(logging.Filter):
-    """Lets through a few log lines of a kind a minute, then says how many it left out.
+    """Passes a few log lines of each format string per minute, and counts those it drops.
 
     Args:
-      most: lines of one kind, told apart by their form before values are put in.
-      secs: in which so many pass.
+      most: lines of one format string to pass within `secs`.
+      secs: length of the interval.
     """
 
     def __init__(self, most: int = 5, secs: float = 60.0) -> None:
         super().__init__()
         self._most, self._secs = most, secs
-        # By form: when its time began, and how many lines came in it.
+        # By format string: start of the interval, and number of lines in it.
         self._counts: dict[str, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Returns whether a line is written."""
-        kind, now = str(record.msg), time.monotonic()
-        began, number = self._counts.get(kind, (now, 0))
-        if now - began >= self._secs:
+        """Returns whether a line passes; adds the number of dropped lines to the next that does."""
+        template, now = str(record.msg), time.monotonic()
+        start, number = self._counts.get(template, (now, 0))
+        if now - start >= self._secs:
             if number > self._most:
-                record.msg = f"{kind.rstrip()} ({number - self._most} more like it before)"
-            began, number = now, 0
-        self._counts[kind] = (began, number + 1)
+                record.msg = f"{template.rstrip()} ({number - self._most} similar lines dropped)"
+            start, number = now, 0
+        self._counts[template] = (start, number + 1)
         return number < self._most
 
 
 def quiet_logs() -> None:
-    """Keeps clients from filling the disk with log lines."""
+    """Limits the log lines that clients can cause, so that they cannot fill the disk."""
     for name in ("uvicorn.error", "asyncio"):
         logger = logging.getLogger(name)
         for old in [f for f in logger.filters if isinstance(f, RareLines)]:
             logger.removeFilter(old)
         logger.addFilter(RareLines())
-    # Its warnings say what the answer to the client says too.
+    # Its warnings repeat the reasons that clients get as answers.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Threads that read pictures, whose work is shared out fairly between clients."""
+"""A thread pool whose queue is fair to clients."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ from semreg_tf.serving.fair_queue import Client, FairQueue
 
 
 class ReaderPool:
-    """A few threads behind a fair queue.
+    """Threads that run calls from a fair queue.
 
     Args:
-      num_threads: as many calls run at once.
-      name: of the threads.
-      niceness: added to the threads' niceness where the system has one for each thread (Linux), so
-        that their work gives way to all other work of the process.
+      num_threads: number of threads.
+      name: prefix of the threads' names.
+      niceness: niceness of the threads where each thread has one (Linux), so that they run with
+        lower priority than the rest of the process.
 
     Example:
       >>> pool = ReaderPool(1, "pictures")
@@ -34,7 +34,7 @@ class ReaderPool:
             threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True).start()
 
     def submit(self, client: Client, call: Callable[..., Any], *arguments: Any) -> Future:
-        """Returns the future of a call; cancelling it takes it out of the queue."""
+        """Queues a call and returns its future; cancelling the future skips the call."""
         future: Future = Future()
         with self._changed:
             self._queue.push((future, call, arguments), client)
@@ -42,7 +42,7 @@ class ReaderPool:
         return future
 
     def close(self) -> None:
-        """Ends the threads after what they do now; calls that wait are cancelled."""
+        """Cancels waiting calls, and ends the threads after their current calls."""
         with self._changed:
             self._closing = True
             for future, _, _ in self._queue:
@@ -63,8 +63,8 @@ class ReaderPool:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(call(*arguments))
-                # Whatever it is, it is this call's answer; the thread goes on.
+                # The caller gets the exception; the thread continues.
                 except Exception as error:
                     future.set_exception(error)
-            # Its picture is not held until the next one comes.
+            # Frees the picture before the next call.
             del future, call, arguments

@@ -1,4 +1,4 @@
-"""An exported model with a name and a version, as TensorFlow Serving would know it."""
+"""An exported model with a name and a version, as in TensorFlow Serving."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,18 @@ from semreg_tf.serving.limits import Refusal
 
 # The input that holds encoded pictures; other strings are text.
 PICTURES = "images"
-# The output that says which pictures could be decoded.
+# The output that is true for pictures that could be decoded.
 VALID = "valid"
 _DAMAGED = "The picture is damaged: TensorFlow cannot decode it."
 
 
 @dataclass(frozen=True)
 class Signature:
-    """A way to ask the model.
+    """A signature of the SavedModel.
 
     Attributes:
-      name: as in `signature_name`.
-      inputs: names -> None for a string, or the width of a row of floats.
+      name: its name, the `signature_name` of requests.
+      inputs: by name, None for a string, or the width of a row of floats.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Signature:
 
 
 class ServedModel:
-    """An exported model under the name and version of its folder.
+    """An exported model with the name and version of its folder.
 
-    `models/beach/3` is version 3 of "beach"; `runs/export` is version 1 of "export"; a folder of
-    numbered folders is its highest version.
+    `models/beach/3` is version 3 of "beach"; `runs/export` is version 1 of "export"; of a folder of
+    numbered folders the highest version is loaded.
 
     Args:
       path: folder of the SavedModel, or of numbered ones.
-      name: in place of the folder's.
+      name: the model's name; None: the folder's.
 
     Raises:
-      ValueError: the folder holds no export, or the name does not fit an address.
+      ValueError: the folder holds no export, or the name is not valid in a URL.
 
     Example:
       >>> model = ServedModel("runs/export")
@@ -77,19 +77,19 @@ class ServedModel:
         }
 
     def predict(self, signature: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Asks the model.
+        """Runs the model on a batch.
 
         Args:
-          signature: name of one.
+          signature: name of the signature.
           rows: values by input name: bytes or str, or a list of floats.
 
         Returns:
-          For each row its outputs by name as JSON values, or a `Refusal` where TensorFlow cannot
+          For each row its outputs by name as JSON values, or a `Refusal` if TensorFlow cannot
           decode its picture.
         """
         inputs = {key: tf.constant([row[key] for row in rows]) for key in rows[0]}
-        found = self.exported.signatures[signature](**inputs)
-        columns = {key: json_values(value.numpy()) for key, value in found.items()}
+        outputs = self.exported.signatures[signature](**inputs)
+        columns = {key: json_values(value.numpy()) for key, value in outputs.items()}
         decoded = columns.get(VALID, [True] * len(rows))
         return [
             {key: column[i] for key, column in columns.items()}
@@ -99,12 +99,12 @@ class ServedModel:
         ]
 
     def card(self) -> Path | None:
-        """Returns the file that says what the model is and is not for, if the export has one."""
+        """Returns the path of the export's model card, or None."""
         path = self.path / "MODEL.md"
         return path if path.is_file() else None
 
     def metadata(self) -> dict[str, Any]:
-        """Returns what TensorFlow Serving's `/metadata` says of the model."""
+        """Returns the model's metadata in the format of TensorFlow Serving's `/metadata`."""
         saved = saved_model_pb2.SavedModel()
         saved.ParseFromString((self.path / "saved_model.pb").read_bytes())
         signatures = {
@@ -123,24 +123,24 @@ class ServedModel:
         }
 
     def names(self, file: str, most: int) -> tuple[list[str], int]:
-        """Returns the first names of one of the model's lists, and how many it has.
+        """Returns the first names in a file of the export, and the number of all its names.
 
         Args:
-          file: "user_tags.txt", "concepts.txt" or "vocabulary.txt"; of the tag model in an export
-            of two "tags/..." of it.
-          most: as many at most.
+          file: "user_tags.txt", "concepts.txt" or "vocabulary.txt"; in an export of two runs, the
+            tag model's files are "tags/user_tags.txt" and so on.
+          most: number of names to return.
         """
-        found = next((p for p in self.path.glob(f"assets*/{file}")), None)
-        if found is None:
+        path = next(self.path.glob(f"assets*/{file}"), None)
+        if path is None:
             return [], 0
-        lines = found.read_text(encoding="utf-8").splitlines()
-        # The first line says what the file is.
+        lines = path.read_text(encoding="utf-8").splitlines()
+        # The first line is a header.
         names = [line.split("\t")[0] for line in lines[1:]]
         return names[:most], len(names)
 
 
 def json_values(array: np.ndarray) -> Any:
-    """Returns an array as nested lists that JSON can hold: text for bytes, None for infinities.
+    """Returns an array as nested lists of JSON values: text for bytes, None for infinities.
 
     Example:
       >>> json_values(np.array([[1.5, -np.inf]]))

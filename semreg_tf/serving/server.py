@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn, and stops it without losing a request."""
+"""Runs the application with uvicorn, and stops it without losing requests."""
 
 import asyncio
 import io
@@ -20,32 +20,32 @@ from semreg_tf.serving.rare_lines import quiet_logs
 from semreg_tf.serving.served_model import PICTURES, ServedModel
 from semreg_tf.serving.service import Service
 
-# Beyond the time that requests are given to end, connections are cut.
+# Time for open connections to close once the drain is over.
 _CUT_SECS = 3
-# Connections that the kernel keeps until the event loop accepts them.
+# Connections in the kernel's queue.
 _BACKLOG = 2048
-# Between the last connection that the kernel takes and the end of accepting.
+# Time to accept the connections in the kernel's queue when the server stops.
 _LAST_SECS = 0.1
-# Looks at whether to stop, ten a second, from one return of free memory to the next.
-_LOOKS = 100
+# Ticks (ten a second) between two returns of free memory.
+_TICKS = 100
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that, told to stop, answers 503 to what is new and finishes what it has taken.
+    """A server that, after a signal, answers accepted requests and refuses new ones with 503.
 
     Args:
-      config: of uvicorn.
-      service: is told to refuse.
-      pool: of the connections.
-      drain_secs: the longest that taken requests are waited for.
-      grace_secs: the least time in which new requests are answered 503, so that a load balancer
-        sees it before connections are refused.
+      config: uvicorn's config.
+      service: the models.
+      pool: the connections.
+      drain_secs: longest time to wait for accepted requests.
+      grace_secs: shortest time in which new requests are answered 503, so that a load balancer
+        notices before connections are refused.
       on_started: called once connections are accepted.
 
     Attributes:
-      pool: of the connections.
-      cut: whether requests were left when it stopped.
-      stopped_by: the signal that told it to stop, or None.
+      pool: the connections.
+      cut: whether accepted requests were unanswered when it stopped.
+      stopped_by: the signal that stopped it, or None.
     """
 
     def __init__(
@@ -60,52 +60,52 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._service, self.pool, self._on_started = service, pool, on_started
         self._drain_secs, self._grace_secs = drain_secs, grace_secs
-        self._told = 0.0
+        self._drain_start = 0.0
         self.cut = False
         self.stopped_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to accept connections, and says so."""
+        """Begins to accept connections, and calls `on_started`."""
         await super().startup(sockets)
         for bound in sockets or []:
-            # asyncio accepts as many at once as it lets the kernel keep; here they differ.
+            # asyncio sets the kernel's queue to the number that it accepts at once.
             bound.listen(_BACKLOG)
         self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answers whoever has just connected, then closes."""
+        """Answers the latest connections, then closes."""
         for bound in sockets or []:
-            # What the kernel still keeps is reset when the socket closes: let little come to it.
+            # Closing the socket resets connections in the kernel's queue: shorten it first.
             bound.listen(1)
         await asyncio.sleep(_LAST_SECS)
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begins to drain at the first signal, stops at once at the second."""
+        """Begins to drain at the first signal, and stops at once at the second."""
         if self._service.draining:
             self.should_exit = self.force_exit = True
         self._service.draining = True
         self.stopped_by = sig
-        self._told = time.monotonic()
+        self._drain_start = time.monotonic()
 
     async def on_tick(self, counter: int) -> bool:
-        """Ends the loop once all is answered, or the time for it is over; tidies up meanwhile."""
+        """Ends the loop once the drain is over; returns free memory now and then."""
         if self._service.draining:
-            waited = time.monotonic() - self._told
+            waited = time.monotonic() - self._drain_start
             idle = self._service.intake.requests == 0
             if waited >= self._drain_secs or (idle and waited >= self._grace_secs):
                 self.should_exit = True
-        if counter % _LOOKS == 0:
+        if counter % _TICKS == 0:
             await asyncio.to_thread(return_free_memory)
         self.cut = self.should_exit and self._service.intake.requests > 0
         return await super().on_tick(counter)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Returns a socket at an address, so that one in use is known before a model is loaded.
+    """Returns a socket that is bound to an address. Bind before loading models, to fail early.
 
     Raises:
-      OSError: the address is in use or not this machine's.
+      OSError: the address is in use or does not belong to this machine.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -121,7 +121,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def warm_up(model: ServedModel, batch_size: int) -> float:
-    """Runs the model on grey pictures, first calls being slow; returns the seconds of a batch."""
+    """Runs the model on grey pictures, since first calls are slow; returns a batch's seconds."""
     buffer = io.BytesIO()
     Image.new("RGB", (640, 480), "grey").save(buffer, "JPEG")
     secs = 0.0
@@ -149,8 +149,8 @@ def make_server(
 
     Args:
       service: the models.
-      examples: pictures that the page offers, by name.
-      guard: from where it may be used; None: as bound to the loopback.
+      examples: files of the page's example pictures, by name.
+      guard: checks the Host and Origin headers; None: the guard of a server on the loopback.
       drain_secs: see `DrainingServer`.
       grace_secs: see `DrainingServer`.
       on_started: see `DrainingServer`.

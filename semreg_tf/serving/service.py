@@ -1,4 +1,4 @@
-"""From the bytes of a predict request to its answer; knows nothing of HTTP."""
+"""Answers the bodies of requests; it does not depend on HTTP."""
 
 import asyncio
 import itertools
@@ -21,31 +21,31 @@ from semreg_tf.serving.reader_pool import ReaderPool
 from semreg_tf.serving.served_model import PICTURES, ServedModel
 from semreg_tf.serving.uploads import Upload, chosen_models, request_of, requests_of
 
-# Whatever still runs when the server closes has nobody left to answer.
+# Longest time to wait for the inference thread on closing.
 _END_SECS = 5.0
 _BAD_PICTURE = 422
-# Of the time that a picture may wait, the part in which its reading must begin.
+# Share of a picture's longest queueing time within which reading it must begin.
 _READING_SHARE = 0.5
-# A body of more is parsed, and a picture of many pixels unpacked, where it holds up no small one.
+# Larger bodies are parsed on the thread for large work, so that they do not delay small ones.
 _LARGE_BODY_BYTES = 2**20
 _LARGE_NICENESS = 10
-# What Python takes for a number of a list.
+# Memory of a number in a Python list.
 _BYTES_A_NUMBER = 32
 
 
 class Service:
-    """Models behind one queue and one inference thread.
+    """Models with one queue and one inference thread.
 
-    Requests are parsed, and pictures checked and read through, on a few threads of their own, large
-    ones on one that gives way to all others; clients take turns at each.
+    Requests are parsed and pictures checked on a thread pool, large ones on a separate thread of
+    low priority. Clients take turns at each.
 
     Args:
-      models: at least one, of different names.
-      limits: what is taken.
-      rules: when a batch starts.
+      models: at least one, with distinct names.
+      limits: limits on requests.
+      rules: conditions for starting a batch.
 
     Raises:
-      ValueError: two models of one name.
+      ValueError: there is no model, or two have the same name.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class Service:
         self.models = {model.name: model for model in models}
         if not models or len(self.models) != len(models):
             raise ValueError(
-                "`models` must be at least one, and no two of one name. "
+                "`models` must be at least one, with distinct names. "
                 f"Received: models={[model.name for model in models]}"
             )
         self.limits, self.rules = limits or Limits(), rules or BatchRules()
         self.draining = False
         self.intake = Intake(self.limits)
-        self.batcher = Batcher(
-            self._run, self.rules, self.limits.max_queue_images, self._count_batch
-        )
         self.metrics = Metrics(lambda: self.batcher.depth, lambda: self.intake.requests)
+        self.batcher = Batcher(
+            self._run, self.rules, self.limits.max_queue_images, self.metrics.count_batch
+        )
         self._readers = ReaderPool(os.cpu_count() or 1, "pictures")
         self._large_readers = ReaderPool(1, "large-pictures", _LARGE_NICENESS)
 
@@ -75,7 +75,7 @@ class Service:
         self.batcher.start()
 
     def close(self) -> None:
-        """Ends the threads; what waits is answered if it takes a few seconds only."""
+        """Answers waiting rows for a few seconds at most, and ends the threads."""
         self.draining = True
         self.batcher.close(_END_SECS)
         self._readers.close()
@@ -91,14 +91,14 @@ class Service:
         """Returns the answer to a predict request as a JSON value.
 
         Args:
-          model: the one that is asked.
-          body: of the request; it is let go of as soon as it is parsed.
-          client: whose request it is.
-          read_upload: reads a body that is a picture or a form; None: it is TensorFlow Serving's
-            JSON.
+          model: the model to run.
+          body: the request's body; its data is freed as soon as it is parsed.
+          client: the sender of the request.
+          read_upload: parses a body that is a picture or a form; None: the body is TensorFlow
+            Serving's JSON.
 
         Raises:
-          Refusal: what was wrong with it, or with the time it came at.
+          Refusal: the request is invalid, or the server is busy.
         """
 
         def read(data: bytearray) -> tuple[list[ServedModel], list[PredictRequest]]:
@@ -106,7 +106,7 @@ class Service:
                 return [model], [parse(data, model.signatures, self.limits)]
             upload = read_upload(data)
             if upload.models:
-                raise Refusal(400, f"The address names the model already, {model.name!r}.")
+                raise Refusal(400, f"The URL already names the model, {model.name!r}.")
             return [model], [request_of(upload, model)]
 
         _, (request,), answers = await self._answer(read, body, client or Client())
@@ -118,15 +118,15 @@ class Service:
         read_upload: Callable[[bytearray], Upload],
         client: Client | None = None,
     ) -> dict[str, Any]:
-        """Returns what all models, or those that the upload names, say of one picture.
+        """Returns the answers to one picture by model, of all models or those the upload names.
 
         Args:
-          body: of the request; it is let go of as soon as it is parsed.
-          read_upload: reads the body.
-          client: whose request it is.
+          body: the request's body; its data is freed as soon as it is parsed.
+          read_upload: parses the body.
+          client: the sender of the request.
 
         Raises:
-          Refusal: what was wrong with it, or with the time it came at.
+          Refusal: the request is invalid, or the server is busy.
         """
 
         def read(data: bytearray) -> tuple[list[ServedModel], list[PredictRequest]]:
@@ -149,15 +149,15 @@ class Service:
         body: Body,
         client: Client,
     ) -> tuple[list[ServedModel], list[PredictRequest], list[list[Any]]]:
-        """Asks one model about many pictures, or several about the same ones.
+        """Runs one model on many pictures, or several models on the same pictures.
 
         Args:
-          read: takes the body apart; of several requests the rows are of the same pictures.
-          body: of the request.
-          client: whose request it is.
+          read: parses the body into models and their requests, all of the same pictures.
+          body: the request's body.
+          client: the sender of the request.
 
         Returns:
-          The models, what each was asked, and its answers, outputs or a `Refusal` a row.
+          The models, the request to each, and each model's answers: outputs or a `Refusal` per row.
         """
         since = time.monotonic()
         readers = self._readers_of(len(body.data) > _LARGE_BODY_BYTES)
@@ -167,24 +167,25 @@ class Service:
         body.data = bytearray()
         body.hold(sum(map(_num_bytes, requests[0].rows)))
         checked = await self._check(requests[0], sizes, client, since)
-        asked = [
+        rows_by_model = [
             [
-                Row((model.name, request.signature), {**row, **found[0]}, found[1], since, client)
-                if isinstance(found, tuple)
-                else found
-                for row, found in zip(request.rows, checked, strict=True)
+                Row((model.name, request.signature), {**row, **check[0]}, check[1], since, client)
+                if isinstance(check, tuple)
+                else check
+                for row, check in zip(request.rows, checked, strict=True)
             ]
             for model, request in zip(models, requests, strict=True)
         ]
-        # The same bytes for each model.
-        body.hold(sum(_num_bytes(row.value) for row in asked[0] if isinstance(row, Row)))
-        good = [row for rows in asked for row in rows if isinstance(row, Row)]
-        answered = iter(await _all(self.batcher.submit(good)))
+        # All models share the same bytes.
+        body.hold(sum(_num_bytes(row.value) for row in rows_by_model[0] if isinstance(row, Row)))
+        to_run = [row for rows in rows_by_model for row in rows if isinstance(row, Row)]
+        outputs = iter(await _all(self.batcher.submit(to_run)))
         answers = [
-            [next(answered) if isinstance(row, Row) else row for row in rows] for rows in asked
+            [next(outputs) if isinstance(row, Row) else row for row in rows]
+            for rows in rows_by_model
         ]
         flat = list(itertools.chain(*answers))
-        _raise_unless_answers(flat)
+        _raise_failures(flat)
         num_refused = sum(isinstance(answer, Refusal) for answer in flat)
         self.metrics.count_images(len(flat) - num_refused, num_refused)
         return models, requests, answers
@@ -198,27 +199,27 @@ class Service:
         data: bytearray,
         since: float,
     ) -> tuple[list[ServedModel], list[PredictRequest], list[int]]:
-        """Returns models, their requests, and the pixels of the pictures, by their headers."""
+        """Returns models, their requests, and the number of pixels in each picture's header."""
         self._check_time(since)
         models, requests = read(data)
         sizes = [picture_pixels(row.get(PICTURES, b"")) for row in requests[0].rows]
-        # One that is too large by itself is refused by itself, unread.
+        # A picture over the limit of one picture is refused alone, before it is decoded.
         total = sum(size for size in sizes if size <= self.limits.max_image_pixels)
         if total > self.limits.max_request_pixels:
             raise Refusal(
                 413,
                 f"The request's pictures have {total:,} pixels together; at most "
-                f"{self.limits.max_request_pixels:,} are taken: send fewer at a time.",
+                f"{self.limits.max_request_pixels:,} are allowed: send fewer pictures at a time.",
             )
         return models, requests, sizes
 
     async def _check(
         self, request: PredictRequest, sizes: Sequence[int], client: Client, since: float
     ) -> list[Any]:
-        """Reads the pictures of a request through.
+        """Checks the pictures of a request by decoding them.
 
         Returns:
-          For each row the values that take the places of its own, and its pixels; or a `Refusal`.
+          For each row a dict that replaces its picture and the number of pixels, or a `Refusal`.
         """
         checks: list[Future] = []
         for row, size in zip(request.rows, sizes, strict=True):
@@ -228,7 +229,7 @@ class Service:
             else:
                 checks.append(_done(({}, 0)))
         checked = await _all(checks)
-        _raise_unless_answers(checked)
+        _raise_failures(checked)
         return checked
 
     def _check_picture(self, data: bytes, since: float) -> tuple[dict[str, bytes], int]:
@@ -237,7 +238,7 @@ class Service:
         return {PICTURES: data}, pixels
 
     def _check_time(self, since: float) -> None:
-        # Else an overloaded server would read pictures only to refuse them afterwards.
+        # Otherwise a busy server would read pictures only to refuse them afterwards.
         if time.monotonic() - since > _READING_SHARE * self.rules.max_queue_secs:
             raise self.batcher.too_late()
 
@@ -245,17 +246,14 @@ class Service:
         name, signature = key
         return self.models[name].predict(signature, values)
 
-    def _count_batch(self, num_images: int, secs: float) -> None:
-        self.metrics.count_batch(num_images, secs)
-
 
 async def _all(futures: Sequence[Future]) -> list[Any]:
-    """Returns the results or exceptions; cancelling it cancels those that have not begun."""
+    """Returns the results or exceptions; cancelling it cancels the calls that wait."""
     return await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
 
 
-def _raise_unless_answers(answers: Sequence[Any]) -> None:
-    """A refused picture has its place in the answer; a busy server or a failure has not."""
+def _raise_failures(answers: Sequence[Any]) -> None:
+    """Raises the first exception that is not the refusal of a single picture."""
     for answer in answers:
         refused = isinstance(answer, Refusal) and answer.status == _BAD_PICTURE
         if isinstance(answer, BaseException) and not refused:

@@ -1,4 +1,4 @@
-"""Pictures as people send them: `curl -F file=@photo.jpg`, or the file as the whole body."""
+"""Uploads of one picture: a form (`curl -F file=@photo.jpg`), or the file as the whole body."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,22 +14,21 @@ from semreg_tf.serving.served_model import PICTURES, ServedModel
 FORM = "multipart/form-data"
 TAGS_SIGNATURE = "serving_with_tags"
 USER_TAGS, MODEL = "user_tags", "model"
-_FIELDS = (USER_TAGS, MODEL)
-# Bytes that are a file, whatever is in them: what `curl --data-binary` is told by hand.
+# The Content-Type of a file of unknown format.
 _BYTES = "application/octet-stream"
-# Parts of a form beside one for each model that may be named.
+# Most parts of a form.
 _FEW_PARTS = 8
 _HOW = "send one file, as curl -F file=@photo.jpg does"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One picture and what is asked of it.
+    """An uploaded picture with its form fields.
 
     Attributes:
-      picture: the file.
+      picture: bytes of the file.
       user_tags: comma-separated, or None.
-      models: names of those that are asked; empty: all.
+      models: names of the models to run; empty: all.
     """
 
     picture: bytes
@@ -40,11 +39,11 @@ class Upload:
 def reader_of_upload(
     content_type: str, query: Iterable[tuple[str, str]], limits: Limits
 ) -> Callable[[bytes | bytearray], Upload] | None:
-    """Returns what reads a body that is a picture or a form with one; None: it is neither.
+    """Returns the parser of a body that is a picture or a form with one; None for other bodies.
 
     Args:
-      content_type: the request's header; "image/..." is a picture.
-      query: of the address: `user_tags` and `model`, as the fields of a form.
+      content_type: the request's Content-Type.
+      query: parameters of the URL, `user_tags` and `model`, which are added to the form's fields.
       limits: on user tags.
 
     Example:
@@ -65,7 +64,7 @@ def request_of(upload: Upload, model: ServedModel) -> PredictRequest:
     """Returns an upload as a predict request of one row.
 
     Raises:
-      Refusal: 400, user tags for a model that reads none.
+      Refusal: 400 if it has user tags and the model reads none.
     """
     if upload.user_tags is None:
         return PredictRequest(DEFAULT_SIGNATURE, ({PICTURES: upload.picture},), by_columns=False)
@@ -76,27 +75,27 @@ def request_of(upload: Upload, model: ServedModel) -> PredictRequest:
 
 
 def requests_of(upload: Upload, chosen: Sequence[ServedModel]) -> list[PredictRequest]:
-    """Returns an upload as a request to each of several models; those that read tags get them.
+    """Returns an upload as one request per model, with user tags for models that read them.
 
     Raises:
-      Refusal: 400, user tags where none of the models reads any.
+      Refusal: 400 if it has user tags and no model reads them.
     """
     reading = [model for model in chosen if TAGS_SIGNATURE in model.signatures]
     if upload.user_tags is not None and not reading:
-        raise Refusal(400, "None of the models that are asked reads user tags.")
+        raise Refusal(400, "None of the models reads user tags.")
     untagged = Upload(upload.picture)
     return [request_of(upload if model in reading else untagged, model) for model in chosen]
 
 
 def chosen_models(upload: Upload, models: Mapping[str, ServedModel]) -> list[ServedModel]:
-    """Returns the models that an upload asks.
+    """Returns the models that an upload names, or all.
 
     Raises:
-      Refusal: 404, there is no model of a name.
+      Refusal: 404 if a name is unknown.
     """
     unknown = next((name for name in upload.models if name not in models), None)
     if unknown is not None:
-        raise Refusal(404, f"No such model: {unknown[:60]!a}. Here is: {', '.join(models)}.")
+        raise Refusal(404, f"No such model: {unknown[:60]!a}. Known: {', '.join(models)}.")
     return [models[name] for name in upload.models or models]
 
 
@@ -107,11 +106,12 @@ def _upload(picture: bytes, fields: Iterable[tuple[str, str]], limits: Limits) -
             models.append(value)
         elif name == USER_TAGS:
             if tags is not None:
-                raise Refusal(400, '"user_tags" is given twice: put commas between tags.')
+                raise Refusal(400, '"user_tags" is given twice: separate tags by commas.')
             tags = checked_tags(value, '"user_tags"', limits)
         else:
             raise Refusal(
-                400, f'There is no field {name[:60]!a}: {_HOW}; "user_tags" and "model" are known.'
+                400,
+                f'Unknown field {name[:60]!a}: {_HOW}; "user_tags" and "model" are also allowed.',
             )
     return Upload(picture, tags, tuple(dict.fromkeys(models)))
 
@@ -125,11 +125,11 @@ class _Part:
 
 
 class _Form:
-    """Takes a form apart; what it is told by the parser is bounded as it comes."""
+    """Collects the parts of a form from the parser's callbacks, with a limit on their number."""
 
     def __init__(self) -> None:
         self.parts: list[_Part] = []
-        self.whole = False
+        self.is_complete = False
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
         return {
@@ -155,22 +155,24 @@ class _Form:
         part.value.clear()
 
     def _end(self) -> None:
-        self.whole = True
+        self.is_complete = True
 
 
 def _read_form(
     boundary: bytes, query: list[tuple[str, str]], limits: Limits, body: bytes | bytearray
 ) -> Upload:
     if not boundary:
-        raise Refusal(400, "The form's Content-Type names no boundary.")
+        raise Refusal(400, "The form's Content-Type has no boundary.")
     form = _Form()
     try:
         MultipartParser(boundary, form.callbacks()).write(body)
     except FormParserError as error:
         reason = " ".join(str(error).split())[:120]
-        raise Refusal(400, f"The body is no form of its header's boundary: {reason}.") from None
-    if not form.whole:
-        raise Refusal(400, "The form is cut off: its last boundary is not there.")
+        raise Refusal(
+            400, f"The body is not a form with its header's boundary: {reason}."
+        ) from None
+    if not form.is_complete:
+        raise Refusal(400, "The form is cut off: its last boundary is missing.")
     files, fields = [], list(query)
     for part in form.parts:
         kind, options = parse_options_header(part.headers.get(b"content-disposition", b""))
@@ -188,12 +190,12 @@ def _read_form(
 
 def _field(name: bytes, data: bytearray) -> str:
     if name == b"file":
-        raise Refusal(400, f'"file" holds text, no file: {_HOW}.')
+        raise Refusal(400, f'"file" is text, not a file: {_HOW}.')
     return _text(data, f"The field {name[:60].decode('latin-1')!a}")
 
 
-def _text(data: bytes | bytearray, what: str) -> str:
+def _text(data: bytes | bytearray, description: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise Refusal(400, f"{what} is not UTF-8.") from None
+        raise Refusal(400, f"{description} is not UTF-8.") from None

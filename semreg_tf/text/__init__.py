@@ -1,1 +1,1 @@
-"""Text that people wrote: files, characters, tokens. Plain Python that every layer may import."""
+"""Text files, Unicode cleaning and tokenisation. Plain Python that every layer may import."""

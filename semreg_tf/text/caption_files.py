@@ -1,4 +1,4 @@
-"""Captions that people have as text: token files, and JSON Lines with one picture a line."""
+"""Caption files: token files, and JSON Lines with one picture per line."""
 
 import json
 import os
@@ -15,21 +15,21 @@ _NAME_FIELDS = ("image_id", "file_name")
 def read_caption_file(
     path: str | os.PathLike[str], argument: str = "path"
 ) -> dict[str, tuple[str, ...]]:
-    r"""Reads captions in one of two forms.
+    r"""Reads captions in one of two formats.
 
-    A token file, as Flickr8k and Flickr30k are published, has lines `name#number<TAB>caption`.
-    JSON Lines has one picture a line, `{"image_id": "a1", "captions": ["A dog runs.", ...]}`;
-    `file_name` may stand for `image_id`.
+    A token file, the format of Flickr8k and Flickr30k, has lines `name#number<TAB>caption`.
+    JSON Lines has one picture per line, `{"image_id": "a1", "captions": ["A dog runs.", ...]}`;
+    `file_name` is allowed in place of `image_id`.
 
     Args:
       path: the file, UTF-8.
-      argument: what the caller's user calls it.
+      argument: name of the user's argument, for error messages.
 
     Returns:
       Each picture's captions, pictures in the order of the file.
 
     Raises:
-      ValueError: a line is of neither form, or a picture or a caption number comes twice.
+      ValueError: a line is in neither format, or a picture or a caption number is repeated.
       OSError: the file cannot be read.
     """
     lines = read_text(path, argument).splitlines()
@@ -41,15 +41,18 @@ def read_caption_file(
 def token_captions(
     lines: Sequence[str], argument: str, path: str | os.PathLike[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Returns each picture's captions by rising number, of lines `name#number<TAB>caption`.
+    """Parses lines `name#number<TAB>caption`.
 
     Args:
-      lines: of the file; empty ones are passed over.
-      argument: what the caller's user calls it.
-      path: the file, for messages.
+      lines: lines of the file; empty ones are skipped.
+      argument: name of the user's argument, for error messages.
+      path: the file, for error messages.
+
+    Returns:
+      Each picture's captions in ascending order of their numbers.
 
     Raises:
-      ValueError: a line is not of that form, or a picture has two captions of one number.
+      ValueError: a line has another format, or a picture has two captions of one number.
     """
     captions: dict[str, dict[int, str]] = {}
     for line_number, line in enumerate(lines, start=1):
@@ -82,16 +85,16 @@ def _json_captions(
             values = parse_json(line)
             name = next(values[field] for field in _NAME_FIELDS if field in values)
             texts = values["captions"]
-            fits = isinstance(name, str) and name and isinstance(texts, list)
-            fits = fits and all(isinstance(text, str) for text in texts)
+            valid = isinstance(name, str) and name and isinstance(texts, list)
+            valid = valid and all(isinstance(text, str) for text in texts)
         except (json.JSONDecodeError, KeyError, TypeError, StopIteration):
-            fits = False
-        if not fits or name in captions:
-            why = f"{name!r} again" if fits else f"{line[:60]!r}"
+            valid = False
+        if not valid or name in captions:
+            problem = f"{name!r} again" if valid else f"{line[:60]!r}"
             raise ValueError(
-                f"`{argument}` must hold one picture a line, such as "
+                f"`{argument}` must hold one picture per line, such as "
                 '{"image_id": "a1", "captions": ["A dog runs."]}. '
-                f"Received: {os.fspath(path)!r}, line {number}: {why}"
+                f"Received: {os.fspath(path)!r}, line {number}: {problem}"
             )
         captions[name] = tuple(texts)
     return captions

@@ -1,7 +1,7 @@
-"""Captions and names in one spelling: HTML entities, invisible marks, composed letters.
+"""Normalisation of captions and names: HTML entities, invisible marks, composed letters.
 
-Two spellings that a reader cannot tell apart would otherwise be two words or two classes: `café`
-with one character for the last letter or with two, `sea` with a zero-width space behind it.
+Without it, texts that look the same would be two words or two classes: `café` with one or two
+characters for its last letter, or `sea` with a zero-width space behind it.
 """
 
 import html
@@ -13,20 +13,21 @@ ENTITIES = "HTML entities unescaped"
 INVISIBLE = "invisible marks removed"
 COMPOSED = "letters composed (Unicode NFC)"
 
-# With their semicolon: `AT&T` and `fish&chips` are no entities.
+# The semicolon is required: `AT&T` and `fish&chips` are not entities.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-# `&amp;quot;` is published too.
+# Some data sets hold text that is escaped more than once: `&amp;quot;`.
 _ESCAPED_TIMES = 3
 
 _ZERO_WIDTH_SPACE = "\u200b"
-# They shape the letters of Arabic, Persian and the scripts of India, and join emojis.
+# They change letters of Arabic, Persian and Indian scripts, and join emojis.
 _JOINERS = "\u200c\u200d"
 _FIRST_JOINED = "\u0590"
-# Of the invisible category, but printed: signs above Arabic and Syriac numbers.
+# Visible characters of the category Cf: signs above Arabic and Syriac numbers.
 _PRINTED = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
 _VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
-# Han, kana and their marks; Thai, Lao, Tibetan, Myanmar, Khmer: no blank between words.
+# Scripts without blanks between words: Han, kana and their marks; Thai, Lao, Tibetan, Myanmar,
+# Khmer.
 _WITHOUT_BLANKS = (
     "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
     "\u3005-\u3007\u3031-\u3035\u3041-\u309f\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -35,7 +36,7 @@ _WITHOUT_BLANKS = (
 LETTER_WITHOUT_BLANKS = re.compile(f"[{_WITHOUT_BLANKS}]")
 _WORD_BREAK = re.compile(f"(?<=[{_WITHOUT_BLANKS}]){_ZERO_WIDTH_SPACE}(?=[{_WITHOUT_BLANKS}])")
 
-# Letters of other alphabets that are printed as Latin ones.
+# Letters of other alphabets that look like Latin ones.
 _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕԁһԛԝьАВЕКМНОРСТУХІЈЅαοορνιΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
     "aeopcyxijsdhqwbABEKMHOPCTYXIJSaoopviABEZHIKMNOPTYX",
@@ -43,16 +44,16 @@ _LOOK_ALIKES = str.maketrans(
 
 
 class CleanText(NamedTuple):
-    """A text in normal form, and the changes made: some of `ENTITIES`, `INVISIBLE`, `COMPOSED`."""
+    """A normalised text, and its changes: some of `ENTITIES`, `INVISIBLE`, `COMPOSED`."""
 
     text: str
     changes: tuple[str, ...] = ()
 
 
 def clean_caption(text: str) -> CleanText:
-    """Returns a caption with entities unescaped, no invisible mark, and letters composed (NFC).
+    """Returns a caption with unescaped entities, without invisible marks, in NFC.
 
-    A zero-width space within a script written without blanks parts words and becomes a blank.
+    A zero-width space in a script without blanks separates words and becomes a blank.
 
     Example:
       >>> clean_caption("salt &amp; pepper").text
@@ -62,7 +63,7 @@ def clean_caption(text: str) -> CleanText:
 
 
 def clean_name(text: str) -> CleanText:
-    """Returns a label, tag or group in normal form; several blanks become one.
+    """Returns a normalised label, tag or group name; several blanks become one.
 
     Example:
       >>> clean_name("sea" + chr(0x200B))
@@ -73,10 +74,10 @@ def clean_name(text: str) -> CleanText:
 
 
 def look_alike_key(name: str) -> str:
-    """Returns a key that is equal for names that readers may confuse.
+    """Returns a key that is equal for names that look alike.
 
-    Case, full-width and other compatible forms, marks of joining, and letters of other alphabets
-    that are printed as Latin ones make no difference to it.
+    It ignores case, full-width and other compatibility forms, joiners, and whether a letter is
+    Latin or of another alphabet.
 
     Example:
       >>> look_alike_key("Sea") == look_alike_key("ｓｅａ")
@@ -87,7 +88,7 @@ def look_alike_key(name: str) -> str:
 
 
 def lone_surrogate(text: str) -> str | None:
-    r"""Returns the first half of a surrogate pair as `\ud800`, or None: no file can hold it."""
+    r"""Returns the first lone surrogate as `\ud800`, or None. UTF-8 cannot encode one."""
     surrogate = next((c for c in text if "\ud800" <= c <= "\udfff"), None)
     return None if surrogate is None else f"\\u{ord(surrogate):04x}"
 

@@ -1,7 +1,7 @@
-"""File names whose letters are written in another Unicode form than on disk.
+"""File names that are written in another Unicode form than on disk.
 
-macOS hands out names with accents apart from their letters (NFD), most other programs write them
-composed (NFC): the same name to a reader, another to a file system.
+macOS returns names with decomposed accents (NFD), most other programs write composed letters
+(NFC). Both look the same, but a file system distinguishes them.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 
 def by_letters(names: Iterable[str]) -> Mapping[str, list[str]]:
-    """Returns names by their composed form, for a look-up that works for every Unicode form."""
+    """Returns names by their composed form (NFC), to look up a name in any Unicode form."""
     by_composed_form: dict[str, list[str]] = {}
     for name in names:
         by_composed_form.setdefault(unicodedata.normalize("NFC", name), []).append(name)
@@ -18,7 +18,7 @@ def by_letters(names: Iterable[str]) -> Mapping[str, list[str]]:
 
 
 def on_disk(path: str) -> str:
-    """Returns a path as it is written on disk, or as it was given where there is no such file.
+    """Returns a path in the Unicode form on disk, or unchanged if there is no such file.
 
     Example:
       on_disk("caf\u00e9.jpg")  # "cafe\u0301.jpg" where that is the file's name
@@ -26,10 +26,10 @@ def on_disk(path: str) -> str:
     if path.isascii() or os.path.lexists(path):
         return path
     folder, name = os.path.split(path)
-    there = on_disk(folder) if folder and not os.path.isdir(folder) else folder
+    folder_on_disk = on_disk(folder) if folder and not os.path.isdir(folder) else folder
     try:
-        names = by_letters(os.listdir(there or "."))
+        names = by_letters(os.listdir(folder_on_disk or "."))
     except OSError:
         return path
     same = names.get(unicodedata.normalize("NFC", name), [])
-    return os.path.join(there, same[0]) if len(same) == 1 else path
+    return os.path.join(folder_on_disk, same[0]) if len(same) == 1 else path

@@ -1,11 +1,11 @@
-"""Which words are shown last where people read single words: articles, prepositions, pronouns."""
+"""Function words (articles, prepositions, pronouns), which lists of concepts show last."""
 
 from collections.abc import Collection, Sequence
 
 import numpy as np
 
-# English's closed classes (ours). Counts and relations such as "two" and "behind" are content: they
-# can be wrong.
+# The closed word classes of English (ours). Numbers and relations such as "two" and "behind" are
+# content words, since a model can get them wrong.
 _ENGLISH = (
     "a about after against along an and another are around as at away be been being both but by "
     "can do does doing down each for from get gets getting has have having he her hers him his i "
@@ -19,17 +19,17 @@ FUNCTION_WORDS = {"english": frozenset(_ENGLISH.split()), "none": frozenset()}
 
 
 def is_content(token: str, language: str = "english") -> bool:
-    """Tells whether a lower-case token is neither a function word nor punctuation."""
+    """Returns whether a lower-case token is neither a function word nor punctuation."""
     return token not in FUNCTION_WORDS[language] and any(c.isalnum() for c in token)
 
 
 def words_shown_last(task: str, labels_from: str, language: str) -> frozenset[str]:
-    """Returns the function words among concepts; none where concepts are labels that people chose.
+    """Returns the function words to show last; none if the concepts are annotated labels.
 
     Args:
       task: "captions" or "tags".
-      labels_from: "captions" where a tag model's labels are captions' words.
-      language: of `FUNCTION_WORDS`.
+      labels_from: "captions" if a tag model's labels are words of captions.
+      language: a key of `FUNCTION_WORDS`.
     """
     words = task == "captions" or labels_from == "captions"
     return FUNCTION_WORDS[language] if words else frozenset()
@@ -38,16 +38,16 @@ def words_shown_last(task: str, labels_from: str, language: str) -> frozenset[st
 def content_first(
     names: Sequence[str], probabilities: np.ndarray, shown_last: Collection[str]
 ) -> np.ndarray:
-    """Returns ids of concepts as people read them.
+    """Sorts concepts for display.
 
     Args:
-      names: of all concepts.
-      probabilities: of each, (concepts,).
-      shown_last: of `words_shown_last`.
+      names: names of all concepts.
+      probabilities: probability of each, (concepts,).
+      shown_last: the output of `words_shown_last`.
 
     Returns:
-      Every id, those of content words by falling probability before those shown last by falling
-      probability, ties by id; (concepts,) int64.
+      All ids, (concepts,) int64: first content words, then those shown last, each by falling
+      probability, ties by id.
 
     Example:
       >>> content_first(("a", "dog", "sea"), np.array([0.9, 0.2, 0.4]), {"a"}).tolist()

@@ -1,4 +1,4 @@
-"""Labels of a text in which they stand joined, for files and exports without lists of labels."""
+"""Splitting of a text of joined labels, for files and exports without lists of labels."""
 
 from collections.abc import Collection
 
@@ -6,10 +6,10 @@ SEPARATOR = ", "
 
 
 def labels_of_text(text: str, known: Collection[str]) -> list[str]:
-    """Returns the labels of a joined text; those that hold the separator themselves stay whole.
+    """Splits a text of joined labels; labels that contain the separator are not split.
 
-    At each place the longest known label is taken that leaves a rest which is all known labels
-    too. Where there is none, the text up to the next separator is.
+    The text is split into known labels, at each place the longest possible one. If it cannot be
+    split into known labels, it is split at every separator.
 
     Args:
       text: labels joined by `SEPARATOR`.
@@ -23,7 +23,7 @@ def labels_of_text(text: str, known: Collection[str]) -> list[str]:
         return []
     pieces = text.split(SEPARATOR)
     most = 1 + max((name.count(SEPARATOR) for name in known), default=0)
-    # From the end: lists of the pieces from each place on, all of known labels, or None.
+    # rests[i]: the pieces from i on as known labels, or None. Filled from the end.
     rests: list[list[str] | None] = [None] * len(pieces) + [[]]
     for start in reversed(range(len(pieces))):
         for end in range(min(start + most, len(pieces)), start, -1):

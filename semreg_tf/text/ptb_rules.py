@@ -1,8 +1,8 @@
-"""What the Java PTBTokenizer takes for one token, as regular expressions (facts of its output)."""
+"""The tokens of the Java PTBTokenizer as regular expressions, derived from its output."""
 
 import re
 
-# Letters with their combining marks, without the superscripts and fractions that `\w` admits.
+# Letters with their combining marks, without the superscripts and fractions that `\w` matches.
 _MARKS = "\u02c2-\u036f\u0483-\u0487\u0591-\u05bd\u064b-\u065e\u0900-\u0903\u093c\u093e-\u094e"
 _NUMERALS = (
     "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070\u2074-\u2079\u2080-\u2089\u2150-\u2182\u2185-\u218b"
@@ -12,7 +12,7 @@ _L = rf"(?:(?![{_NUMERALS}])[^\W\d_]|[{_MARKS}])"
 _A = rf"(?:(?![{_NUMERALS}])[^\W_]|[{_MARKS}])"
 _HYPHEN = "[-_\u058a\u2010\u2011]"
 
-# Abbreviations keep their full stop everywhere, capitalised only, or before a number only.
+# Abbreviations that keep their full stop always, only if capitalised, or only before a number.
 _ABBREVIATIONS = """
     adj adm adv al ala alex apr ariz assn assoc asst atty attys aug ave bancorp bhd bldg blvd
     brig bros calif capt cf cie cmdr co col colo comdr conn corp cos cpl ct dak dec dept det dr
@@ -25,7 +25,7 @@ _ABBREVIATIONS = """
 _CAPITALISED = "ark az del ill la mass miss ore pa tex wash"
 _BEFORE_NUMBERS = "art ca fig figs no nos op pp prop"
 
-# A single letter before one of these ends a sentence and is no initial.
+# A single letter with a full stop before one of these words ends a sentence; it is not an initial.
 _SENTENCE_STARTS = """
     A About According After An As At But HE He Her Here IT If In It Last Many More Mr. Ms. Now
     Once One Other Our She Since So Some Such THE That The Their Then There These They This We
@@ -52,15 +52,15 @@ _NO_STOP = r"[^\s\"<>|.!?(){},-]"
 _PATH = rf"(?:/[^\s\"<>|()]+{_NO_STOP})?"
 _MAIL = r"[^\s\"<>|(){}"
 
-# These three hold blanks.
+# Tokens that may contain blanks.
 TAG = r"</?[A-Za-z][\w.-]*(?: [\w.:-]+(?:=\"[^\"<>]*\")?)* ?/?>"
 PHONE = r"(?:\(\d{2,3}\) ?|(?:\d{2,4}[- ])?\d{2,4}[- ])\d{3,4}[- ]\d{3,5}"
 FRACTION = r"(?:\d{1,4}[- ])?\d{1,4}[/\u2044]\d{1,4}"
 
-# Goes to the Treebank rules, which part cannot, gonna, don't, it's, 'tis.
+# Words that the Treebank rules split: cannot, gonna, don't, it's, 'tis.
 WORD = re.compile(rf"(?:'(?i:tis|twas)|{_L}{_A}*)(?:(?<=[nN])['’][tT](?!{_L}))?(?:{_REDUCED})*")
 
-# Stay whole. The longest match at a place wins.
+# Tokens that are not split. The longest match at a place wins.
 TOKENS = [
     re.compile(pattern)
     for pattern in (

@@ -1,17 +1,17 @@
-"""PTB tokens of captions as the COCO evaluation has them, without Java.
+"""PTB tokens of captions as in the COCO evaluation, without Java.
 
-They are what pycocoevalcap's Java tokeniser gives (`-preserveLines -lowerCase`, then punctuation
-removed): rules of what stays one token, from `semreg_tf.text.ptb_rules`, and nltk's Treebank
-rules for the words between them. One caption is one line; no sentence splitter is needed.
+The output equals that of pycocoevalcap's Java tokeniser (`-preserveLines -lowerCase`, then without
+punctuation): `semreg_tf.text.ptb_rules` matches tokens that are not split, nltk's Treebank rules
+split the other words. One caption is one line, so there is no sentence splitter.
 
-Known to differ, all rare in captions:
+Known differences, all rare in captions:
 
-- Java reads on into the next caption: `plan B.` at the end keeps its full stop or not by what the
-  next line starts with, and `no.` by whether a number does. Here a caption stands alone.
-- A backquote is no apostrophe here: don`t.
-- Unusual tags (`<b class=x>`, `<!-- -->`) are one token there.
-- Addresses and `@` names glued to a symbol, an emoji or a dash, and odd smileys.
-- Letters added to Unicode since 2012, and the marks of scripts of South-East Asia.
+- Java reads into the next caption: `plan B.` at the end of a caption keeps its full stop or not
+  depending on the start of the next line, and so does `no.`. Here captions are independent.
+- A backquote is not an apostrophe here: don`t.
+- Unusual tags (`<b class=x>`, `<!-- -->`) are one token in Java.
+- Addresses and `@` names next to a symbol, an emoji or a dash, and unusual smileys.
+- Letters added to Unicode since 2012, and marks of South-East Asian scripts.
 """
 
 import functools
@@ -23,8 +23,8 @@ from nltk.tokenize import TreebankWordTokenizer
 
 from semreg_tf.text.ptb_rules import FRACTION, PHONE, TAG, TOKENS, WORD
 
-# The COCO evaluation drops these, and names brackets too: -LRB-. But tokens are lower-cased
-# before they are compared, so -lrb- is never dropped and counts as a word.
+# Punctuation that the COCO evaluation drops. Its list also has -LRB- for a bracket, but tokens are
+# lower-cased before the comparison, so -lrb- is never dropped and counts as a word.
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
 _NAMES = (
@@ -39,7 +39,7 @@ _PARENTHESES = str.maketrans({"(": "-lrb-", ")": "-rrb-", " ": "\xa0"})
 
 _REDUCED = frozenset(("’s", "’m", "’d", "’re", "’ve", "’ll"))
 
-# Combining marks and these symbols stay; every other character but letters and digits is a blank.
+# Characters other than letters, digits, combining marks and these symbols become blanks.
 _SYMBOLS = "¡¢£¤¥¦§¨©¬®¯°±²³´¶·¸¹¼½¾¿×÷‐‑‖‗‘’‚‛“”„†‡•‣‰‱′″‴‵‶‷‸※‾‿⁀⁁⁂⁄₠₤€、。〒・￠￡￥￦"
 _SYMBOL_RANGES = (
     *((0x21, 0x7E), (0x2C2, 0x36F), (0x2070, 0x208E), (0x2100, 0x214F)),
@@ -62,7 +62,7 @@ class _Characters(dict):
 
 
 def _is_kept(codepoint: int) -> bool:
-    # Java's lexer sees an emoji as two halves of a surrogate pair, and knows neither.
+    # Java's lexer sees an emoji as two surrogates and drops both.
     if codepoint > 0xFFFF:
         return False
     if any(first <= codepoint <= last for first, last in _SYMBOL_RANGES):
@@ -87,10 +87,10 @@ def ptb_tokenize(caption: str) -> list[str]:
 
 
 def ptb_printed_tokens(caption: str) -> list[str]:
-    """Returns the same tokens with their punctuation, as they are printed: `(`, not `-lrb-`.
+    """Returns a caption's tokens with punctuation, as they are printed: `(`, not `-lrb-`.
 
-    These are what a decoder learns to say. Said with blanks between them, they have the scorer's
-    tokens of the caption.
+    A decoder is trained on these. Joined by blanks, they have the same scored tokens as the
+    caption.
 
     Example:
       >>> ptb_printed_tokens("A dog (red) in the U.S., isn't it?")
@@ -122,7 +122,7 @@ def _printed_tokens(piece: str, following: str) -> tuple[str, ...]:
 
 
 def _tokens_of(piece: str, following: str) -> list[str]:
-    """Tokens of a blank-separated piece; `following` decides what a full stop means."""
+    """Returns the tokens of a blank-separated piece; `following` decides about a full stop."""
     if piece.isascii() and piece.isalpha():
         return _split_word(piece.lower())
     text, start = piece + following, 0
@@ -140,7 +140,7 @@ def _tokens_of(piece: str, following: str) -> list[str]:
 
 
 def _split_word(word: str) -> list[str]:
-    """Splits a word by the Treebank rules repeatedly: wouldn't've, would n't 've."""
+    """Splits a word repeatedly by the Treebank rules: wouldn't've becomes would n't 've."""
     first, *rest = _TREEBANK.tokenize(word)
     return [*_split_word(first), *rest] if rest else [first]
 
@@ -161,6 +161,6 @@ def _written(token: str) -> str:
 
 
 def _printed(token: str) -> str:
-    """Returns a token as captions have it: lower case, `'s` with a plain apostrophe."""
+    """Returns a token in lower case, with a plain apostrophe in `'s`."""
     token = token.lower()
     return token.translate(_QUOTES) if token in _REDUCED else token

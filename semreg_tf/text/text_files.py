@@ -1,4 +1,4 @@
-"""Reads text and JSON files that users give; a fault is one line."""
+"""Reading of users' text and JSON files, with errors of one line."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 BOM = "\ufeff"
 _BOM_BYTES = b"\xef\xbb\xbf"
-# JSON text up to the first half of a surrogate pair.
+# JSON text up to the first escaped lone surrogate.
 _NO_LONE_ESCAPE = re.compile(
     r"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB]..\\u[dD][c-fC-F])*+", re.DOTALL
 )
@@ -16,15 +16,15 @@ CARRIAGE_RETURNS = "the lines end in CR alone, as old Mac programs write them: s
 
 
 def read_text(path: str | os.PathLike[str], argument: str = "path") -> str:
-    """Returns the text of a UTF-8 file; a byte order mark at its start is passed over.
+    """Returns the text of a UTF-8 file without its byte order mark.
 
     Args:
       path: the file.
-      argument: what the caller's user calls it.
+      argument: name of the user's argument, for error messages.
 
     Raises:
-      ValueError: it is no UTF-8; the place is named.
-      OSError: it cannot be read.
+      ValueError: the file is not UTF-8; the error names the place.
+      OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
         content = file.read()
@@ -35,16 +35,16 @@ def decode(content: bytes, argument: str, received: str) -> str:
     """Returns the text of UTF-8 bytes without a byte order mark.
 
     Args:
-      content: the file's.
-      argument: what the caller's user calls it.
-      received: names the file in the message.
+      content: bytes of the file.
+      argument: name of the user's argument, for error messages.
+      received: the end of the error message, which names the file.
 
     Raises:
-      ValueError: they are no UTF-8; the place is named.
+      ValueError: the bytes are not UTF-8; the error names the place.
     """
-    why = why_no_text(content)
-    if why is not None:
-        raise ValueError(f"`{argument}` must be a UTF-8 file: {why}. Received: {received}")
+    problem = why_no_text(content)
+    if problem is not None:
+        raise ValueError(f"`{argument}` must be a UTF-8 file: {problem}. Received: {received}")
     try:
         return without_bom(content).decode()
     except UnicodeDecodeError as error:
@@ -56,7 +56,7 @@ def decode(content: bytes, argument: str, received: str) -> str:
 
 
 def why_no_text(content: bytes) -> str | None:
-    """Names the kind of a file that is not UTF-8 text, and what to do; None: it may be text."""
+    """Returns the kind of a file that is not UTF-8 text, and the fix; None if it may be text."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "the file is UTF-16: save it as UTF-8"
     if content.startswith(b"PK\x03\x04"):
@@ -75,19 +75,19 @@ def ends_in_carriage_returns(content: bytes) -> bool:
 
 
 def parse_json(text: str, **options: Any) -> Any:
-    """Returns the value of JSON text; every fault raises the same kind of error.
+    """Returns the value of JSON text.
 
     Args:
-      text: the text; a byte order mark at its start is passed over.
-      **options: of `json.loads`, such as `object_pairs_hook`.
+      text: the text; a byte order mark at its start is ignored.
+      **options: options of `json.loads`, such as `object_pairs_hook`.
 
     Raises:
-      json.JSONDecodeError: no JSON; also NaN and Infinity, thousands of digits or brackets, and
-        half of a surrogate pair, which no UTF-8 file can hold.
+      json.JSONDecodeError: the text is not JSON, or has NaN, Infinity, thousands of digits or
+        brackets, or half of a surrogate pair, which UTF-8 cannot encode.
     """
     text = text.removeprefix(BOM)
     try:
-        values = json.loads(text, parse_constant=_no_number(text), **options)
+        values = json.loads(text, parse_constant=_constant_refuser(text), **options)
     except RecursionError:
         raise json.JSONDecodeError("Brackets nested too deeply", text, 0) from None
     except json.JSONDecodeError:
@@ -96,8 +96,8 @@ def parse_json(text: str, **options: Any) -> Any:
         if "integer string conversion" not in str(error):
             raise
         digits = re.search(r"\d{1000,}", text)
-        place = digits.start() if digits else 0
-        raise json.JSONDecodeError("A number of thousands of digits", text, place) from None
+        position = digits.start() if digits else 0
+        raise json.JSONDecodeError("A number of thousands of digits", text, position) from None
     half = _lone_escape(text)
     if half is not None:
         message = f"Half of a surrogate pair ({text[half : half + 6]})"
@@ -105,14 +105,14 @@ def parse_json(text: str, **options: Any) -> Any:
     return values
 
 
-def _no_number(text: str) -> Callable[[str], Any]:
+def _constant_refuser(text: str) -> Callable[[str], Any]:
     def refuse(name: str) -> Any:
-        raise json.JSONDecodeError(f"{name} is no JSON number", text, max(text.find(name), 0))
+        raise json.JSONDecodeError(f"{name} is not a JSON number", text, max(text.find(name), 0))
 
     return refuse
 
 
 def _lone_escape(text: str) -> int | None:
-    r"""Returns the place of a `\ud800` to `\udfff` that is not one half of a pair."""
-    found = _NO_LONE_ESCAPE.match(text)
-    return found.end() if found and found.end() < len(text) else None
+    r"""Returns the position of the first `\ud800` to `\udfff` that is not part of a pair."""
+    match = _NO_LONE_ESCAPE.match(text)
+    return match.end() if match and match.end() < len(text) else None

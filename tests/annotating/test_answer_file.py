@@ -90,7 +90,7 @@ def test_a_kill_at_any_byte_loses_the_last_row_at_most(tmp_path):
 
 def test_answers_of_another_model_are_refused(tmp_path):
     write(tmp_path / "answers.jsonl")
-    with pytest.raises(ValueError, match=r"another's are there\..*m1, not m2"):
+    with pytest.raises(ValueError, match=r"not of another\..*m1, not m2"):
         AnswerFile(tmp_path / "answers.jsonl", "m2")
 
 
@@ -98,7 +98,9 @@ def test_answers_of_another_model_are_refused(tmp_path):
 def test_another_file_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "poem.txt"
     path.write_text(content)
-    with pytest.raises(ValueError, match=r"hold answers of an earlier start\..*line 1 is none"):
+    with pytest.raises(
+        ValueError, match=r"hold answers of an earlier start\..*line 1 is not an answer"
+    ):
         AnswerFile(path, "m1")
     assert path.read_text() == content
 
@@ -106,7 +108,7 @@ def test_another_file_is_refused_and_left_alone(tmp_path, content):
 def test_a_file_without_a_line_is_not_cut(tmp_path):
     path = tmp_path / "poem.txt"
     path.write_text("one line without an end")
-    with pytest.raises(ValueError, match="line 1 is none"):
+    with pytest.raises(ValueError, match="line 1 is not an answer"):
         AnswerFile(path, "m1")
     assert path.read_text() == "one line without an end"
 
@@ -129,7 +131,9 @@ def test_a_full_disk_is_one_line_and_keeps_the_answers_before(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, hard))
     try:
-        with pytest.raises(OSError, match=r"`answers` could not take an answer; those before are"):
+        with pytest.raises(
+            OSError, match=r"`answers`: an answer could not be written; earlier answers are"
+        ):
             file.append(ROWS[1])
         file.close()
     finally:

@@ -35,18 +35,16 @@ def rows_of(prefix):
 
 def test_beam_answers_as_the_stream_does(toy_export, photos, tmp_path):
     pytest.importorskip("apache_beam", reason="needs the extra `beam`")
-    from semreg_tf.annotating.beam_pipeline import annotate_on_beam
+    from semreg_tf.annotating.beam_pipeline import BeamJob, annotate_on_beam
 
     export = toy_export("demo_tags/cnn_logistic_tag1k")
     tags = export.vocabularies.user_tags.names[0] + ", nosuch"
     missing, tagged = str(photos / "missing.jpg"), str(photos / "0.png")
+    answers, copies = str(tmp_path / "answers"), str(tmp_path / "copies")
     counts = annotate_on_beam(
-        str(export.path),
+        BeamJob(str(export.path), answers, copies, batch_size=3),
         [Picture(str(photos / "[1-9b]*.png")), Picture(missing), Picture(tagged, tags)],
-        str(tmp_path / "answers"),
         ["--runner=DirectRunner"],
-        copies=str(tmp_path / "copies"),
-        batch_size=3,
     )
     assert counts == {"annotated": 7, "unreadable": 2}
     rows = rows_of(tmp_path / "answers")
@@ -75,17 +73,16 @@ def test_without_beam_the_extra_is_named(monkeypatch):
 @pytest.mark.parametrize("answers_format", ["csv", "xmp"])
 def test_beam_writes_the_other_formats(toy_export, photos, tmp_path, answers_format):
     pytest.importorskip("apache_beam", reason="needs the extra `beam`")
-    from semreg_tf.annotating.beam_pipeline import annotate_on_beam
+    from semreg_tf.annotating.beam_pipeline import BeamJob, annotate_on_beam
 
     export = toy_export("demo_tags/cnn_logistic_tag1k")
     before = {p.name: p.read_bytes() for p in photos.iterdir()}
     (photos / "1.png.xmp").write_bytes(b"no XMP")
     answers = tmp_path / "answers"
-    arguments = str(export.path), [Picture(str(photos / "*.png"))], str(answers)
+    job = BeamJob(str(export.path), str(answers), answers_format=answers_format)
+    pictures = [Picture(str(photos / "*.png"))]
     for _ in range(2):
-        counts = annotate_on_beam(
-            *arguments, ["--runner=DirectRunner"], answers_format=answers_format
-        )
+        counts = annotate_on_beam(job, pictures, ["--runner=DirectRunner"])
         assert counts == {"annotated": 7, "unreadable": 1}
     assert {name: (photos / name).read_bytes() for name in before} == before
     if answers_format == "csv":
@@ -99,6 +96,6 @@ def test_beam_writes_the_other_formats(toy_export, photos, tmp_path, answers_for
     rows = rows_of(answers)
     assert sorted(p.name for p in photos.glob("*.xmp")) == [f"{i}.png.xmp" for i in range(7)]
     assert (photos / "1.png.xmp").read_bytes() == b"no XMP"
-    assert "was left as it is" in rows[str(photos / "1.png")]["sidecar_error"]
+    assert "is unchanged" in rows[str(photos / "1.png")]["sidecar_error"]
     first = rows[str(photos / "0.png")]["labels"][0]
     assert f"<rdf:li>{first}</rdf:li>" in (photos / "0.png.xmp").read_text()

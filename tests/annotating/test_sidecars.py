@@ -39,7 +39,7 @@ def test_pictures_and_other_sidecars_stay_as_they_are(tmp_path):
             assert path.read_bytes() == path.name.encode()
     assert (tmp_path / "c.xmp").read_bytes() == b"no XMP"
     assert write.problems == [
-        f"{tmp_path / 'c.xmp'} was left as it is: it is no XML: Start tag expected, '<' not found, "
+        f"{tmp_path / 'c.xmp'} is unchanged: it is not XML: Start tag expected, '<' not found, "
         "line 1, column 1"
     ]
     before = (tmp_path / "a.xmp").stat().st_mtime_ns, (tmp_path / "a.xmp").read_bytes()

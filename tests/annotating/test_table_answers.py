@@ -119,11 +119,11 @@ def test_a_kill_at_any_byte_loses_the_last_record_at_most(tmp_path):
 def test_another_models_answers_and_other_files_are_refused_and_left_alone(kind, tmp_path):
     path = tmp_path / "answers"
     write(kind, path, ROWS[:1], "m1")
-    with pytest.raises(ValueError, match=r"another's are there.*of model m1, not m2"):
+    with pytest.raises(ValueError, match=r"not of another.*of model m1, not m2"):
         kind(path, "m2")
     for other in (b"precious", b"some,columns\r\n1,2\r\n"):
         (tmp_path / "other").write_bytes(other)
-        with pytest.raises(ValueError, match="`answers` must be new or"):
+        with pytest.raises(ValueError, match="`answers` must be a new file or"):
             kind(tmp_path / "other", "m1")
         assert (tmp_path / "other").read_bytes() == other
 

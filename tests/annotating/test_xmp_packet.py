@@ -100,10 +100,10 @@ def test_a_tag_models_packet_has_no_caption():
 @pytest.mark.parametrize(
     "existing, reason",
     [
-        (b"", "no XML"),
-        (b"GIF89a", "no XML"),
+        (b"", "not XML"),
+        (b"GIF89a", "not XML"),
         (b"<a/>", "no rdf:RDF"),
-        (DARKTABLE[:-30], "no XML"),
+        (DARKTABLE[:-30], "not XML"),
         (
             b'<!DOCTYPE a [<!ENTITY b "c">]><x:xmpmeta xmlns:x="adobe:ns:meta/"/>',
             "document type",

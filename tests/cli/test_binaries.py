@@ -77,4 +77,6 @@ def test_choices_of_a_flag_are_those_of_the_library(answers):
         ("data_prep.convert_caffe_weights", NETWORKS),
     ):
         assert f"<{'|'.join(choices)}>" in answers[name][0]["out"]
-    assert f"0: none.\n    (default: '{NUM_PICTURES}')" in answers["eval.evaluate_tags"][0]["out"]
+    assert (
+        f"0: save none.\n    (default: '{NUM_PICTURES}')" in answers["eval.evaluate_tags"][0]["out"]
+    )

@@ -39,9 +39,9 @@ def test_overrides_are_values_of_the_config_flag(values):
         (["--datadir=d"], r"no flag --datadir: did you mean '--data_dir'\? --help lists"),
         (["--zzz"], r"There is no flag --zzz\. --help lists the flags\. Received: --zzz$"),
         (["--data_dir=d", "--config.seed", "3"], r"--config\.seed must be written --config\.seed="),
-        ([], r"`--data_dir` must be given; --help says what for"),
+        ([], r"`--data_dir` must be given; see --help"),
         (["--data_dir=d", "--task=tag"], r"flag --task=tag: value should be one of <tags\|captio"),
-        (["--data_dir=d", "e"], r"by a flag, as --name=value; --help lists them\. Received: 'e'"),
+        (["--data_dir=d", "e"], r"use flags, as --name=value; --help lists them\. Received: 'e'"),
     ],
 )
 def test_a_mistake_is_named(values, given, message):

@@ -32,7 +32,7 @@ def test_a_file_cut_short_is_refused_with_the_place(write, content, place):
 
 
 def test_another_encoding_is_refused_with_the_byte(write):
-    with pytest.raises(ValueError, match=r"whole file\.json: it is no UTF-8 at byte 2: .*file"):
+    with pytest.raises(ValueError, match=r"whole file\.json: it is not UTF-8 at byte 2: .*file"):
         read_json(write(b'["\xe9"]'))
 
 

@@ -159,7 +159,7 @@ def test_other_formats_are_written_and_gone_on_with(model, photos, tmp_path):
     assert f"<rdf:li>{first}</rdf:li>" in sidecars["0.xmp"]
     (folder / "1.xmp").write_text("no XMP")
     done = run(model, "--format=xmp", folder)
-    assert done.returncode == 1 and "1.xmp was left as it is" in done.stderr
+    assert done.returncode == 1 and "1.xmp is unchanged" in done.stderr
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 

@@ -119,14 +119,14 @@ def test_numbers_and_digits_are_the_same_image(annotations, score, monkeypatch):
     monkeypatch.setattr(module, "read_annotations", lambda *_: renamed)
     given = [(40 + i, a.captions[0]) for i, a in enumerate(renamed)]
     assert score("captions", given)["captions"]["BLEU-1"] == pytest.approx(1)
-    with pytest.raises(ValueError, match=r"once, .*Received: image_id '42' as a number and as a"):
+    with pytest.raises(ValueError, match=r"once; .*Received: image_id '42' as a number and as a"):
         score("captions", [*given, ("42", "a")])
 
 
 @pytest.mark.parametrize("task", ["captions", "tags"])
 def test_an_image_named_twice_is_refused(task, annotations, score):
     own = "a" if task == "captions" else []
-    with pytest.raises(ValueError, match=r"an image once.*(entry 1|line 2): image_id 'x' again"):
+    with pytest.raises(ValueError, match=r"each image once.*(entry 1|line 2): image_id 'x' again"):
         score(task, [("x", own), ("x", own)])
 
 
@@ -143,12 +143,12 @@ def test_a_label_that_is_no_class_is_refused_with_the_nearest(annotations, score
     given[3] = (annotations[3].image_id, [wrong])
     with pytest.raises(
         ValueError,
-        match=rf"classes: did you mean '{annotations[3].labels[0]}'\? "
+        match=rf"class names: did you mean '{annotations[3].labels[0]}'\? "
         rf"Received: label '{wrong}' of image '{annotations[3].image_id}'",
     ):
         score("tags", given)
     given[3] = (annotations[3].image_id, ["zzzzzz"])
-    with pytest.raises(ValueError, match=r"classes\. Received: label 'zzzzzz'"):
+    with pytest.raises(ValueError, match=r"class names\. Received: label 'zzzzzz'"):
         score("tags", given)
 
 
@@ -197,7 +197,7 @@ def test_a_byte_order_mark_is_passed_over(annotations, score, task, bom):
     ("task", "text", "says"),
     [
         ("captions", '[{"image_id": 1, "caption": "x \\ud800"}]', r"surrogate pair .*line 1"),
-        ("captions", '[{"image_id": NaN, "caption": "x"}]', "NaN is no JSON number"),
+        ("captions", '[{"image_id": NaN, "caption": "x"}]', "NaN is not a JSON number"),
         ("captions", '[{"image_id": %s, "caption": "x"}]' % ("9" * 400), r"below 2\*\*63"),
         ("tags", '{"image_id": %s, "labels": []}' % ("9" * 400), r"below 2\*\*63.*line 1"),
         ("tags", '\n{"image_id": 1, "labels": ["\\udc00"]}', r"surrogate pair .*line 2"),

@@ -49,5 +49,5 @@ def test_a_changed_or_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"hold b\.txt as it was written: it was changed.*Do this"):
         digests.check_files(tmp_path, expected, "path", FIX)
     (tmp_path / "a.txt").unlink()
-    with pytest.raises(ValueError, match=r"must hold a\.txt as it was written: it is not there"):
+    with pytest.raises(ValueError, match=r"must hold a\.txt as it was written: it is missing"):
         digests.check_files(tmp_path, expected, "path", FIX)

@@ -9,11 +9,11 @@ from semreg_tf.files.json_files import JsonError, object_in, parse_json, read_js
 DAMAGED = {
     b'{"a": 1,\n "b": [2, 3': "line 2, column 12, character 20: Expecting ',' delimiter",
     b"": "line 1, column 1",
-    b'["\xe9"]': "no UTF-8 at byte 2",
-    b"[" * 100_000: "brackets within brackets",
-    b'{"a":' * 100_000: "brackets within brackets",
+    b'["\xe9"]': "not UTF-8 at byte 2",
+    b"[" * 100_000: "brackets are nested",
+    b'{"a":' * 100_000: "brackets are nested",
     b"9" * 10_000: "digits",
-    b"\xff\xfe{\x00}\x00": "no UTF-8 at byte 0",
+    b"\xff\xfe{\x00}\x00": "not UTF-8 at byte 0",
 }
 
 
@@ -29,7 +29,7 @@ def test_damage_is_one_line_with_the_place_and_the_name(tmp_path, content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"must hold the file a\.json: it is not there"):
+    with pytest.raises(ValueError, match=r"must hold the file a\.json: it is missing"):
         read_json(tmp_path / "a.json", "workdir")
 
 
@@ -44,7 +44,7 @@ def test_values_come_back_with_or_without_a_byte_order_mark(tmp_path):
 def test_something_else_than_an_object_is_refused(tmp_path, values):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(values))
-    with pytest.raises(ValueError, match=r"a\.json: it holds no JSON object"):
+    with pytest.raises(ValueError, match=r"a\.json: it is not a JSON object"):
         read_json_object(path, "path")
 
 

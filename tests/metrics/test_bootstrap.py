@@ -109,7 +109,7 @@ def test_seed_decides():
         ({"num_resamples": 1}, "`num_resamples` must be at least 2. Received: num_resamples=1"),
         ({"confidence": 95}, "`confidence` must lie between 0 and 1. Received: confidence=95"),
         ({"predictions": [[1]]}, "`predictions` must have the shape of `targets`"),
-        ({"targets": [[3, 0]]}, "`targets` must hold 0 and 1 alone"),
+        ({"targets": [[3, 0]]}, "`targets` must hold only 0 and 1"),
     ],
 )
 def test_errors_name_what_came_in(changes, message):

@@ -143,7 +143,7 @@ def test_bleu_statistics_sum_to_bleu():
 def test_one_image_warns_that_cider_means_nothing():
     metrics = caption_metrics({1: ["a dog runs fast"]}, {1: "a dog runs fast"}, meteor=False)
     assert metrics.scores["CIDEr"] == 0
-    assert [line[:36] for line in metrics.warnings] == ["CIDEr means nothing on one image: it"]
+    assert [line[:36] for line in metrics.warnings] == ["CIDEr is meaningless on one image: i"]
 
 
 def test_empty_captions_score_zero_and_are_counted():

@@ -58,7 +58,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         (
             '[{"image_id": 1, "caption": "a"}, {"image_id": 1, "caption": "b"}]',
             ValueError,
-            "`path` must name an image once. Received: .*entry 1: image_id 1 again",
+            "`path` must name each image once. Received: .*entry 1: image_id 1 again",
         ),
     ],
 )

@@ -238,9 +238,17 @@ def test_full_size_is_quick():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"targets": [[2, 0]]}, ValueError, r"`targets` must hold 0 and 1 alone.*value 2"),
-        ({"predictions": [[0.7, 0.0]]}, ValueError, r"`predictions` must hold 0 and 1.*value 0.7"),
-        ({"predictions": [[np.nan, 0.0]]}, ValueError, r"`predictions` must hold 0 and 1.*nan"),
+        ({"targets": [[2, 0]]}, ValueError, r"`targets` must hold only 0 and 1.*value 2"),
+        (
+            {"predictions": [[0.7, 0.0]]},
+            ValueError,
+            r"`predictions` must hold only 0 and 1.*value 0.7",
+        ),
+        (
+            {"predictions": [[np.nan, 0.0]]},
+            ValueError,
+            r"`predictions` must hold only 0 and 1.*nan",
+        ),
         ({"targets": [["a", "b"]]}, TypeError, r"`targets` must hold booleans.*dtype <U1"),
         ({"targets": [1, 0]}, ValueError, r"`targets` must have two axes.*shape \(2,\)"),
         ({"targets": np.zeros((0, 2))}, ValueError, r"at least one each.*shape \(0, 2\)"),

@@ -48,7 +48,7 @@ def test_reads_ids_and_labels_in_order(read):
         (
             '{"image_id": 1, "labels": []}\n\n{"image_id": 1, "labels": []}',
             ValueError,
-            r"an image once\. Received: .*line 3: image_id 1 again",
+            r"each image once\. Received: .*line 3: image_id 1 again",
         ),
     ],
 )

@@ -104,7 +104,7 @@ def test_status_and_metadata_are_tensorflow_servings(serve):
         assert state == [{"version": "1", "state": "AVAILABLE", "status": status}]
     assert client.get("/v1/models/other/metadata").json() == {"model_spec": {"name": "other"}}
     said = client.get("/v1/models/x").json()["error"]
-    assert said == "No such model or version. Here is: fake, version 1; other, version 1."
+    assert said == "No such model or version. Known: fake, version 1; other, version 1."
 
 
 def test_the_models_card_is_shown_as_text(serve, tmp_path):
@@ -276,7 +276,7 @@ def test_pictures_too_large_together_get_a_definite_answer(serve, picture):
     client, _, model = serve(max_image_pixels=100, max_request_pixels=250)
     answer = ask(client, *[picture(10, 10)] * 3)
     assert answer.status_code == 413 and "Retry-After" not in answer.headers
-    assert "have 300 pixels together; at most 250 are taken" in answer.json()["error"]
+    assert "have 300 pixels together; at most 250 are allowed" in answer.json()["error"]
     assert not model.batches
     # One that is too large by itself is no reason to refuse the others.
     answer = ask(client, picture(10, 10), picture(100, 100), picture(15, 10))
@@ -375,5 +375,5 @@ def test_the_page_loads_nothing_and_names_what_it_needs(serve, picture, tmp_path
 
 def test_models_need_different_names(fake_model):
     for models in ([], [fake_model("a"), fake_model("a")]):
-        with pytest.raises(ValueError, match="no two of one name"):
+        with pytest.raises(ValueError, match="with distinct names"):
             Service(models)

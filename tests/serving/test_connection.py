@@ -166,7 +166,7 @@ def test_where_no_connection_can_make_room_the_answer_is_503(running, connect, c
         assert got.startswith(b"HTTP/1.1 503 ") and b"too many connections" in got
         opened.close()
     assert answered(young[0]) == "200 OK"
-    assert capsys.readouterr().err.count("turned away") == 5
+    assert capsys.readouterr().err.count("one is refused") == 5
 
 
 def test_garbage_is_told_so_although_more_of_it_comes(running, connect):

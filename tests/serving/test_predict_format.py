@@ -57,7 +57,7 @@ def test_features_are_lists_of_numbers(signatures):
     [
         ("{", "The body is not JSON"),
         ("\xff".encode("latin-1"), "The body is not JSON"),
-        ('{"instances": [NaN]}', "NaN is no JSON number"),
+        ('{"instances": [NaN]}', "NaN is not a JSON number"),
         ("[" * 2_000, "The body is not JSON"),
         ("[" * 100_000, "100,000 commas and opening brackets"),
         ("[]", "must be a JSON object"),
@@ -68,12 +68,12 @@ def test_features_are_lists_of_numbers(signatures):
         ('{"instances": ["x"]}', '"images", row 0: must be {"b64"'),
         ('{"instances": [{"b64": "?"}]}', '"images", row 0: "b64" is not base64'),
         ('{"instances": [{"b64": 1}]}', '"images", row 0: must be {"b64"'),
-        ('{"instances": [{"image": {}}]}', 'takes "images". Received: "image".'),
+        ('{"instances": [{"image": {}}]}', 'are "images". Received: "image".'),
         ('{"signature_name": 1, "inputs": []}', '"signature_name" must be one of "serve_features"'),
         ('{"signature_name": "x", "inputs": []}', '"signature_name" must be one of'),
-        ('{"inputs": {"images": {}}}', "lists of one length"),
-        ('{"inputs": {"images": []}}', "lists of one length"),
-        ('{"inputs": "x"}', 'takes "images". Received: str.'),
+        ('{"inputs": {"images": {}}}', "lists of equal length"),
+        ('{"inputs": {"images": []}}', "lists of equal length"),
+        ('{"inputs": "x"}', 'are "images". Received: str.'),
     ],
 )
 def test_other_bodies_are_refused_with_a_reason(signatures, body, said):
@@ -85,9 +85,9 @@ def test_other_bodies_are_refused_with_a_reason(signatures, body, said):
 @pytest.mark.parametrize(
     "name, asked, said",
     [
-        ("serving_with_tags", {"instances": [B64]}, 'takes "images", "user_tags"'),
+        ("serving_with_tags", {"instances": [B64]}, 'are "images", "user_tags"'),
         ("serving_with_tags", {"inputs": [B64]}, "Received: list"),
-        ("serving_with_tags", {"inputs": {"images": [B64], "user_tags": []}}, "one length"),
+        ("serving_with_tags", {"inputs": {"images": [B64], "user_tags": []}}, "equal length"),
         ("serving_with_tags", {"inputs": {"images": [B64], "user_tags": [1]}}, "must be a string"),
         ("serve_features", {"instances": [[1, 2, 3]]}, "row 0: must be a list of 2 numbers"),
         ("serve_features", {"instances": [[1, True]]}, "must be a list of 2 numbers"),
@@ -104,7 +104,9 @@ def test_rows_that_do_not_fit_their_signature_are_refused(signatures, name, aske
 @pytest.mark.parametrize("number", ["1e999", "1e300", "-3.5e38", "9" * 400, "null", '"1"', "[1]"])
 def test_what_no_float32_holds_is_refused(signatures, number):
     body = b'{"signature_name": "serve_features", "instances": [[1, %s]]}' % number.encode()
-    with pytest.raises(Refusal, match=r"list of 2 numbers of at most 3\.4e\+38 in size") as refusal:
+    with pytest.raises(
+        Refusal, match=r"list of 2 numbers of magnitude at most 3\.4e\+38"
+    ) as refusal:
         parse(body, signatures, Limits(max_images=8))
     assert refusal.value.status == 400
 
@@ -127,7 +129,7 @@ def test_user_tags_are_bounded_in_number_and_length(signatures, tags, said):
     for value in (tags, {"b64": base64.b64encode(tags.encode()).decode()}):
         rows = {"instances": [{"images": B64, "user_tags": value}]}
         body = json.dumps({"signature_name": "serving_with_tags", **rows}).encode()
-        with pytest.raises(Refusal, match=f'"user_tags", row 0: {said} are taken') as refusal:
+        with pytest.raises(Refusal, match=f'"user_tags", row 0: {said} are allowed') as refusal:
             parse(body, signatures, limits)
         assert refusal.value.status == 400
 

@@ -21,6 +21,6 @@ def test_a_few_a_minute_pass_and_each_kind_by_itself(monkeypatch):
     assert lines(rare, "bad %s", 10, 1) == ["bad 1"] * 2
     assert lines(rare, "other", 1) == ["other"]
     now[0] = 61
-    assert lines(rare, "bad %s", 3, 2) == ["bad 2 (8 more like it before)", "bad 2"]
+    assert lines(rare, "bad %s", 3, 2) == ["bad 2 (8 similar lines dropped)", "bad 2"]
     now[0] = 122
     assert lines(rare, "other", 1) == ["other"]

@@ -46,8 +46,8 @@ def test_lines_that_end_in_cr_alone_are_told():
 @pytest.mark.parametrize(
     ("text", "says", "place"),
     [
-        ('{"a": NaN}', "NaN is no JSON number", 6),
-        ("[1, -Infinity]", "-Infinity is no JSON number", 4),
+        ('{"a": NaN}', "NaN is not a JSON number", 6),
+        ("[1, -Infinity]", "-Infinity is not a JSON number", 4),
         ("[" * 100_000, "Brackets nested too deeply", 0),
         ("[3, " + "9" * 5000 + "]", "A number of thousands of digits", 4),
         ('["x \\ud800 y"]', r"Half of a surrogate pair (\ud800)", 4),

@@ -177,7 +177,7 @@ def test_one_line_end_of_cr_alone_is_told_with_its_line(read):
     ("line", "says"),
     [
         ('{"file_name": "a", "captions": ["x \\ud800 y"]}', "Half of a surrogate pair"),
-        ('{"file_name": NaN}', "NaN is no JSON number"),
+        ('{"file_name": NaN}', "NaN is not a JSON number"),
         ("[" * 100_000, "Brackets nested too deeply"),
         ('{"a": ' + "9" * 5000 + "}", "A number of thousands of digits"),
     ],

@@ -194,7 +194,7 @@ def test_a_head_that_nothing_taught_is_not_scored(name, toy, demo_data, tmp_path
         results = evaluate_tags(tmp_path / "run", demo_data, TagOptions(num_pictures=0))
         assert list(results["systems"]) == ["ours"]
         assert results["systems"]["ours"]["mAP"] is None
-        assert any("Nothing taught" in line for line in results["warnings"])
+        assert any("not supervised" in line for line in results["warnings"])
     else:
         results = evaluate_captions(
             tmp_path / "run", demo_data, CaptionOptions(num_pictures=0, meteor=False)
@@ -310,7 +310,7 @@ def test_an_infinite_perplexity_leaves_the_json_readable(
         CaptionOptions(num_pictures=0, out=tmp_path / "out", meteor=False),
     )
     assert (results["captions"]["perplexity"], results["captions"]["num_tokens"]) == (None, 5)
-    assert "beyond all bounds" in results["warnings"][-1]
+    assert "is infinite" in results["warnings"][-1]
     json.loads((tmp_path / "out" / "results.json").read_text(), parse_constant=refused)
 
 
