@@ -19,7 +19,7 @@ _WORKDIRS = flags.DEFINE_multi_string(
     "workdir",
     None,
     "Work directory of the run; given twice, for a run on captions and a run on tags, one export "
-    "answers both.",
+    "answers both, as it does for a run on captions and labels.",
     required=True,
 )
 _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)

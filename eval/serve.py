@@ -131,7 +131,9 @@ def main(_: list[str]) -> None:
         )
     host, port = bound.getsockname()[:2]
     address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-    named = ", ".join(f"{m.name} ({m.info['task']}, version {m.version})" for m in models)
+    named = ", ".join(
+        f"{m.name} ({' and '.join(m.exported.tasks)}, version {m.version})" for m in models
+    )
     print(f"Models: {named}")
     print(
         f"A batch of {rules.max_images} took {1000 * batch_secs:.0f} ms; it starts within "

@@ -7,7 +7,12 @@ whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and appl
 from typing import Annotated, Literal
 
 from semreg_tf.config_checks import NO_BOOLEAN, Checked, config_class, number
-from semreg_tf.decoder_config import ConditioningConfig, DecoderConfig
+from semreg_tf.decoder_config import (
+    ConditioningConfig,
+    DecoderConfig,
+    DecodingConfig,
+    LabelsConfig,
+)
 from semreg_tf.places_config import PlacesConfig as PlacesConfig
 from semreg_tf.reranking_config import RerankingConfig
 from semreg_tf.side_information_config import (
@@ -152,40 +157,6 @@ class ConceptConfig(Checked):
 
 
 @config_class
-class DecodingConfig(Checked):
-    """How a sequence is read out (Sec. 3.3)."""
-
-    # Tags: greedy. Captions: beam. CNN rows: the top labels by score.
-    method: Literal["greedy", "beam", "top_k"] = "beam"
-    beam_width: int = number(3, 1)
-    # im2txt: 20 tokens with START, so 19 expansions.
-    max_steps: int = number(19, 1)
-    # im2txt: none.
-    length_normalisation: float = number(0.0, 0.0)
-    # The paper just takes the maximum; True masks a label once it is out.
-    block_repeats: bool = False
-    # An export's answers hold no label twice, whatever `block_repeats` says of evaluation (ours).
-    block_repeats_in_export: bool = True
-    # True: a caption never says <unk>; off, as in im2txt and in the papers' scores.
-    block_unknown: bool = False
-    # What several models' words are averaged by: probabilities (ours), or their logarithms.
-    ensemble_mean: Literal["probabilities", "log_probabilities"] = "probabilities"
-    # Added to END's score at each step: below 0 for longer label lists, above 0 for shorter (ours).
-    end_bias: float = number(0.0, -100.0, 100.0)
-    # Tags: evaluation also cuts the geometric mean of the CNN's and the decoder's probabilities.
-    combine: bool = False
-    # The output layer's product in bfloat16: 1.2 to 1.5 times the captions a second on a CPU that
-    # has it, but about a third of the captions change, so off (ours, measured). "auto": where this
-    # machine is faster in it.
-    bfloat16_output: Literal[True, False, "auto"] = False
-    # Sec. 4.2: the top three labels of fixed-length models.
-    top_k: int = number(3, 1)
-    # Evaluation also scores exactly so many labels an image: the literature of Corel-5k, ESP Game
-    # and IAPR TC-12 compares at 5. Empty: the model's own number alone, as in the paper.
-    fixed_lengths: tuple[Annotated[int, number(..., 1)], ...] = ()
-
-
-@config_class
 class Config(SideInformation, Checked):
     """One system on one data set: what a row of the papers' tables is."""
 
@@ -199,6 +170,8 @@ class Config(SideInformation, Checked):
     decoder: DecoderConfig | None = DecoderConfig()
     decoding: DecodingConfig = DecodingConfig()
     reranking: RerankingConfig = RerankingConfig()
+    # Of a captioner: it lists the data set's labels too, over the same CNN (ours).
+    labels: LabelsConfig | None = None
     stages: tuple[Literal["unary", "relational", "joint"], ...] = ("unary", "relational", "joint")
     unary: UnaryConfig = UnaryConfig()
     relational: RelationalConfig = RelationalConfig()
@@ -248,6 +221,8 @@ class Config(SideInformation, Checked):
         self._check_words()
         self.check_side_information()
         self._check_places()
+        if self.labels is not None:
+            self._check_labels()
 
     @property
     def embeddings_read(self) -> frozenset[str]:
@@ -354,4 +329,18 @@ class Config(SideInformation, Checked):
                 "`unary.crop_steps` may be above 0 only where `concepts.places.kind` is 'crops'. "
                 f"Received: unary.crop_steps={self.unary.crop_steps}, "
                 f"concepts.places.kind={places!r}"
+            )
+
+    def _check_labels(self) -> None:
+        """Refuses labels beside captions where the two tasks would not read alike."""
+        reads = {c.embedding for c in self.conditionings}
+        places = self.concepts.places.kind != "image"
+        other = self.data.task != "captions" or self.reads_user_tags or places
+        if other or reads != {"concepts"}:
+            raise ValueError(
+                "`labels` may be given only for captions, without user tags, where the decoder "
+                "reads concepts of the whole image alone. "
+                f"Received: data.task={self.data.task!r}, "
+                f"data.num_user_tags={self.data.num_user_tags}, embeddings={sorted(reads)}, "
+                f"concepts.places.kind={self.concepts.places.kind!r}"
             )

@@ -19,7 +19,7 @@ from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.text_files import parse_json
 
 _ADAPTER = pydantic.TypeAdapter(Config)
-_SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder")
+_SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder", "labels")
 
 
 def to_dict(config: Config) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""How the image reaches the decoder, and what the decoder is (Sec. 3.3, Fig. 1)."""
+"""How the image reaches the decoder, what that is, and how it is read (Sec. 3.3, Fig. 1)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from semreg_tf.config_checks import Checked, config_class, number
 
@@ -80,3 +80,55 @@ class DecoderConfig(Checked):
                 "one, for cell='additive_rnn', which adds the two. "
                 f"Received: cells={self.cells}, a word embedding of {self.input_width}"
             )
+
+
+@config_class
+class DecodingConfig(Checked):
+    """How a sequence is read out (Sec. 3.3)."""
+
+    # Tags: greedy. Captions: beam. CNN rows: the top labels by score.
+    method: Literal["greedy", "beam", "top_k"] = "beam"
+    beam_width: int = number(3, 1)
+    # im2txt: 20 tokens with START, so 19 expansions.
+    max_steps: int = number(19, 1)
+    # im2txt: none.
+    length_normalisation: float = number(0.0, 0.0)
+    # The paper just takes the maximum; True masks a label once it is out.
+    block_repeats: bool = False
+    # An export's answers hold no label twice, whatever `block_repeats` says of evaluation (ours).
+    block_repeats_in_export: bool = True
+    # True: a caption never says <unk>; off, as in im2txt and in the papers' scores.
+    block_unknown: bool = False
+    # What several models' words are averaged by: probabilities (ours), or their logarithms.
+    ensemble_mean: Literal["probabilities", "log_probabilities"] = "probabilities"
+    # Added to END's score at each step: below 0 for longer label lists, above 0 for shorter (ours).
+    end_bias: float = number(0.0, -100.0, 100.0)
+    # Tags: evaluation also cuts the geometric mean of the CNN's and the decoder's probabilities.
+    combine: bool = False
+    # The output layer's product in bfloat16: 1.2 to 1.5 times the captions a second on a CPU that
+    # has it, but about a third of the captions change, so off (ours, measured). "auto": where this
+    # machine is faster in it.
+    bfloat16_output: Literal[True, False, "auto"] = False
+    # Sec. 4.2: the top three labels of fixed-length models.
+    top_k: int = number(3, 1)
+    # Evaluation also scores exactly so many labels an image: the literature of Corel-5k, ESP Game
+    # and IAPR TC-12 compares at 5. Empty: the model's own number alone, as in the paper.
+    fixed_lengths: tuple[Annotated[int, number(..., 1)], ...] = ()
+
+
+@config_class
+class LabelsConfig(Checked):
+    """The labels that a captioner lists as well: a concept head and a decoder of their own (ours).
+
+    The losses of both tasks are summed at each step, L = Lu + Lr(captions) + Lr(labels), where Lu
+    (eq. 5) is over the concepts of both. How the image reaches the decoder, and the concept head,
+    are as the captioner's.
+    """
+
+    # Sec. 4.2: 512 cells, a word embedding of 256.
+    decoder: DecoderConfig = DecoderConfig(word_embedding=256)
+    decoding: DecodingConfig = DecodingConfig(method="greedy")
+    # Sec. 4.1: rare labels first.
+    label_order: Literal["rare_first", "frequent_first", "alphabetical", "random"] = "rare_first"
+    # Of the labels' losses, Lu and Lr; the captioner's weigh 1.
+    weight: float = number(1.0, 0.0)

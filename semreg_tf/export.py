@@ -231,6 +231,7 @@ def _describe_both(captions: dict[str, Any], tags: dict[str, Any], shared: bool)
         "weights_sha256": hashlib.sha256(digests_of_both.encode()).hexdigest(),
         "num_parameters": captions["num_parameters"] + tags["num_parameters"],
         "encoders": 1 if shared else 2,
+        "captions": {name: captions[name] for name in own if name != "config"},
         TAG_ASSETS: {name: tags[name] for name in own},
     }
 

@@ -22,6 +22,7 @@ from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.inference import ExportedModel, ImageAnnotation
+from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import checkpoints, workdir
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
@@ -61,8 +62,13 @@ def export_run(
             "`data_dir` must be given to compare scores. "
             f"Received: data_dir=None, compare_on={compare_on!r}"
         )
-    part = _read_part(run, overrides)
-    config = part.config
+    parts = _read_parts(run, overrides)
+    part, config = parts[0], parts[0].config
+    if len(parts) > 1 and compare_on is not None:
+        raise ValueError(
+            "`compare_on` must be None for a run on captions and labels. "
+            f"Received: compare_on={compare_on!r}"
+        )
     evaluator = split = None
     if compare_on is not None:
         # Before the export is written, so that a split that is not there is told at once.
@@ -73,7 +79,7 @@ def export_run(
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
         scoring.check_annotated(split, config.data.task)
-    path = export_parts([part], out, num_results, weights_dtype=weights_dtype)
+    path = export_parts(parts, out, num_results, weights_dtype=weights_dtype)
     if evaluator is None:
         return path, None
     comparison = compare(evaluator, split, ExportedModel(path))
@@ -111,21 +117,43 @@ def export_runs(
             "`workdir` may be given once, or twice for a run on captions and a run on tags. "
             f"Received: {len(runs)} work directories"
         )
-    parts = [_read_part(run, overrides) for run in runs]
+    parts = [part for run in runs for part in _read_parts(run, overrides)]
+    if len(parts) != 2:
+        raise ValueError(
+            "`workdir` may be given once alone for a run on captions and labels. "
+            f"Received: {len(runs)} work directories with {len(parts)} models"
+        )
     return export_parts(parts, out, num_results, weights_dtype=weights_dtype)
 
 
-def _read_part(run: str | Path, overrides: Sequence[str]) -> ExportPart:
-    config, vocabularies, annotator = workdir.load_annotator(run)
-    config = override_decoding(config, overrides)
-    return ExportPart(config, vocabularies, annotator, read_provenance(run))
+def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:
+    """Returns a run's model, and of a run on captions and labels the tag model behind it."""
+    whole = workdir.load_annotator(run)
+    models, results = [whole], ["."]
+    if whole[0].labels is not None:
+        models = [workdir.caption_part(*whole), workdir.label_part(*whole)]
+        results.append(LABEL_RESULTS)
+    return [
+        ExportPart(
+            override_decoding(config, overrides),
+            vocabularies,
+            annotator,
+            read_provenance(run, folder),
+        )
+        for (config, vocabularies, annotator), folder in zip(models, results, strict=True)
+    ]
 
 
-def read_provenance(run: str | Path) -> Provenance:
-    """Returns what a work directory says of its training; what is not there is unknown."""
+def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
+    """Returns what a work directory says of its training; what is not there is unknown.
+
+    Args:
+      run: the work directory.
+      results_in: the folder in it that holds the results of what is exported.
+    """
     folder = Path(run)
     about = workdir.read_about(folder)
-    results = folder / "results.json"
+    results = folder / results_in / "results.json"
     return Provenance(
         commit=about.get("commit"),
         stage=about.get("stage"),

@@ -79,6 +79,11 @@ def _toy(config: Config, steps: int = 2) -> Config:
             dataclasses.replace(c, width=word_embedding) for c in config.conditionings
         ),
         decoder=decoder,
+        labels=config.labels
+        and dataclasses.replace(
+            config.labels,
+            decoder=dataclasses.replace(config.labels.decoder, cells=16, word_embedding=8),
+        ),
         unary=stage(
             config.unary,
             head_only_steps=min(config.unary.head_only_steps or 0, 1),

@@ -26,6 +26,7 @@ from semreg_tf.config import (
     UnaryConfig,
 )
 from semreg_tf.config_checks import Checked
+from semreg_tf.decoder_config import LabelsConfig
 
 SECTIONS = (
     DataConfig,
@@ -37,6 +38,7 @@ SECTIONS = (
     ConditioningConfig,
     DecoderConfig,
     DecodingConfig,
+    LabelsConfig,
     RerankingConfig,
     SamplingConfig,
     StageConfig,

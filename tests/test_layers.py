@@ -12,7 +12,10 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
 # Lowest first. What a part of the library may import beside itself: parts, or single modules.
-CONFIG = {"config", "config_io", "encoder_preset", "files", "size_rule", "donor_config"}
+CONFIG = {
+    *("config", "config_io", "decoder_config", "donor_config", "encoder_preset", "files"),
+    *("label_task", "size_rule"),
+}
 SERVING = CONFIG | {
     "models",
     "decoding",
@@ -51,12 +54,13 @@ ALLOWED = {
     },
     "earlier_configs": {"config", "files", "split_overlap"},
     "config_io": {"config", "config_checks", "earlier_configs", "files", "name_hints"},
+    "label_task": {"config"},
     "encoder_preset": {"config"},
     "size_rule": {"config"},
     "donor_config": {"config", "config_io", "files"},
     "experiments": CONFIG | {"name_hints"},
     "data": {"config", "files"},
-    "models": {"config", "registered_encoders"},
+    "models": {"config", "label_task", "registered_encoders"},
     "losses": {"config"},
     # Its one door reads `DecodingConfig`.
     "decoding": {"config"},

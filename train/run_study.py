@@ -23,6 +23,7 @@ from semreg_tf import console, stopping
 from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
+from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import study_records
 
 STOPPED = "Stopped; jobs with a record are done, and the same command goes on with the rest."
@@ -90,6 +91,10 @@ class JobRunner:
             out = place / f"evaluation {name}"
             self._evaluate(runs, f"--out={out}", *flags_)
             evaluations[name] = study_records.scores_of(out)
+        labels = {}
+        if self.config.labels is not None:
+            self._evaluate(runs, task="tags")
+            labels = {"labels": study_records.scores_of(runs[0] / LABEL_RESULTS)}
         stages = {s: study_records.stage_record(self.folder(s)) for s in own}
         for stage, system in self.job.system.takes:
             stages[stage]["taken_from"] = system
@@ -106,6 +111,7 @@ class JobRunner:
             **study_records.provenance(runs),
             "stages": stages,
             "results": study_records.scores_of(results),
+            **labels,
             "evaluations": evaluations,
         }
 
@@ -152,9 +158,9 @@ class JobRunner:
             *(f"--{name}={self.folder(name)}" for name in needs),
         )
 
-    def _evaluate(self, runs: list[Path], *more: str) -> None:
+    def _evaluate(self, runs: list[Path], *more: str, task: str | None = None) -> None:
         self._call(
-            f"eval.evaluate_{self.config.data.task}",
+            f"eval.evaluate_{task or self.config.data.task}",
             *(f"--workdir={run}" for run in runs),
             f"--data_dir={_DATA_DIR.value}",
             *more,

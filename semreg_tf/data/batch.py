@@ -15,6 +15,9 @@
 | `padding_mask` | (batch, captions, time) bool | true on real targets |
 | `image_id` | (batch,) string | joins predictions to references |
 
+Where a captioner lists labels as well, `label_concepts`, `label_input_ids`, `label_target_ids` and
+`label_padding_mask` are the same of the labels.
+
 Each stage declares the keys it needs; the pipeline makes no others. Padded positions of
 `input_ids` and `target_ids` hold END; only the mask says that they are padding.
 """
@@ -33,6 +36,9 @@ PADDING_MASK = "padding_mask"
 IMAGE_ID = "image_id"
 
 SEQUENCE_KEYS = (INPUT_IDS, TARGET_IDS, PADDING_MASK)
+# What the labels beside captions are read from, and the beginning of their names in a batch.
+LABEL_KEYS = (CONCEPTS, *SEQUENCE_KEYS)
+LABEL_PREFIX = "label_"
 ALL_KEYS = (
     IMAGE,
     CONCEPTS,

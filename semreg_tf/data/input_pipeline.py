@@ -141,6 +141,9 @@ class Inputs:
       spatial_features: cached maps, (images, views, cells, d), where `spatial_features` is.
       neighbours: of every image, where `neighbour_features` is.
       captions_per_image: captions sampled of an image; None: all.
+      rows: of the images that train; None: of those that are annotated. Given, an example is an
+        image even where nothing of the picture is read: another pipeline of the same seed and rows
+        reads it.
     """
 
     split: Split
@@ -152,6 +155,7 @@ class Inputs:
     captions_per_image: int | None = None
     spatial_features: np.ndarray | None = None
     neighbours: Neighbours | None = None
+    rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         unknown = [k for k in self.keys if k not in batch.ALL_KEYS]
@@ -197,12 +201,17 @@ class Inputs:
     def pairs(self) -> bool:
         """True for the relational stage: flat pairs, no image and no features."""
         visual = batch.IMAGE in self.keys or batch.FEATURES in self.keys
-        return batch.INPUT_IDS in self.keys and not visual
+        return batch.INPUT_IDS in self.keys and not visual and self.rows is None
+
+    @property
+    def training_rows(self) -> np.ndarray:
+        """Rows of the images that train."""
+        return self.split.annotated_rows if self.rows is None else self.rows
 
 
 def num_examples(inputs: Inputs) -> int:
     """Returns how many examples an epoch has: pairs, or images that train."""
-    return inputs.split.num_sequences if inputs.pairs else len(inputs.split.annotated_rows)
+    return inputs.split.num_sequences if inputs.pairs else len(inputs.training_rows)
 
 
 def training_batches(
@@ -235,7 +244,7 @@ def training_batches(
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
     lengths = np.diff(inputs.split.encoded.token_splits) if inputs.pairs else None
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
-    rows = None if inputs.pairs else inputs.split.annotated_rows
+    rows = None if inputs.pairs else inputs.training_rows
     plan = tf.data.Dataset.from_generator(
         lambda: index_plan(num_examples(inputs), batch_size, seed, start_step, lengths, rows),
         output_signature=signature,

@@ -4,6 +4,7 @@ A data set's folder holds the lists of all its names; a work directory holds the
 config, so weights never travel without them.
 """
 
+import dataclasses
 import functools
 import os
 from collections import Counter
@@ -139,9 +140,13 @@ class Vocabulary:
         return cls(entries, kind)
 
 
+# Files of the names that not every experiment has, in the order of the fields below.
+_MORE_FILES = ("user_tags.txt", "groups.txt", "labels.txt")
+
+
 @dataclass(frozen=True)
 class Vocabularies:
-    """All the names of one experiment: outputs, concepts, user tags and groups.
+    """All names of one experiment: outputs, concepts, user tags, groups, and labels beside words.
 
     `forms` says which words of captions stand for a concept, where not its name alone does.
     """
@@ -150,6 +155,7 @@ class Vocabularies:
     concepts: NameList
     user_tags: NameList | None = None
     groups: NameList | None = None
+    labels: NameList | None = None
     forms: ConceptForms | None = None
 
     @functools.cached_property
@@ -174,6 +180,7 @@ class Vocabularies:
             "concepts.txt": self.concepts,
             "user_tags.txt": self.user_tags,
             "groups.txt": self.groups,
+            "labels.txt": self.labels,
         }
         return {name: entries for name, entries in lists.items() if entries is not None}
 
@@ -191,7 +198,7 @@ class Vocabularies:
         Raises:
           ValueError: a file is missing or damaged.
         """
-        paths = [os.path.join(workdir, name) for name in ("user_tags.txt", "groups.txt")]
+        paths = [os.path.join(workdir, name) for name in _MORE_FILES]
         return cls(
             Vocabulary.load(os.path.join(workdir, "vocabulary.txt")),
             NameList.load(os.path.join(workdir, "concepts.txt")),
@@ -238,7 +245,33 @@ class Vocabularies:
             output, concepts = _tag_names(load_dataset_names(builder_dir, "labels"), data_config)
             forms = None
         side = (_side_names(builder_dir, data_config, kind) for kind in ("user_tags", "groups"))
-        return cls(output, concepts, *side, forms)
+        return cls(output, concepts, *side, forms=forms)
+
+    def with_labels(self, builder_dir: str | PathLike[str]) -> "Vocabularies":
+        """Returns a captioner's names with the data set's labels, which it lists as well.
+
+        Raises:
+          ValueError: the data has no labels.
+        """
+        labels = load_dataset_names(builder_dir, "labels")
+        if not len(labels):
+            raise ValueError(
+                "`labels` must be None for a data set without labels. "
+                f"Received: a data set in {os.fspath(builder_dir)!r}"
+            )
+        return dataclasses.replace(self, labels=labels)
+
+    def of_labels(self) -> "Vocabularies":
+        """Returns the names of the tag model inside a model of captions and labels.
+
+        Raises:
+          ValueError: there are no labels.
+        """
+        if self.labels is None:
+            raise ValueError(
+                "`vocabularies` must have labels beside words. Received: a captioner's alone"
+            )
+        return Vocabularies(Vocabulary(self.labels, "labels"), self.labels)
 
     def difference(self, other: "Vocabularies") -> str | None:
         """Says in one line how `other` differs in its names and their order; None: it does not."""
@@ -249,6 +282,7 @@ class Vocabularies:
             ("concepts", self.concepts, other.concepts),
             ("user tags", self.user_tags, other.user_tags),
             ("groups", self.groups, other.groups),
+            ("labels", self.labels, other.labels),
         )
         for title, ours, theirs in pairs:
             ours_names = ours.names if ours else ()

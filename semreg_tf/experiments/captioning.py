@@ -14,6 +14,7 @@ from semreg_tf.config import (
     RelationalConfig,
     UnaryConfig,
 )
+from semreg_tf.decoder_config import LabelsConfig
 from semreg_tf.experiments.caption_competitors import COMPETITORS
 from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
@@ -297,6 +298,14 @@ def on_frozen(systems: dict) -> dict:
     }
 
 
+def with_labels(base: Config) -> Config:
+    """Captions and labels trained together over one CNN, each task with its head and decoder.
+
+    The labels' decoder is that of tag experiments; stages and rates are the captioner's (ours).
+    """
+    return replace(base, labels=LabelsConfig())
+
+
 OURS = {"s_cnn_rnn": ("the proposed model", same)}
 EXPERIMENTS = {
     "coco_captions": (coco, CAPTION_SYSTEMS | mrnn_systems("Table 3: mRNN", own_cnn=False)),
@@ -312,5 +321,9 @@ EXPERIMENTS = {
     "custom_captions": (
         custom,
         {"s_cnn_rnn": ("your own pictures", same), "nic_f": ("control: NIC-F, no concepts", ria)},
+    ),
+    "custom_both": (
+        lambda: with_labels(custom()),
+        {"s_cnn_rnn": ("ours: captions and labels together", same)},
     ),
 }

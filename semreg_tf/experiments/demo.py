@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
-from semreg_tf.experiments.captioning import CAPTION_SYSTEMS, caption_base
+from semreg_tf.experiments.captioning import CAPTION_SYSTEMS, caption_base, with_labels
 from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
+    same,
     side_information_systems,
     tag_base,
     tag_systems,
@@ -74,10 +75,16 @@ def captions() -> Config:
     return _hurried(base, unary=480, relational=600, joint=240)
 
 
+def both() -> Config:
+    """Captions and labels together, stages and rates of the captions."""
+    return with_labels(captions())
+
+
 EXPERIMENTS = {
     "demo_tags": (
         tags,
         tag_systems("demo, after Table 1") | side_information_systems("demo, after Table 1"),
     ),
     "demo_captions": (captions, CAPTION_SYSTEMS | mrnn_systems("demo, after m-RNN")),
+    "demo_both": (both, {"s_cnn_rnn": ("ours: captions and labels together", same)}),
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from semreg_tf.experiments.competitors_study import flickr8k_competitors
 from semreg_tf.experiments.corel5k_studies import corel5k, corel5k_search
 from semreg_tf.experiments.flickr8k_studies import flickr8k, flickr8k_search, flickr8k_tags
+from semreg_tf.experiments.recipes_study import flickr8k_recipes
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
 from semreg_tf.experiments.words_study import flickr8k_words
 
@@ -45,6 +46,7 @@ _DEMO = (
         ('stages=["unary", "relational", "joint"]',),
         takes=_CAPTIONS_SHARED[:1],
     ),
+    System("captions and tags", "demo_both/s_cnn_rnn"),
 )
 
 
@@ -52,8 +54,8 @@ def demo() -> Study:
     """The drawn scenes: three seeds of every system, minutes each."""
     budget = (
         "Every system has the same number of steps on images: 480 unary and 330 joint, or 810 in "
-        "its one stage (captions 480 and 240, or 720). A relational stage, which sees no image "
-        "(NIC-deeply: cached features), is as long for all that have one."
+        "its one stage (captions, alone or with tags, 480 and 240, or 720). A relational stage, "
+        "which sees no image (NIC-deeply: cached features), is as long for all that have one."
     )
     return Study("demo", jobs_of(_DEMO, (0, 1, 2)), budget)
 
@@ -158,6 +160,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "corel5k_search": corel5k_search,
     "flickr8k": flickr8k,
     "flickr8k_competitors": flickr8k_competitors,
+    "flickr8k_recipes": flickr8k_recipes,
     "flickr8k_search": flickr8k_search,
     "flickr8k_tags": flickr8k_tags,
     "flickr8k_words": flickr8k_words,

@@ -20,8 +20,16 @@ _ONE_STAGE = (
 _ALL_KEPT = tuple(f"{stage}.validation_images=null" for stage in ("relational", "joint"))
 
 
+def _fields_of(number: int) -> tuple[str, ...]:
+    return ("precision=auto", f"data.train_split=train[:{number}]", *_ALL_KEPT)
+
+
+# The system that has all pictures and no more captions, and its fields.
+FIRST, ALL_PICTURES = f"ours, {_PICTURES[0]:,} pictures", _fields_of(_PICTURES[0])
+
+
 def _of_pictures(number: int) -> tuple[System, ...]:
-    pictures = ("precision=auto", f"data.train_split=train[:{number}]", *_ALL_KEPT)
+    pictures = _fields_of(number)
     ours = System(f"ours, {number:,} pictures", "flickr8k_captions/s_cnn_rnn_fix", pictures)
     more = replace(
         ours,

@@ -42,9 +42,9 @@ class ExportPart:
         return self.config.data.task
 
     def encoder_digest(self) -> str:
-        """Returns the SHA-256 of the CNN's name, pooling and weights."""
-        encoder = self.config.encoder
-        digest = hashlib.sha256(f"{encoder.name} {encoder.pooling}".encode())
+        """Returns the SHA-256 of the CNN's name, weights, pooling and of where it looks."""
+        encoder, places = self.config.encoder, self.config.concepts.places
+        digest = hashlib.sha256(f"{encoder.name} {encoder.pooling} {places}".encode())
         for variable in stored_variables(self.annotator.encoder):
             digest.update(variable.numpy().tobytes())
         return digest.hexdigest()

@@ -196,7 +196,7 @@ class ServedAnnotator(tf.Module):
     def encode_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what the encoder makes of its input, `features` and `spatial_features`."""
         with self.weights.in_use():
-            return self._annotator.encoder({"image": pixels}, training=False)
+            return self._annotator.encode_images(pixels)
 
     def answer(self, inputs: dict[str, tf.Tensor], valid: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates what was read of pictures.

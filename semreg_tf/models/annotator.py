@@ -1,11 +1,13 @@
 """An experiment's models, put together: encoder, concept head, decoder, and the whole of them."""
 
+import copy
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from semreg_tf.config import Config
+from semreg_tf.label_task import label_config
 from semreg_tf.models.concept_head import build_concept_head
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.encoder import build_encoder, fc_dropout_layers, stored_variables
@@ -23,6 +25,8 @@ class Annotator:
       head: features (and user tags) -> concept logits and probabilities.
       decoder: the relational model, or None for the CNN rows.
       config: the experiment.
+      labels: the concept head and the decoder of the labels that a captioner lists as well, which
+        read the features of `encoder`; None where it lists none.
 
     Args:
       config: the experiment.
@@ -32,6 +36,7 @@ class Annotator:
       load_first_weights: False where the encoder's weights come from elsewhere or are not used.
       map_shape: (cells, channels) of the `spatial_features` that are then read beside them, where
         the decoder or the head reads the CNN's map.
+      num_labels: of an experiment with `labels`, how many there are; None: the captioner alone.
 
     Example:
       >>> annotator = Annotator(config, num_concepts=20, vocab_size=21)
@@ -46,6 +51,7 @@ class Annotator:
         feature_size: int | None = None,
         load_first_weights: bool = True,
         map_shape: tuple[int, int] | None = None,
+        num_labels: int | None = None,
     ) -> None:
         self.config = config
         self.encoder = None
@@ -74,6 +80,26 @@ class Annotator:
             if map_shape is not None:
                 shapes["spatial_features"] = (None, *map_shape)
             self.decoder.build(shapes)
+        self.labels: Annotator | None = None
+        if num_labels is not None:
+            # END follows the labels.
+            sizes = num_labels, num_labels + 1
+            self.labels = Annotator(label_config(config), *sizes, feature_size)
+
+    def for_labels(self) -> "Annotator":
+        """Returns the tag model inside a model of captions and labels; weights are shared.
+
+        Raises:
+          ValueError: it lists no labels.
+        """
+        if self.labels is None:
+            raise ValueError(
+                "`annotator` must list labels beside captions. Received: a model of "
+                f"{self.config.name!r} without labels"
+            )
+        model = copy.copy(self.labels)
+        model.encoder = self.encoder
+        return model
 
     def encode(
         self,
@@ -101,13 +127,7 @@ class Annotator:
           (batch, num_concepts), and where the decoder reads it `spatial_features`
           (batch, cells, d).
         """
-        encoded = inputs
-        if "features" not in inputs:
-            # CNNs with such dropout have no batch normalisation, and only it reads the argument.
-            training_encoder = update_batch_norm or (
-                encoder_dropout and bool(fc_dropout_layers(self.encoder))
-            )
-            encoded = self.encode_images(inputs["image"], training_encoder, whole_image)
+        encoded = self.run_encoder(inputs, update_batch_norm, encoder_dropout, whole_image)
         head_inputs = self._head_inputs(inputs, encoded)
         outputs = dict(self.head(head_inputs, training=training))
         if head_rests and training:
@@ -156,6 +176,27 @@ class Annotator:
         if self.crops is not None:
             return len(self.crops.boxes)
         return self.map_shape[0] if self.config.concepts.places.kind == "cells" else 1
+
+    def run_encoder(
+        self,
+        inputs: dict[str, tf.Tensor],
+        update_batch_norm: bool = False,
+        encoder_dropout: bool = False,
+        whole_image: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Returns `features` and `spatial_features` of pictures; of inputs with features, these.
+
+        Args:
+          inputs: as for `encode`.
+          update_batch_norm: as for `encode`.
+          encoder_dropout: as for `encode`.
+          whole_image: as for `encode`.
+        """
+        if "features" in inputs:
+            return inputs
+        # CNNs with such dropout have no batch normalisation, and only it reads the argument.
+        training = update_batch_norm or (encoder_dropout and bool(fc_dropout_layers(self.encoder)))
+        return self.encode_images(inputs["image"], training, whole_image)
 
     def _cells(self, spatial_features: tf.Tensor) -> tf.Tensor:
         """Returns the map as decoder and head read it."""
@@ -211,6 +252,10 @@ class Annotator:
 
     def variables(self, group: str) -> list[keras.Variable]:
         """Returns the trainable variables of one of `GROUPS`; none where there is no such part."""
+        own = self._variables(group)
+        return own if self.labels is None else own + self.labels.variables(group)
+
+    def _variables(self, group: str) -> list[keras.Variable]:
         if group == "encoder":
             frozen = self.encoder is None or not self.config.encoder.trainable
             return [] if frozen else list(self.encoder.trainable_variables)
@@ -233,6 +278,11 @@ class Annotator:
         named.update(_numbered("head", self.head.variables))
         if self.decoder is not None:
             named.update(_numbered("decoder", self.decoder.variables))
+        if self.labels is not None:
+            for name, variable in self.labels.all_variables().items():
+                # A stage takes a part of both tasks together.
+                part, _, rest = name.partition("/")
+                named[f"{part}/labels/{rest}"] = variable
         return named
 
     def seed_states(self) -> list[keras.Variable]:

@@ -57,7 +57,8 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
     Args:
       text: Markdown with the lines `<!-- scores: STUDY, TASK -->` and, after it, `<!-- end -->`;
         what is between them is replaced by the task's ("tags" or "captions") table; a third word
-        `brief` leaves of all systems but the first their own labels, or the CNN's best threshold.
+        `brief` leaves of all systems but the first their own labels, or the CNN's best threshold;
+        `, of SYSTEM | SYSTEM` at the end leaves these systems alone.
       study: its name.
       records: of the study.
 
@@ -65,7 +66,8 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
       ValueError: `text` has no such lines.
     """
     pattern = re.compile(
-        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)? -->\n).*?(<!-- end -->)",
+        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)?(?:, of ([^>\n]+))? -->\n).*?"
+        r"(<!-- end -->)",
         re.DOTALL,
     )
     if not pattern.search(text):
@@ -75,8 +77,10 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
         )
 
     def made(found: re.Match[str]) -> str:
-        own = [r for r in records if r["results"]["task"] == found[2]]
-        return f"{found[1]}\n{_scores(own, found[2], bool(found[3]))}\n\n{found[4]}"
+        own = _judged(records, found[2])
+        if found[4]:
+            own = [r for r in own if r["system"] in found[4].split(" | ")]
+        return f"{found[1]}\n{_scores(own, found[2], bool(found[3]))}\n\n{found[5]}"
 
     return pattern.sub(made, text)
 
@@ -98,12 +102,18 @@ def mean_and_spread(values: Sequence[float], scale: float, decimals: int) -> str
 def _all_scores(records: Sequence[Record]) -> str:
     parts = []
     for task, (title, _, _) in _TASKS.items():
-        own = [r for r in records if r["results"]["task"] == task]
+        own = _judged(records, task)
         if own:
             where = own[0]["results"]
             parts += [f"### {title}", f"{where['num_images']:,} images of `{where['split']}`."]
             parts.append(_scores(own, task))
     return "\n\n".join(parts)
+
+
+def _judged(records: Sequence[Record], task: str) -> list[Record]:
+    """Returns the records that a task's table is of; one on captions and labels is in both."""
+    own = ([r, r | {"results": r["labels"]}] if "labels" in r else [r] for r in records)
+    return [record for pair in own for record in pair if record["results"]["task"] == task]
 
 
 def _grouped(records: Sequence[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:

@@ -76,25 +76,29 @@ def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, st
 def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
     """Sets the weights of the models as they are in the export, which keeps them in this order."""
     variables = [v for v in folded.all_variables().values() if tf.as_dtype(v.dtype).is_floating]
+    # Of an export that captions and tags, training starts from the captioner.
+    part = "captioner/" if "captions" in info else ""
+    stored, scales = part + _STORED, part + _SCALES
+    expected = info.get("captions", info).get("weights_sha256")
     digest, values = hashlib.sha256(), []
     try:
         reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
         shapes = reader.get_variable_to_shape_map()
         for number, variable in enumerate(variables):
-            name = _STORED.format(number)
+            name = stored.format(number)
             if list(shapes.get(name, ())) != list(variable.shape):
                 raise _refused(folder, f"weight {number} is not the one that its config asks for")
             value = np.asarray(reader.get_tensor(name))
             digest.update(value.tobytes())
             values.append(value.astype(np.float32))
-            if _SCALES.format(number) in shapes:
-                scale = np.asarray(reader.get_tensor(_SCALES.format(number)))
+            if scales.format(number) in shapes:
+                scale = np.asarray(reader.get_tensor(scales.format(number)))
                 digest.update(scale.tobytes())
                 values[-1] *= scale
     except (OSError, RuntimeError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0][:200]
         raise _refused(folder, f"variables/ is missing or damaged ({reason})") from error
-    if _STORED.format(len(values)) in shapes or digest.hexdigest() != info.get("weights_sha256"):
+    if stored.format(len(values)) in shapes or digest.hexdigest() != expected:
         raise _refused(folder, "the weights are not those that were written")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -23,13 +23,16 @@ def log_odds(counts: np.ndarray, num_images: int) -> np.ndarray:
     return np.log((counts + 0.5) / (num_images - counts + 0.5)).astype(np.float32)
 
 
-def set_log_odds(annotator: Annotator, split: Split) -> None:
+def set_log_odds(annotator: Annotator, split: Split, label_split: Split | None = None) -> None:
     """Sets the biases of the image's prediction layer (`concepts.initial_bias`).
 
     Args:
       annotator: its head is untrained.
       split: the training split; an image names each of its concepts once.
+      label_split: the same of the labels that are listed beside captions.
     """
+    if annotator.labels is not None and label_split is not None:
+        set_log_odds(annotator.labels, label_split)
     counts = np.bincount(split.encoded.concepts, minlength=annotator.num_concepts)
     bias = log_odds(counts, len(split.annotated_rows))
     if annotator.config.concepts.places.pooling == "noisy_or":

@@ -54,6 +54,8 @@ class Phase:
         `section.patience`, the phase's end.
       shown: evaluators whose scores validations show beside the metric.
       captions_per_image: captions sampled of an image; None: all.
+      label_metric: of the labels that are listed beside captions; the phase is then judged by the
+        sum of both figures.
       warm_starts: earlier stages that its first weights may come from. Without them a phase goes on
         from the weights of the phase before, or from the models' first ones.
     """
@@ -68,6 +70,14 @@ class Phase:
     shown: tuple[Evaluator, ...] = ()
     captions_per_image: int | None = None
     warm_starts: tuple[WarmStart, ...] = ()
+    label_metric: PhaseMetric | None = None
+
+    @property
+    def metric_name(self) -> str:
+        """The name of the figure that judges it."""
+        if self.label_metric is None:
+            return self.metric.name
+        return f"{self.metric.name} + {self.label_metric.name}"
 
     @property
     def groups(self) -> tuple[str, ...]:

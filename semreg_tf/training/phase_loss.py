@@ -71,8 +71,40 @@ class PhaseLoss:
         Returns:
           `loss` (scalar, what is minimised), and of those that apply `unary_loss` (Lu),
           `relational_loss` (Lr), `loss_per_word`, `num_words`, `attention_penalty` and
-          `true_word_share` (of the words after START that were fed): float32 scalars.
+          `true_word_share` (of the words after START that were fed): float32 scalars. Of a model
+          that lists labels beside captions `loss` is of both, and `label_unary_loss` and
+          `label_relational_loss` are the labels'.
         """
+        if annotator.labels is None:
+            return self._of_one(annotator, tensors, seed, packed, step)
+        if self.reads == "image":
+            # The CNN runs once for both.
+            encoded = annotator.run_encoder(
+                tensors, self.moves_statistics, self.trains_encoder, self.whole_image
+            )
+            tensors = {**tensors, **encoded}
+        computed = self._of_one(annotator, tensors, seed, packed, step)
+        seed = tf.random.experimental.stateless_fold_in(seed, 1)
+        labels = tensors | {
+            key: tensors[f"{batch.LABEL_PREFIX}{key}"]
+            for key in batch.LABEL_KEYS
+            if f"{batch.LABEL_PREFIX}{key}" in tensors
+        }
+        of_labels = self._of_one(annotator.labels, labels, seed, packed, step)
+        computed["loss"] += annotator.config.labels.weight * of_labels["loss"]
+        for name in ("unary_loss", "relational_loss"):
+            if name in of_labels:
+                computed[f"{batch.LABEL_PREFIX}{name}"] = of_labels[name]
+        return computed
+
+    def _of_one(
+        self,
+        annotator: Annotator,
+        tensors: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+        packed: bool,
+        step: tf.Tensor | int,
+    ) -> dict[str, tf.Tensor]:
         outputs = self._outputs(annotator, tensors)
         computed: dict[str, tf.Tensor] = {}
         unary = relational = tf.zeros((), tf.float32)

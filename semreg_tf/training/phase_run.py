@@ -85,7 +85,7 @@ class PhaseRun:
         )
         with distribution.chief_first():
             inputs = data.training_inputs(annotator, phase)
-        self._batches = self._open_batches(inputs, step)
+        self._batches = self._open_batches(inputs, data.label_inputs(phase), step)
         chief = distribution.is_chief
         self.monitor = Monitor(
             path if chief else None,
@@ -95,7 +95,7 @@ class PhaseRun:
             phase.section.batch_size,
             "pairs" if inputs.pairs else "images",
         )
-        self._validator = Validator(config, annotator, data, path) if chief else None
+        self._validator = Validator(annotator, data, path) if chief else None
 
     @property
     def optimizer_variables(self) -> dict[str, Any]:
@@ -142,24 +142,38 @@ class PhaseRun:
         value = 0.0
         if self._validator is not None:
             _, value = self._validator.validate(self._phase, step, elapsed_secs, loss, self.monitor)
-        return self._phase.metric.name, self._distribution.from_chief(value)
+        return self._phase.metric_name, self._distribution.from_chief(value)
 
     def close(self, step: int) -> None:
         """Ends profile, bar and log."""
         self._profiler.stop()
         self.monitor.close(step)
 
-    def _open_batches(self, inputs: Inputs, step: int) -> Iterator[dict[str, tf.Tensor]]:
+    def _open_batches(
+        self, inputs: Inputs, labels: Inputs | None, step: int
+    ) -> Iterator[dict[str, tf.Tensor]]:
         size = self._phase.section.batch_size
         examples = num_examples(inputs)
         self._distribution.check_batch(min(size, examples))
 
         def share(num_shards: int, index: int) -> tf.data.Dataset:
-            seed = self._config.seed
-            batches = training_batches(inputs, size, seed, step, num_shards, index)
-            return batches.map(pad_time) if self._config.jit_compile else batches
+            place = size, self._config.seed, step, num_shards, index
+            batches = training_batches(inputs, *place)
+            batches = batches.map(pad_time) if self._config.jit_compile else batches
+            if labels is None:
+                return batches
+            # Of the same seed: where rows are images, they are the same ones.
+            others = training_batches(labels, *place)
+            others = others.map(pad_time) if self._config.jit_compile else others
+            return tf.data.Dataset.zip(batches, others).map(_with_labels)
 
         return self._distribution.batches(share)
+
+
+def _with_labels(
+    tensors: dict[str, tf.Tensor], labels: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    return {**tensors, **{f"{batch.LABEL_PREFIX}{key}": x for key, x in labels.items()}}
 
 
 def _describe(groups: list[ParameterGroup]) -> str:

@@ -12,7 +12,12 @@ from semreg_tf.models.side_information import Part
 from semreg_tf.training.features import cached_keys, head_keys, side_keys, visual_keys
 from semreg_tf.training.phase import Phase, TrainedGroup, WarmStart
 from semreg_tf.training.phase_loss import PhaseLoss
-from semreg_tf.training.phase_metric import concept_metric, sequence_metric, shown_beside
+from semreg_tf.training.phase_metric import (
+    PhaseMetric,
+    concept_metric,
+    sequence_metric,
+    shown_beside,
+)
 from semreg_tf.training.scheduled_sampling import with_decay
 
 # The phase that trains the prediction layer while the CNN rests (Sec. 5.1).
@@ -107,11 +112,13 @@ def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     resting = cached if config.unary.head_only_cached else keys
     tag_steps = config.unary.tag_only_steps if config.has_tag_model else 0
     metric = concept_metric(config.data.task, part)
+    label_metric = None if config.labels is None else concept_metric("tags")
 
     def on_images(name: str, steps: int, keys: tuple[str, ...], *groups: str) -> Phase:
         whole = _reads_whole_image(config, keys)
         loss = _image_loss(config, section, groups, part=part, whole_image=whole)
-        return Phase(name, steps, keys, _trained(section, *groups), section, loss, metric)
+        trained = _trained(section, *groups)
+        return Phase(name, steps, keys, trained, section, loss, metric, label_metric=label_metric)
 
     return (
         _user_tags(config, "user tags alone", tag_steps),
@@ -153,6 +160,7 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             shown_beside(config.data.task),
             captions_per_image=1,
             warm_starts=_warm_starts(config, "relational"),
+            label_metric=_label_metric(config),
         ),
     )
 
@@ -183,6 +191,7 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
             shown_beside(config.data.task),
             captions_per_image=config.data.captions_per_image,
             warm_starts=_warm_starts(config, "joint"),
+            label_metric=_label_metric(config),
         )
 
     truth = (batch.CONCEPTS, *config.predicted_layers)
@@ -208,6 +217,10 @@ _PLANS: dict[str, Callable[[Config, StageConfig], tuple[Phase, ...]]] = {
     "relational": _relational,
     "joint": _joint,
 }
+
+
+def _label_metric(config: Config) -> PhaseMetric | None:
+    return None if config.labels is None else sequence_metric("tags")
 
 
 def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:

@@ -7,10 +7,12 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from semreg_tf.config import Config
+from semreg_tf.data import batch
 from semreg_tf.data.extra_captions import ExtraCaptions, read_extra_captions
 from semreg_tf.data.input_pipeline import Inputs, Split, load_split
 from semreg_tf.data.targets import encode_annotations, labels_of_captions
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.label_task import label_config
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training.features import model_inputs
 from semreg_tf.training.phase import Phase
@@ -27,6 +29,8 @@ class StageData:
       train: the training split.
       with_extra: the same with the captions that have no picture.
       validation: the images that validations read.
+      label_train, label_validation: the images of `train` and `validation` with the labels that
+        are listed beside captions; None where none are.
 
     Args:
       config: the experiment.
@@ -57,13 +61,29 @@ class StageData:
             )
         self.with_extra = self.train if extra is None else _with_extra(self.train, extra, config)
         validation = load_split(builder, data.validation_split, vocabularies, data)
-        self.validation = _head(validation, stage.section.validation_images, config)
+        number = stage.section.validation_images
+        self.validation = _head(validation, number, config)
+        self.label_train = self.label_validation = None
+        if config.labels is not None:
+            of_labels, names = label_config(config), vocabularies.of_labels()
+            splits = (data.train_split, data.validation_split)
+            train, own = (load_split(builder, name, names, of_labels.data) for name in splits)
+            self.label_train, self.label_validation = train, _head(own, number, of_labels)
 
     def training_inputs(self, annotator: Annotator, phase: Phase) -> Inputs:
         """Returns what a phase reads of the training split."""
         views, captions = self._config.image.cached_views, phase.captions_per_image
         split = self.with_extra if phase.loss.reads == "true_concepts" else self.train
         return self.inputs(annotator, split, phase.keys, views, captions)
+
+    def label_inputs(self, phase: Phase) -> Inputs | None:
+        """Returns what a phase reads of the labels beside captions, for the same images."""
+        if self.label_train is None:
+            return None
+        keys = tuple(key for key in phase.keys if key in batch.LABEL_KEYS)
+        # Images train both tasks or none.
+        rows = self.train.annotated_rows if phase.sees_images else None
+        return Inputs(self.label_train, keys, rows=rows)
 
     def inputs(
         self,

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ class Trainer:
         find_stage(config, stage).check_warm_starts(options.warm_starts)
         extra = extra_captions_of(config, find_stage(config, stage), builder)
         counts = extra.word_counts() if extra and config.relational.extra_words else None
-        vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data, counts)
+        vocabularies = _names_of(config, builder.data_dir, counts)
         config = clamp_side_information(config, vocabularies)
         workers = self.distribution.num_workers
         config = with_precision(config, find_stage(config, stage), path, workers)
@@ -99,15 +99,15 @@ class Trainer:
         taken = {}
         with self.distribution.scope():
             with dtype_policy_scope(config.precision):
-                sizes = len(vocabularies.concepts), vocabularies.output.size
+                sizes = workdir.annotator_sizes(vocabularies)
                 # Fed the true concepts, a stage runs no CNN; a unary run and a donor bring theirs.
                 brought = options.unary is not None or (donor is not None and donor.saw_images)
                 first = not brought and not self.stage.reads_true_concepts
-                self.annotator = Annotator(config, *sizes, load_first_weights=first)
+                self.annotator = Annotator(config, **sizes, load_first_weights=first)
             half = config.precision == "mixed_float16"
             self.loss_scale = LossScale() if half else None
             if config.concepts.initial_bias != "zeros":
-                set_log_odds(self.annotator, self.data.train)
+                set_log_odds(self.annotator, self.data.train, self.data.label_train)
             if config.concepts.layers is not None:
                 set_label_graph(self.annotator, self.data.train)
             if donor is not None:
@@ -324,3 +324,10 @@ class Trainer:
     def _variables(self) -> dict[str, Any]:
         scale = {} if self.loss_scale is None else self.loss_scale.variables()
         return {**self.annotator.all_variables(), **scale}
+
+
+def _names_of(
+    config: Config, data_dir: str | Path, extra_counts: Mapping[str, int] | None
+) -> Vocabularies:
+    vocabularies = Vocabularies.from_dataset(data_dir, config.data, extra_counts)
+    return vocabularies if config.labels is None else vocabularies.with_labels(data_dir)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from semreg_tf.config import Config
 from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Inputs, Split
+from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.ensemble import Ensemble
@@ -22,16 +22,18 @@ class TrainedModel(EvaluatedModel):
     """The models as a phase trains them: it says what they read.
 
     Args:
-      config: the experiment.
       annotator: the models.
+      names: what they name.
       data: the splits.
       phase: what is being trained.
     """
 
     shows_progress = False
 
-    def __init__(self, config: Config, annotator: Annotator, data: StageData, phase: Phase) -> None:
-        super().__init__(config, data.validation.vocabularies, Ensemble([annotator]), data.builder)
+    def __init__(
+        self, annotator: Annotator, names: Vocabularies, data: StageData, phase: Phase
+    ) -> None:
+        super().__init__(annotator.config, names, Ensemble([annotator]), data.builder)
         self._data = data
         self._keys = tuple(k for k in phase.keys if k not in batch.SEQUENCE_KEYS)
 
@@ -45,15 +47,13 @@ class Validator:
     """Judges a phase on the validation split and writes what it finds.
 
     Args:
-      config: the experiment.
       annotator: the models.
       data: the splits.
       path: the work directory.
     """
 
-    def __init__(self, config: Config, annotator: Annotator, data: StageData, path: Path) -> None:
-        self._config, self._path = config, path
-        self._annotator, self._data = annotator, data
+    def __init__(self, annotator: Annotator, data: StageData, path: Path) -> None:
+        self._annotator, self._data, self._path = annotator, data, path
         self._summaries = ValidationSummaries(annotator, data, path / "logs")
 
     def validate(
@@ -72,7 +72,7 @@ class Validator:
           Its name and value; higher is better.
         """
         split = self._data.validation
-        model = TrainedModel(self._config, self._annotator, self._data, phase)
+        model = TrainedModel(self._annotator, split.vocabularies, self._data, phase)
         evaluation = phase.metric.evaluator.run(model, split)
         name, value = phase.metric.name, phase.metric.value(evaluation)
         beside = [evaluator.run(model, split).main for evaluator in phase.shown]
@@ -81,6 +81,18 @@ class Validator:
         monitor.scalars(step, {f"validation/{k}": v for k, v in scalars.items()})
         monitor.say(f"step {step}: validation {name} {value:.4f}")
         self._summaries.write(phase, step, evaluation, monitor)
-        row = {"phase": phase.name, name: value, "loss": loss}
-        append_row(self._path, step, elapsed_secs, row)
-        return name, value
+        figures = {name: value, **self._of_labels(phase, step, monitor)}
+        append_row(self._path, step, elapsed_secs, {"phase": phase.name, **figures, "loss": loss})
+        return phase.metric_name, sum(figures.values())
+
+    def _of_labels(self, phase: Phase, step: int, monitor: Monitor) -> dict[str, float]:
+        """Returns the figure of the labels that are listed beside captions, by its name."""
+        metric, split = phase.label_metric, self._data.label_validation
+        if metric is None:
+            return {}
+        labels = self._annotator.for_labels()
+        model = TrainedModel(labels, split.vocabularies, self._data, phase)
+        value = metric.value(metric.evaluator.run(model, split))
+        monitor.scalars(step, {f"validation/label {metric.name}": value})
+        monitor.say(f"step {step}: validation {metric.name} of the labels {value:.4f}")
+        return {f"label {metric.name}": value}

@@ -61,7 +61,9 @@ def _check(path: str | Path, source: WarmStart, config: Config, vocabularies: Vo
         )
     if "head" not in source.parts:
         # What is taken reads no user tags, so a run without them serves a model with them.
-        vocabularies, others = (Vocabularies(v.output, v.concepts) for v in (vocabularies, others))
+        vocabularies, others = (
+            Vocabularies(v.output, v.concepts, labels=v.labels) for v in (vocabularies, others)
+        )
     different = vocabularies.difference(others)
     if different:
         raise ValueError(

@@ -1,5 +1,6 @@
 """A work directory explains itself: config, vocabularies, checkpoints, logs, results."""
 
+import copy
 import dataclasses
 import functools
 import logging
@@ -19,6 +20,7 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.label_task import label_config
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
 from semreg_tf.training.identity import CONFIG_FILE, check_run
@@ -169,8 +171,12 @@ def _say_edited(path: str, digest: str) -> None:
     logger.warning("%s was edited or damaged after the run began", path)
 
 
-def load_run(path: str | Path) -> tuple[Config, Vocabularies, str]:
+def load_run(path: str | Path, task: str | None = None) -> tuple[Config, Vocabularies, str]:
     """Reads what a work directory says of itself.
+
+    Args:
+      path: the work directory.
+      task: "tags": of a run on captions and labels, the tag model inside it; otherwise the whole.
 
     Raises:
       ValueError: the folder is no work directory, a file is damaged, or names or config are not
@@ -181,11 +187,19 @@ def load_run(path: str | Path) -> tuple[Config, Vocabularies, str]:
     config = config_io.from_file_values(about, str(folder / CONFIG_FILE))
     vocabularies = Vocabularies.load(folder)
     check_run(folder, about, config, vocabularies)
+    if task == "tags" and config.labels is not None:
+        return label_config(config), vocabularies.of_labels(), about["stage"]
     return config, vocabularies, about["stage"]
 
 
-def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
+def load_annotator(
+    path: str | Path, task: str | None = None
+) -> tuple[Config, Vocabularies, Annotator]:
     """Builds a run's models in float32 and restores its best checkpoint, or its last.
+
+    Args:
+      path: the work directory.
+      task: as for `load_run`; the parts share their weights.
 
     Raises:
       ValueError: the folder is no work directory, has no checkpoint, or a file is damaged.
@@ -194,11 +208,42 @@ def load_annotator(path: str | Path) -> tuple[Config, Vocabularies, Annotator]:
     checkpoint = checkpoints.best_or_last(path)
     bare = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, weights=None))
     with dtype_policy_scope("float32"):
-        sizes = len(vocabularies.concepts), vocabularies.output.size
-        annotator = Annotator(bare, *sizes, load_first_weights=False)
+        annotator = Annotator(bare, **annotator_sizes(vocabularies), load_first_weights=False)
     restore_offering_others(checkpoint, annotator.all_variables())
     logger.info("Encoder %s: weights of the checkpoint %s", config.encoder.name, checkpoint)
+    if task == "tags" and config.labels is not None:
+        return label_part(config, vocabularies, annotator)
     return config, vocabularies, annotator
+
+
+def annotator_sizes(vocabularies: Vocabularies) -> dict[str, int | None]:
+    """Returns what an `Annotator` takes of its sizes from the names of an experiment."""
+    labels = vocabularies.labels
+    return {
+        "num_concepts": len(vocabularies.concepts),
+        "vocab_size": vocabularies.output.size,
+        "num_labels": None if labels is None else len(labels),
+    }
+
+
+def caption_part(
+    config: Config, vocabularies: Vocabularies, annotator: Annotator
+) -> tuple[Config, Vocabularies, Annotator]:
+    """Returns the captioner inside a model of captions and labels, its weights shared."""
+    alone = copy.copy(annotator)
+    alone.config, alone.labels = dataclasses.replace(config, labels=None), None
+    return alone.config, dataclasses.replace(vocabularies, labels=None), alone
+
+
+def label_part(
+    config: Config, vocabularies: Vocabularies, annotator: Annotator
+) -> tuple[Config, Vocabularies, Annotator]:
+    """Returns the tag model inside a model of captions and labels, its weights shared.
+
+    Raises:
+      ValueError: it lists no labels.
+    """
+    return label_config(config), vocabularies.of_labels(), annotator.for_labels()
 
 
 def restore_offering_others(checkpoint: Path, variables: dict[str, keras.Variable]) -> None:

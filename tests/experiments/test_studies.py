@@ -28,7 +28,8 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
     study = studies.get(name, encoder)
     owners = study
     if study.after is not None:
-        owners = studies.get(name.removesuffix("_search"), encoder)
+        before = study.after if study.after in studies.STUDIES else name.removesuffix("_search")
+        owners = studies.get(before, encoder)
         assert owners.name == study.after
     for job in study.jobs:
         own = job.system.config()
@@ -44,7 +45,14 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
             parts = {n.split(".")[0] for n in differing} - {"name", "table_row", "joint"}
             if stage == "unary":
                 # The decoder and how it is fed take no part in it.
-                parts -= {"conditionings", "decoder", "decoding", "relational", "stages"}
+                parts -= {
+                    "conditionings",
+                    "decoder",
+                    "decoding",
+                    "relational",
+                    "sampling",
+                    "stages",
+                }
             else:
                 # The ground truth replaces encoder and head; the gradient ends there anyway.
                 parts -= {"encoder", "unary", "image", "concepts", "conditionings"}
@@ -120,3 +128,19 @@ def test_competitors_decoders_read_equally_many_captions_of_a_frozen_cnn():
     for name in ("NICv2 x5", "ATT x5"):
         members = study.system(name).members
         assert max(map(trained.index, members)) < trained.index((name, 0))
+
+
+def test_recipes_differ_from_one_run_in_what_their_names_say():
+    first = studies.get("flickr8k_words").system("ours, 5,500 pictures").config()
+    changed = {}
+    for job in studies.get("flickr8k_recipes").jobs:
+        fields = config_io.differing_fields(job.system.config(), first)
+        changed[job.system.name] = set(fields) - {"joint.validate_every_steps"}
+    assert changed == {
+        "800 joint steps": {"joint.steps"},
+        "1,600 joint steps": {"joint.steps"},
+        "average and maximum pooling": {"joint.steps", "encoder.pooling"},
+        "noisy-or over cells": {"joint.steps", "concepts.places.kind", "concepts.places.pooling"},
+        "label smoothing .1": {"joint.steps", "decoder.label_smoothing"},
+        "scheduled sampling": {"joint.steps", "sampling.schedule"},
+    }

@@ -112,6 +112,18 @@ def test_a_documents_tables_are_made_anew_and_the_rest_is_kept():
     assert study_tables.with_scores(made, "demo", [RECORD, second()]) == made
 
 
+def test_a_system_on_captions_and_labels_is_in_both_tables_and_systems_can_be_chosen():
+    both = {**copy.deepcopy(RECORD), "system": "both, at once"}
+    both["labels"] = {"task": "tags", "num_images": 9, "split": "test"}
+    both["labels"]["systems"] = {"ours": {"O-F1": 0.8512}}
+    rows = rows_of(study_tables.study_markdown([RECORD, both]))
+    assert ["both, at once", "1", "85.12"] in rows
+    assert ["both, at once", "1", "0.500", "0.400", "15.00"] in rows
+    text = "<!-- scores: demo, captions, of both, at once | other -->\n<!-- end -->\n"
+    made = rows_of(study_tables.with_scores(text, "demo", [RECORD, both]))
+    assert [row[0] for row in made if row[1:2] == ["1"]] == ["both, at once"]
+
+
 def test_a_document_without_a_place_is_refused():
     with pytest.raises(ValueError, match=r"`into` must be .*<!-- scores: demo, captions -->"):
         study_tables.with_scores("<!-- scores: other, tags --><!-- end -->", "demo", [RECORD])

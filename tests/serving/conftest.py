@@ -194,6 +194,20 @@ class FakeModel:
             "valid": True,
         }
 
+    def says_tags_too(self):
+        """Has it answer as an export of a captioner and a tag model does."""
+        caption = self._answer
+        self.info = {**self.info, "tasks": ["captions", "tags"]}
+        tags = {
+            "labels": [["sea, blue", "boat", ""], ["boat", "", ""]],
+            "label_scores": [[0.93, 0.004, -1.0], [0.61, -1.0, -1.0]],
+            "label_list_scores": [-0.5, -1.25],
+            "label_names": ["boat", "sea, blue"],
+            "label_probabilities": [0.5, 0.9],
+        }
+        self._answer = lambda row: {**caption(row), **tags}
+        return self
+
     def card(self):
         return None
 

@@ -7,6 +7,7 @@ import threading
 
 import PIL.Image
 import pytest
+import requests
 
 from semreg_tf.serving.batching import BatchRules
 from semreg_tf.serving.server import bind, make_server
@@ -29,8 +30,10 @@ def site(fake_model, tmp_path, picture):
         examples[f"{width}.png"].write_bytes(picture(width, 20))
     with contextlib.ExitStack() as stack:
 
-        def start(num_models=1, **limits):
+        def start(num_models=1, both=False, **limits):
             models = [fake_model(name) for name in ("captioner", "tagger")[:num_models]]
+            if both:
+                models[0].says_tags_too()
             if num_models > 1:
                 models[1].info = {"task": "tags"}
             service = Service(models, rules=BatchRules(max_wait_ms=0), **limits)
@@ -130,6 +133,41 @@ def test_two_models_answer_side_by_side(site, browse, tmp_path):
     browser.wait(f"{ANSWERED} === 2")
     assert browser.text(".chips") == "a picture 22 by 20"
     assert browser.text("#about") == "captioner: captions, trained on demo · tagger: tags"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, (400, 844)])
+def test_a_model_of_captions_and_tags_answers_on_one_card(site, browse, tmp_path, size):
+    address, _ = site(both=True)
+    browser = browse(size)
+    browser.open(address)
+    assert browser.text("#about") == "captioner: captions and tags, trained on demo"
+    assert "2 concepts, 2 words and 2 labels" in browser.text("#cannot")
+    browser.run("document.querySelector('#examples button').click()")
+    browser.wait(ANSWERED)
+    assert browser.text(".caption") == "A picture 21 by 20"
+    chips = "return [...document.querySelectorAll('.chips li')].map((e) => e.innerText)"
+    assert browser.run(chips) == ["sea, blue 93 %", "boat < 1 %"]
+    assert "how sure the model is" in browser.text("#results").lower()
+    lists = "return [...document.querySelectorAll('.best li')].map((e) => e.innerText)"
+    assert [text.split("\n")[0] for text in browser.run(lists)] == ["sea, blue, boat", "boat"]
+    assert browser.text("#status").endswith("Tags: sea, blue, boat")
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert not severe(browser)
+
+
+def test_the_footer_names_every_address_and_its_links_open(site, browse):
+    address, _ = site()
+    browser = browse(DESKTOP)
+    browser.open(address)
+    document = requests.get(f"{address}/openapi.json", timeout=SECS).json()
+    told = browser.text("footer")
+    for path, item in document["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            assert f"{method.upper()} {path}" in told
+    assert f"curl -F file=@photo.jpg {address}/annotate" in told
+    links = browser.run("return [...document.querySelectorAll('footer a')].map((e) => e.href)")
+    assert f"{address}/openapi.json" in links and f"{address}/v1/models/captioner" in links
+    assert {requests.get(link, timeout=SECS).status_code for link in links} == {200}
 
 
 def test_errors_are_said_plainly_and_can_be_tried_again(site, browse, tmp_path):

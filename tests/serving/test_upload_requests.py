@@ -75,6 +75,19 @@ def test_all_models_answer_one_request(serve, picture):
     assert service.intake.held_bytes == 0
 
 
+def test_a_model_of_captions_and_tags_says_both(serve, picture):
+    client, _, models = serve(("fake",))
+    models[0].says_tags_too()
+    found = client.post("/annotate", files={"file": picture(3, 4)}).json()["fake"]
+    assert list(found) == ["captions", "tags", "concepts"]
+    assert found["captions"][0]["caption"] == "a picture 3 by 4"
+    # As many as there are, each once and whole, though it may hold a comma.
+    assert found["tags"] == [
+        {"tag": "sea, blue", "probability": 0.93},
+        {"tag": "boat", "probability": 0.004},
+    ]
+
+
 def test_user_tags_reach_the_models_that_read_them(serve, picture):
     client, _, models = serve()
     del models[0].signatures["serving_with_tags"]

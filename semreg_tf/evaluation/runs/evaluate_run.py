@@ -43,9 +43,9 @@ def evaluate_tags(
     """
     started = time.perf_counter()
     options = options or TagOptions()
-    run = EvaluatedRun(path, data_dir, options.overrides)
+    run = EvaluatedRun(path, data_dir, options.overrides, task="tags")
     run.check_task("tags")
-    cnn = run if options.cnn_path is None else EvaluatedRun(options.cnn_path, data_dir)
+    cnn = run if options.cnn_path is None else EvaluatedRun(options.cnn_path, data_dir, task="tags")
     run.check_cnn(cnn)
     folder = result_files.open_folder(run, options.out)
     split = run.split(options.split or run.config.data.test_split)

@@ -27,6 +27,7 @@ class EvaluatedRun(EvaluatedModel):
       config: of the first, the decoding overridden.
       vocabularies: of all.
       stage: of all.
+      is_label_part: whether it is the tag model inside a run whose own task is captions.
 
     Args:
       path: work directory, or several.
@@ -35,6 +36,7 @@ class EvaluatedRun(EvaluatedModel):
         after training.
       true_concepts: the decoder is fed the ground truth in place of the image's concepts: the
         ceiling of the interface.
+      task: "tags": of a run on captions and labels, the tag model inside it; None: the run's own.
 
     Raises:
       ValueError: no folder, folders that do not fit together, data that is not there, or an
@@ -47,15 +49,17 @@ class EvaluatedRun(EvaluatedModel):
         data_dir: str | Path,
         overrides: Sequence[str] = (),
         true_concepts: bool = False,
+        task: str | None = None,
     ) -> None:
         paths = [path] if isinstance(path, str | Path) else list(path)
         if not paths:
             raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
         self.paths = [Path(p) for p in paths]
         self.path = self.paths[0]
-        first, vocabularies, self.stage = workdir.load_run(self.path)
+        first, vocabularies, self.stage = workdir.load_run(self.path, task)
         for other in self.paths[1:]:
-            self._check_fits(first, vocabularies, other)
+            self._check_fits(first, vocabularies, other, task)
+        self.is_label_part = first.data.task != workdir.load_run(self.path)[0].data.task
         config = override_decoding(first, overrides)
         self.true_concepts = true_concepts
         if true_concepts and {c.embedding for c in config.conditionings} != {"concepts"}:
@@ -64,7 +68,7 @@ class EvaluatedRun(EvaluatedModel):
                 f"Received: true_concepts=True, workdir={str(self.path)!r}"
             )
         builder = find_builder(data_dir, config.data.dataset)
-        members = [workdir.load_annotator(p)[2] for p in self.paths]
+        members = [workdir.load_annotator(p, task)[2] for p in self.paths]
         ensemble = Ensemble(members, config.decoding.ensemble_mean)
         super().__init__(config, vocabularies, ensemble, builder)
 
@@ -142,8 +146,10 @@ class EvaluatedRun(EvaluatedModel):
                 f"Received: cnn={str(cnn.path)!r}, on {datasets[1]!r}"
             )
 
-    def _check_fits(self, first: Config, vocabularies: Vocabularies, path: Path) -> None:
-        config, others, stage = workdir.load_run(path)
+    def _check_fits(
+        self, first: Config, vocabularies: Vocabularies, path: Path, task: str | None
+    ) -> None:
+        config, others, stage = workdir.load_run(path, task)
         other = vocabularies.difference(others)
         if config.data.task != first.data.task:
             other = f"tasks: {first.data.task} and {config.data.task}"

@@ -15,7 +15,8 @@ class EvaluationOptions:
     Attributes:
       split: the split; None: the config's test split.
       overrides: of the decoding, such as "decoding.beam_width=5".
-      out: folder of the results; None: the (first) work directory.
+      out: folder of the results; None: the (first) work directory, and for the tags of a run on
+        captions and labels `labels/` in it.
       num_pictures: pictures kept for the report from the start of the split; the best and the
         worst by F1 (tags) or CIDEr (captions) join them. With 0, none is kept.
     """

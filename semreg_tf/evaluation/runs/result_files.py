@@ -18,6 +18,7 @@ from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_json, write_whole
+from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.metrics import coco_results
 from semreg_tf.training import workdir
 
@@ -31,11 +32,15 @@ def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
 
     Args:
       run: what is evaluated.
-      out: a folder that is no run's, or None: the work directory of the first run.
+      out: a folder that is no run's, or None: the work directory of the first run, and of the tag
+        model inside a run on captions `labels/` in it.
 
     Raises:
       ValueError: `out` is a file, or the work directory of another run.
     """
+    if out is None and run.is_label_part:
+        # The folder's own results are the captions'.
+        out = run.path / LABEL_RESULTS
     if out is None or Path(out).resolve() == run.path.resolve():
         return run.path
     folder = Path(out)

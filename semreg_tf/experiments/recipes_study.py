@@ -1,0 +1,53 @@
+"""What makes captions better: single changes of the recipe, on one frozen CNN."""
+
+from semreg_tf.experiments.study import Study, System, jobs_of
+from semreg_tf.experiments.words_study import ALL_PICTURES, FIRST
+
+_FROM_FIRST = (("unary", FIRST), ("relational", FIRST))
+_LONGER = ("joint.steps=800", "joint.validate_every_steps=200")
+_LONGEST = ("joint.steps=1600", "joint.validate_every_steps=400")
+_RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
+_EVALUATIONS = (
+    ("beam 5", ("--config.decoding.beam_width=5",)),
+    ("beam 5, reranked", _RERANKED),
+    ("true concepts", ("--true_concepts",)),
+)
+# (name, fields, stages that it takes, flags of its encoder): another recipe is one line.
+_RECIPES = (
+    ("800 joint steps", _LONGER, _FROM_FIRST, ""),
+    ("1,600 joint steps", _LONGEST, _FROM_FIRST, ""),
+    ("average and maximum pooling", _LONGER, _FROM_FIRST[1:], ":average_max"),
+    (
+        "noisy-or over cells",
+        (*_LONGER, "concepts.places.kind=cells", "concepts.places.pooling=noisy_or"),
+        _FROM_FIRST[1:],
+        "",
+    ),
+    ("label smoothing .1", (*_LONGER, "decoder.label_smoothing=0.1"), _FROM_FIRST[:1], ""),
+    ("scheduled sampling", (*_LONGER, "sampling.schedule=inverse_sigmoid"), _FROM_FIRST[:1], ""),
+)
+
+
+def flickr8k_recipes(encoder: str = "efficientnet_lite0") -> Study:
+    """The proposed model on a frozen CNN with one thing of its recipe changed.
+
+    Args:
+      encoder: the CNN, as `--encoder` takes it.
+    """
+    systems = tuple(
+        System(
+            name,
+            "flickr8k_captions/s_cnn_rnn_fix",
+            (*ALL_PICTURES, *fields),
+            takes=stages,
+            evaluations=_EVALUATIONS if name == "800 joint steps" else (),
+            encoder=f"{encoder}{pooling}",
+        )
+        for name, fields, stages, pooling in _RECIPES
+    )
+    budget = (
+        f"All begin from the stages of {FIRST!r} of the study flickr8k_words that the change does "
+        "not touch, and train the others as it did. 800 joint steps of 32 images unless the name "
+        "says otherwise; 500 pictures that do not train choose checkpoints."
+    )
+    return Study("flickr8k_recipes", jobs_of(systems, (0,)), budget, after="flickr8k_words")
