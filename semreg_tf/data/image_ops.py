@@ -15,14 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import ImageConfig
+from semreg_tf.data.colour_jitter import jitter
 
 # Means and deviations of ImageNet as Caffe's models and PyTorch's state them.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 TORCH_MEAN = (0.485, 0.456, 0.406)
 TORCH_DEVIATION = (0.229, 0.224, 0.225)
-
-# im2txt's colour jitter, on a scale of [0, 1].
-MAX_BRIGHTNESS, MAX_HUE, FACTORS = 32 / 255, 0.032, (0.5, 1.5)
 
 # By how much of a source pixel a crop's edges may be off.
 EDGE_TOLERANCE = 1 / 16
@@ -256,34 +254,5 @@ def decode_for_training(
     if config.random_flip:
         image = tf.image.stateless_random_flip_left_right(image, flip_seed)
     if config.color_jitter:
-        image = _jitter(image, color_seed) * (high - low) + low
+        image = jitter(image, color_seed, low, high)
     return _finish(image, mode)
-
-
-def _jitter(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Returns im2txt's colour distortion of an image in [0, 1], in one of its two orders."""
-    order_seed, *seeds = tf.unstack(tf.random.split(seed, 5))
-
-    def brightness(x: tf.Tensor) -> tf.Tensor:
-        return tf.image.stateless_random_brightness(x, MAX_BRIGHTNESS, seeds[0])
-
-    def saturation(x: tf.Tensor) -> tf.Tensor:
-        return tf.image.stateless_random_saturation(x, *FACTORS, seeds[1])
-
-    def hue(x: tf.Tensor) -> tf.Tensor:
-        return tf.image.stateless_random_hue(x, MAX_HUE, seeds[2])
-
-    def contrast(x: tf.Tensor) -> tf.Tensor:
-        return tf.image.stateless_random_contrast(x, *FACTORS, seeds[3])
-
-    image = brightness(image)
-
-    def contrast_last() -> tf.Tensor:
-        return contrast(hue(saturation(image)))
-
-    def contrast_first() -> tf.Tensor:
-        return hue(saturation(contrast(image)))
-
-    coin = tf.random.stateless_uniform([], order_seed) < 0.5
-    image = tf.cond(coin, contrast_last, contrast_first)
-    return tf.clip_by_value(image, 0.0, 1.0)

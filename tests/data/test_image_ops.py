@@ -1,6 +1,5 @@
 """Image ops against resize-then-crop, PIL and colour formulas in NumPy."""
 
-import colorsys
 import io
 
 import numpy as np
@@ -168,44 +167,6 @@ def test_flip_mirrors_about_half_of_the_pictures():
         assert mirrored or np.allclose(image, plain)
         flips += mirrored
     assert 10 < flips < 30
-
-
-def numpy_jitter(image, brightness, saturation, hue, contrast, contrast_first):
-    def adjust_contrast(x):
-        mean = x.mean((0, 1))
-        return (x - mean) * contrast + mean
-
-    def adjust_color(x):
-        flat = []
-        for pixel in x.reshape(-1, 3):
-            h, s, v = colorsys.rgb_to_hsv(*pixel)
-            flat.append(colorsys.hsv_to_rgb((h + hue) % 1, min(max(s * saturation, 0), 1), v))
-        return np.array(flat).reshape(x.shape)
-
-    x = image / 255 + brightness
-    x = adjust_color(adjust_contrast(x)) if contrast_first else adjust_contrast(adjust_color(x))
-    return np.clip(x, 0, 1) * 255
-
-
-@pytest.mark.parametrize("contrast_first", [False, True])
-def test_jitter_equals_numpy(contrast_first, monkeypatch):
-    values = {"brightness": 0.05, "saturation": 1.3, "hue": -0.02, "contrast": 0.7}
-    for name in values:
-        adjust = getattr(tf.image, f"adjust_{name}")
-
-        def fixed(x, *_, adjust=adjust, value=values[name]):
-            return adjust(x, value)
-
-        monkeypatch.setattr(tf.image, f"stateless_random_{name}", fixed)
-    seeds = [tf.constant([9, k]) for k in range(20)]
-    coins = [tf.random.stateless_uniform([], tf.random.split(s, 5)[0]) >= 0.5 for s in seeds]
-    seed = seeds[[bool(c) for c in coins].index(contrast_first)]
-    # Kept inside (0, 1) so that only the formulas are compared.
-    image = np.float32(picture(20, 30) * 0.5 + 50)
-    expected = numpy_jitter(image, **values, contrast_first=contrast_first)
-    np.testing.assert_allclose(
-        image_ops._jitter(tf.constant(image / 255), seed) * 255, expected, atol=0.02
-    )
 
 
 def test_jitter_stays_within_its_bounds_and_uses_all_of_them():
