@@ -101,7 +101,7 @@ def test_what_exiftool_refuses_is_told_and_left_alone(tmp_path):
     odd = picture(tmp_path / "-execute\n.jpg")
     kept = odd.read_bytes()
     problems = written(EmbeddingWriter(None, ()), row(bad, "sea"), row(odd, "sea"))
-    assert len(problems) == 2 and "left as it is" in problems[0] and "line break" in problems[1]
+    assert len(problems) == 2 and "is unchanged" in problems[0] and "line break" in problems[1]
     assert bad.read_bytes() == b"no picture" and odd.read_bytes() == kept
     assert sorted(os.listdir(tmp_path)) == ["-execute\n.jpg", "bad.jpg"]
 

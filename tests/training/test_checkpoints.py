@@ -153,9 +153,9 @@ def test_without_a_whole_checkpoint_nothing_begins_anew(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[" * 100_000, "brackets within brackets"),
-        (b"\xff", "no UTF-8"),
-        (b"[]", "no JSON object"),
+        (b"[" * 100_000, "brackets are nested"),
+        (b"\xff", "not UTF-8"),
+        (b"[]", "not a JSON object"),
         (b'{"checkpoint": "step-00000001", "metric": "O-F1"}', "lacks value"),
         (b'{"checkpoint": "step-00000001", "metric": "O-F1", "value": 0.5}', "was judged O-F1 0.4"),
     ],
