@@ -10,7 +10,7 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large gpu-check lint format docs flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
+.PHONY: help demo test test-large gpu-check benchmark-torch lint format docs flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
@@ -35,6 +35,13 @@ test-large: $(VENV)/installed
 ## make gpu-check   correctness and speed on a GPU in at most 8 minutes, gpu_check.json
 gpu-check: $(VENV)/installed
 	$(RUN) eval.gpu_check
+
+## make benchmark-torch  PyTorch in an environment of its own, to be timed beside ours
+benchmark-torch: .venv-torch/installed
+.venv-torch/installed: eval/benchmark_torch.txt
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/pip install --quiet --disable-pip-version-check -r eval/benchmark_torch.txt
+	touch $@
 
 ## make lint        ruff, lint and format; mypy, types
 lint: $(VENV)/installed

@@ -1,68 +1,88 @@
-"""Times the parts of the system beside the plain way, in one run each.
+"""Times the parts of the system: ours, what a user would write in its place, the machine's limit.
 
-  python -m eval.benchmark --part=train --part=decode --part=input --part=annotate
-  python -m eval.benchmark --part=neighbours
+  python -m eval.benchmark --part=train --part=decode
+  python -m eval.benchmark --json               # every part into results/benchmarks/, BENCHMARKS.md
 
-The input is timed on drawn pictures, or on a prepared data set's:
---data_dir=data --dataset=coco_tags/coco128 --split=train. The search is timed on random weights, or
-on a trained captioner whose decoder reads concepts: --data_dir=data --workdir=runs/joint.
+With --json, a part that has its record is not measured again, so the same command goes on after an
+interruption; remove the record to measure anew. PyTorch takes part where `make benchmark-torch` has
+built its environment. The input is timed on drawn pictures, or on a prepared data set's:
+--data_dir=data --dataset=coco_tags/coco128 --split=train. The search is timed on random weights,
+and on a trained captioner's whose decoder reads concepts: --data_dir=data --workdir=runs/joint.
 """
+
+import importlib
+from pathlib import Path
 
 from absl import flags
 
 from semreg_tf.cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
-_PARTS = ("input", "train", "decode", "annotate")
-_ALL_PARTS = (*_PARTS, "neighbours")
-_PART = flags.DEFINE_multi_enum(
-    "part",
-    _PARTS,
-    _ALL_PARTS,
-    "Part to time; repeatable. The neighbours by user tags are timed only if named.",
+# The most telling first.
+PARTS = ("train", "decode", "start", "annotate", "input", "retrieval", "metrics", "growth")
+_PART = flags.DEFINE_multi_enum("part", PARTS, PARTS, "Part to time; repeatable.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds of each way.", lower_bound=1)
+_JSON = flags.DEFINE_bool("json", False, "Write records, and the tables of BENCHMARKS.md anew.")
+_RECORDS = flags.DEFINE_string("records", "results/benchmarks", "Folder of the records.")
+_INTO = flags.DEFINE_string("into", "BENCHMARKS.md", "Document whose tables are made anew.")
+_TORCH = flags.DEFINE_string(
+    "torch", ".venv-torch/bin/python", "Python that has PyTorch; left out where there is none."
 )
+_EARLIER = flags.DEFINE_string("earlier", None, "For the start: another checkout to compare with.")
 _DATA_DIR = shared_flags.define_data_dir(required=False)
-_DATASET = flags.DEFINE_string(
-    "dataset", None, "For the input: the data set; generated pictures if not given."
-)
+_DATASET = flags.DEFINE_string("dataset", None, "For the input: the data set. [drawn pictures]")
 _SPLIT = flags.DEFINE_string("split", "train", "For the input: the split.")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "For decoding: work directory of a trained captioner."
+)
+_MINUTES = flags.DEFINE_float(
+    "max_minutes", None, "For the growth: no point is started after that long."
 )
 
 
 def main(_: list[str]) -> None:
     """Times each part."""
     with plain_errors():
-        for name in _PART.value:
-            _time(name)
+        for part in _PART.value:
+            _time(part)
 
 
 def _time(part: str) -> None:
+    from eval import benchmark_record, interleaved
+    from semreg_tf.training.workdir import code_commit
+
+    folder, into = Path(_RECORDS.value), Path(_INTO.value)
+    path = benchmark_record.record_path(folder, part)
+    module = importlib.import_module(f"eval.benchmark_{part}")
+    if part == "growth":
+        module.run(path if _JSON.value else None, _MINUTES.value)
+    elif not (_JSON.value and path.exists()):
+        rows = interleaved.run_all(module.contests(**_options(part)), _ROUNDS.value)
+        if _JSON.value:
+            commit = code_commit() or ""
+            benchmark_record.write_record(path, part, rows, _ROUNDS.value, commit)
+    if _JSON.value:
+        text = into.read_text(encoding="utf-8")
+        records = benchmark_record.read_records(folder)
+        into.write_text(benchmark_record.with_tables(text, records), encoding="utf-8")
+
+
+def _options(part: str) -> dict[str, object]:
+    """Returns the part's arguments, as the flags give them."""
+    torch = _TORCH.value if Path(_TORCH.value).exists() else None
+    if part == "train":
+        return {"torch_python": torch}
+    if part == "decode":
+        from eval.benchmark_decode import trained_decoder
+
+        run = _WORKDIR.value
+        trained = None if run is None else trained_decoder(run, _DATA_DIR.value)
+        return {"torch_python": torch, "trained": trained}
     if part == "input":
-        from eval import benchmark_input
-
-        benchmark_input.main(_DATA_DIR.value, _DATASET.value, _SPLIT.value)
-    elif part == "train":
-        from eval import benchmark_train
-
-        benchmark_train.main()
-    elif part == "decode":
-        from eval import benchmark_decode
-
-        trained = None
-        if _WORKDIR.value is not None:
-            trained = benchmark_decode.trained_decoder(_WORKDIR.value, _DATA_DIR.value)
-        benchmark_decode.run(trained=trained)
-    elif part == "neighbours":
-        from eval import benchmark_neighbours
-
-        benchmark_neighbours.run()
-    else:
-        from eval import benchmark_annotate
-
-        benchmark_annotate.run()
+        names = {"data_dir": _DATA_DIR.value, "dataset": _DATASET.value, "split": _SPLIT.value}
+        return {"torch_python": torch, **names}
+    return {"earlier": _EARLIER.value} if part == "start" else {}
 
 
 if __name__ == "__main__":
-    program.run(main, stopped="Stopped; the figures printed are of whole parts.")
+    program.run(main, stopped="Stopped; records are of whole parts, and the same command goes on.")

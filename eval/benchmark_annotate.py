@@ -1,23 +1,19 @@
-"""Times annotating files with an export against its CNN's bare forward pass, in one run.
+"""Annotating files with an export beside plain Keras, and beside its CNN's bare forward pass.
 
 The pictures are drawn, 640 x 480 with a photograph's detail, and lie on disk; the models have
 random weights, so every caption takes all 19 steps of the beam, which is the most it can cost.
-`annotate` is the whole way of `annotate_images`: read, check, decode, resize, CNN, concepts, beam,
-words, answers on disk. The bare pass is the same CNN on pixels that are in memory already: as
-Keras runs it in training, and with its batch normalisation folded as the export has it. Rounds
-alternate; medians are quoted, and the share of the bare pass that annotating reaches. The
-processor's own time a picture stands beside it: on a machine that others use as well, it is the
-steadier of the two.
+Ours is the whole way of `annotate_images`: read, check, decode, resize, CNN, concepts, beam, words,
+answers on disk. The plain way loads a picture, predicts, and searches in NumPy around a compiled
+step, picture by picture. The limit is the same CNN on pixels that are in memory already, batch
+normalisation folded as the export has it.
 
     python -m eval.benchmark --part=annotate
 """
 
 import dataclasses
 import io
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -25,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageFilter
 
+from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
 from semreg_tf import experiments
 from semreg_tf.annotating.collection import Job, annotate_collection
 from semreg_tf.annotating.picture_list import Picture
@@ -37,7 +34,9 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import fold_batch_norm
 
 ENCODERS = ("inception_v3", "squeezenet_v1_1")
-WAYS = ("bare, folded", "bare, as trained", "annotate")
+FOLDED = "the CNN alone, batch normalisation folded"
+CONCEPTS = "concept_probabilities"
+BEAM_WIDTH, MAX_STEPS = 3, 19
 _WIDTH, _HEIGHT = 640, 480
 
 
@@ -66,62 +65,23 @@ def captioner(encoder: str, vocab_size: int) -> tuple[Config, Vocabularies, Anno
     return config, vocabularies, Annotator(config, *sizes)
 
 
-def run(
-    encoders: Sequence[str] = ENCODERS,
+def annotate_contest(
+    encoder: str,
+    folder: Path,
+    paths: Sequence[str],
     *,
     vocab_size: int = 12_000,
-    num_pictures: int = 96,
     batch_size: int = 32,
-    rounds: int = 3,
-    report: Callable[[str], None] = print,
-) -> list[dict[str, float | str]]:
-    """Times the ways of each encoder in turns.
+) -> Contest:
+    """Returns the contest of one CNN.
 
     Args:
-      encoders: their names.
+      encoder: its name.
+      folder: for the export and the answers.
+      paths: the pictures' files.
       vocab_size: words of the captioner.
-      num_pictures: files of a round.
       batch_size: pictures at once.
-      rounds: timed rounds, after one that is not counted.
-      report: receives a line a row.
-
-    Returns:
-      A row an encoder and way: `encoder`, `way`, `images_per_sec`, `share` of the folded bare
-      pass's rate, and `cpu_ms`, the processor's milliseconds a picture.
     """
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        paths = write_pictures(folder, num_pictures)
-        for encoder in encoders:
-            ways = _ways(encoder, folder, paths, vocab_size, batch_size)
-            secs = _time(ways, rounds)
-            for way, (own, cpu) in secs.items():
-                rows.append(
-                    {
-                        "encoder": encoder,
-                        "way": way,
-                        "images_per_sec": num_pictures / own,
-                        "share": secs[WAYS[0]][0] / own,
-                        "cpu_ms": 1e3 * cpu / num_pictures,
-                    }
-                )
-                report(format_row(rows[-1]))
-            keras.backend.clear_session()
-    return rows
-
-
-def format_row(row: dict[str, float | str]) -> str:
-    """Returns a row of `run` as one line of text."""
-    return (
-        f"annotate  {row['encoder']:<16s} {row['way']:<18s} {row['images_per_sec']:8.1f} images/s "
-        f"{row['share']:6.2f} of the folded bare pass, {row['cpu_ms']:6.1f} ms of processor each"
-    )
-
-
-def _ways(
-    encoder: str, folder: Path, paths: Sequence[str], vocab_size: int, batch_size: int
-) -> dict[str, Callable[[int], None]]:
     config, vocabularies, annotator = captioner(encoder, vocab_size)
     model = load(export(config, vocabularies, annotator, folder / encoder))
     size = annotator.encoder.input["image"].shape[1]
@@ -143,21 +103,55 @@ def _ways(
         if bad:
             raise ValueError(f"Every drawn picture must be annotated. Received: {bad[0]}")
 
-    folded = fold_batch_norm(annotator.encoder)
-    return dict(zip(WAYS, (bare(folded), bare(annotator.encoder), annotate), strict=True))
+    ways = [
+        Contender("Keras and im2txt's loop", _plain_way(annotator, paths, size), INSTEAD),
+        Contender("ours, annotate_images", annotate),
+        Contender("the CNN alone, as trained", bare(annotator.encoder)),
+        Contender(FOLDED, bare(fold_batch_norm(annotator.encoder)), LIMIT),
+    ]
+    name = f"{encoder}, {size} pixels, beam of 3"
+    return Contest(name, "image", len(paths), ways)
 
 
-def _time(ways: dict[str, Callable[[int], None]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Returns the median seconds of each way, by the clock and of the processor."""
-    clocks = (time.perf_counter, time.process_time)
-    taken: dict[str, list[list[float]]] = {way: [] for way in ways}
-    for number in range(rounds + 1):
-        for way, call in ways.items():
-            before = [clock() for clock in clocks]
-            call(number)
-            if number:
-                taken[way].append([c() - b for c, b in zip(clocks, before, strict=True)])
-    return {
-        way: tuple(statistics.median(own) for own in zip(*rounds_of, strict=True))
-        for way, rounds_of in taken.items()
-    }
+def _plain_way(annotator: Annotator, paths: Sequence[str], size: int) -> Callable[[int], None]:
+    """Returns what a user would write: load, predict picture by picture, a beam in NumPy."""
+    forward = tf.function(lambda x: annotator.encode({"image": x})["concept_probabilities"])
+    decoder = annotator.decoder
+    start = tf.function(lambda x: decoder.initial_state(decoder.prepare({CONCEPTS: x})))
+
+    @tf.function(reduce_retracing=True)
+    def step(ids: tf.Tensor, state: tuple) -> tuple[tf.Tensor, tuple]:
+        logits, state = decoder.step(ids, state, ({},))
+        return tf.nn.softmax(logits), state
+
+    def call(_: int) -> None:
+        for path in paths:
+            loaded = keras.utils.load_img(path, target_size=(size, size))
+            pixels = keras.utils.img_to_array(loaded)[None] / 127.5 - 1.0
+            state = [leaf.numpy() for leaf in start(forward(tf.constant(pixels)))]
+            live = [(0.0, [annotator.vocab_size])]
+            for _ in range(MAX_STEPS):
+                last = np.int32([words[-1] for _, words in live])
+                probabilities, state = step(last, tuple(state))
+                logs = np.log(probabilities.numpy()) + np.float32([t for t, _ in live])[:, None]
+                best = np.argsort(-logs.ravel())[:BEAM_WIDTH]
+                rows, ids = np.divmod(best, logs.shape[1])
+                live = [
+                    (logs[row, word], [*live[row][1], word])
+                    for row, word in zip(rows, ids, strict=True)
+                ]
+                state = [leaf.numpy()[rows] for leaf in state]
+
+    return call
+
+
+def contests(
+    encoders: Sequence[str] = ENCODERS, num_pictures: int = 64, **sizes: int
+) -> Iterator[Contest]:
+    """Yields a contest an encoder; `sizes` are `annotate_contest`'s."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = write_pictures(folder, num_pictures)
+        for encoder in encoders:
+            yield annotate_contest(encoder, folder, paths, **sizes)
+            keras.backend.clear_session()

@@ -1,10 +1,11 @@
-"""Times beam search at caption size: 12,000 words, 512 cells, beam 3.
+"""Greedy and beam search at caption size: 12,000 words, 512 cells, 64 images at once.
 
 The baseline decodes image by image as im2txt does: one call of a compiled step for every token,
-the best words picked in NumPy. Against it stand the batched search in float32, under XLA, with
-the output layer in bfloat16, and with finished images dropped. Weights are random. Every caption
-has its length forced on it, so that all ways do the same work whatever the weights are: by
-default all 19 steps, and for `drop_finished` lengths like those of real captions.
+the best words picked in NumPy. PyTorch's search is batched, with the same weights. Ours stands in
+float32, under XLA, with the output layer in bfloat16, and with finished images dropped; the limit
+is the steps' matrix products. Weights are random. Every caption has its length forced on it, so
+that all ways do the same work whatever the weights are: all 19 steps, or lengths like those of
+real captions.
 
 With a run's folder and the data's, its own decoder is timed too, on the true concepts of the
 validation split.
@@ -13,19 +14,23 @@ validation split.
 """
 
 import functools
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
+from eval.torch_peer import TorchPeer
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.decoding.beam_search import BeamSearch
+from semreg_tf.decoding.greedy import GreedySearch
 from semreg_tf.evaluation.scoring import concept_targets
 from semreg_tf.training.workdir import load_annotator, load_run
+
+# The share of captions that a way in float32 finds as the image-by-image loop does, at least.
+MOST_ALIKE = 0.9
 
 
 class RandomDecoder(tf.Module):
@@ -36,10 +41,12 @@ class RandomDecoder(tf.Module):
 
     Attributes:
         vocab_size: Output words; START is fed as this id.
+        num_cells: LSTM cells, and size of the word embeddings.
     """
 
     def __init__(self, vocab_size: int, num_cells: int, seed: int = 0):
         super().__init__()
+        self.num_cells = num_cells
         rng = np.random.default_rng(seed)
 
         def uniform(*shape: int) -> np.ndarray:
@@ -60,6 +67,17 @@ class RandomDecoder(tf.Module):
         self._output_kernels = {
             dtype: tf.Variable(tf.cast(output_kernel, dtype)) for dtype in ("float32", "bfloat16")
         }
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Give the float32 weights by name."""
+        variables = {
+            "embeddings": self._embeddings,
+            "kernel": self._kernel,
+            "bias": self._bias,
+            "recurrent": self._recurrent_kernel,
+            "output": self._output_kernels["float32"],
+        }
+        return {name: variable.numpy() for name, variable in variables.items()}
 
     def initial_state(self, batch_size: int, seed: int = 1) -> tuple[tf.Tensor, ...]:
         """Draw h0; c0 and the clock are zero."""
@@ -104,6 +122,7 @@ class TrainedDecoder(tf.Module):
 
     Attributes:
         vocab_size: Output words; START is fed as this id.
+        num_cells: LSTM cells.
         end_id: Ends a caption.
     """
 
@@ -111,6 +130,7 @@ class TrainedDecoder(tf.Module):
         super().__init__()
         _, vocabularies, annotator = load_annotator(workdir)
         self._decoder = annotator.decoder
+        self.num_cells = annotator.decoder.config.cells
         self.vocab_size, self.end_id = vocabularies.output.size, vocabularies.output.end_id
         self._table = self._decoder.input_table()
         self._concepts = tf.constant(concepts, tf.float32)
@@ -197,25 +217,21 @@ def batched_decoder(
     decoder: Decoder, dtype: str = "float32", **arguments: Any
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Make a function from lengths `(batch,)` to captions `(batch, max_steps)`."""
+    ids = {"start_id": decoder.vocab_size, "end_id": decoder.end_id}
+    if arguments["beam_width"] == 1:
+        del arguments["beam_width"]
+        searcher = GreedySearch(**ids, **arguments)
+    else:
+        searcher = BeamSearch(**ids, **arguments)
 
     @tf.function
     def search(state: Any, lengths: tf.Tensor) -> tf.Tensor:
-        return BeamSearch(start_id=decoder.vocab_size, end_id=decoder.end_id, **arguments)(
+        found = searcher(
             lambda *step_arguments: decoder.step(*step_arguments, dtype=dtype), state, lengths
-        ).token_ids[:, 0]
+        ).token_ids
+        return found if len(found.shape) == 2 else found[:, 0]
 
     return lambda lengths: search(decoder.initial_state(len(lengths)), tf.constant(lengths)).numpy()
-
-
-def median_secs(calls: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
-    """Time calls that have run before, in turns, so that a busy machine slows all alike."""
-    secs = [[] for _ in calls]
-    for _ in range(repeats):
-        for call, measured in zip(calls, secs, strict=True):
-            start = time.perf_counter()
-            call()
-            measured.append(time.perf_counter() - start)
-    return [statistics.median(measured) for measured in secs]
 
 
 class Sizes(NamedTuple):
@@ -234,92 +250,116 @@ class Sizes(NamedTuple):
     max_steps: int = 19
 
 
-def run(
-    batch_sizes: Sequence[int] = (64,),
-    sizes: Sizes | None = None,
-    *,
-    repeats: int = 3,
-    trained: TrainedDecoder | None = None,
-    report: Callable[[str], None] = print,
-) -> list[dict[str, Any]]:
-    """Time every way of decoding and report a line for each.
+def search_contest(
+    decoder: Decoder,
+    name: str,
+    lengths: np.ndarray,
+    rules: dict[str, int],
+    peer: TorchPeer | None = None,
+) -> Contest:
+    """Returns the contest of decoding one batch.
 
     Args:
-        batch_sizes: Images decoded together.
-        sizes: Of the random decoder and of the search; None: those of captions.
-        repeats: Timed runs of every way, of which the median counts.
-        trained: Time this decoder too; its captions have the lengths it gives them.
-        report: Receives the lines.
+        decoder: The model.
+        name: Of the contest.
+        lengths: `(batch,)` int32, the lengths to force.
+        rules: `beam_width`, of which 1 is greedy, and `max_steps`.
+        peer: Has the decoder's weights, and these lengths under `name`.
 
-    Returns:
-        One row for every batch size, kind of lengths and way: `part`, `way`, `batch_size`,
-        `lengths`, `captions_per_sec`, `times_baseline` and `same_ids`, the share of captions
-        that equal the baseline's.
+    Raises:
+        ValueError: A way in float32 finds other captions than the others.
+    """
+    float32 = batched_decoder(decoder, **rules)
+    other = {
+        "ours, XLA": batched_decoder(decoder, jit_compile=True, **rules),
+        "ours, bfloat16 output": batched_decoder(decoder, "bfloat16", **rules),
+    }
+    if rules["beam_width"] > 1:
+        other |= {
+            "ours, finished dropped": batched_decoder(decoder, drop_finished=True, **rules),
+            "ours, finished dropped, bfloat16 output": batched_decoder(
+                decoder, "bfloat16", drop_finished=True, **rules
+            ),
+        }
+    baseline = functools.partial(decode_image_by_image, decoder, **rules)
+    expected, found = baseline(lengths), {way: call(lengths) for way, call in other.items()}
+    found["ours, float32"] = float32(lengths)
+    for way, token_ids in found.items():
+        same = np.all(token_ids == expected, axis=1).mean()
+        # Sums in another order may part two beams that are level.
+        if "bfloat16" not in way and same < MOST_ALIKE:
+            raise ValueError(f"all ways must find the same captions. Received: {way}, {same:.3f}")
+    ways = [Contender("image by image, as im2txt", _call(baseline, lengths), INSTEAD)]
+    if peer is not None:
+        width = rules["beam_width"]
+        ways.append(peer.contender("PyTorch, batched", f"{name} {width}", len(lengths)))
+    ways.append(Contender("ours, float32", _call(float32, lengths)))
+    ways += [Contender(way, _call(call, lengths)) for way, call in other.items()]
+    steps = int(np.minimum(lengths + 1, rules["max_steps"]).max())
+    ways.append(
+        Contender(
+            "its matrix products alone, float32", _products(decoder, rules, lengths, steps), LIMIT
+        )
+    )
+    width = rules["beam_width"]
+    search = "greedy" if width == 1 else f"beam of {width}"
+    return Contest(f"{search}, {len(lengths)} images, {name}", "caption", len(lengths), ways)
+
+
+def contests(
+    torch_python: str | None = None,
+    *,
+    trained: TrainedDecoder | None = None,
+    images: int = 64,
+    sizes: Sizes | None = None,
+) -> Iterator[Contest]:
+    """Yields greedy and beam search with all steps, and beam search with captions' lengths.
+
+    Args:
+        torch_python: Interpreter that has PyTorch; None: without it.
+        trained: This decoder too; its captions have the lengths it gives them.
+        images: Decoded together.
+        sizes: Of the random decoder and of the search; None: those of captions.
     """
     sizes = sizes or Sizes()
-    decoder, max_steps = RandomDecoder(sizes.vocab_size, sizes.num_cells), sizes.max_steps
-    rules = {"beam_width": sizes.beam_width, "max_steps": max_steps}
-    same_length, drawn_lengths = _ways(decoder, **rules)
-    trained_ways = None
+    decoder = RandomDecoder(sizes.vocab_size, sizes.num_cells)
+    drawn = np.random.default_rng(images).normal(10.5, 2.5, images)
+    lengths = {
+        "all steps": np.full(images, sizes.max_steps + 1, np.int32),
+        "lengths of captions": np.clip(np.round(drawn), 1, sizes.max_steps - 1).astype(np.int32),
+    }
+    rules = {"beam_width": sizes.beam_width, "max_steps": sizes.max_steps}
+    with TorchPeer.started(torch_python) as peer:
+        if peer is not None:
+            hidden = decoder.initial_state(images)[0].numpy()
+            peer.prepare("decode", hidden=hidden, **rules, **lengths, **decoder.weights())
+        for width, name in ((1, "all steps"), *((sizes.beam_width, name) for name in lengths)):
+            yield search_contest(decoder, name, lengths[name], {**rules, "beam_width": width}, peer)
     if trained is not None:
-        trained_ways = _ways(trained, **rules)[1]
-    rows = []
-    for batch_size in batch_sizes:
-        drawn = np.random.default_rng(batch_size).normal(10.5, 2.5, batch_size)
-        drawn = np.clip(np.round(drawn), 1, max_steps - 1).astype(np.int32)
-        endless = np.full(batch_size, max_steps + 1, np.int32)
-        for kind, lengths, ways in (
-            (f"{max_steps} steps", endless, same_length),
-            ("drawn", drawn, drawn_lengths),
-            *([("trained", drawn, trained_ways)] if trained_ways else []),
-        ):
-            calls = [functools.partial(decode, lengths) for decode in ways.values()]
-            found = [call() for call in calls]
-            secs = median_secs(calls, repeats)
-            for way, token_ids, way_secs in zip(ways, found, secs, strict=True):
-                rows.append(
-                    {
-                        "part": "decode",
-                        "way": way,
-                        "batch_size": batch_size,
-                        "lengths": kind,
-                        "captions_per_sec": batch_size / way_secs,
-                        "times_baseline": secs[0] / way_secs,
-                        "same_ids": float(np.mean(np.all(token_ids == found[0], axis=1))),
-                    }
-                )
-                report(format_row(rows[-1]))
-    return rows
+        yield search_contest(trained, "a run's own", lengths["lengths of captions"], rules)
 
 
-def _ways(decoder: Decoder, **rules: int) -> tuple[dict[str, Callable], dict[str, Callable]]:
-    """Name the ways to time where all captions are as long, and where lengths differ."""
-    baseline = functools.partial(decode_image_by_image, decoder, **rules)
-    float32 = batched_decoder(decoder, **rules)
-    dropping = {"drop_finished": True, **rules}
-    return (
-        {
-            "image by image": baseline,
-            "batched": float32,
-            "batched, XLA": batched_decoder(decoder, jit_compile=True, **rules),
-            "batched, bfloat16 output": batched_decoder(decoder, "bfloat16", **rules),
-        },
-        {
-            "image by image": baseline,
-            "batched": float32,
-            "batched, dropping": batched_decoder(decoder, **dropping),
-            "batched, dropping, bfloat16 output": batched_decoder(decoder, "bfloat16", **dropping),
-        },
-    )
+def _call(decode: Callable[[np.ndarray], object], lengths: np.ndarray) -> Callable[[int], None]:
+    def call(_: int) -> None:
+        decode(lengths)
+
+    return call
 
 
-def format_row(row: dict[str, Any]) -> str:
-    """Give a row of `run` as one line of text."""
-    return (
-        f"{row['part']}  batch {row['batch_size']:<4d} {row['lengths']:<9s} {row['way']:<36s}"
-        f"{row['captions_per_sec']:8.1f} captions/s {row['times_baseline']:6.2f} x"
-        f"  same ids {row['same_ids']:.3f}"
-    )
+def _products(
+    decoder: Decoder, rules: dict[str, int], lengths: np.ndarray, steps: int
+) -> Callable[[int], None]:
+    """Returns the products of all steps with the recurrent and the output matrices."""
+    cells = decoder.num_cells
+    hidden = tf.random.normal((len(lengths) * rules["beam_width"], cells))
+    matrices = [tf.random.normal((cells, n)) for n in (4 * cells, decoder.vocab_size)]
+    multiply = tf.function(lambda: tf.add_n([tf.matmul(hidden, m)[0, 0] for m in matrices]))
+
+    def call(_: int) -> None:
+        for _ in range(steps):
+            multiply().numpy()
+
+    return call
 
 
 def trained_decoder(workdir: str, data_dir: str) -> TrainedDecoder:

@@ -1,23 +1,21 @@
-"""Times the image input at 299 pixels against the bare decode of the same pictures.
+"""The image input at 299 pixels beside tf.data as guides show it, PyTorch, and the bare decode.
 
 The pipelines are those of training and evaluation, from the shards to batches of 32; what reading
-the records costs alone, their checksums and image ids checked, is a row of its own. The bare
-decode is PIL's, of files in memory, in as many processes as there are cores. The pictures are a
-prepared data set's, best stored with `--shorter_side=346`, or are drawn here: 461 x 346, with the
-falling spectrum of photographs and about their bytes. Rounds alternate between the ways. Medians
-are quoted of each round's ratio to the bare decode, by the clock and by CPU time.
+the records costs alone, their checksums and image ids checked, is a row of its own. The others
+read files in memory. The limit is PIL's bare decode, of files in memory, in as many processes as
+there are cores. The pictures are a prepared data set's, best stored with `--shorter_side=346`, or
+are drawn here: 461 x 346, with the falling spectrum of photographs and about their bytes.
 
     python -m eval.benchmark --part=input
     python -m eval.benchmark --part=input --data_dir=data --dataset=coco_tags/coco128 --split=train
 """
 
 import collections
+import contextlib
 import dataclasses
-import functools
 import io
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +23,10 @@ import tensorflow as tf
 from PIL import Image
 
 from eval.bare_decode import BareDecode
+from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
+from eval.torch_peer import TorchPeer
 from semreg_tf.config import DataConfig, ImageConfig
-from semreg_tf.data import batch
+from semreg_tf.data import batch, colour_jitter
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.input_pipeline import (
     Inputs,
@@ -43,6 +43,7 @@ from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 SIZE, RATIO, BATCH_SIZE = 299, 346 / 299, 32
 NUM_DRAWN, NUM_TIMED = 64, 1024
 BARE, RECORDS = "bare decode (PIL)", "records alone, checked"
+ALL = "training, all augmentation"
 
 
 def drawn_picture(rng: np.random.Generator, height: int = 346, width: int = 461) -> bytes:
@@ -112,92 +113,115 @@ def _files(split: Split) -> list[bytes]:
     return list(tf.io.parse_example(records, feature)["image"].numpy())
 
 
-def _drain(dataset: tf.data.Dataset) -> float:
-    """Reads all batches and returns this process's CPU time in seconds."""
-    before = time.process_time()
-    collections.deque(dataset, maxlen=0)
-    return time.process_time() - before
+def _drain(dataset: tf.data.Dataset) -> Callable[[int], None]:
+    """Returns what reads all batches."""
+
+    def call(_: int) -> None:
+        collections.deque(dataset, maxlen=0)
+
+    return call
 
 
-def _pipelines(split: Split) -> dict[str, Callable[[], float]]:
-    """Returns what reads every image of the split, by name."""
+def plain_batches(files: Sequence[bytes], number: int, augmented: bool) -> tf.data.Dataset:
+    """Returns batches as TensorFlow's guides make them: decode, resize, crop, tf.image, prefetch.
+
+    Args:
+      files: the pictures, in memory.
+      number: how many are read, in turns.
+      augmented: whether they are cropped at random, mirrored and recoloured.
+    """
+    resized = round(SIZE * RATIO)
+
+    def read(encoded: tf.Tensor) -> tf.Tensor:
+        picture = tf.io.decode_jpeg(encoded, channels=3)
+        picture = tf.image.resize(picture, (resized, resized)) / 255.0
+        if not augmented:
+            picture = tf.image.resize_with_crop_or_pad(picture, SIZE, SIZE)
+        else:
+            picture = tf.image.random_crop(picture, (SIZE, SIZE, 3))
+            picture = tf.image.random_flip_left_right(picture)
+            picture = tf.image.random_brightness(picture, colour_jitter.MAX_BRIGHTNESS)
+            picture = tf.image.random_saturation(picture, *colour_jitter.FACTORS)
+            picture = tf.image.random_hue(picture, colour_jitter.MAX_HUE)
+            picture = tf.image.random_contrast(picture, *colour_jitter.FACTORS)
+            picture = tf.clip_by_value(picture, 0.0, 1.0)
+        return 2.0 * picture - 1.0
+
+    dataset = tf.data.Dataset.from_tensor_slices(list(files)).repeat().take(number)
+    dataset = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
+
+
+def our_batches(split: Split) -> dict[str, tf.data.Dataset]:
+    """Returns the pipelines of evaluation and of training with each augmentation, by name."""
 
     def inputs(**augmentation: bool) -> Inputs:
         chosen = {"random_crop": False, "random_flip": False, "color_jitter": False, **augmentation}
         image = ImageConfig(resize_ratio=RATIO, **chosen)
         return Inputs(split, (batch.IMAGE,), image, SIZE, "inception")
 
-    def training(**augmentation: bool) -> Callable[[], float]:
+    def training(**augmentation: bool) -> tf.data.Dataset:
         size = min(BATCH_SIZE, split.num_images)
-        steps = split.num_images // size
-        dataset = training_batches(inputs(**augmentation), size, seed=0).take(steps)
-        return functools.partial(_drain, dataset)
-
-    reader = split.record_reader()
-
-    def records() -> float:
-        before = time.process_time()
-        for row in range(0, split.num_images, BATCH_SIZE):
-            reader.read(np.arange(row, min(row + BATCH_SIZE, split.num_images)))
-        return time.process_time() - before
-
-    def evaluation() -> Callable[[], float]:
-        return functools.partial(_drain, evaluation_batches(inputs(), BATCH_SIZE))
+        return training_batches(inputs(**augmentation), size, seed=0).take(split.num_images // size)
 
     return {
-        RECORDS: records,
-        "evaluation": evaluation(),
+        "evaluation": evaluation_batches(inputs(), BATCH_SIZE),
+        "training, all augmentation": training(
+            random_crop=True, random_flip=True, color_jitter=True
+        ),
         "training, no augmentation": training(),
         "training, random crop": training(random_crop=True),
-        "training, flip": training(random_flip=True),
+        "training, mirrored": training(random_flip=True),
         "training, colour jitter": training(color_jitter=True),
-        "training, all three": training(random_crop=True, random_flip=True, color_jitter=True),
     }
 
 
-def run(split: Split, rounds: int = 5, num_timed: int = NUM_TIMED) -> list[dict[str, float | str]]:
-    """Times the ways in turns.
+def input_contests(
+    split: Split, num_timed: int, peer: TorchPeer | None = None
+) -> Iterator[Contest]:
+    """Yields evaluation, training with all augmentation, and each augmentation alone.
 
     Args:
       split: whose pictures.
-      rounds: timed rounds of each way, after one that is not counted.
       num_timed: pictures a round, at least; the split is read as often as that takes.
-
-    Returns:
-      A row a way: name, medians of images a second and of milliseconds of CPU an image, and of
-      the rounds' shares of the bare decode's speed, by the clock and by CPU time.
+      peer: for the first two.
     """
     passes = -(-num_timed // split.num_images)
-    number, secs = passes * split.num_images, collections.defaultdict(list)
-    bare = BareDecode(_files(split), passes)
-    ways = {BARE: bare, **_pipelines(lengthened(split, passes))}
-    for done in range(rounds + 1):
-        for name, way in ways.items():
-            before = time.perf_counter()
-            cpu = way()
-            if done:
-                secs[name].append((time.perf_counter() - before, cpu))
-    bare.close()
-    times = {name: np.transpose(values) for name, values in secs.items()}
-    return [
-        {
-            "way": name,
-            "images_per_sec": float(number / np.median(wall)),
-            "cpu_ms": float(1e3 * np.median(cpu) / number),
-            "share": float(np.median(times[BARE][0] / wall)),
-            "cpu_share": float(np.median(times[BARE][1] / cpu)),
-        }
-        for name, (wall, cpu) in times.items()
-    ]
+    number, files = passes * split.num_images, _files(split)
+    longer = lengthened(split, passes)
+    ours, reader = our_batches(longer), longer.record_reader()
+    if peer is not None:
+        bounds = np.cumsum([0, *map(len, files)])
+        content = np.frombuffer(b"".join(files), np.uint8)
+        sizes = {"size": SIZE, "resized": round(SIZE * RATIO)}
+        peer.prepare("input", content=content, bounds=bounds, **sizes)
+
+    def records(_: int) -> None:
+        for row in range(0, number, BATCH_SIZE):
+            reader.read(np.arange(row, min(row + BATCH_SIZE, number)))
+
+    with contextlib.closing(BareDecode(files, passes)) as bare:
+        limit = Contender(BARE, lambda _: bare(), LIMIT)
+        for name, torch_name in (("evaluation", "evaluation"), (ALL, "training")):
+            plain = plain_batches(files, number, augmented=name == ALL)
+            ways = [Contender("tf.data as in TensorFlow's guides", _drain(plain), INSTEAD)]
+            if peer is not None:
+                ways.append(peer.contender("PyTorch, DataLoader", torch_name, number))
+            ways.append(Contender("ours", _drain(ours.pop(name))))
+            yield Contest(f"{name}, {SIZE} pixels", "image", number, [*ways, limit])
+        ways = [Contender(name, _drain(dataset)) for name, dataset in ours.items()]
+        ways.insert(0, Contender(RECORDS, records))
+        yield Contest(f"ours in parts, {SIZE} pixels", "image", number, [*ways, limit])
 
 
-def main(data_dir: str | None = None, dataset: str | None = None, split: str = "train") -> None:
-    """Prints the table, of a prepared data set where one is named."""
-    with tempfile.TemporaryDirectory() as folder:
+def contests(
+    torch_python: str | None = None,
+    data_dir: str | None = None,
+    dataset: str | None = None,
+    split: str = "train",
+    num_timed: int = NUM_TIMED,
+) -> Iterator[Contest]:
+    """Yields the contests on drawn pictures, or on a prepared data set's where one is named."""
+    with tempfile.TemporaryDirectory() as folder, TorchPeer.started(torch_python) as peer:
         chosen = prepared_split(data_dir, dataset, split) if dataset else drawn_split(folder)
-        for row in run(chosen):
-            print(
-                f"input  {row['way']:<28s} {row['images_per_sec']:8.0f} images/s "
-                f"{row['cpu_ms']:7.3f} ms of CPU  {row['share']:5.2f} of the bare decode, "
-                f"{row['cpu_share']:5.2f} by CPU time"
-            )
+        yield from input_contests(chosen, num_timed, peer)

@@ -1,46 +1,55 @@
-"""Times the relational step of `coco_captions/s_cnn_rnn` beside the plain Keras way.
+"""Steps of training beside plain Keras and PyTorch, and beside the products they cannot avoid.
 
-Ours is the trainer's own step as configured (dropout, clipping, RMSProp), float32 and
-mixed_bfloat16, on batches bucketed by length. The plain way is the same model from
-keras.layers.RNN(LSTMCell), Dense and keras.optimizers.RMSprop in a compiled step with the same
-options, on batches as a shuffle gives them, padded to their longest. Both see the same captions,
-of COCO's lengths (mean 10.5 words, deviation 2.4, at least 5). Rounds alternate between the ways;
-medians are quoted, and the processor time beside them: on a busy machine it is the steadier one.
+Ours is the trainer's own step as configured (dropout, clipping, RMSProp), on batches bucketed by
+length. Plain Keras is the same model from keras.layers.RNN(LSTMCell), Dense and
+keras.optimizers.RMSprop in a compiled step with the same options, on batches as a shuffle gives
+them, padded to their longest. PyTorch has bucketed batches and logits of the words alone
+(eval/benchmark_torch.py). All see the same captions, of COCO's lengths (mean 10.5 words, deviation
+2.4, at least 5). A joint step sees five captions an image; its limit is the CNN alone, forward and
+backward.
 
     python -m eval.benchmark --part=train
 """
 
 import dataclasses
-import statistics
-import time
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
+from eval.synthetic_batches import (
+    NUM_CONCEPTS,
+    VOCAB_SIZE,
+    caption_batch,
+    training_step,
+    with_encoder,
+)
+from eval.torch_peer import TorchPeer
 from semreg_tf import experiments
 from semreg_tf.config import Config
 from semreg_tf.data import batch
 from semreg_tf.data.targets import multi_hot, shift
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.training.optimizers import build_groups
-from semreg_tf.training.phases import find_stage
-from semreg_tf.training.train_step import build_train_step
+from semreg_tf.models.encoder import encoder_spec
 
 EXPERIMENT = "coco_captions/s_cnn_rnn"
-NUM_CONCEPTS, VOCAB_SIZE = 1_000, 12_000
 NUM_CAPTIONS = 32 * 64
+JOINT_ENCODERS = ("squeezenet_v1_1", "efficientnet_lite0", "efficientnet_lite2", "inception_v3")
+JOINT_IMAGES, CAPTIONS_AN_IMAGE = 8, 5
+Tensors = dict[str, tf.Tensor]
 
 
-def captions(seed: int = 0) -> list[np.ndarray]:
+def captions(number: int = NUM_CAPTIONS, seed: int = 0) -> list[np.ndarray]:
     """Returns random word ids of COCO's lengths; frequent words are frequent."""
     rng = np.random.default_rng(seed)
-    lengths = np.clip(np.rint(rng.gamma(19, 10.5 / 19, NUM_CAPTIONS)), 5, 30).astype(int)
+    lengths = np.clip(np.rint(rng.gamma(19, 10.5 / 19, number)), 5, 30).astype(int)
     return [np.minimum(rng.zipf(1.3, n), VOCAB_SIZE - 2) - 1 for n in lengths]
 
 
-def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[dict]:
+def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[Tensors]:
     """Returns batches of the contract, bucketed by length or as they come."""
     rng = np.random.default_rng(1)
     order = (
@@ -63,24 +72,19 @@ def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[di
     return [made[i] for i in rng.permutation(len(made))]
 
 
-def our_step(config: Config) -> Callable[[dict], float]:
-    """Returns the trainer's own step."""
-    keras.config.set_dtype_policy(config.precision)
-    annotator = Annotator(config, NUM_CONCEPTS, VOCAB_SIZE, feature_size=8)
-    keras.config.set_dtype_policy("float32")
-    (phase,) = find_stage(config, "relational").phases
-    groups = build_groups(annotator, phase)
-    step = build_train_step(annotator, phase, groups, config.jit_compile)
-    return lambda tensors: float(step(tensors, tf.constant([0, 0]))["loss"])
+def plain_step(config: Config, encoder: keras.Model | None = None) -> Callable[[Tensors], float]:
+    """Returns a step of the same model from Keras's own layers and optimiser.
 
-
-def plain_step(config: Config) -> Callable[[dict], float]:
-    """Returns a step of the same model from Keras's own layers and optimiser."""
-    section, decoder = config.relational, config.decoder
+    Args:
+      config: its sizes and rates, of the joint stage where there is an encoder.
+      encoder: a CNN with the output `features`, trained with the decoder; None: the batch's
+        concepts are read.
+    """
+    section, decoder = config.relational if encoder is None else config.joint, config.decoder
     spread = keras.initializers.RandomUniform(-decoder.initializer_range, decoder.initializer_range)
+    dense = functools.partial(keras.layers.Dense, kernel_initializer=spread)
     concepts = keras.Input((NUM_CONCEPTS,))
     ids = keras.Input((None,), dtype="int32")
-    state = keras.layers.Dense(decoder.cells, kernel_initializer=spread)(concepts)
     words = keras.layers.Embedding(
         VOCAB_SIZE + 1, decoder.word_embedding, embeddings_initializer=spread
     )(ids)
@@ -91,31 +95,50 @@ def plain_step(config: Config) -> Callable[[dict], float]:
         kernel_initializer=spread,
         recurrent_initializer=spread,
     )
+    state = dense(decoder.cells)(concepts)
     hidden = keras.layers.RNN(cell, return_sequences=True)(
         words, initial_state=[state, keras.ops.zeros_like(state)]
     )
     hidden = keras.layers.Dropout(decoder.output_dropout)(hidden)
-    logits = keras.layers.Dense(VOCAB_SIZE, kernel_initializer=spread)(hidden)
-    model = keras.Model([concepts, ids], logits)
+    model = keras.Model([concepts, ids], dense(VOCAB_SIZE)(hidden))
+    variables, head = list(model.trainable_variables), None
+    if encoder is not None:
+        head = dense(NUM_CONCEPTS)
+        head.build((None, encoder.output["features"].shape[-1]))
+        variables += [*encoder.trainable_variables, *head.trainable_variables]
     optimizer = keras.optimizers.RMSprop(
         section.learning_rate, rho=section.rho, epsilon=section.epsilon
     )
-    optimizer.build(model.trainable_variables)
+    optimizer.build(variables)
 
     @tf.function(reduce_retracing=True)
-    def step(tensors: dict[str, tf.Tensor]) -> tf.Tensor:
-        targets = tensors[batch.TARGET_IDS][:, 0]
-        mask = tf.cast(tensors[batch.PADDING_MASK][:, 0], tf.float32)
+    def step(tensors: Tensors) -> tf.Tensor:
+        targets = _flat(tensors[batch.TARGET_IDS])
+        mask = tf.cast(_flat(tensors[batch.PADDING_MASK]), tf.float32)
         with tf.GradientTape() as tape:
-            made = model([tensors[batch.CONCEPTS], tensors[batch.INPUT_IDS][:, 0]], training=True)
+            seen, loss = tensors[batch.CONCEPTS], 0.0
+            if encoder is not None:
+                logits = head(encoder({"image": tensors[batch.IMAGE]}, training=True)["features"])
+                loss = tf.reduce_mean(
+                    tf.nn.sigmoid_cross_entropy_with_logits(labels=seen, logits=logits)
+                )
+                seen = tf.sigmoid(logits)
+            seen = tf.repeat(seen, tf.shape(tensors[batch.TARGET_IDS])[1], axis=0)
+            made = model([seen, _flat(tensors[batch.INPUT_IDS])], training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, made)
-            loss = tf.reduce_mean(tf.reduce_sum(losses * mask, axis=-1))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        gradients, _ = tf.clip_by_global_norm(gradients, section.clip_norm)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            loss += tf.reduce_mean(tf.reduce_sum(losses * mask, axis=-1))
+        gradients = tape.gradient(loss, variables)
+        if section.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, section.clip_norm)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
     return lambda tensors: float(step(tensors))
+
+
+def _flat(ids: tf.Tensor) -> tf.Tensor:
+    """Returns ids of captions an image, (images, captions, time), as (images * captions, time)."""
+    return tf.reshape(ids, (-1, tf.shape(ids)[-1]))
 
 
 def floating_operations(config: Config, words: list[np.ndarray], batch_size: int) -> float:
@@ -127,76 +150,103 @@ def floating_operations(config: Config, words: list[np.ndarray], batch_size: int
     return 3 * (tokens * per_token + batch_size * per_caption)
 
 
-def matrix_rate(dtype: tf.DType, secs: float = 1.0) -> float:
-    """Returns this machine's operations a second in products of the output layer's size."""
-    a = tf.cast(tf.random.normal((384, 512)), dtype)
-    b = tf.cast(tf.random.normal((512, VOCAB_SIZE)), dtype)
-    multiply = tf.function(tf.linalg.matmul)
-    multiply(a, b)
-    rates, started = [], time.perf_counter()
-    while time.perf_counter() - started < secs:
-        before = time.perf_counter()
-        multiply(a, b).numpy()
-        rates.append(2 * 384 * 512 * VOCAB_SIZE / (time.perf_counter() - before))
-    return statistics.median(rates)
+def products(operations: float) -> Callable[[], None]:
+    """Returns float32 products of the output layer's size that have so many operations."""
+    a, b = tf.random.normal((384, 512)), tf.random.normal((512, VOCAB_SIZE))
+    multiply = tf.function(lambda: tf.linalg.matmul(a, b)[0, 0])
+    times = max(round(operations / (2 * 384 * 512 * VOCAB_SIZE)), 1)
+
+    def call() -> None:
+        for _ in range(times):
+            multiply().numpy()
+
+    return call
 
 
-def run(rounds: int = 5, steps: int = 12) -> list[dict[str, float | str]]:
-    """Times the ways in turns.
-
-    Args:
-      rounds: timed rounds of each way, after one that is not counted.
-      steps: steps a round.
-
-    Returns:
-      A row a way: name, median milliseconds a step, times the plain way, the same of processor
-      time, GFLOP/s of the products that no way can avoid, and their share of the measured
-      matrix-product rate.
-    """
+def relational(peer: TorchPeer | None, steps: int = 12) -> Contest:
+    """Returns the relational step of `coco_captions/s_cnn_rnn`, 32 captions of 12,000 words."""
     config = experiments.get(EXPERIMENT)
     size = config.relational.batch_size
     words = captions()
     shuffled, bucketed = batches(words, size, False), batches(words, size, True)
-    half = dataclasses.replace(config, precision="mixed_bfloat16")
-    ways = {
-        "plain Keras": (plain_step(config), shuffled),
-        "ours, float32": (our_step(config), bucketed),
-        "ours, mixed_bfloat16": (our_step(half), bucketed),
-    }
-    secs: dict[str, list[float]] = {name: [] for name in ways}
-    cpu_secs: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name, (step, made) in ways.items():
-            chosen = [made[(number * steps + i) % len(made)] for i in range(steps)]
-            before, cpu_before = time.perf_counter(), time.process_time()
-            for tensors in chosen:
-                step(tensors)
-            if number:
-                secs[name].append((time.perf_counter() - before) / steps)
-                cpu_secs[name].append((time.process_time() - cpu_before) / steps)
-    operations = floating_operations(config, words, size)
-    rates = {False: matrix_rate(tf.float32), True: matrix_rate(tf.bfloat16)}
-    plain = statistics.median(secs["plain Keras"])
-    cpu = {name: statistics.median(values) for name, values in cpu_secs.items()}
-    return [
-        {
-            "way": name,
-            "ms": 1e3 * statistics.median(values),
-            "times_plain": plain / statistics.median(values),
-            "cpu_ms": 1e3 * cpu[name],
-            "times_plain_cpu": cpu["plain Keras"] / cpu[name],
-            "gflops": operations / statistics.median(values) / 1e9,
-            "share": operations / statistics.median(values) / rates["bfloat16" in name],
+    limit = products(steps * floating_operations(config, words, size))
+    ways = [Contender("plain Keras", _rounds(plain_step(config), shuffled, steps), INSTEAD)]
+    if peer is not None:
+        options = {
+            "vocab_size": VOCAB_SIZE,
+            "dropout": config.decoder.output_dropout,
+            "learning_rate": config.relational.learning_rate,
+            "clip_norm": config.relational.clip_norm,
         }
-        for name, values in secs.items()
-    ]
+        peer.prepare("train", **options, **_as_arrays(bucketed))
+        ways += [
+            peer.contender("PyTorch, nn.LSTM (tanh)", "nn.LSTM", steps),
+            peer.contender("PyTorch, scripted ReLU LSTM", "relu_lstm", steps),
+        ]
+    for precision in ("float32", "mixed_bfloat16"):
+        step, _ = training_step(dataclasses.replace(config, precision=precision), "relational")
+        ways.append(Contender(f"ours, {precision}", _rounds(_loss_of(step), bucketed, steps)))
+    ways.append(Contender("its matrix products alone, float32", lambda _: limit(), LIMIT))
+    return Contest(f"relational step, {size} captions, {VOCAB_SIZE:,} words", "step", steps, ways)
 
 
-def main() -> None:
-    """Prints the table."""
-    for row in run():
-        print(
-            f"train  {row['way']:<22s} {row['ms']:8.1f} ms a step {row['times_plain']:6.2f} x "
-            f"{row['cpu_ms']:8.1f} ms of processors {row['times_plain_cpu']:6.2f} x "
-            f"{row['gflops']:8.1f} GFLOP/s {row['share']:6.1%} of the matrix-product rate"
+def joint(encoder: str, images: int = JOINT_IMAGES, steps: int = 2) -> Contest:
+    """Returns the joint step with one CNN, five captions an image."""
+    config = with_encoder(experiments.get(EXPERIMENT), encoder)
+    size = encoder_spec(encoder).default_size
+    made = [caption_batch(images, CAPTIONS_AN_IMAGE, size)]
+    step, annotator = training_step(config, "joint")
+    cnn = annotator.encoder
+
+    @tf.function
+    def bare(image: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(cnn({"image": image}, training=True)["features"])
+        gradients = tape.gradient(
+            loss, cnn.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
+        return tf.add_n([tf.reduce_sum(tf.convert_to_tensor(g)) for g in gradients])
+
+    plain = plain_step(config, Annotator(config, NUM_CONCEPTS, VOCAB_SIZE).encoder)
+    ways = [
+        Contender("plain Keras", _rounds(plain, made, steps), INSTEAD),
+        Contender("ours, float32", _rounds(_loss_of(step), made, steps)),
+        Contender(
+            "the CNN alone, forward and backward",
+            _rounds(lambda tensors: bare(tensors[batch.IMAGE]).numpy(), made, steps),
+            LIMIT,
+        ),
+    ]
+    name = f"joint step, {encoder}, {images} images of {size} pixels"
+    return Contest(name, "step", steps, ways)
+
+
+def contests(torch_python: str | None = None) -> Iterator[Contest]:
+    """Yields the contests of the part."""
+    with TorchPeer.started(torch_python) as peer:
+        yield relational(peer)
+    for encoder in JOINT_ENCODERS:
+        keras.backend.clear_session()
+        yield joint(encoder)
+
+
+def _as_arrays(made: list[Tensors]) -> dict[str, np.ndarray]:
+    return {
+        f"{name}/{i}": t.numpy() for i, tensors in enumerate(made) for name, t in tensors.items()
+    }
+
+
+def _loss_of(step: Callable) -> Callable[[Tensors], float]:
+    return lambda tensors: float(step(tensors)["loss"])
+
+
+def _rounds(
+    step: Callable[[Tensors], object], made: list[Tensors], steps: int
+) -> Callable[[int], None]:
+    """Returns what takes a round's steps, on the batches that are next."""
+
+    def call(number: int) -> None:
+        for i in range(steps):
+            step(made[(number * steps + i) % len(made)])
+
+    return call

@@ -73,7 +73,7 @@ def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annot
         )
     check_dataset_files(builder_dir, f"{ANNOTATIONS_DIR}/{split}.jsonl")
     lines = read_lines(path)
-    annotations = [_from_line(line, path, number) for number, line in enumerate(lines, start=1)]
+    annotations = [from_line(line, path, number) for number, line in enumerate(lines, start=1)]
     if len(annotations) != expected:
         raise ValueError(
             f"`builder_dir` must hold one annotation an image: {expected} images of {split!r}. "
@@ -109,7 +109,8 @@ def _to_line(record: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def _from_line(line: str, path: epath.Path, number: int) -> Annotation:
+def from_line(line: str, path: PathLike[str], number: int) -> Annotation:
+    """Returns the annotation of a line; the file and the line's number are for the message."""
     try:
         values = parse_json(line)
         # One object for each distinct word: a third of the memory, the first thing to run out.

@@ -1,19 +1,16 @@
-"""The annotating benchmark at toy size: its ways run, and its rows say what they should."""
+"""The annotating benchmark at toy size: every way annotates all pictures."""
 
 import pytest
 
-from eval.benchmark_annotate import WAYS, format_row, run
+from eval import benchmark_annotate, interleaved
+from eval.interleaved import INSTEAD, LIMIT, OURS
 
 
-def test_every_way_has_a_row():
-    lines = []
-    rows = run(
-        ["small_cnn"], vocab_size=1_000, num_pictures=4, batch_size=2, rounds=1, report=lines.append
+@pytest.mark.large
+def test_every_way_takes_part():
+    contests = benchmark_annotate.contests(
+        ["small_cnn"], num_pictures=4, vocab_size=1_000, batch_size=2
     )
-    assert [(row["encoder"], row["way"]) for row in rows] == [("small_cnn", way) for way in WAYS]
-    assert lines == [format_row(row) for row in rows]
-    assert all(row["images_per_sec"] > 0 for row in rows)
-    assert rows[0]["share"] == 1.0
-    rates = [row["images_per_sec"] for row in rows]
-    assert rows[2]["share"] == pytest.approx(rates[2] / rates[0])
-    assert all(row["cpu_ms"] > 0 for row in rows)
+    rows = interleaved.run_all(contests, 1, str)
+    assert [row["role"] for row in rows] == [INSTEAD, OURS, OURS, LIMIT]
+    assert {row["contest"] for row in rows} == {"small_cnn, 96 pixels, beam of 3"}

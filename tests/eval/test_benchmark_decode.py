@@ -1,16 +1,17 @@
-"""The decoding benchmark at toy size: its ways agree, and its rows say what they should."""
+"""The decoding benchmark at toy size: its ways find the same captions."""
 
 import numpy as np
 import pytest
 
+from eval import interleaved
 from eval.benchmark_decode import (
     RandomDecoder,
     Sizes,
     batched_decoder,
+    contests,
     decode_image_by_image,
-    format_row,
-    run,
 )
+from eval.interleaved import INSTEAD, LIMIT
 
 RULES = {"beam_width": 3, "max_steps": 9}
 
@@ -24,32 +25,20 @@ def test_captions_have_the_lengths_forced_on_them(dtype):
     assert np.all(found != 0)
 
 
-def test_the_image_by_image_loop_follows_the_same_rules():
-    decoder = RandomDecoder(vocab_size=40, num_cells=16)
+@pytest.mark.parametrize("beam_width", [1, 3])
+def test_the_image_by_image_loop_follows_the_same_rules(beam_width):
+    decoder, rules = RandomDecoder(vocab_size=40, num_cells=16), {**RULES, "beam_width": beam_width}
     lengths = np.int32([1, 2, 5, 8, 100, 100])
-    expected = decode_image_by_image(decoder, lengths, **RULES)
-    np.testing.assert_array_equal(batched_decoder(decoder, **RULES)(lengths), expected)
+    expected = decode_image_by_image(decoder, lengths, **rules)
+    np.testing.assert_array_equal(batched_decoder(decoder, **rules)(lengths), expected)
 
 
-def test_every_way_has_a_row():
-    lines = []
-    rows = run([5], Sizes(vocab_size=40, num_cells=16, max_steps=6), repeats=1, report=lines.append)
-    assert [row["way"] for row in rows] == [
-        "image by image",
-        "batched",
-        "batched, XLA",
-        "batched, bfloat16 output",
-        "image by image",
-        "batched",
-        "batched, dropping",
-        "batched, dropping, bfloat16 output",
-    ]
-    assert lines == [format_row(row) for row in rows]
-    for row in rows:
-        assert row["part"] == "decode"
-        assert row["batch_size"] == 5
-        assert row["captions_per_sec"] > 0.0
-        if "bfloat16" not in row["way"]:
-            assert row["same_ids"] == 1.0
-    baselines = [row["times_baseline"] for row in rows if row["way"] == "image by image"]
-    assert baselines == [1.0, 1.0]
+@pytest.mark.large
+def test_every_contest_has_the_plain_way_first_and_the_limit_last():
+    sizes = Sizes(vocab_size=40, num_cells=16, max_steps=6)
+    rows = interleaved.run_all(contests(images=5, sizes=sizes), 1, str)
+    names = [row["contest"] for row in rows]
+    greedy, beam = "greedy, 5 images, all steps", "beam of 3, 5 images, lengths of captions"
+    assert (names.count(greedy), names.count(beam)) == (5, 7)
+    roles = [row["role"] for row in rows if row["contest"] == beam]
+    assert roles[0] == INSTEAD and roles[-1] == LIMIT

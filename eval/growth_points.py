@@ -1,0 +1,175 @@
+"""What a point of `eval.benchmark --part=growth` measures: work of one size, in its own process."""
+
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from eval.benchmark_decode import RandomDecoder, batched_decoder
+from eval.benchmark_train import EXPERIMENT
+from eval.synthetic_batches import CONCEPTS_AN_IMAGE, NUM_CONCEPTS, VOCAB_SIZE, training_step
+from semreg_tf import experiments
+from semreg_tf.config import DataConfig
+from semreg_tf.data import annotations, batch, index_plan
+from semreg_tf.data.annotation_tensors import AnnotationTensors
+from semreg_tf.data.name_list import NameList
+from semreg_tf.data.record_reader import RecordReader
+from semreg_tf.data.tag_neighbours import TagSets, nearest_by_tags
+from semreg_tf.data.targets import encode_annotations, multi_hot, shift
+from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.metrics.retrieval import retrieval_metrics
+
+MEAN_WORDS, CAPTIONS, TAGS, MEAN_TAGS, NEIGHBOURS = 10, 5, 5_000, 7, 6
+QUERIES, CELLS, IMAGES = 1_000, 512, 64
+# Repeats, of which the median counts; what takes longer than a second is done once.
+_REPEATS = 5
+Work = dict[str, float | str]
+Point = list[Work]
+
+
+def step(captions: int = 32, vocab_size: int = VOCAB_SIZE, words: int = MEAN_WORDS) -> Point:
+    """Times a relational step on captions of one length."""
+    config = experiments.get(EXPERIMENT)
+    call, _ = training_step(config, "relational", vocab_size=vocab_size)
+    rng = np.random.default_rng(0)
+    drawn = [np.minimum(rng.zipf(1.3, words), vocab_size - 2) - 1 for _ in range(captions)]
+    inputs, targets, mask = shift(drawn, vocab_size, vocab_size - 1)
+    splits = np.arange(0, CONCEPTS_AN_IMAGE * captions + 1, CONCEPTS_AN_IMAGE)
+    concepts = multi_hot(rng.integers(0, NUM_CONCEPTS, splits[-1]), splits, NUM_CONCEPTS)
+    tensors = {
+        batch.CONCEPTS: tf.constant(concepts),
+        batch.INPUT_IDS: tf.constant(inputs[:, None]),
+        batch.TARGET_IDS: tf.constant(targets[:, None]),
+        batch.PADDING_MASK: tf.constant(mask[:, None]),
+    }
+    return [_timed("relational step", lambda: float(call(tensors)["loss"]))]
+
+
+def decode(
+    images: int = IMAGES, vocab_size: int = VOCAB_SIZE, words: int = 19, beam_width: int = 3
+) -> Point:
+    """Times a search whose captions all have the same length."""
+    search = batched_decoder(
+        RandomDecoder(vocab_size, CELLS), beam_width=beam_width, max_steps=words
+    )
+    lengths = np.full(images, words + 1, np.int32)
+    return [_timed("search", lambda: search(lengths))]
+
+
+def pictures(number: int) -> Point:
+    """Times what a data set of so many pictures costs before its first step, and searches in it."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        points = _annotations(number, rng, Path(folder))
+        points += _records(number, Path(folder))
+    tags = drawn_tags(number)
+    points.append(
+        _timed(
+            "neighbours by Jaccard", lambda: sum(map(len, nearest_by_tags(tags, tags, NEIGHBOURS)))
+        )
+    )
+    scores = rng.random((min(QUERIES, number), number), np.float32)
+    owners = np.arange(len(scores))
+    points.append(
+        _timed(
+            f"ranks of {QUERIES:,} sentences",
+            lambda: retrieval_metrics(scores, owners, np.arange(number)),
+        )
+    )
+    return points
+
+
+def _annotations(number: int, rng: np.random.Generator, folder: Path) -> Point:
+    words = [f"w{i}" for i in range(VOCAB_SIZE)]
+    ids = np.minimum(rng.zipf(1.3, (number, CAPTIONS, MEAN_WORDS)), VOCAB_SIZE) - 1
+    path = folder / "train.jsonl"
+
+    def write() -> None:
+        with path.open("w", encoding="utf-8") as file:
+            for i, of_picture in enumerate(ids):
+                texts = [" ".join(words[w] for w in caption) for caption in of_picture]
+                fields = {"captions": texts, "tokens": texts, "labels": [], "user_tags": []}
+                line = {"image_id": str(i), "file_name": f"{i}.jpg", **fields, "groups": []}
+                file.write(json.dumps(line) + "\n")
+
+    write()
+    counts = NameList(tuple(words), tuple(range(VOCAB_SIZE, 0, -1)))
+    names = Vocabularies(Vocabulary(counts, "words"), counts.head(NUM_CONCEPTS))
+    config, made = DataConfig(task="captions", min_word_count=1), {}
+
+    def read() -> None:
+        with path.open(encoding="utf-8") as lines:
+            made["read"] = [
+                annotations.from_line(line, path, i) for i, line in enumerate(lines, start=1)
+            ]
+
+    def encode() -> None:
+        made["encoded"] = encode_annotations(made["read"], names, config)
+
+    def plan() -> None:
+        lengths = np.diff(made["encoded"].token_splits)
+        next(index_plan.index_plan(len(lengths), 32, 0, lengths=lengths))
+
+    points = [
+        _timed("annotations read", read, 1),
+        _timed("captions as ids", encode, 1),
+        _timed("first epoch's plan", plan, 1),
+    ]
+    points.append(_timed("ids as tensors", lambda: AnnotationTensors(made["encoded"], names), 1))
+    return points
+
+
+def _records(number: int, folder: Path) -> Point:
+    """Times finding the places of small records; pictures' own bytes are passed over."""
+    path = str(folder / "train.tfrecord")
+
+    def write() -> None:
+        with tf.io.TFRecordWriter(path) as writer:
+            for i in range(number):
+                writer.write(b"%020d" % i)
+
+    return [
+        _timed("shards written", write, 1),
+        _timed("records' places found", lambda: RecordReader([path], [number]), 1),
+    ]
+
+
+def drawn_tags(num_pictures: int, num_tags: int = TAGS) -> TagSets:
+    """Returns drawn user tags.
+
+    A Poisson number of draws a picture, 7 on average, of tags whose odds fall as 1 / rank (Zipf),
+    each counted once a picture. That is harder than real tags, of which the most frequent is on
+    fewer pictures: here on half of them.
+    """
+    rng = np.random.default_rng(0)
+    shares = 1 / np.arange(1, num_tags + 1)
+    bounds = np.cumsum(shares / shares.sum())
+    owners = np.repeat(np.arange(num_pictures), rng.poisson(MEAN_TAGS, num_pictures))
+    tags = np.minimum(np.searchsorted(bounds, rng.random(len(owners))), num_tags - 1)
+    # Each once a picture, in the order of the pictures.
+    pairs = np.unique(owners * num_tags + tags)
+    splits = np.searchsorted(pairs, np.arange(num_pictures + 1) * num_tags)
+    image_ids = np.arange(num_pictures).astype(str).astype(object)
+    return TagSets(image_ids, (pairs % num_tags).astype(np.int32), splits, num_tags)
+
+
+def _timed(
+    what: str, call: Callable[[], object], repeats: int = _REPEATS
+) -> dict[str, float | str]:
+    """Returns the median seconds, after a call that is not counted where there are several."""
+    secs = []
+    while len(secs) < repeats + (repeats > 1):
+        before = time.perf_counter()
+        call()
+        secs.append(time.perf_counter() - before)
+        if secs[-1] > 1:
+            break
+    # Of the whole process, TensorFlow among it.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    counted = secs[1:] or secs
+    return {"what": what, "secs": float(np.median(counted)), "peak_mib": peak}
