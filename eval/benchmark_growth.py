@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from eval.benchmark_record import machine
+from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.reporting.study_tables import table
 
@@ -101,6 +102,7 @@ def measure(function: str, arguments: dict[str, int], most_secs: float = MOST_SE
 
 
 def _in_process(sender: Any, function: str, arguments: dict[str, int]) -> None:
+    ease_tensorflow_import()
     from eval import growth_points
 
     try:
@@ -152,7 +154,9 @@ def markdown(record: Record) -> str:
             secs = {value: f"{1e3 * s:,.0f} ms" for value, s, _ in course}
             cells = [secs.get(value, "") for value in values]
             peak = max(p for *_, p in course)
-            rows.append([what, *cells, f"{exponent(course):.2f}", f"{peak:,.0f}"])
+            rows.append(
+                [what, *cells, "" if len(course) < 2 else f"{exponent(course):.2f}", f"{peak:,.0f}"]
+            )
         parts.append(table(header, rows) + "\n")
         broken = [p for p in record["points"] if p["axis"] == axis and "breaks" in p]
         parts += [f"At {p['value']:,}: {p['breaks']}.\n" for p in broken]

@@ -55,7 +55,7 @@ DISTRIBUTIONS = {
     "python_multipart": "python-multipart",
 }
 OURS = {"semreg_tf", "data_prep", "train", "eval", "tests"}
-# Draw the curves of a study, fit the simplest of baselines, and are timed beside ours: of a checkout.
+# Draw the curves of a study, fit the simplest of baselines, are timed beside ours: in a checkout.
 OF_A_CHECKOUT = {"matplotlib", "sklearn", "torch", "torchvision"}
 
 
