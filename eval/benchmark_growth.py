@@ -154,9 +154,8 @@ def markdown(record: Record) -> str:
             secs = {value: f"{1e3 * s:,.0f} ms" for value, s, _ in course}
             cells = [secs.get(value, "") for value in values]
             peak = max(p for *_, p in course)
-            rows.append(
-                [what, *cells, "" if len(course) < 2 else f"{exponent(course):.2f}", f"{peak:,.0f}"]
-            )
+            power = f"{exponent(course):.2f}" if len(course) > 1 else ""
+            rows.append([what, *cells, power, f"{peak:,.0f}"])
         parts.append(table(header, rows) + "\n")
         broken = [p for p in record["points"] if p["axis"] == axis and "breaks" in p]
         parts += [f"At {p['value']:,}: {p['breaks']}.\n" for p in broken]

@@ -27,6 +27,7 @@ class Search:
       end_id: ends a sequence.
       unknown_id: stands for all words outside the vocabulary; read with `config.block_unknown`.
       num_results: sequences an image; None: the beam width. Greedy search gives one.
+      drop_finished: beam search expands no image that is done; the results are the same.
 
     Example:
       >>> search = Search(DecodingConfig(), start_id=words.start_id, end_id=words.end_id)
@@ -39,6 +40,7 @@ class Search:
     end_id: int
     unknown_id: int | None = None
     num_results: int | None = None
+    drop_finished: bool = True
 
     def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> BeamResults:
         """Searches a batch.
@@ -68,6 +70,7 @@ class Search:
                 beam_width=config.beam_width,
                 length_normalisation=config.length_normalisation,
                 num_results=self.num_results,
+                drop_finished=self.drop_finished,
             )
             return beam(step_fn, initial_state, context)
         greedy = GreedySearch(
