@@ -19,7 +19,10 @@ from semreg_tf.cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
 # The most telling first.
-PARTS = ("train", "decode", "start", "annotate", "input", "retrieval", "metrics", "growth")
+PARTS = (
+    *("train", "decode", "start", "annotate", "input"),
+    *("retrieval", "metrics", "workers", "growth"),
+)
 _PART = flags.DEFINE_multi_enum("part", PARTS, PARTS, "Part to time; repeatable.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds of each way.", lower_bound=1)
 _JSON = flags.DEFINE_bool("json", False, "Write records, and the tables of BENCHMARKS.md anew.")

@@ -11,6 +11,7 @@ from semreg_tf.config import Config
 from semreg_tf.data import batch
 from semreg_tf.data.targets import multi_hot, shift
 from semreg_tf.models.annotator import Annotator
+from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.optimizers import build_groups
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.train_step import build_train_step, pad_time
@@ -67,7 +68,11 @@ def with_encoder(config: Config, name: str) -> Config:
 
 
 def training_step(
-    config: Config, stage: str, num_concepts: int = NUM_CONCEPTS, vocab_size: int = VOCAB_SIZE
+    config: Config,
+    stage: str,
+    num_concepts: int = NUM_CONCEPTS,
+    vocab_size: int = VOCAB_SIZE,
+    distribution: Distribution | None = None,
 ) -> tuple[Step, Annotator]:
     """Returns the trainer's own step of a stage's last phase, and the models it trains.
 
@@ -76,15 +81,18 @@ def training_step(
       stage: "unary", "relational" or "joint".
       num_concepts: concepts.
       vocab_size: words.
+      distribution: the replicas that share a step; None: one.
     """
+    distribution = distribution or Distribution()
     keras.config.set_dtype_policy(config.precision)
     phase = find_stage(config, stage).phases[-1]
     # Fed the true concepts, a phase runs no CNN.
     size = 8 if phase.loss.reads == "true_concepts" else None
-    annotator = Annotator(config, num_concepts, vocab_size, feature_size=size)
+    with distribution.scope():
+        annotator = Annotator(config, num_concepts, vocab_size, feature_size=size)
+        groups = build_groups(annotator, phase)
     keras.config.set_dtype_policy("float32")
-    groups = build_groups(annotator, phase)
-    step = build_train_step(annotator, phase, groups, config.jit_compile)
+    step = build_train_step(annotator, phase, groups, config.jit_compile, distribution)
     seed = tf.constant([0, 0])
 
     def call(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
