@@ -35,7 +35,7 @@ def _toy(config: Config, steps: int = 2) -> Config:
     def stage(section, **fields):
         return dataclasses.replace(
             section,
-            steps=min(section.steps, steps),
+            steps=steps if section.steps is None else min(section.steps, steps),
             batch_size=8,
             validate_every_steps=0,
             patience=0,
