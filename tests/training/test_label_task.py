@@ -13,8 +13,8 @@ from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import Inputs, training_batches
 from semreg_tf.data.targets import encode_annotations
 from semreg_tf.decoder_config import LabelsConfig
-from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
-from semreg_tf.evaluation.runs.options import CaptionOptions, TagOptions
+from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
+from semreg_tf.evaluation.runs.options import CaptionOptions
 from semreg_tf.export_run import export_run, export_runs
 from semreg_tf.label_task import label_config
 from semreg_tf.training import workdir
@@ -117,8 +117,8 @@ def test_all_stages_train_evaluate_and_export_as_one_model(runs, demo_data, tmp_
         assert 0 < np.abs(ours - theirs).max() < 0.1, part
     told = CaptionOptions(meteor=False, num_pictures=0)
     captions = evaluate_captions(runs["joint"], demo_data, told)
-    told = TagOptions(cnn_path=runs["unary"], num_pictures=0)
-    tags = evaluate_tags(runs["joint"], demo_data, told)
+    told = {"cnn_path": runs["unary"], "num_pictures": 0}
+    tags = semreg_tf.evaluate(runs["joint"], demo_data, task="tags", **told)
     assert captions["captions"]["CIDEr"] >= 0
     assert tags["num_images"] == 8 and "ours" in tags["systems"]
     assert (runs["joint"] / "labels" / "results.json").exists()
@@ -129,10 +129,15 @@ def test_all_stages_train_evaluate_and_export_as_one_model(runs, demo_data, tmp_
     assert "CIDEr" in card and "O-F1" in card
     picture = np.full((30, 40, 3), 120, np.uint8)
     (found,) = model.annotate([picture])
-    assert found.labels is not None and set(found.labels) <= set(vocabularies.labels.names)
+    assert set(found.labels) <= set(vocabularies.labels.names)
+    assert len(set(found.labels)) == len(found.labels) == len(found.label_scores)
+    assert len(found.n_best) == config.decoding.beam_width and found.text == found.n_best[0][0]
+    assert {name for name, _ in found.concepts} == set(vocabularies.concepts.names)
+    assert len(found.label_probabilities) == len(vocabularies.labels)
     with pytest.raises(ValueError, match="once alone"):
         export_runs([runs["joint"], runs["joint"]], tmp_path / "no")
-    assert config.labels is not None
+    with pytest.raises(ValueError, match="`task` must be one of captions, tags"):
+        semreg_tf.evaluate(runs["joint"], demo_data, task="both")
 
 
 @pytest.mark.large
