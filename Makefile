@@ -87,6 +87,7 @@ study-demo: $(VENV)/installed
 	$(RUN) data_prep.prepare_demo --data_dir=$(OUT)/data
 	$(RUN) train.run_study --study=demo --data_dir=$(OUT)/data --out=$(OUT)/demo_study $(LIMIT)
 	$(RUN) eval.study_tables --study=demo --out=results/demo/tables.md
+	$(RUN) eval.study_tables --study=demo --into=RESULTS.md
 
 ## make study-demo-competitors [OUT=dir] [MINUTES=n]  systems that read user tags, results/demo_competitors/
 study-demo-competitors: $(VENV)/installed
