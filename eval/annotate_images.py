@@ -5,9 +5,9 @@ find . -name "*.jpg" | python -m eval.annotate_images --model=runs/export --form
 python -m eval.annotate_images --model=runs/export --format=xmp photos/     # photos/*.xmp
 python -m eval.annotate_images --model=runs/export --format=sqlite --answers=photos.db photos/
 
-With --out or --answers, the same command goes on where an earlier start stopped. The exit status
-is 0 if every picture was annotated, 1 if some could not be read (they are listed), 2 if none could
-or an argument is refused.
+With --out or --answers, the same command resumes after a stop. The exit status is 0 if every
+picture was annotated, 1 if some could not be read (they are listed), 2 if all could not be read or
+an argument is invalid.
 """
 
 import contextlib
@@ -41,32 +41,31 @@ _FORMAT = flags.DEFINE_enum(
     "format",
     "table",
     ["table", "jsonl", "csv", "sqlite", "xmp"],
-    "How answers are printed, and of --answers the file's format: JSON Lines, CSV or SQLite. xmp "
-    "writes a sidecar beside each picture, which photo programs read; one that is there is merged.",
+    "Format of the printed answers and of the --answers file: JSON Lines, CSV or SQLite. xmp "
+    "writes a sidecar for photo programs beside each picture, merged with an existing one.",
 )
 _EMBED = flags.DEFINE_enum(
     "embed",
     None,
     ["copies", "originals"],
-    "Caption and keywords are written into the files themselves, by ExifTool: into copies in "
-    "--out, which then have no caption below the picture, or into the originals. Pixels stay as "
-    "they are.",
+    "Write caption and keywords with ExifTool into the metadata of copies in --out (without the "
+    "caption below the picture) or of the originals. Pixels do not change.",
 )
 _TAGS = flags.DEFINE_multi_string(
     "user_tags",
     None,
-    "Comma-separated user tags, once for each file, in order. On standard input they follow the "
-    "path and a tab.",
+    "Comma-separated user tags; repeat the flag for each file, in order. On standard input they "
+    "follow the path and a tab.",
 )
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pictures in one batch.", lower_bound=1)
 _OUT = flags.DEFINE_string(
-    "out", None, "Folder of copies with the caption under the picture, and of annotations.jsonl."
+    "out", None, "Folder for copies with the caption below the picture, and annotations.jsonl."
 )
 _ANSWERS = flags.DEFINE_string(
-    "answers", None, "File for the answers; with --runner, the prefix of its name."
+    "answers", None, "File for the answers; with --runner, the prefix of the files' names."
 )
 _FONT = flags.DEFINE_string(
-    "font", None, "TrueType file for the copies. [Pillow's own, which has Latin letters alone]"
+    "font", None, "TrueType font for the copies. [Pillow's font, which has only Latin letters]"
 )
 _RUNNER = flags.DEFINE_string(
     "runner",
@@ -89,8 +88,8 @@ def main(argv: list[str]) -> None:
         from semreg_tf.annotating.collection import Job, annotate_collection
 
         model = semreg_tf.load(_MODEL.value)
-        with contextlib.ExitStack() as held:
-            also = _writers(model, pictures, held)
+        with contextlib.ExitStack() as stack:
+            also = _writers(model, pictures, stack)
             job = Job(
                 model,
                 pictures,
@@ -101,30 +100,30 @@ def main(argv: list[str]) -> None:
                 answers_format=_FORMAT.value if _FORMAT.value in _FILES else "jsonl",
                 also=also,
             )
-            bad, width = [], max(len(Path(p.path).name) for p in pictures[:1000])
+            errors, width = [], max(len(Path(p.path).name) for p in pictures[:1000])
             if _prints() and _FORMAT.value == "csv":
                 _print(_csv_header())
             try:
                 for row in annotate_collection(job, _bar):
-                    bad += [row["error"]] if "error" in row else []
+                    errors += [row["error"]] if "error" in row else []
                     _show(row, width)
             except Stopped as error:
                 raise Stopped(error.number, _stopped(job.answers or job.copies)) from None
     if not _prints():
-        print(f"{len(pictures) - len(bad)} annotated: {_ANSWERS.value}")
+        print(f"{len(pictures) - len(errors)} annotated: {_ANSWERS.value}")
     problems = [problem for writer in also for problem in writer.problems]
-    for told in (*bad, *problems):
-        print(f"skipped: {printable(told)}", file=sys.stderr)
-    if bad:
-        print(f"{len(bad)} of {len(pictures)} could not be read", file=sys.stderr)
-    sys.exit(2 if len(bad) == len(pictures) else 1 if bad or problems else 0)
+    for message in (*errors, *problems):
+        print(f"skipped: {printable(message)}", file=sys.stderr)
+    if errors:
+        print(f"{len(errors)} of {len(pictures)} could not be read", file=sys.stderr)
+    sys.exit(2 if len(errors) == len(pictures) else 1 if errors or problems else 0)
 
 
 def _check_flags() -> None:
-    """Refuses flags that do not go together, before anything is loaded.
+    """Checks combinations of flags before anything is loaded.
 
     Raises:
-      ValueError: as said.
+      ValueError: a flag is missing or cannot be combined with another.
     """
     if _FORMAT.value == "sqlite" and not _ANSWERS.value:
         raise ValueError("`answers` must be given with format=sqlite. Received: answers=None")
@@ -136,14 +135,14 @@ def _check_flags() -> None:
         )
     if _RUNNER.value and (_EMBED.value or _FORMAT.value == "sqlite"):
         raise ValueError(
-            "`runner` writes jsonl, csv or xmp: one database, or ExifTool, is no work for many "
+            "`runner` writes jsonl, csv or xmp; SQLite and ExifTool do not work on several "
             f"machines. Received: runner={_RUNNER.value!r}, format={_FORMAT.value!r}, "
             f"embed={_EMBED.value!r}"
         )
 
 
-def _writers(model: Any, pictures: list[Picture], held: contextlib.ExitStack) -> list[Any]:
-    """Returns what writes words to photographs, as the flags ask for it."""
+def _writers(model: Any, pictures: list[Picture], stack: contextlib.ExitStack) -> list[Any]:
+    """Returns the writers of sidecars and of embedded metadata that the flags select."""
     writers: list[Any] = []
     if _FORMAT.value == "xmp":
         from semreg_tf.annotating.sidecars import SidecarWriter
@@ -156,7 +155,7 @@ def _writers(model: Any, pictures: list[Picture], held: contextlib.ExitStack) ->
         folder = Path(_OUT.value) if _EMBED.value == "copies" else None
         names = copy_names([p.path for p in pictures], suffix=None)
         writers.append(EmbeddingWriter(folder, model.words_shown_last, names))
-        held.callback(writers[-1].close)
+        stack.callback(writers[-1].close)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
     return writers
@@ -169,19 +168,19 @@ def _csv_header() -> str:
 
 
 def _prints() -> bool:
-    """Returns whether each answer is printed, and not only kept in a file of its format."""
+    """Returns whether answers are printed; CSV and SQLite files of answers replace printing."""
     return not (_ANSWERS.value and _FORMAT.value in ("csv", "sqlite"))
 
 
 def _standard_input() -> Any:
-    """Returns standard input, which keeps the bytes of names that are not UTF-8."""
+    """Returns standard input set to preserve bytes of names that are not UTF-8."""
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")
     return sys.stdin
 
 
 def _list(arguments: list[str], lines: Any) -> list[Picture]:
-    """Returns the pictures that are meant, and says what lies beside them."""
+    """Returns the pictures that the arguments name, and prints the number of other files."""
     passed_over: Counter[str] = Counter()
     pictures = list_pictures(arguments, lines, passed_over)
     if passed_over:
@@ -191,8 +190,8 @@ def _list(arguments: list[str], lines: Any) -> list[Picture]:
 
 def _stopped(place: Path | None) -> str:
     if place is None:
-        return "Stopped; without --out or --answers, nothing is kept but what was printed."
-    return f"Stopped; the answers so far are in {str(place)!r}, and the same command goes on."
+        return "Stopped; without --out or --answers, answers are printed only and not saved."
+    return f"Stopped; the answers so far are in {str(place)!r}; the same command resumes."
 
 
 def _with_tags(pictures: list[Picture]) -> list[Picture]:
@@ -213,7 +212,7 @@ def _bar(rows: Iterator[Any], total: int, earlier: int) -> Iterator[Any]:
 
 def _show(row: dict[str, Any], width: int) -> None:
     """Prints an answer."""
-    # TensorFlow takes seconds to import; --help and mistakes should not.
+    # Imported here so that --help and errors of flags do not wait for TensorFlow.
     from semreg_tf.annotating.answer_file import json_line
     from semreg_tf.annotating.csv_answers import csv_line
 
@@ -226,17 +225,17 @@ def _show(row: dict[str, Any], width: int) -> None:
     elif "error" not in row:
         concepts = ", ".join(f"{name} {p:.2f}" for name, p in row["concepts"][:5])
         name = printable(Path(row["file"]).name).ljust(width)
-        _print(f"{name}  {_said(row)}\n{' ' * width}  [{concepts}]")
+        _print(f"{name}  {_caption_and_labels(row)}\n{' ' * width}  [{concepts}]")
 
 
 def _print(text: str) -> None:
-    """Prints a line; a reader that has gone away is no error."""
+    """Prints a line; a closed pipe is ignored."""
     with contextlib.suppress(BrokenPipeError):
         tqdm.write(text, file=sys.stdout)
 
 
-def _said(row: dict[str, Any]) -> str:
-    """Returns the caption, and the labels, each with its score."""
+def _caption_and_labels(row: dict[str, Any]) -> str:
+    """Returns the caption and the labels with their scores."""
     from semreg_tf.annotating.photo_words import caption_of
 
     caption = caption_of(row)
@@ -258,10 +257,10 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
     if not _ANSWERS.value:
         raise ValueError("`answers` must be given with `runner`. Received: answers=None")
     semreg_tf.load(_MODEL.value)
-    # Patterns are matched by Beam's file systems: buckets have them too.
-    here = [a for a in arguments if Path(a).is_dir() or a == STANDARD_INPUT]
-    pictures = [Picture(a) for a in arguments if a not in here]
-    pictures += _list(here, lines) if here or not pictures else []
+    # Patterns are matched by Beam's file systems, since they may be in buckets.
+    local = [a for a in arguments if Path(a).is_dir() or a == STANDARD_INPUT]
+    pictures = [Picture(a) for a in arguments if a not in local]
+    pictures += _list(local, lines) if local or not pictures else []
     job = BeamJob(
         _MODEL.value, _ANSWERS.value, _OUT.value, _FONT.value, _BATCH.value, _FORMAT.value
     )

@@ -2,8 +2,8 @@
 
   python -m eval.choose_reranking --workdir=runs/joint --data_dir=data
 
-Prints every combination by falling score, and the flags that evaluate_captions takes for the
-first. Choose on a split that is not the one reported: a number chosen there flatters itself.
+Prints all combinations, the best first, and the flags of evaluate_captions for the best. Choose on
+another split than the one whose scores are reported, which would otherwise be too high.
 """
 
 from pathlib import Path
@@ -33,10 +33,10 @@ _BEST = flags.DEFINE_list(
 
 
 def numbers(name: str, values: list[str]) -> list[int]:
-    """Returns a list flag's whole numbers.
+    """Returns the whole numbers of a list flag.
 
     Raises:
-      ValueError: one is none.
+      ValueError: a value is not a whole number.
     """
     if not values or not all(value.strip().isdecimal() for value in values):
         raise ValueError(f"`{name}` must be whole numbers, as 5,10. Received: {name}={values}")
@@ -44,7 +44,7 @@ def numbers(name: str, values: list[str]) -> list[int]:
 
 
 def main(_: list[str]) -> None:
-    """Tries every combination and prints them."""
+    """Scores and prints all combinations."""
     with console.plain_errors():
         sizes = [
             numbers("hypotheses", _HYPOTHESES.value),
@@ -59,18 +59,18 @@ def main(_: list[str]) -> None:
         run.check_task("captions")
         split = run.split(_SPLIT.value or run.config.data.validation_split)
         folder = Path(run.path) / "features"
-        found = try_settings(run, split, settings, folder, _METRIC.value)
+        scored = try_settings(run, split, settings, folder, _METRIC.value)
     header = ["similarity", "n hypotheses", "k neighbours", "m best", _METRIC.value]
     rows = [
         [s.similarity, str(s.hypotheses), str(s.neighbours), str(s.best), f"{score:.4f}"]
-        for s, score in found
+        for s, score in scored
     ]
     print(f"{run.config.name} on {split.num_images:,} images of {split.name}")
     print(console.table(header, rows))
-    (first, _) = found[0]
+    best, _ = scored[0]
     fields = ("similarity", "hypotheses", "neighbours", "best")
-    print(" ".join(f"--config.reranking.{name}={getattr(first, name)}" for name in fields))
+    print(" ".join(f"--config.reranking.{name}={getattr(best, name)}" for name in fields))
 
 
 if __name__ == "__main__":
-    program.run(main, stopped="Stopped; features are kept, scores are not.")
+    program.run(main, stopped="Stopped; features are saved, scores are not.")

@@ -1,10 +1,10 @@
-"""Prints or writes the papers' tables, runs beside them, and the difference.
+"""Prints or writes the papers' tables with the scores of runs and the differences.
 
   python -m eval.compare_with_paper --workdir=runs/joint --table="Table 4"
   python -m eval.compare_with_paper --workdir=runs/joint --out=tables.html
 
-Without --workdir the printed figures stand alone. A difference is taken only where the run was
-evaluated on the table's own data set.
+Without --workdir it shows the papers' figures only. A difference is shown only for a run that was
+evaluated on the table's data set.
 """
 
 from absl import flags
@@ -13,18 +13,18 @@ from semreg_tf import console
 from semreg_tf.cli import program
 
 _WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", [], "Work directory of an evaluated run; may be given several times."
+    "workdir", [], "Work directory of an evaluated run; repeatable."
 )
 _TABLES = flags.DEFINE_multi_string(
-    "table", [], "Table to print, such as 'Table 4'; may be given several times; all if not given."
+    "table", [], "Table to print, such as 'Table 4'; repeatable. [all tables]"
 )
 _OUT = flags.DEFINE_string(
-    "out", None, "File to write, as HTML if it ends in .html; printed if not given."
+    "out", None, "File to write, as HTML if it ends in .html. [print as Markdown]"
 )
 
 
 def main(_: list[str]) -> None:
-    """Compares, then prints or writes."""
+    """Prints or writes the comparison."""
     form = "html" if (_OUT.value or "").endswith((".html", ".htm")) else "markdown"
     with console.plain_errors():
         from semreg_tf.report import paper_comparison, write_text

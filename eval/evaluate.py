@@ -20,7 +20,7 @@ def task_of(workdir: str) -> str:
     """Returns a run's task.
 
     Raises:
-      ValueError: the folder is no work directory.
+      ValueError: the folder is not a work directory.
     """
     path = Path(workdir) / "config.json"
     if not path.is_file():
@@ -32,7 +32,7 @@ def task_of(workdir: str) -> str:
 
 
 def main() -> None:
-    """Runs the evaluation of the run's task; without a run, there is help alone."""
+    """Runs the evaluation of the run's task; without --workdir, only prints help or an error."""
     workdirs = values_on(sys.argv, "workdir")
     if not workdirs:
         shared_flags.define_workdirs()

@@ -6,10 +6,10 @@
   python -m eval.evaluate_captions --workdir=runs/joint --data_dir=data --rerank
 
 Prints a table with 95 % intervals (bootstrap over images) and the paper's figures; writes
-results.json, predictions.jsonl, pictures for the report and the file that the COCO server takes
-into the work directory or --out. Several work directories are an ensemble: probabilities are
-averaged at each step. A split without references is refused, but with --submission_split: then it
-gets its captions and the file for the server, and no scores.
+results.json, predictions.jsonl, pictures for the report and a results file for the COCO server
+into the work directory or --out. Several work directories are evaluated as an ensemble:
+probabilities are averaged at each step. A split without references needs --submission_split; it
+gets captions and the file for the server, but no scores.
 """
 
 from absl import flags
@@ -22,20 +22,22 @@ _WORKDIRS = shared_flags.define_workdirs()
 _DATA_DIR = shared_flags.define_data_dir()
 _SPLIT = shared_flags.define_split()
 _SUBMISSION = flags.DEFINE_string(
-    "submission_split", None, "The split as the COCO server names it, such as val2014."
+    "submission_split", None, "The COCO server's name of the split, such as val2014."
 )
 _METEOR = shared_flags.define_meteor()
 _OVERRIDES = shared_flags.define_overrides("Changes the decoding or the reranking")
 _OUT = shared_flags.define_out()
 _TRUE_CONCEPTS = flags.DEFINE_bool(
-    "true_concepts", False, "Feed the decoder the true concepts, for an upper bound; needs --out."
+    "true_concepts",
+    False,
+    "Feed the decoder the ground-truth concepts, for an upper bound; needs --out.",
 )
 _PICTURES = shared_flags.define_num_pictures()
 _RERANK = flags.DEFINE_bool(
     "rerank",
     False,
-    "Also rerank, by consensus with the captions of like training images (m-RNN) or by weights "
-    "fitted on the validation split, as --config.reranking.field=value says.",
+    "Also rerank, by consensus with the captions of similar training images (m-RNN) or by weights "
+    "fitted on the validation split; --config.reranking.field=value selects how.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Scores a file of predictions made elsewhere against a prepared split.
+"""Scores a file of predictions, by any system, on a prepared split.
 
   python -m eval.evaluate_predictions --task=captions --predictions=captions.json \
       --data_dir=data --dataset=flickr8k --split=test
@@ -7,12 +7,12 @@
 
 Captions: the COCO results format, a JSON list of {"image_id": 42, "caption": "a dog runs"}.
 Tags: JSON Lines, {"image_id": "0001_2124494179", "labels": ["sky", "water"]} on each line.
-Either: CSV, in a file that ends in .csv or .tsv, with the columns image_id and caption, or image_id
-and labels, which are parted by "|".
+Both: CSV, in a file that ends in .csv or .tsv, with the columns image_id and caption, or image_id
+and labels, which are separated by "|".
 
-An image the split does not have, an image named twice, a class the data set does not have and
-malformed JSON are refused with their place. Images without a prediction are refused too unless
---allow_missing, which counts them and leaves them out. Empty predictions are counted and score 0.
+Unknown images, images named twice, unknown classes and malformed JSON are errors that name their
+place. Images without a prediction are an error too, unless --allow_missing counts them and leaves
+them out. Empty predictions are counted and score 0.
 """
 
 from absl import flags
@@ -24,12 +24,12 @@ from semreg_tf.reporting import result_tables
 TASKS = ("captions", "tags")
 
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "File of predictions.", required=True)
-_TASK = flags.DEFINE_enum("task", None, TASKS, "What the predictions are.", required=True)
+_TASK = flags.DEFINE_enum("task", None, TASKS, "Kind of the predictions.", required=True)
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
 _SPLIT = flags.DEFINE_string("split", "test", "Split to score on.")
 _ALLOW_MISSING = flags.DEFINE_bool(
-    "allow_missing", False, "Leave images without a prediction out instead of refusing them."
+    "allow_missing", False, "Leave out images without a prediction instead of refusing the file."
 )
 _METEOR = shared_flags.define_meteor()
 _OUT = flags.DEFINE_string("out", None, "JSON file for the results.")

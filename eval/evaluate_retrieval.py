@@ -1,12 +1,12 @@
-"""Scores retrieval by a caption run: images by a sentence, sentences by an image (m-RNN).
+"""Scores retrieval with a caption run: images for a sentence, sentences for an image (m-RNN).
 
   python -m eval.evaluate_retrieval --workdir=runs/joint --data_dir=data
   python -m eval.evaluate_retrieval --workdir=runs/joint --data_dir=data \
       --num_images=200 --num_sentences=1000 --bfloat16
 
-Prints R@1, R@5, R@10 and the median rank both ways beside chance; writes retrieval.json. Every
-image is scored with every sentence, so the time grows with their product; an interrupted call
-goes on where it stopped. Several work directories are an ensemble.
+Prints R@1, R@5, R@10 and the median rank in both directions, beside chance; writes retrieval.json.
+Every image is scored with every sentence, so the time grows with their product; after an
+interruption the same command resumes. Several work directories are evaluated as an ensemble.
 """
 
 from typing import Any
@@ -20,26 +20,28 @@ _WORKDIRS = shared_flags.define_workdirs()
 _DATA_DIR = shared_flags.define_data_dir()
 _SPLIT = shared_flags.define_split()
 _IMAGES = flags.DEFINE_integer(
-    "num_images", None, "Number of images, the first of the split; all if not given."
+    "num_images", None, "Number of images, the first of the split. [all]"
 )
 _SENTENCES = flags.DEFINE_integer(
     "num_sentences",
     None,
-    "Number of their captions, the first of each image first; all if not given.",
+    "Number of captions: the first of each image, then the second of each, and so on. [all]",
 )
 _MARGINAL = flags.DEFINE_integer(
     "marginal_images",
     100,
-    "Training images over which P(w), the normaliser of sentences, is averaged.",
+    "Number of training images over which P(w), the normaliser of sentences, is averaged.",
 )
-_BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "Score words in bfloat16: faster, less exact.")
+_BFLOAT16 = flags.DEFINE_bool(
+    "bfloat16", False, "Compute word scores in bfloat16: faster, less exact."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the sample of training images.")
 _OUT = shared_flags.define_out()
 _COLUMNS = ("R@1", "R@5", "R@10", "median_rank", "num_queries", "num_candidates")
 
 
 def row(name: str, figures: dict[str, Any]) -> list[str]:
-    """Returns a line of the table: recalls in percent."""
+    """Returns a row of the table, with recalls in percent."""
     recalls = [f"{100 * figures[c]:.2f}" for c in _COLUMNS[:3]]
     return [
         name,
@@ -70,17 +72,18 @@ def main(_: list[str]) -> None:
         f"{results['experiment']}: {results['num_images']:,} images and "
         f"{results['num_sentences']:,} sentences, {part} {results['split']}; recalls in percent"
     )
-    rows = [row(name, own) for name, own in results["retrieval"].items()]
-    rows += [row(f"chance, {name}", own) for name, own in results["chance"].items()]
+    rows = [row(name, figures) for name, figures in results["retrieval"].items()]
+    rows += [row(f"chance, {name}", figures) for name, figures in results["chance"].items()]
     print(console.table(["retrieved", *(c.replace("_", " ") for c in _COLUMNS)], rows))
     print(
         f"{results['elapsed_secs']:,.0f} s in {results['precision']}; "
-        f"{results['rows_an_image']:,} rows an image for {results['words_of_sentences']:,} words; "
+        f"{results['rows_an_image']:,} rows per image for "
+        f"{results['words_of_sentences']:,} words; "
         f"P(w) over {results['marginal_images']} training images"
     )
 
 
 if __name__ == "__main__":
     program.run(
-        main, stopped="Stopped; the images scored so far are kept, and the same command goes on."
+        main, stopped="Stopped; the images scored so far are saved; the same command resumes."
     )

@@ -1,12 +1,12 @@
-"""Scores a tag run by the paper's metrics (Sec. 4.2), the plain CNN's cuts beside it.
+"""Scores a tag run by the paper's metrics (Sec. 4.2), beside label sets of the CNN alone.
 
   python -m eval.evaluate_tags --workdir=runs/joint --cnn=runs/unary --data_dir=data
   python -m eval.evaluate_tags --workdir=runs/seed0 --workdir=runs/seed1 --out=runs/both ...
 
 Prints a table with 95 % intervals (bootstrap over images) and the paper's row; writes
 results.json, predictions.jsonl and pictures for the report into the work directory or --out.
-Several work directories are an ensemble: probabilities are averaged at each step. The decoding
-may differ from the run's: --config.decoding.block_repeats=true.
+Several work directories are evaluated as an ensemble: probabilities are averaged at each step.
+--config.decoding.block_repeats=true and the like change the run's decoding.
 """
 
 from absl import flags

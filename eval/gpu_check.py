@@ -1,13 +1,13 @@
-r"""Checks and times everything that matters on a GPU, in one go of at most eight minutes.
+r"""Checks correctness and speed on a GPU in at most eight minutes.
 
   make gpu-check
   python -m eval.gpu_check --out=gpu_check.json --max_minutes=7
 
-First `pytest -m gpu` holds the GPU to the CPU (float32 without TF32, 1e-4). Then: the card's rate
-of matrix products and of memory; the relational step beside plain Keras's; the joint and unary
-steps of each encoder; greedy and beam search; annotating files with an export. Precisions and XLA
-are varied, the peak of memory is read, and the time of the paper's schedule is worked out. Every
-part is written to --out as soon as it is done; parts that no time is left for are named.
+First `pytest -m gpu` compares the GPU with the CPU (float32 without TF32, 1e-4). Then it measures
+the card's rates of matrix products and of memory; the relational step and that of plain Keras; the
+joint and unary steps of each encoder; greedy and beam search; annotating files with an export; with
+several precisions, with and without XLA. It records the peak memory and estimates the time of the
+paper's schedule. Each part is written to --out when it is done; parts without time left are listed.
 """
 
 import json
@@ -26,23 +26,14 @@ from semreg_tf.files.whole_file import write_json
 
 _OUT = flags.DEFINE_string("out", "gpu_check.json", "JSON file for the figures.")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", 7.5, "Minutes after which no new part starts.")
-_PARTS = flags.DEFINE_multi_string("part", [], "Part to run, repeatable; all if not given.")
+_PARTS = flags.DEFINE_multi_string("part", [], "Part to run; repeatable. [all parts]")
 _STEPS = flags.DEFINE_integer("steps", 20, "Timed steps for each row.", 2)
 
 
 def correctness() -> list[dict[str, Any]]:
-    """Runs the tests that hold a GPU to the CPU, in a process of their own."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-m",
-        "gpu",
-        "tests/gpu",
-        "-p",
-        "no:cacheprovider",
-    ]
+    """Runs the tests that compare the GPU with the CPU in a separate process."""
+    options = ["-q", "-m", "gpu", "tests/gpu", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     print(done.stdout[-4000:], flush=True)
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-300:]
@@ -65,7 +56,7 @@ def main(_: list[str]) -> None:
         else:
             try:
                 rows = part()
-            # One part that the card cannot run must not cost the others.
+            # Other parts run even if the card cannot run this one.
             except Exception as error:
                 rows = [{"part": name, "error": f"{type(error).__name__}: {error}"[:400]}]
             record["rows"] += rows
@@ -74,7 +65,7 @@ def main(_: list[str]) -> None:
         record["elapsed_secs"] = round(time.perf_counter() - started, 1)
         write_json(out, record)
 
-    # The tests' process must not find the card's memory taken.
+    # The tests' process needs the card's memory, so it runs before this one allocates any.
     run_part("correctness", correctness)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     from eval import gpu_parts

@@ -1,4 +1,4 @@
-"""The parts of `eval.gpu_check` that time something; each returns rows fit for JSON."""
+"""The timed parts of `eval.gpu_check`; each returns rows of JSON values."""
 
 import dataclasses
 import statistics
@@ -30,7 +30,7 @@ WAYS = {
 }
 JOINT_ENCODERS = ("inception_v3", "efficientnet_lite2")
 CAPTIONS_AN_IMAGE = 5
-# The paper's captioner (Sec. 5.1): the part that times a step, and how many there are.
+# Stages of the paper's captioner (Sec. 5.1): the part that times a step, and the number of steps.
 PAPER_STEPS = {
     "prediction layer alone": ("unary inception_v3", 10_000),
     "unary": ("unary inception_v3", 30_000),
@@ -40,23 +40,23 @@ PAPER_STEPS = {
 
 
 def parts(steps: int) -> dict[str, Callable[[], list[Row]]]:
-    """Returns the parts by name, the most telling first."""
+    """Returns the parts by name, the most important first."""
     encoders = [name for name in JOINT_ENCODERS if name in ENCODERS]
-    found: dict[str, Callable[[], list[Row]]] = {
+    by_name: dict[str, Callable[[], list[Row]]] = {
         "limits": limits,
         "relational": partial(relational, steps),
     }
     for name in encoders:
-        found[f"joint {name}"] = partial(image_stage, "joint", name, tuple(WAYS), steps)
+        by_name[f"joint {name}"] = partial(image_stage, "joint", name, tuple(WAYS), steps)
         fast = ("float32 with TF32", "mixed_bfloat16, XLA")
-        found[f"unary {name}"] = partial(image_stage, "unary", name, fast, steps)
-    found["decode"] = decode
-    found["annotate"] = annotate
-    return found
+        by_name[f"unary {name}"] = partial(image_stage, "unary", name, fast, steps)
+    by_name["decode"] = decode
+    by_name["annotate"] = annotate
+    return by_name
 
 
 def describe_device() -> Row:
-    """Returns the card's name and the versions that the figures hold for."""
+    """Returns the card's name and the versions of the libraries."""
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     return {
@@ -166,17 +166,17 @@ def annotate() -> list[Row]:
 
 
 def paper_schedule(rows: list[Row]) -> list[Row]:
-    """Works out the hours of the paper's 1,540,000 iterations from the measured steps.
+    """Estimates the hours of the paper's 1,540,000 iterations from the measured steps.
 
-    The prediction layer's steps are counted as whole unary steps, an upper bound.
+    Steps of the prediction layer count as whole unary steps, an upper bound.
     """
-    found = []
+    schedules = []
     for way in WAYS:
         ms = {row["part"]: row["ms"] for row in rows if row.get("way") == way and "ms" in row}
         if all(part in ms for part, _ in PAPER_STEPS.values()):
             hours = {name: n * ms[part] / 3.6e6 for name, (part, n) in PAPER_STEPS.items()}
-            found.append({"way": way, "hours": hours, "hours_in_all": sum(hours.values())})
-    return found
+            schedules.append({"way": way, "hours": hours, "hours_in_all": sum(hours.values())})
+    return schedules
 
 
 def _training_step(config: Config, stage: str, way: str) -> tuple[Callable, Any]:
@@ -211,7 +211,7 @@ def _time_steps(step: Callable, batches: list[dict], steps: int) -> Row:
 
 
 def _wait(result: Any) -> None:
-    """Waits for the device: the value of a scalar cannot be had before."""
+    """Waits for the device by reading a scalar of the result."""
     float(result["loss"] if isinstance(result, dict) else result)
 
 
@@ -221,7 +221,7 @@ def _median_secs(call: Callable[[], tf.Tensor], rounds: int) -> float:
     for _ in range(rounds):
         before = time.perf_counter()
         result = call()
-        # One element: the copy of a large result to the host is not what is timed.
+        # Only one element is read, so that copying a large result to the host is not timed.
         tf.reshape(result, [-1])[0].numpy()
         secs.append(time.perf_counter() - before)
     return statistics.median(secs)

@@ -1,4 +1,4 @@
-"""Prints the experiments: name, table row, stages, what differs, and the paper's figures.
+"""Prints the experiments: name, table row, stages, changed fields, and the paper's figures.
 
 python -m eval.list_experiments [--match=coco_captions] [--parameters]
 """
@@ -18,13 +18,13 @@ _PARAMETERS = flags.DEFINE_bool(
     "Also build each model and count its trainable parameters (slow; no weights needed).",
 )
 _HIDDEN = ("name", "table_row", "stages")
-# Concepts and output rows where the data decides them (Sec. 4.2).
+# Numbers of labels of data sets that determine the model's size (Sec. 4.2).
 _NUM_LABELS = {"nus_wide": 81, "coco_tags": 80}
 
 
 def trainable_parameters(name: str) -> int | None:
-    """Returns the trainable parameters at full size; None where the data decides the size."""
-    # TensorFlow takes seconds to import; the plain list should not.
+    """Returns the trainable parameters at full size; None if it depends on a user's data set."""
+    # Imported here so that the plain list does not wait for TensorFlow.
     from semreg_tf.models.annotator import GROUPS, Annotator
 
     config = experiments.get(name)
@@ -51,14 +51,14 @@ def describe(name: str) -> list[str]:
         f"  {config.table_row}; stages {', '.join(config.stages)}",
         f"  differs: {', '.join(shown) or 'nothing, it is the base'}",
     ]
-    found = reported.lookup(config.table_row)
-    if found is not None:
-        table, system = found
+    paper_row = reported.lookup(config.table_row)
+    if paper_row is not None:
+        table, system = paper_row
         figures = [f"{k} {v}" for k, v in table.figures(system).items()]
         lines.append(f"  paper: {', '.join(figures)}")
     if _PARAMETERS.value:
         count = trainable_parameters(name)
-        lines.append(f"  trainable: {'as the data has it' if count is None else f'{count:,}'}")
+        lines.append(f"  trainable: {'depends on the data set' if count is None else f'{count:,}'}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Clients that ask a server for annotations among attackers, and the record of what came of it."""
+"""Clients of a server under attack, and the record of their latencies and answers."""
 
 import asyncio
 import json
@@ -20,20 +20,20 @@ from semreg_tf import console
 _PERCENTILE = 99
 _QUIET_SHARE = 0.4
 _RETRY_SECS = 0.25
-# After a round, for the server to notice who has left.
+# Pause after a round, for the server to notice closed connections.
 _PAUSE_SECS = 1
 
 
 @dataclass
 class Record:
-    """What came of an attack.
+    """Results of an attack.
 
     Attributes:
-      secs: of good requests, by round, from the first try to the answer.
-      faults: what was wrong, and how often.
-      busy: good requests' answers of 429.
-      answers: to each kind of attack, by status.
-      memory: of the server in MiB, every second.
+      secs: latencies of good requests by round, from the first try to the answer.
+      faults: number of each kind of fault.
+      busy: number of 429 answers to good requests.
+      answers: number of answers to each kind of attack, by status.
+      memory: memory of the server in MiB, every second.
     """
 
     secs: list[list[float]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Record:
     memory: list[float] = field(default_factory=list)
 
     def percentiles(self, first: int) -> list[float]:
-        """Returns every second round's percentile, of those without attackers from 0."""
+        """Returns the latency percentiles of rounds without (first=0) or with attackers (1)."""
         return [float(np.percentile(secs, _PERCENTILE)) for secs in self.secs[first::2]]
 
     def ratio(self) -> float:
@@ -51,7 +51,7 @@ class Record:
         return statistics.median(self.percentiles(1)) / statistics.median(self.percentiles(0))
 
     def grown(self) -> float:
-        """Returns by how many MiB the server's memory grew at most."""
+        """Returns the greatest growth of the server's memory in MiB."""
         return max(self.memory) - self.memory[0]
 
 
@@ -59,24 +59,24 @@ class _Clients:
     def __init__(self, target: Target, seed: int) -> None:
         self.target, self._chance = target, random.Random(seed)
         self._bodies = [rows(photo(np.random.default_rng(seed + i), "JPEG")) for i in range(8)]
-        self._right: list[list[float]] = []
+        self._expected: list[list[float]] = []
         self._attacks = attacks(photo(np.random.default_rng(seed), "JPEG"), self._chance)
         self.record = Record()
 
     async def learn(self) -> None:
-        """Notes the answers of a server that nobody attacks."""
+        """Records the expected answers before the attack."""
         for body in self._bodies:
             _, answer = await self.target.exchange(self.target.post(body))
-            self._right.append(_concepts(answer))
+            self._expected.append(_concepts(answer))
 
     async def ask(self, client: int, end: float, secs: list[float]) -> None:
-        """Asks for annotations until the end of the round."""
+        """Sends good requests until the end of the round."""
         number = client
         while time.monotonic() < end:
-            which, started = number % len(self._bodies), time.monotonic()
+            index, started = number % len(self._bodies), time.monotonic()
             number += 1
             while True:
-                status, answer = await self.target.exchange(self.target.post(self._bodies[which]))
+                status, answer = await self.target.exchange(self.target.post(self._bodies[index]))
                 if status != BUSY:
                     break
                 self.record.busy += 1
@@ -84,7 +84,7 @@ class _Clients:
             secs.append(time.monotonic() - started)
             if status != 200:
                 self.record.faults[f"a good request: {status} {answer[:80]!r}"] += 1
-            elif not np.allclose(_concepts(answer), self._right[which], atol=2e-3):
+            elif not np.allclose(_concepts(answer), self._expected[index], atol=2e-3):
                 self.record.faults["a good request: another picture's answer"] += 1
 
     async def attack(self) -> None:
@@ -106,8 +106,8 @@ class _Clients:
     async def watch(self, address: str, end: float) -> None:
         """Reads the server's memory every second."""
         while time.monotonic() < end:
-            found = await asyncio.to_thread(counts, address)
-            self.record.memory.append(found["process_resident_memory_bytes"] / 2**20)
+            metrics = await asyncio.to_thread(counts, address)
+            self.record.memory.append(metrics["process_resident_memory_bytes"] / 2**20)
             await asyncio.sleep(1)
 
 
@@ -121,7 +121,7 @@ async def _hold_idle(target: Target, number: int) -> list[asyncio.StreamWriter]:
 
 
 class Crowd(NamedTuple):
-    """How many connect at once: clients that ask for annotations, attackers, silent connections."""
+    """Numbers of concurrent clients with good requests, of attackers and of silent connections."""
 
     num_good: int
     num_bad: int
@@ -132,11 +132,11 @@ async def attack(address: str, name: str, secs: float, rounds: int, crowd: Crowd
     """Attacks a server on this machine.
 
     Args:
-      address: of the server.
-      name: of the model.
-      secs: of attacks, all rounds together.
-      rounds: with attackers, each after one without.
-      crowd: who connects; the attackers in every other round.
+      address: the server's URL.
+      name: the model's name.
+      secs: duration of all rounds with attackers together.
+      rounds: number of rounds with attackers, each after one without.
+      crowd: numbers of connections.
     """
     parts = urllib.parse.urlsplit(address)
     clients = _Clients(Target(parts.hostname, parts.port, name), seed=0)
@@ -167,7 +167,7 @@ async def attack(address: str, name: str, secs: float, rounds: int, crowd: Crowd
 
 
 def summary(record: Record) -> str:
-    """Returns what came of an attack, for people."""
+    """Returns the results of an attack as text."""
     quiet, attacked = record.percentiles(0), record.percentiles(1)
     lines = [
         f"Good requests: {sum(map(len, record.secs))}, {record.busy} times 429.",
@@ -178,8 +178,8 @@ def summary(record: Record) -> str:
         f"{record.memory[-1]:.0f} in the end.",
     ]
     table = [
-        [name, str(sum(found.values())), ", ".join(f"{s}: {n}" for s, n in sorted(found.items()))]
-        for name, found in sorted(record.answers.items())
+        [name, str(sum(x.values())), ", ".join(f"{s}: {n}" for s, n in sorted(x.items()))]
+        for name, x in sorted(record.answers.items())
     ]
     lines += ["", console.table(["attack", "times", "answers"], table)]
     return "\n".join([*lines, *(f"{n} x {fault}" for fault, n in record.faults.items())])

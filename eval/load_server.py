@@ -1,4 +1,4 @@
-"""A server of its own for a test under load, and what it counts."""
+"""Starting a server for a load test, and reading its metrics."""
 
 import contextlib
 import http.client
@@ -13,10 +13,10 @@ _TIMEOUT_SECS = 120
 
 @contextlib.contextmanager
 def own_server(model: str, name: str, arguments: Sequence[str] = ()) -> Iterator[str]:
-    """Serves a model on a free port of this machine; gives the address, stops it in the end.
+    """Serves a model on a free port of this machine while the block runs; yields its URL.
 
     Raises:
-      RuntimeError: it did not start, or did not end as it should.
+      RuntimeError: the server did not start, or ended with another status than after SIGTERM.
     """
     command = [sys.executable, "-m", "eval.serve", f"--model={name}={model}", "--port=0"]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:

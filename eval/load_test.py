@@ -1,12 +1,12 @@
-"""Puts a server under load from many clients at once, with good and bad requests in a mixture.
+"""Tests a server under the load of many concurrent clients, with good and bad requests.
 
   python -m eval.load_test --model=runs/export
   python -m eval.load_test --url=http://127.0.0.1:8501 --name=export
 
-With --model it starts a server of its own on this machine and stops it in the end; what else is
-given goes to it (`-- --max_batch_images=1`). Every request must get the one right answer for its
-kind, or 429 and the right answer later; the status is 1 if any did not. Clients and server share
-the machine, so the times are those of both.
+With --model it starts a server on this machine and stops it at the end; flags after `--` are the
+server's (`-- --max_batch_images=1`). Every request must get the expected answer for its kind,
+possibly after some 429; otherwise the exit status is 1. Clients and server share the machine, so
+the times include both.
 """
 
 import http.client
@@ -40,13 +40,13 @@ _MOST_TRIES = 50
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request.
+    """The result of a request.
 
     Attributes:
-      kind: of the request.
-      fault: what was wrong with the answer, or None.
-      secs: of the try that was answered.
-      tries: 1, and one more for every 429.
+      kind: kind of the request.
+      fault: description of a wrong answer, or None.
+      secs: latency of the last try.
+      tries: number of tries; every 429 adds one.
     """
 
     kind: Kind
@@ -56,11 +56,11 @@ class Outcome:
 
 
 class Client:
-    """One connection, kept alive as long as the server does.
+    """A client with one keep-alive connection.
 
     Args:
-      address: of the server.
-      name: of the model.
+      address: the server's URL.
+      name: the model's name.
     """
 
     def __init__(self, address: str, name: str) -> None:
@@ -71,7 +71,7 @@ class Client:
         self._path = f"/v1/models/{name}"
 
     def send(self, kind: Kind) -> Outcome:
-        """Sends a request, again after each 429, and judges the answer."""
+        """Sends a request, again after each 429, and checks the answer."""
         for tries in range(1, _MOST_TRIES + 1):
             started = time.perf_counter()
             try:
@@ -97,15 +97,15 @@ def load(address: str, name: str, requests: Sequence[Kind], num_clients: int) ->
     """Sends requests from many clients at once.
 
     Args:
-      address: of the server.
-      name: of the model.
-      requests: taken by the clients in order.
-      num_clients: threads, each with a connection.
+      address: the server's URL.
+      name: the model's name.
+      requests: the requests; each client sends the next one.
+      num_clients: number of threads, each with a connection.
 
     Returns:
-      An outcome a request, in no order.
+      The outcomes, in arbitrary order.
     """
-    left, outcomes, lock = iter(requests), [], threading.Lock()
+    remaining, outcomes, lock = iter(requests), [], threading.Lock()
     start = threading.Barrier(num_clients)
 
     def work() -> None:
@@ -113,7 +113,7 @@ def load(address: str, name: str, requests: Sequence[Kind], num_clients: int) ->
         start.wait()
         while True:
             with lock:
-                kind = next(left, None)
+                kind = next(remaining, None)
             if kind is None:
                 return
             outcomes.append(client.send(kind))
@@ -136,7 +136,7 @@ def percentile_table(outcomes: Sequence[Outcome]) -> str:
     rows = []
     for name, group in groups.items():
         millisecs = 1000 * np.array([outcome.secs for outcome in group])
-        found = [*np.percentile(millisecs, _PERCENTILES), millisecs.max()]
+        latencies = [*np.percentile(millisecs, _PERCENTILES), millisecs.max()]
         rows.append(
             [
                 name,
@@ -144,33 +144,33 @@ def percentile_table(outcomes: Sequence[Outcome]) -> str:
                 str(len(group)),
                 str(sum(outcome.fault is not None for outcome in group)),
                 str(sum(outcome.tries - 1 for outcome in group)),
-                *(f"{value:.0f}" for value in found),
+                *(f"{value:.0f}" for value in latencies),
             ]
         )
     return console.table(header, [*rows[1:], rows[0]])
 
 
 def report(address: str, name: str, num_requests: int, num_clients: int, max_body: int) -> bool:
-    """Loads a server, prints what came of it, and returns whether every answer was right."""
+    """Tests a server, prints the results, and returns whether every answer was right."""
     requests = draw(kinds(max_body), num_requests)
     before, started = counts(address), time.perf_counter()
     outcomes = load(address, name, requests, num_clients)
     secs, after = time.perf_counter() - started, counts(address)
 
-    def grown(start: str) -> float:
-        return sum(v - before.get(k, 0) for k, v in after.items() if k.startswith(start))
+    def increase(prefix: str) -> float:
+        return sum(v - before.get(k, 0) for k, v in after.items() if k.startswith(prefix))
 
     print(f"{num_clients} clients, {len(outcomes)} requests in {secs:.1f} s\n")
     print(percentile_table(outcomes))
-    annotated = grown('semreg_images_total{outcome="annotated"}')
-    seen, sent = grown("semreg_requests_total{"), sum(outcome.tries for outcome in outcomes)
-    # The first reading of the metrics is counted too.
-    lost = int(sent + 1 - seen)
-    failed = int(sum(grown(k) for k in after if k.startswith('semreg_requests_total{code="5')))
+    annotated = increase('semreg_images_total{outcome="annotated"}')
+    counted, sent = increase("semreg_requests_total{"), sum(outcome.tries for outcome in outcomes)
+    # The first reading of the metrics is a request too.
+    lost = int(sent + 1 - counted)
+    failed = int(sum(increase(k) for k in after if k.startswith('semreg_requests_total{code="5')))
     memory = max(before["process_resident_memory_bytes"], after["process_resident_memory_bytes"])
-    batch = grown("semreg_batch_images_sum") / max(1, grown("semreg_batch_images_count"))
+    batch = increase("semreg_batch_images_sum") / max(1, increase("semreg_batch_images_count"))
     print(
-        f"\n{annotated / secs:.0f} pictures a second, {batch:.1f} to a batch; "
+        f"\n{annotated / secs:.0f} pictures per second, {batch:.1f} per batch; "
         f"5xx: {failed}; not counted by the server: {lost}; its memory: {memory / 2**20:.0f} MiB"
     )
     for fault, number in Counter(f"{o.kind.name}: {o.fault}" for o in outcomes if o.fault).items():
@@ -185,12 +185,12 @@ def main(argv: list[str]) -> None:
             raise ValueError("Give either --model or --url. Received: both or neither")
         sizes = (_REQUESTS.value, _CLIENTS.value, int(_LIMIT.value * 2**20))
         if _URL.value is not None:
-            fine = report(_URL.value, _NAME.value, *sizes)
+            passed = report(_URL.value, _NAME.value, *sizes)
         else:
             limit = f"--max_body_mb={_LIMIT.value}"
             with own_server(_MODEL.value, _NAME.value, [limit, *argv[1:]]) as address:
-                fine = report(address, _NAME.value, *sizes)
-    if not fine:
+                passed = report(address, _NAME.value, *sizes)
+    if not passed:
         raise SystemExit(1)
 
 

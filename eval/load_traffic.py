@@ -1,4 +1,4 @@
-"""What the load test sends, good and bad, and which answers are right."""
+"""The good and bad requests of the load test, and their expected answers."""
 
 import base64
 import io
@@ -21,12 +21,12 @@ class Kind:
     """A kind of request.
 
     Attributes:
-      name: of the kind.
-      share: of all requests, in relation to the other kinds.
-      body: of the request.
-      code: the only right answer beside 429, which asks to come back.
-      is_right: whether an answer's JSON is right.
-      path: what follows the model's name.
+      name: name of the kind.
+      share: relative frequency among all kinds.
+      body: body of the request.
+      code: the expected status, except for 429, after which the request is sent again.
+      is_right: checks the answer's JSON.
+      path: the part of the URL after the model's name.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Kind:
 
 
 def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
-    """Returns the kinds of requests: about three quarters good, the rest wrong in every way.
+    """Returns the kinds of requests, about three quarters of them good.
 
     Args:
       max_body_bytes: the server's limit, which one kind exceeds.
-      seed: of the pictures.
+      seed: seed of the pictures.
     """
     generator = np.random.default_rng(seed)
     photos = [photo(generator, "JPEG") for _ in range(4)]
@@ -73,16 +73,16 @@ def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
     ]
 
 
-def draw(made: list[Kind], num_requests: int, seed: int = 0) -> list[Kind]:
-    """Returns kinds in random order, each about as often as its share and once at least."""
-    more = random.Random(seed).choices(made, [kind.share for kind in made], k=num_requests)
-    drawn = (made + more)[: max(num_requests, len(made))]
+def draw(choices: list[Kind], num_requests: int, seed: int = 0) -> list[Kind]:
+    """Returns kinds in random order, each in proportion to its share and at least once."""
+    more = random.Random(seed).choices(choices, [kind.share for kind in choices], k=num_requests)
+    drawn = (choices + more)[: max(num_requests, len(choices))]
     random.Random(seed).shuffle(drawn)
     return drawn
 
 
 def photo(generator: np.random.Generator, image_format: str) -> bytes:
-    """Returns an encoded picture of 640 x 480 pixels, unlike any other of the generator."""
+    """Returns an encoded random picture of 640 x 480 pixels."""
     coarse = generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC).save(buffer, image_format)
@@ -90,13 +90,13 @@ def photo(generator: np.random.Generator, image_format: str) -> bytes:
 
 
 def png_bomb(side: int) -> bytes:
-    """Returns a PNG of `side` x `side` pixels in a thousandth of the bytes they unpack to."""
+    """Returns a PNG of `side` x `side` pixels that is a thousandth of its decoded size."""
     packer = zlib.compressobj(9)
     row = bytes(1 + (side + 7) // 8)
     packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    made = b"\x89PNG\r\n\x1a\n"
+    png = b"\x89PNG\r\n\x1a\n"
     for name, data in ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")):
         check = struct.pack(">I", zlib.crc32(name + data))
-        made += struct.pack(">I", len(data)) + name + data + check
-    return made
+        png += struct.pack(">I", len(data)) + name + data + check
+    return png

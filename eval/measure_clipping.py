@@ -1,11 +1,11 @@
-"""Prints how often training batches of short and of long captions are clipped.
+"""Prints how often the gradients of training batches are clipped, by caption length.
 
   python -m eval.measure_clipping --workdir=runs/relational --data_dir=data
 
-The relational stage makes batches of like lengths and its loss is summed over a caption's words, so
-the gradient grows with the length while `clip_norm` does not. Takes the gradients of training
-batches at the run's best checkpoint; the last two columns say what a threshold on the gradient by
-the mean length would clip (`clip_scale=word`).
+Batches of the relational stage have captions of similar length, and the loss is a sum over words,
+so that the gradient grows with the length but `clip_norm` does not. The gradients are computed on
+training batches at the run's best checkpoint; the last two columns are for a threshold on the
+gradient divided by the mean length (`clip_scale=word`).
 """
 
 from absl import flags
@@ -20,7 +20,7 @@ _WORKDIR = flags.DEFINE_string(
 _DATA_DIR = shared_flags.define_data_dir()
 _BATCHES = flags.DEFINE_integer("num_batches", 200, "Training batches to compute gradients of.")
 _BUCKETS = flags.DEFINE_integer(
-    "num_buckets", 5, "Buckets of caption length, with equally many batches each."
+    "num_buckets", 5, "Number of buckets of caption length, with equally many batches."
 )
 _OUT = flags.DEFINE_string("out", None, "JSON file for the figures; they are also printed.")
 _COLUMNS = (
@@ -51,4 +51,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main, stopped="Stopped; nothing was measured to the end, nothing is kept.")
+    program.run(main, stopped="Stopped; no figures were saved.")

@@ -1,11 +1,11 @@
-"""Prints what Lu and Lr ask of the CNN and of the concept head in the joint stage (eq. 4).
+"""Prints the gradients of Lu and Lr in the CNN and the concept head in the joint stage (eq. 4).
 
   python -m eval.measure_gradients --workdir=runs/joint --data_dir=data
 
-Takes the gradients of both losses on training batches at the run's best checkpoint: their
-norms, and the cosine between them. Where the decoder reads the concepts, Lr reaches the CNN through
-s_hat alone; its norm is zero where that is cut (`*_detached`). A run of one joint step at rate zero
-shows the start of the stage.
+Computes the norms of both gradients and the cosine between them on training batches at the run's
+best checkpoint. If the decoder reads only the concepts, the gradient of Lr reaches the CNN through
+s_hat; it is zero in `*_detached` experiments. A run with one joint step at rate zero shows the
+gradients at the start of the stage.
 """
 
 from absl import flags
@@ -37,4 +37,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main, stopped="Stopped; nothing was measured to the end, nothing is kept.")
+    program.run(main, stopped="Stopped; no figures were saved.")

@@ -1,4 +1,4 @@
-"""A study's records as tables and curves want them: in order, steps without images noted."""
+"""Reading of a study's records for tables and curves."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ from semreg_tf.training import study_records
 
 
 def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]:
-    """Reads a study's records in its order of work, the seeds of a system together.
+    """Reads a study's records in the order of its jobs, the seeds of a system together.
 
     Args:
-      study: whose they are.
+      study: the study.
       results: the folder of all studies' records.
 
     Returns:
-      The records, as `training.study_records` writes them, steps without images noted.
+      The records of `training.study_records`, with `cached_steps`, see `note_cached_steps`.
     """
     records = study_records.read_all(results / study.name)
     order = {(job.system.name, job.seed): i for i, job in enumerate(study.jobs)}
@@ -28,13 +28,12 @@ def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]
 
 
 def note_cached_steps(records: list[dict[str, Any]]) -> None:
-    """Notes in each unary stage how many of its steps read cached features.
+    """Adds the number of steps on cached features, `cached_steps`, to unary stages that have such.
 
     Args:
-      records: as `training.study_records` writes them; `cached_steps` is added to the unary stages
-        whose experiment has such steps.
+      records: the records of `training.study_records`, which are changed.
     """
-    # TensorFlow takes seconds to import; --help and mistakes should not.
+    # Imported here so that --help and errors of flags do not wait for TensorFlow.
     from semreg_tf.training.phases import HEAD_ONLY
 
     for record in records:
@@ -43,6 +42,6 @@ def note_cached_steps(records: list[dict[str, Any]]) -> None:
         unary = config_io.apply_overrides(entry, overrides).unary
         if "unary" in record["stages"] and unary.head_only_cached:
             stage = record["stages"]["unary"]
-            # Of a phase that patience ended, the steps that were taken.
-            taken = {phase["name"]: phase["steps"] for phase in stage.get("phases") or ()}
-            stage["cached_steps"] = taken.get(HEAD_ONLY, unary.head_only_steps)
+            # Early stopping may have ended the phase before its last step.
+            steps = {phase["name"]: phase["steps"] for phase in stage.get("phases") or ()}
+            stage["cached_steps"] = steps.get(HEAD_ONLY, unary.head_only_steps)

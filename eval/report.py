@@ -2,8 +2,8 @@
 
   python -m eval.report --workdir=runs/joint --workdir=runs/unary --out=report.html
 
-The page opens from disk and loads nothing. Work directories without results (not evaluated yet)
-add their training curves; the first of each data set's split leads.
+The page is one file that loads nothing else. Work directories without results (not evaluated yet)
+only add training curves; the first run of each split is the main one.
 """
 
 from absl import flags
@@ -12,14 +12,14 @@ from semreg_tf import console
 from semreg_tf.cli import program
 
 _WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", None, "Work directory of a run; may be given several times.", required=True
+    "workdir", None, "Work directory of a run; repeatable.", required=True
 )
-_OUT = flags.DEFINE_string("out", "report.html", "The file to write.")
+_OUT = flags.DEFINE_string("out", "report.html", "HTML file to write.")
 _PICTURES = flags.DEFINE_integer(
     "num_pictures",
     24,
-    "Pictures of each split to show, beside the best and the worst ones; ten are shown at first, "
-    "the others at a click.",
+    "Pictures of each split to include, besides the best and the worst; ten are shown at first, "
+    "the others after a click.",
     0,
 )
 

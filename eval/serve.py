@@ -1,16 +1,15 @@
-"""Serves exported models over HTTP: a page to try them, and TensorFlow Serving's REST form.
+"""Serves exported models over HTTP: a web page to try them, and TensorFlow Serving's REST API.
 
   python -m eval.serve --model=runs/export --port=8501
 
-Then open http://127.0.0.1:8501/ in a browser, or ask from a program:
+Then open http://127.0.0.1:8501/ in a browser, or send a request from a program:
 
   (printf '{"instances": [{"b64": "'; base64 -w0 photo.jpg; printf '"}]}') |
     curl -d @- http://127.0.0.1:8501/v1/models/export:predict
 
-Latency: when the model is idle a picture waits at most --max_wait_ms for others to share its
-batch; its batch starts within --max_queue_secs of the request's arrival, or the answer is 429. A
-request that finds the queue full is told so at once. The time of a batch is printed at the start.
-docs/serving.md says more.
+Latency: when the model is idle, a picture waits at most --max_wait_ms for others to share its
+batch. If its batch does not start within --max_queue_secs of the request's arrival, or the queue is
+full, the answer is 429. The time of a batch is printed at the start. See docs/serving.md.
 """
 
 import math
@@ -26,68 +25,70 @@ from semreg_tf.serving.limits import MEBIBYTE, Limits
 _MODELS = flags.DEFINE_multi_string(
     "model",
     None,
-    "Folder of an exported model, or NAME=FOLDER; may be given several times, for a captioner and "
-    "a tagger on one page.",
+    "Folder of an exported model, or NAME=FOLDER; repeatable, for a captioner and a tagger on one "
+    "page.",
     required=True,
 )
 _HOST = flags.DEFINE_string(
-    "host", "127.0.0.1", "Address to serve on; 0.0.0.0 is every network this machine is in."
+    "host", "127.0.0.1", "Address to serve on; 0.0.0.0 for all network interfaces."
 )
 _PORT = flags.DEFINE_integer("port", 8501, "Port; 0 picks a free one.", 0, 65535)
 _EXAMPLES = flags.DEFINE_string(
-    "examples", None, "Folder of example pictures for the page; the export's own if not given."
+    "examples", None, "Folder of example pictures for the page. [the export's examples]"
 )
 _MAX_BATCH = flags.DEFINE_integer(
-    "max_batch_images", 16, "Most pictures in one batch of the model.", 1
+    "max_batch_images", 16, "Largest number of pictures in a batch of the model.", 1
 )
 _MAX_WAIT = flags.DEFINE_float(
-    "max_wait_ms", 10.0, "Longest wait of a picture for others to share its batch.", 0.0
+    "max_wait_ms", 10.0, "Longest wait of a picture for others to share its batch, in ms.", 0.0
 )
 _MAX_QUEUE_SECS = flags.DEFINE_float(
-    "max_queue_secs", 10.0, "Longest wait for a batch to start; beyond it the answer is 429.", 0.0
+    "max_queue_secs", 10.0, "Longest wait for a batch to start, else the answer is 429.", 0.0
 )
 _MAX_QUEUE = flags.DEFINE_integer(
-    "max_queue_images", 256, "Most pictures that may wait; beyond it 429.", 1
+    "max_queue_images", 256, "Largest number of waiting pictures, else 429.", 1
 )
 _MAX_IMAGES = flags.DEFINE_integer(
-    "max_images", 64, "Most pictures in one request; beyond it 413.", 1
+    "max_images", 64, "Largest number of pictures in one request, else 413.", 1
 )
-_MAX_BODY = flags.DEFINE_float("max_body_mb", 32.0, "Largest body; beyond it 413.", 0.001)
+_MAX_BODY = flags.DEFINE_float("max_body_mb", 32.0, "Largest body in MiB, else 413.", 0.001)
 _MAX_REQUEST_PIXELS = flags.DEFINE_float(
     "max_request_megapixels",
     100.0,
-    "Most pixels of one request's pictures together; beyond it 413.",
+    "Largest number of megapixels of all pictures in one request, else 413.",
     0.001,
 )
 _MAX_USER_TAGS = flags.DEFINE_integer(
-    "max_user_tags", 256, "Most user tags of a picture; beyond it 400.", 1
+    "max_user_tags", 256, "Largest number of user tags of a picture, else 400.", 1
 )
 _MAX_CONNECTIONS = flags.DEFINE_integer(
     "max_connections",
     1000,
-    "Connections at once; fewer where the limit on open files (ulimit -n) demands it.",
+    "Largest number of open connections; lower if the limit on open files (ulimit -n) is.",
     1,
 )
 _HEADER_SECS = flags.DEFINE_float(
-    "header_secs", 10.0, "Longest time for a header; beyond it 408.", 1.0
+    "header_secs", 10.0, "Longest time for a request's header to arrive, else 408.", 1.0
 )
-_BODY_SECS = flags.DEFINE_float("body_secs", 30.0, "Longest time for a body; beyond it 408.", 1.0)
+_BODY_SECS = flags.DEFINE_float(
+    "body_secs", 30.0, "Longest time for a body to arrive, else 408.", 1.0
+)
 _IDLE_SECS = flags.DEFINE_float(
     "idle_secs", 15.0, "Seconds after which a connection without a request is closed.", 1.0
 )
 _HOSTS = flags.DEFINE_list(
     "allowed_hosts",
     [],
-    "Names by which the server may be addressed, beside localhost. Bound to this machine alone it "
-    "refuses all others (421); bound elsewhere it takes any if none is given.",
+    "Host names to accept besides localhost; requests for others are refused (421). Without this "
+    "flag, a server on a loopback address accepts only localhost, and another one any name.",
 )
 _ORIGINS = flags.DEFINE_list(
     "allowed_origins",
     [],
-    "Other web pages that may use the server, as https://example.org; all others' requests: 403.",
+    "Origins of other sites whose pages may use the server, as https://example.org; else 403.",
 )
 _MAX_PIXELS = flags.DEFINE_float(
-    "max_megapixels", 25.0, "Most pixels of a picture; beyond it 422.", 0.001
+    "max_megapixels", 25.0, "Largest number of megapixels of a picture, else 422.", 0.001
 )
 _DRAIN = flags.DEFINE_float(
     "drain_secs", 30.0, "Longest wait for running requests after SIGTERM.", 0.0
@@ -95,8 +96,8 @@ _DRAIN = flags.DEFINE_float(
 
 
 def main(_: list[str]) -> None:
-    """Loads, warms up and serves until told to stop."""
-    # TensorFlow takes seconds to import; --help and an address in use should not.
+    """Loads the models, warms them up and serves until a signal."""
+    # Imported here so that --help and errors of flags do not wait for TensorFlow.
     with console.plain_errors():
         try:
             from semreg_tf.serving import memory, server
@@ -113,8 +114,8 @@ def main(_: list[str]) -> None:
         guard = Guard.of(_HOST.value, _HOSTS.value, _ORIGINS.value)
         rules = BatchRules(_MAX_BATCH.value, _MAX_WAIT.value, max_queue_secs=_MAX_QUEUE_SECS.value)
         models = []
-        for given in _MODELS.value:
-            name, _, folder = given.rpartition("=") if not Path(given).exists() else ("", "", given)
+        for value in _MODELS.value:
+            name, _, folder = value.rpartition("=") if not Path(value).exists() else ("", "", value)
             models.append(ServedModel(folder, name or None))
         examples = find_examples(
             _EXAMPLES.value, models[0].path, limits.max_image_pixels, limits.max_body_bytes
@@ -131,19 +132,19 @@ def main(_: list[str]) -> None:
         )
     host, port = bound.getsockname()[:2]
     address = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-    named = ", ".join(
+    descriptions = ", ".join(
         f"{m.name} ({' and '.join(m.exported.tasks)}, version {m.version})" for m in models
     )
-    print(f"Models: {named}")
+    print(f"Models: {descriptions}")
     print(
         f"A batch of {rules.max_images} took {1000 * batch_secs:.0f} ms; it starts within "
         f"{rules.max_wait_ms:g} ms when the model is idle and {rules.max_queue_secs:g} s when not."
     )
     running.run(sockets=[bound])
     print(
-        "Stopped before every request taken was answered."
+        "Stopped before every accepted request was answered."
         if running.cut
-        else "Stopped; every request taken was answered."
+        else "Stopped; every accepted request was answered."
     )
     if running.stopped_by is not None:
         raise SystemExit(128 + running.stopped_by)

@@ -1,8 +1,8 @@
-"""Scores what is easiest to do with a run's frozen CNN, on the run's own features and splits.
+"""Scores simple baselines on the features of a run's frozen CNN, on the run's splits.
 
-Of tags: a logistic regression of each label (scikit-learn), its strength of regularisation and its
-threshold chosen on the validation split. Of captions: the first caption of the training picture
-whose features are nearest.
+Tags: a logistic regression for each label (scikit-learn), with regularisation and threshold chosen
+on the validation split. Captions: the first caption of the training picture with the nearest
+features.
 
 python -m eval.simple_baselines --workdir=runs/holiday/tags/unary --data_dir=runs/holiday/data \
   --out=baseline.json
@@ -32,18 +32,18 @@ def main(_: list[str]) -> None:
 
         run = EvaluatedRun(_WORKDIR.value, _DATA_DIR.value)
         names = run.config.data
-        wanted = {
+        split_names = {
             "train": names.train_split,
             "validation": names.validation_split,
             "test": _SPLIT.value or names.test_split,
         }
-        splits = {kind: run.split(name) for kind, name in wanted.items()}
+        splits = {kind: run.split(name) for kind, name in split_names.items()}
         features = {kind: _features(run, split) for kind, split in splits.items()}
         if names.task == "tags":
             results = logistic_regression(splits, features)
         else:
             results = nearest_captions(splits, features)
-    text = json.dumps({"split": wanted["test"], **results}, indent=2)
+    text = json.dumps({"split": split_names["test"], **results}, indent=2)
     print(text)
     if _OUT.value is not None:
         Path(_OUT.value).write_text(text + "\n", encoding="utf-8")
@@ -59,15 +59,15 @@ def _features(run: Any, split: Any) -> Any:
 
 
 def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
-    """Fits each label by itself on standardised features.
+    """Fits a classifier for each label on standardised features.
 
     Args:
-      splits: "train", "validation" and "test".
-      features: of each, (images, d).
+      splits: the splits by "train", "validation" and "test".
+      features: features of each split, (images, d).
 
     Returns:
-      Scores on the test split by how labels are chosen; of every strength, and of the one that
-      validates best by O-F1.
+      Scores on the test split by label set, for every regularisation and for the one with the
+      best O-F1 on the validation split.
     """
     import numpy as np
 
@@ -101,16 +101,18 @@ def _fit(scaled: Any, targets: Any, strength: float) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
 
     kinds = ("validation", "test")
-    made = {kind: np.zeros((len(scaled[kind]), targets.shape[1]), np.float32) for kind in kinds}
+    probabilities = {
+        kind: np.zeros((len(scaled[kind]), targets.shape[1]), np.float32) for kind in kinds
+    }
     for label, column in enumerate(targets.T):
         if column.min() == column.max():
             for kind in kinds:
-                made[kind][:, label] = column[0]
+                probabilities[kind][:, label] = column[0]
             continue
         model = LogisticRegression(C=strength, max_iter=300).fit(scaled["train"], column)
         for kind in kinds:
-            made[kind][:, label] = model.predict_proba(scaled[kind])[:, 1]
-    return made
+            probabilities[kind][:, label] = model.predict_proba(scaled[kind])[:, 1]
+    return probabilities
 
 
 def _figures(scores: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _figures(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def nearest_captions(splits: Any, features: Any) -> dict[str, Any]:
-    """Gives each picture the first caption of the training picture whose features are nearest."""
+    """Scores the first caption of each picture's nearest training picture."""
     from semreg_tf.evaluation.predictions import Predictions
     from semreg_tf.evaluation.reranking import nearest_images
     from semreg_tf.evaluation.scoring import caption_scores

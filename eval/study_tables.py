@@ -3,8 +3,8 @@
   python -m eval.study_tables --study=demo --results=results --out=results/demo/tables.md
   python -m eval.study_tables --study=demo --into=RESULTS.md
 
-The records are what `python -m train.run_study` left. With --out, the tables go to that file and
-the curves beside it. With --into, the table of scores takes the place between the lines
+The records are written by `python -m train.run_study`. With --out, the tables are written to that
+file and the curves beside it. With --into, the table of scores replaces the text between the lines
 `<!-- scores: demo, tags -->` (or captions) and `<!-- end -->` of a document.
 """
 
@@ -20,10 +20,10 @@ from semreg_tf.reporting import study_curves, study_tables
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _ENCODER = flags.DEFINE_string(
-    "encoder", None, "The CNN, if the study was run with another one than its own."
+    "encoder", None, "The CNN, if the study was run with another one than the default."
 )
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
-_OUT = flags.DEFINE_string("out", None, "The file to write; if not given, the tables are printed.")
+_OUT = flags.DEFINE_string("out", None, "Markdown file to write. [print the tables]")
 _INTO = flags.DEFINE_string("into", None, "Document whose tables of scores are replaced.")
 
 

@@ -1,6 +1,6 @@
-"""Prints one table of several runs: each system's mean over its seeds, and their spread.
+"""Prints one table of several runs: each system's mean over its seeds, and the deviation.
 
-Reads the results.json that evaluation left in each work directory.
+Reads results.json in each work directory.
 
     python -m eval.summarise_runs runs/*/joint runs/*/unary
 """
@@ -22,7 +22,7 @@ def read_results(path: str) -> dict[str, Any]:
     """Reads a work directory's results.
 
     Raises:
-      ValueError: the run was not evaluated.
+      ValueError: the run has not been evaluated.
     """
     file = Path(path) / "results.json"
     if not file.exists():
@@ -31,21 +31,21 @@ def read_results(path: str) -> dict[str, Any]:
 
 
 def systems_of(results: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Returns the scores of a run by system; CNN cuts under names without their threshold."""
+    """Returns the scores of a run by system; names of CNN cuts are without the threshold."""
     name = results["experiment"]
     if results["task"] == "captions":
         reranked = reranked_scores(results)
         decoded = {f"{name}, before reranking" if reranked else name: decoded_scores(results)}
         return decoded | ({f"{name}, reranked": reranked} if reranked else {})
-    found = {}
+    by_name = {}
     for system, scores in results["systems"].items():
         plain = "CNN cut at best on validation" if "best on validation" in system else system
-        found[name if system == "ours" else f"{name}: {plain}"] = scores
-    return found
+        by_name[name if system == "ours" else f"{name}: {plain}"] = scores
+    return by_name
 
 
 def cell(values: list[float | None], scale: float) -> str:
-    """Returns mean +- sample deviation, of one value without it; "-" where a run has none."""
+    """Returns "mean +- sample deviation", the mean of a single value, or "-" if one is missing."""
     if None in values:
         return "-"
     mean = scale * statistics.fmean(values)

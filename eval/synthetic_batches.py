@@ -1,4 +1,4 @@
-"""Drawn batches of the contract, and the trainer's own step on them, for benchmarks."""
+"""Random batches, and the trainer's step, for benchmarks."""
 
 import dataclasses
 from collections.abc import Callable
@@ -29,19 +29,19 @@ def caption_batch(
     vocab_size: int = VOCAB_SIZE,
     num_concepts: int = NUM_CONCEPTS,
 ) -> dict[str, tf.Tensor]:
-    """Returns one batch: concepts, captions of COCO's lengths, and images where a size is given.
+    """Returns one random batch: concepts, captions of COCO's lengths and, with a size, images.
 
     Args:
-      images: images of the batch.
-      captions: captions of each.
-      image_size: the side of the square images in pixels; None: no `image`.
-      seed: of the draws.
-      vocab_size: words.
-      num_concepts: concepts.
+      images: number of images in the batch.
+      captions: number of captions of each image.
+      image_size: side of the square images in pixels; None: no `image`.
+      seed: random seed.
+      vocab_size: number of words.
+      num_concepts: number of concepts.
     """
     rng = np.random.default_rng(seed)
     lengths = np.clip(np.rint(rng.gamma(19, 10.5 / 19, images * captions)), 5, 30).astype(int)
-    # Frequent words are frequent: exponents as of words in captions.
+    # A Zipf distribution with the exponent of words in captions.
     words = [np.minimum(rng.zipf(1.3, n), vocab_size - 2) - 1 for n in lengths]
     inputs, targets, mask = shift(words, vocab_size, vocab_size - 1)
     shape = (images, captions, -1)
@@ -61,7 +61,7 @@ def caption_batch(
 
 
 def with_encoder(config: Config, name: str) -> Config:
-    """Returns a config whose encoder is another one with random weights."""
+    """Returns a config with another encoder, with random weights."""
     return dataclasses.replace(
         config, encoder=dataclasses.replace(config.encoder, name=name, weights=None)
     )
@@ -74,19 +74,19 @@ def training_step(
     vocab_size: int = VOCAB_SIZE,
     distribution: Distribution | None = None,
 ) -> tuple[Step, Annotator]:
-    """Returns the trainer's own step of a stage's last phase, and the models it trains.
+    """Returns the trainer's step of a stage's last phase, and the models it trains.
 
     Args:
-      config: precision and XLA are as it says.
+      config: the experiment, with precision and XLA.
       stage: "unary", "relational" or "joint".
-      num_concepts: concepts.
-      vocab_size: words.
+      num_concepts: number of concepts.
+      vocab_size: number of words.
       distribution: the replicas that share a step; None: one.
     """
     distribution = distribution or Distribution()
     keras.config.set_dtype_policy(config.precision)
     phase = find_stage(config, stage).phases[-1]
-    # Fed the true concepts, a phase runs no CNN.
+    # A phase that is fed the true concepts does not run the CNN.
     size = 8 if phase.loss.reads == "true_concepts" else None
     with distribution.scope():
         annotator = Annotator(config, num_concepts, vocab_size, feature_size=size)
@@ -96,7 +96,7 @@ def training_step(
     seed = tf.constant([0, 0])
 
     def call(tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        wanted = {name: tensors[name] for name in phase.keys if name in tensors}
-        return step(pad_time(wanted) if config.jit_compile else wanted, seed)
+        inputs = {name: tensors[name] for name in phase.keys if name in tensors}
+        return step(pad_time(inputs) if config.jit_compile else inputs, seed)
 
     return call, annotator

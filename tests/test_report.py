@@ -298,14 +298,14 @@ def test_stages_without_results_add_their_curves(tag_run, tmp_path):
 def test_missing_and_broken_files_are_said_and_do_not_stop(tag_run, tmp_path):
     bare = write_run(tmp_path / "bare", "demo_captions/s_cnn_rnn", task="captions")
     (bare / "concepts.txt").unlink()
-    assert "No work directory holds a history.jsonl." in Page(build_report([bare])).words
+    assert "No work directory has a history.jsonl." in Page(build_report([bare])).words
     (tag_run / "results.json").write_text('{"task": "tags", ')
     with open(tag_run / "history.jsonl", "a") as f:
         f.write('{"step": 400, "O-')
     (tag_run / "pictures" / "test-00001.jpg").write_bytes(b"GIF89a")
     (tag_run / "pictures" / "test-00002.jpg").unlink()
     words = Page(build_report([tag_run, bare])).words
-    assert "Damaged, so left out:" in words
+    assert "Damaged files, which are left out:" in words
     assert "tags: results.json cannot be read: damaged or cut short at line 1" in words
     assert "tags: history.jsonl: 1 lines cannot be read" in words
     assert "the picture's copy cannot be read" in words
@@ -318,13 +318,13 @@ def test_any_file_may_be_missing_and_is_in_no_list(tag_run, name):
     (tag_run / name).unlink()
     words = Page(build_report([tag_run])).words
     assert "Damaged" not in words
-    assert name not in words.replace("No work directory holds a history.jsonl.", "")
+    assert name not in words.replace("No work directory has a history.jsonl.", "")
     if name == "predictions.jsonl":
         assert "test, 12 images, no predictions" in words
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    message = "`workdir` must be the folder of a run, with a config.json: config.json is not there"
+    message = "`workdir` must be the folder of a run, with a config.json: config.json is missing"
     with pytest.raises(ValueError, match=message):
         build_report([tmp_path])
     (tmp_path / "config.json").write_text("[]")

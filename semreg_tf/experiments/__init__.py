@@ -1,4 +1,4 @@
-"""Experiments by name: `<data set>/<system>`, each its data set's base and the fields that differ.
+"""Experiments by name, `<data set>/<system>`: the data set's base config with changed fields.
 
 A new system is one entry in `tagging.py`, `annotation_sets.py`, `captioning.py` or `mrnn.py`.
 """
@@ -15,28 +15,27 @@ _REGISTERED: dict[str, Callable[[], Config]] = {}
 
 
 def _registry() -> dict[str, Callable[[], Config]]:
-    found: dict[str, Callable[[], Config]] = {}
+    built_in: dict[str, Callable[[], Config]] = {}
     for module in (tagging, annotation_sets, captioning, demo):
         for dataset, (base, systems) in module.EXPERIMENTS.items():
             for system, (row, change) in systems.items():
-                found[f"{dataset}/{system}"] = partial(
-                    _named, base, change, f"{dataset}/{system}", row
-                )
-    return {**found, **_REGISTERED}
+                name = f"{dataset}/{system}"
+                built_in[name] = partial(_named, base, change, name, row)
+    return {**built_in, **_REGISTERED}
 
 
 def register_experiment(name: str, config: Config | Callable[[], Config]) -> None:
-    """Makes an experiment known by a name, for `get` and for `--experiment`.
+    """Registers an experiment under a name, for `get` and `--experiment`.
 
-    A command finds it where `--import=MODULE` names the module that registers it.
+    A command needs `--import=MODULE` with the module that registers it.
 
     Args:
       name: `<data set>/<system>`, a name that no experiment has.
-      config: its config, or a function that returns it; it gets the name.
+      config: its config, or a function that returns it; its field `name` is replaced.
 
     Raises:
-      ValueError: the name has no slash, or is taken.
-      TypeError: `config` is neither.
+      ValueError: the name has no slash, or an experiment has it.
+      TypeError: `config` is neither a config nor a function.
 
     Example:
       >>> base = semreg_tf.experiments.get("custom_tags/s_cnn_rnn")
@@ -49,7 +48,7 @@ def register_experiment(name: str, config: Config | Callable[[], Config]) -> Non
         )
     if not all(name.partition("/")) or name in _registry():
         raise ValueError(
-            "`name` must be <data set>/<system>, which no experiment is called. "
+            "`name` must be <data set>/<system>, a name that no experiment has. "
             f"Received: name={name!r}"
         )
     _REGISTERED[name] = partial(_renamed, config, name)
@@ -74,7 +73,7 @@ def get(name: str) -> Config:
     """Returns an experiment's config.
 
     Raises:
-      ValueError: nothing is called `name`; the known are listed.
+      ValueError: the name is unknown; the error lists the known names.
 
     Example:
       >>> get("demo_tags/s_cnn_rnn").decoding.method
@@ -90,7 +89,7 @@ def get(name: str) -> Config:
 
 
 def base_of(name: str) -> Config:
-    """Returns the base of an experiment's data set; a registered experiment is its own."""
+    """Returns the base config of an experiment's data set; of a registered one its own config."""
     if name in _REGISTERED:
         return get(name)
     dataset = get(name).name.split("/")[0]

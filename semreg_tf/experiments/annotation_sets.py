@@ -1,4 +1,4 @@
-"""Corel-5k, ESP Game and IAPR TC-12: Table 1's systems on the sets of the annotation literature."""
+"""Table 1's systems on other annotation data sets: Corel-5k, ESP Game and IAPR TC-12."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,14 +7,14 @@ from semreg_tf.config import Config, EncoderConfig, ImageConfig
 from semreg_tf.experiments.tagging import concept_layers, fixed, tag_base, tag_systems
 
 _BATCH = 32
-# Training images less the 500 that become the validation split.
+# Training images without the 500 of the validation split.
 _TRAIN_IMAGES = {"corel5k": 4_000, "esp_game": 18_189, "iapr_tc12": 17_165}
 
 
 def annotation_set(name: str) -> Config:
-    """The proposed model on one of the three sets; steps and rates are ours.
+    """Returns the proposed model on one of the three data sets; steps and rates are ours.
 
-    The prediction layer learns on cached features first; then the CNN is fine-tuned for two
+    The prediction layer is first trained on cached features; then the CNN is fine-tuned for two
     epochs in the unary and eight in the joint stage.
     """
     epoch = _TRAIN_IMAGES[name] // _BATCH
@@ -29,10 +29,10 @@ def annotation_set(name: str) -> Config:
     return replace(
         base,
         data=replace(base.data, label_order="rare_first"),
-        # Stock photographs of 192 x 128: a crop keeps nearly all of one.
+        # Photographs of 192 x 128: crops cover nearly the whole picture.
         image=ImageConfig(resize_ratio=1.1),
         concepts=replace(base.concepts, initial_bias="log_odds"),
-        # Their literature compares at 5 labels an image.
+        # Papers on these data sets compare at 5 labels per image.
         decoding=replace(base.decoding, fixed_lengths=(3, 5), combine=True),
         unary=replace(
             base.unary,
@@ -56,7 +56,7 @@ def annotation_set(name: str) -> Config:
             base.joint,
             **falling,
             steps=8 * epoch,
-            # So that the CNN has 1e-4, as in the unary stage.
+            # The CNN has a tenth of it, 1e-4, as in the unary stage.
             learning_rate=1e-3,
             validate_every_steps=2 * epoch,
         ),
@@ -64,17 +64,17 @@ def annotation_set(name: str) -> Config:
 
 
 def alphabetical(base: Config) -> Config:
-    """A control: labels in the order of the alphabet."""
+    """A control: labels in alphabetical order."""
     return replace(base, data=replace(base.data, label_order="alphabetical"))
 
 
 def random_order(base: Config) -> Config:
-    """A control: labels in one order drawn by chance."""
+    """A control: labels in one random order."""
     return replace(base, data=replace(base.data, label_order="random"))
 
 
 def minimal_loss(base: Config) -> Config:
-    """A control: no order of labels, the decoder chooses its own (Yazici et al. 2020, MLA)."""
+    """A control: the decoder chooses the order of the labels (Yazici et al. 2020, MLA)."""
     return replace(base, decoder=replace(base.decoder, alignment="minimal_loss"))
 
 
@@ -84,14 +84,14 @@ def asymmetric(base: Config) -> Config:
 
 
 def smoothed(base: Config) -> Config:
-    """A control: a tenth of Lr's target is spread over all labels and END."""
+    """A control: label smoothing of 0.1 in Lr, over all labels and END."""
     return replace(base, decoder=replace(base.decoder, label_smoothing=0.1))
 
 
 def labels_alone(base: Config) -> Config:
-    """SINN without side information: labels and the relations among them, no other layer.
+    """SINN without side information: the layer of labels and their relations only.
 
-    Its linear form would be an affine map of the features, which is CNN+logistic.
+    Its linear form would be an affine map of the features, the same as CNN+logistic.
     """
     return concept_layers(base, num_groups=0, num_user_tags=0)
 

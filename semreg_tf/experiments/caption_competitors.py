@@ -1,4 +1,4 @@
-"""Systems that Table 3 compares with, as changes to a caption base."""
+"""The compared systems of Table 3, as changes to a caption base."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ _IMAGE_FIRST = ConditioningConfig(kind="step_zero", embedding="features")
 
 
 def nicv2(base: Config) -> Config:
-    """NIC v2 (Vinyals et al. 2016), Fig. 1(a): the CNN rests before it is fine-tuned.
+    """NIC v2 (Vinyals et al. 2016), Fig. 1(a): the CNN is frozen first, then fine-tuned.
 
-    Half of the steps rest it: about 500,000 on COCO. Scheduled sampling is by Bengio et al. (2015),
-    inverse sigmoid as theirs on COCO. The paper's row averages 15 such models: give
-    `eval.evaluate_captions` one `--workdir` for each.
+    It is frozen for half of the steps, about 500,000 on COCO. Scheduled sampling follows Bengio et
+    al. (2015), with their inverse sigmoid schedule for COCO. The paper's row averages 15 such
+    models: give `eval.evaluate_captions` one `--workdir` for each.
     """
     return replace(
         base,
@@ -35,10 +35,10 @@ def nicv2(base: Config) -> Config:
 def att(base: Config) -> Config:
     """ATT (You et al. 2016): features as a word before START, attention to the 10 likeliest words.
 
-    Attributes are the concepts that the model predicts, in training and after. The unary stage
-    trains CNN and detectors; then they rest. An embedding of 300 is theirs, which began at GloVe's
-    vectors (here at random, ours); the tied output is ours, one re-implementation unties it. The
-    paper's row averages 5 models.
+    Attributes are the predicted concepts, in training and at inference. The unary stage trains CNN
+    and detectors; then they are frozen. The word embedding has their size, 300, but starts from
+    random values (ours; theirs from GloVe). The tied output is ours; one re-implementation does not
+    tie it. The paper's row averages 5 models.
     """
     attributes = ConditioningConfig(
         kind="attribute_attention",
@@ -57,23 +57,22 @@ def att(base: Config) -> Config:
 
 
 def v2l_whole_image(base: Config) -> Config:
-    """V2L's ablation (Wu et al. 2016): the detector sees the whole image alone."""
-    over_crops = v2l(base)
+    """V2L's ablation (Wu et al. 2016): the detector reads the whole image only."""
     return replace(
-        over_crops,
+        v2l(base),
         concepts=replace(base.concepts, places=PlacesConfig()),
         unary=replace(base.unary, crop_steps=0),
     )
 
 
 def v2l(base: Config) -> Config:
-    """V2L (Wu et al. 2016): 256 attributes, as a word before START, and nothing else of the image.
+    """V2L (Wu et al. 2016): 256 attributes as a word before START, the decoder's only image input.
 
-    Attributes are the most frequent nouns, verbs and adjectives, each at its strongest over the
-    image and crops of it. The unary stage trains CNN and detector; then they rest, and their
-    probabilities, not the ground truth, are what the decoder learns from. Sizes, dropout and beam
-    are from memory; fixed crops stand for object proposals, and steps and rates are the base's
-    (ours: theirs were SGD at 0.001). Their CNN is VGG16.
+    Attributes are the most frequent nouns, verbs and adjectives, max-pooled over the image and
+    crops of it. The unary stage trains CNN and detector; then they are frozen, and the decoder is
+    trained on their probabilities, not on the ground truth. Sizes, dropout and beam are from
+    memory. Fixed crops replace object proposals, and steps and rates are the base's (ours; theirs:
+    SGD at 0.001). Their CNN is VGG16.
     """
     return replace(
         base,
@@ -93,18 +92,18 @@ def v2l(base: Config) -> Config:
         unary=replace(
             base.unary, crop_steps=max(base.unary.steps // 3, base.unary.head_only_steps)
         ),
-        joint=_resting(base),
+        joint=_decoder_only(base),
     )
 
 
 def msrcap_like(base: Config) -> Config:
-    """After MSRCap (Fang et al. 2015): a noisy-or detector of words, a GRU, reranked hypotheses.
+    """Similar to MSRCap (Fang et al. 2015): a noisy-or word detector, a GRU, reranked hypotheses.
 
-    The GRU starts from the features (Devlin et al. 2015: MRNN, whose h0 is from memory) and reads
-    at each step the detected words that are not said yet. Their maximum-entropy language model is
-    not rebuilt, so it is "like" theirs: the GRU has its place (ours). The beam's 10 captions are
-    reranked by a linear combination fitted on validation pictures. Biases begin at the words'
-    frequencies (ours; theirs all at -6.58). Their CNN is VGG16 on pictures of 565 pixels.
+    A GRU replaces their maximum-entropy language model (ours), hence "like". It starts from the
+    features (Devlin et al. 2015: MRNN, whose h0 is from memory) and reads at each step the detected
+    words that the caption does not have yet. The beam's 10 captions are reranked by a linear
+    combination fitted on validation pictures. Biases are initialised by the words' frequencies
+    (ours; theirs all at -6.58). Their CNN is VGG16 on pictures of 565 pixels.
     """
     return replace(
         base,
@@ -121,12 +120,12 @@ def msrcap_like(base: Config) -> Config:
         decoding=replace(base.decoding, beam_width=10),
         reranking=RerankingConfig(method="linear"),
         stages=("unary", "joint"),
-        joint=_resting(base),
+        joint=_decoder_only(base),
     )
 
 
-def _resting(base: Config) -> JointConfig:
-    """The joint stage of a decoder alone, CNN and detector at rest: their outputs are cached."""
+def _decoder_only(base: Config) -> JointConfig:
+    """Returns a joint stage that trains only the decoder, on cached outputs of the frozen CNN."""
     return replace(
         base.joint, steps=0, decoder_only_steps=base.joint.steps, decoder_only_cached=True
     )

@@ -1,4 +1,4 @@
-"""Image captioning: the rows of Table 4, the readings of NIC, and the controls of the claim."""
+"""Image captioning: the rows of Table 4, variants of NIC, and controls."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ from semreg_tf.experiments.tagging import (
 
 
 def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
-    """The proposed captioner (Sec. 5.1): NIC v2 but for the interface."""
+    """Returns the proposed captioner (Sec. 5.1): NIC v2 except for the interface."""
     return Config(
         # Sec. 5.1: 1,000 concepts, 12,000 output rows.
         data=DataConfig(
@@ -38,7 +38,7 @@ def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
         ),
         image=ImageConfig(color_jitter=True),
         encoder=encoder,
-        # Sec. 5.1: 512 cells and as wide an embedding; dropout and initialisation are im2txt's.
+        # Sec. 5.1: 512 cells and an embedding of 512; dropout and initialisation are im2txt's.
         decoder=DecoderConfig(
             cells=512,
             word_embedding=512,
@@ -47,7 +47,7 @@ def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
             initializer_range=0.08,
         ),
         decoding=DecodingConfig(method="beam", beam_width=3),
-        # Sec. 5.1: the prediction layer first (10,000 steps: ours), then all for 30,000.
+        # Sec. 5.1: first the prediction layer (10,000 steps: ours), then all for 30,000 steps.
         unary=UnaryConfig(
             steps=30_000,
             learning_rate=1e-4,
@@ -74,10 +74,10 @@ def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
 
 
 def inception_base(dataset: str) -> Config:
-    """Sec. 5.1: Inception v3, which im2txt trains with a weight decay and dropout of its features.
+    """Returns a base with Inception v3 (Sec. 5.1), im2txt's weight decay and feature dropout.
 
-    The decay of 4e-5 is im2txt's figure as it stands; its loss is a mean over words and ours their
-    sum, so the decay weighs about a tenth as much against the words here (ours).
+    The decay of 4e-5 is im2txt's. Its loss is a mean over words and ours a sum, so that relative to
+    the loss the decay is about a tenth of im2txt's (ours).
     """
     base = caption_base(dataset, EncoderConfig("inception_v3", feature_dropout=0.2))
     return replace(
@@ -88,12 +88,12 @@ def inception_base(dataset: str) -> Config:
 
 
 def coco() -> Config:
-    """Sec. 5.1."""
+    """COCO (Sec. 5.1)."""
     return inception_base("coco_captions")
 
 
 def _fewer_pairs(dataset: str, share: int) -> Config:
-    """Returns COCO's base on another data set, steps divided as its pairs are fewer (ours)."""
+    """Returns COCO's base on another data set, with steps divided by `share` (ours)."""
     base = replace(coco(), data=replace(coco().data, dataset=dataset))
     unary = replace(base.unary, head_only_steps=base.unary.head_only_steps // share)
     base = replace(base, unary=unary)
@@ -119,10 +119,10 @@ def iapr_tc12() -> Config:
 
 
 def flickr8k() -> Config:
-    """Flickr8k with a light CNN, AlexNet's equal; frozen, so each image is encoded once.
+    """Flickr8k with a small frozen CNN, as accurate as AlexNet, so that images are encoded once.
 
-    The last 500 training pictures choose checkpoints and rates; dev alone judges. Steps and rates
-    are ours: 30,000 training pairs where COCO has 586,363.
+    Checkpoints and rates are chosen on the last 500 training pictures; scores are on the dev split.
+    Steps and rates are ours, for 30,000 training pairs (COCO has 586,363).
     """
     base = caption_base("flickr8k", FROZEN_SQUEEZENET)
     return replace(
@@ -151,7 +151,7 @@ def flickr8k() -> Config:
             validate_every_steps=300,
             validation_images=200,
         ),
-        # Two of the five captions each time: a joint step of less than half the time.
+        # Two of the five captions per image halve the time of a joint step.
         data=replace(
             base.data,
             train_split="train[:5500]",
@@ -163,7 +163,7 @@ def flickr8k() -> Config:
 
 
 def flickr8k_tuned() -> Config:
-    """Flickr8k with the CNN fine-tuned, as all systems of Table 4 are.
+    """Flickr8k with a fine-tuned CNN, as for all systems of Table 4.
 
     Steps and rates are ours: a stage takes five to ten minutes on two cores.
     """
@@ -178,7 +178,7 @@ def flickr8k_tuned() -> Config:
             head_only_cached=True,
             steps=400,
             schedule="cosine",
-            # The paper's rate for the CNN, the frozen experiment's for the head.
+            # The paper's rate for the CNN; the head has the frozen experiment's.
             learning_rate=1e-4,
             head_rate=6.0,
             validate_every_steps=200,
@@ -189,20 +189,20 @@ def flickr8k_tuned() -> Config:
 
 
 def nic_f_step_zero(base: Config) -> Config:
-    """NIC-F's other reading: the paper calls it the standard NIC, Fig. 1(a)."""
+    """Another interpretation of NIC-F: the paper calls it the standard NIC, Fig. 1(a)."""
     return replace(
         ria(base), conditionings=(ConditioningConfig(kind="step_zero", embedding="features"),)
     )
 
 
 def nic(base: Config) -> Config:
-    """NIC (Vinyals et al.), Fig. 1(a): the image as a word before START, tanh as in im2txt."""
+    """NIC (Vinyals et al.), Fig. 1(a): the features as a word before START, tanh as in im2txt."""
     step_zero = nic_f_step_zero(base)
     return replace(step_zero, decoder=replace(base.decoder, activation="tanh"))
 
 
 def nic_deeply(base: Config) -> Config:
-    """Table 4, NIC-deeply: Lu stays, the features are the embedding."""
+    """Table 4, NIC-deeply: with Lu, but the features condition the decoder."""
     return replace(
         base,
         conditionings=(ConditioningConfig(embedding="features"),),
@@ -210,12 +210,12 @@ def nic_deeply(base: Config) -> Config:
     )
 
 
-# Of the attention's hidden layer: the LSTM's own width (ours).
+# The attention's hidden layer is as wide as the LSTM (ours).
 _ATTENTION = ConditioningConfig(kind="soft_attention", embedding="spatial_features", width=512)
 
 
 def soft_attention(base: Config) -> Config:
-    """Xu et al. 2015, soft attention: (h0, c0) by maps of the mean cell, tanh, no concepts."""
+    """Xu et al. 2015, soft attention: (h0, c0) from the mean feature cell, tanh, no concepts."""
     mean_cell = ConditioningConfig(embedding="spatial_features", states="both", activation="tanh")
     return replace(
         base,
@@ -227,9 +227,9 @@ def soft_attention(base: Config) -> Config:
 
 
 def with_attention(base: Config) -> Config:
-    """The proposed model whose LSTM also attends to the map.
+    """The proposed model with attention to the spatial features.
 
-    There is no relational stage: it has the concepts' ground truth but no map.
+    There is no relational stage, since it has no image to attend to.
     """
     return replace(
         base,
@@ -254,7 +254,7 @@ CAPTION_SYSTEMS = {
 
 
 def custom() -> Config:
-    """Your own captioned pictures: a light CNN; steps by the number of pictures (`size_rule`)."""
+    """A user's captioned pictures: a small CNN; steps by the number of pictures (`size_rule`)."""
     base = caption_base("custom", PIP_CNN)
     by_size = {"steps": None, "validate_every_steps": None}
     quick = {"validation_images": 200}
@@ -268,20 +268,20 @@ def custom() -> Config:
             head_only_steps=None,
             head_only_cached=True,
             learning_rate=6e-4,
-            # So that the CNN, where it trains, has 1e-4.
+            # The CNN, if it is trained, has 1e-4.
             encoder_rate=1 / 6,
         ),
         relational=replace(base.relational, **by_size, **quick, learning_rate=1e-3),
         joint=replace(base.joint, **by_size, **quick, learning_rate=1e-3, schedule="cosine"),
-        # Two captions of a picture each time: a joint step of less than half the time.
+        # Two captions per picture halve the time of a joint step.
         data=replace(base.data, captions_per_image=2),
     )
 
 
 def flickr8k_frozen() -> Config:
-    """Flickr8k with the frozen CNN and joint training alone, 1,800 steps: about ten minutes.
+    """Flickr8k with the frozen CNN and only joint training, 1,800 steps: about ten minutes.
 
-    How many steps was chosen on 600 training pictures.
+    The number of steps was chosen on 600 training pictures.
     """
     base = flickr8k()
     return replace(
@@ -291,7 +291,7 @@ def flickr8k_frozen() -> Config:
 
 
 def on_frozen(systems: dict) -> dict:
-    """Returns systems whose features are published ones: on Flickr8k, those of the frozen CNN."""
+    """Returns systems of fixed published features with the features of Flickr8k's frozen CNN."""
     return {
         name: (row, lambda _, change=change: change(flickr8k_frozen()))
         for name, (row, change) in systems.items()

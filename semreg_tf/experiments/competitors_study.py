@@ -1,4 +1,4 @@
-"""The captioners of Table 3, each on the same frozen CNN and with one budget."""
+"""The captioners of Table 3 on the same frozen CNN and with the same budget."""
 
 from semreg_tf.config import ImageConfig
 from semreg_tf.experiments.study import Job, Study, System, jobs_of, named_by
@@ -39,18 +39,18 @@ _SYSTEMS = (
     ("V2L, the whole image alone", "v2l_whole_image", _DECODER_ALONE),
     ("MSRCap-like", "msrcap_like", _DECODER_ALONE),
 )
-# Beside the beam's first caption.
+# Evaluations in addition to the beam's first caption.
 _EVALUATIONS = {"MSRCap-like": (("reranked", ("--rerank",)),)}
-# Of these the paper's rows are ensembles: of 15 and of 5 models.
+# Systems whose rows in the paper are ensembles, of 15 and of 5 models.
 _AVERAGED = ("NICv2", "ATT")
 _MEMBERS, _SEEDS = (0, 1, 2, 3, 4), (0, 1, 2)
 
 
 def flickr8k_competitors(encoder: str = _ENCODER) -> Study:
-    """Table 3's captioners, NICv2 and ATT alone and five together.
+    """Table 3's captioners; NICv2 and ATT as single models and as ensembles of five.
 
     Args:
-      encoder: the frozen CNN, as `--encoder` takes it; the study's name tells another one.
+      encoder: the frozen CNN, a value of `--encoder`; the study's name includes another CNN.
     """
     systems = {
         name: System(

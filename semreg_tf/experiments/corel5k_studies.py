@@ -1,10 +1,10 @@
-"""The study of Table 1's systems on Corel-5k: real pictures, real tags, enough to generalise."""
+"""The study of Table 1's systems on Corel-5k, and the search of its rates."""
 
 from dataclasses import replace
 
 from semreg_tf.experiments.study import BOTH, UNARY, Study, System, jobs_of
 
-# 493 of the training pictures choose checkpoints, thresholds and rates; 500 others judge.
+# Checkpoints, thresholds and rates are chosen on 493 training pictures; scores are on 500 others.
 _SPLITS = (
     "data.train_split=train[:3500]",
     "data.validation_split=train[3500:]",
@@ -22,12 +22,12 @@ _FROZEN = (
     "unary.learning_rate=1e-3",
     "unary.head_rate=1",
     "unary.validate_every_steps=250",
-    # Of three the best for the proposed model on the pictures that choose (`corel5k_search`).
+    # The best of three for the proposed model (`corel5k_search`).
     "joint.learning_rate=2e-3",
 )
 _FROZEN_SUFFIX = ", frozen CNN"
 _BEAM = ("beam 3", ("--config.decoding.method=beam",))
-_WAYS = (
+_DECODINGS = (
     _BEAM,
     ("no repeats", ("--config.decoding.block_repeats=true",)),
     *(
@@ -42,7 +42,7 @@ def _system(name: str, experiment: str, *overrides: str, **fields) -> System:
 
 
 _SYSTEMS = (
-    _system("ours", "s_cnn_rnn", evaluations=_WAYS),
+    _system("ours", "s_cnn_rnn", evaluations=_DECODINGS),
     _system("CNN, logistic", "cnn_logistic", *_CNN_ALONE),
     _system("RIA", "ria", *_ONE_STAGE),
     _system("detached", "s_cnn_rnn_detached", takes=BOTH),
@@ -61,19 +61,19 @@ _SYSTEMS = (
 
 def _frozen(system: System) -> System:
     """Returns a system with the CNN at its ImageNet weights in every stage."""
-    own = [o for o in system.overrides if o not in _CNN_ALONE]
-    alone = ("unary.steps=2250",) if system.overrides[-2:] == _CNN_ALONE else ()
+    others = [o for o in system.overrides if o not in _CNN_ALONE]
+    cnn_steps = ("unary.steps=2250",) if system.overrides[-2:] == _CNN_ALONE else ()
     takes = tuple((stage, owner + _FROZEN_SUFFIX) for stage, owner in system.takes)
     return replace(
         system,
         name=system.name + _FROZEN_SUFFIX,
-        overrides=(*own, *_FROZEN, *alone),
+        overrides=(*others, *_FROZEN, *cnn_steps),
         takes=takes,
     )
 
 
 def corel5k() -> Study:
-    """Table 1's systems, the orders of labels, and what is said to beat them."""
+    """Table 1's systems, other orders of labels, and alternatives from later papers."""
     budget = (
         "Every system trains on 3,500 pictures; 493 more of the training part choose checkpoints "
         "and thresholds, and 500 others, which nothing was chosen on, judge. Fine-tuned: 1,000 "
@@ -91,7 +91,7 @@ _SEARCHED_RATES = ("1e-3", "4e-3")
 
 
 def corel5k_search() -> Study:
-    """The search of the joint stage's rate, equal for the systems that have one, frozen CNN."""
+    """The search of the joint stage's rate on the frozen CNN, the same for all systems."""
     budget = (
         "Three rates of the joint stage, 1e-3 to 4e-3, seed 0, frozen CNN; 2e-3, which is missing "
         "here, is the main study's. Scores are on the 493 training pictures that choose."
@@ -101,7 +101,7 @@ def corel5k_search() -> Study:
         system = _frozen(next(s for s in _SYSTEMS if s.name == name))
         for rate in _SEARCHED_RATES:
             overrides = [o for o in system.overrides if not o.startswith("data.test_split=")]
-            taken = system.config().stages[:-1]
+            reused_stages = system.config().stages[:-1]
             systems.append(
                 replace(
                     system,
@@ -112,7 +112,7 @@ def corel5k_search() -> Study:
                         "data.test_split=train[3500:]",
                         "data.purpose=search",
                     ),
-                    takes=tuple((stage, system.name) for stage in taken),
+                    takes=tuple((stage, system.name) for stage in reused_stages),
                     evaluations=(),
                 )
             )

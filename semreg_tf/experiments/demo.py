@@ -1,4 +1,4 @@
-"""The demo's experiments: drawn scenes, a small CNN, minutes in place of days."""
+"""The demo's experiments: drawn scenes and a small CNN, which train in minutes."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,8 +18,8 @@ _ENCODER = EncoderConfig(name="small_cnn", weights=None)
 _IMAGE = ImageConfig(resize_ratio=1.0, random_crop=False)
 
 
-def _hurried(base: Config, unary: int, relational: int, joint: int) -> Config:
-    """Returns `base` with stages of a minute: Adam for a new CNN, rates falling to zero."""
+def _shortened(base: Config, unary: int, relational: int, joint: int) -> Config:
+    """Returns `base` with short stages: the given steps, Adam for the CNN, cosine schedules."""
     falling: dict[str, Any] = {"schedule": "cosine", "patience": 0}
     return replace(
         base,
@@ -42,8 +42,8 @@ def _hurried(base: Config, unary: int, relational: int, joint: int) -> Config:
             validate_every_steps=relational // 2,
             validation_images=100,
         ),
-        # As the unary stage: a CNN that started from nothing still learns as fast as the rest. At a
-        # tenth of the rate, which is for one from ImageNet, the plain CNN given as many steps wins.
+        # The CNN is not pretrained and has the rate of the other layers. With a tenth of it, the
+        # rate for a CNN from ImageNet, a plain CNN with as many steps is better.
         joint=replace(
             base.joint,
             **falling,
@@ -59,20 +59,20 @@ def _hurried(base: Config, unary: int, relational: int, joint: int) -> Config:
 def tags() -> Config:
     """The proposed model on the demo's labels."""
     base = replace(tag_base("demo", _ENCODER, 1e-3, 46), image=_IMAGE)
-    return _hurried(base, unary=480, relational=480, joint=330)
+    return _shortened(base, unary=480, relational=480, joint=330)
 
 
 def captions() -> Config:
-    """The proposed model on the demo's captions; mirrored scenes would belie left and right."""
+    """The proposed model on the demo's captions; without flips, as they name left and right."""
     base = caption_base("demo", _ENCODER)
     base = replace(
         base,
-        # Two of the five captions each time make a joint step of a third the time.
+        # With two of the five captions per image, a joint step takes a third of the time.
         data=replace(base.data, num_concepts=60, captions_per_image=2),
         image=replace(_IMAGE, random_flip=False),
         decoder=replace(base.decoder, word_embedding=256, input_dropout=0.1, output_dropout=0.1),
     )
-    return _hurried(base, unary=480, relational=600, joint=240)
+    return _shortened(base, unary=480, relational=600, joint=240)
 
 
 def both() -> Config:

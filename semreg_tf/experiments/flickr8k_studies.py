@@ -1,15 +1,15 @@
 """The studies on Flickr8k's photographs."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
 from semreg_tf.experiments.study import BOTH, UNARY, Study, System, jobs_of, named_by
 
-# bfloat16 where the machine is faster in it, two to three times with its instructions; the number
-# format that a run had is in its config.
+# bfloat16 if the machine is faster with it, two to three times with bfloat16 instructions; a run's
+# config records the number format.
 _FAST = ("precision=auto",)
-# Of three rates the best on kept training pictures (`flickr8k_search`); of the proposed model 1e-3,
-# which its controls take over.
+# The best of the searched rates (`flickr8k_search`); the proposed model and its controls have 1e-3.
 _RATE = "joint.learning_rate="
 _HALF_RATE = f"{_RATE}5e-4"
 _WITHOUT_UNARY = (
@@ -69,7 +69,7 @@ _FLICKR8K_ONCE = (
         *_WITHOUT_UNARY,
         _HALF_RATE,
     ),
-    # One step at rate zero: the stages' models as they are.
+    # One step at rate zero leaves the models of the earlier stages unchanged.
     _flickr8k_system(
         "ours, no joint training", "s_cnn_rnn", "joint.steps=1", f"{_RATE}0", takes=BOTH
     ),
@@ -98,7 +98,7 @@ _FLICKR8K_ONCE = (
         "ours, hidden layer", "s_cnn_rnn", "concepts.hidden_units=2048", takes=BOTH[1:]
     ),
     _flickr8k_system("m-RNN", "mrnn"),
-    # What the explanations in RESULTS.md are tested by.
+    # Tests of explanations in RESULTS.md.
     _flickr8k_system(
         "ours, biases at zero", "s_cnn_rnn", "concepts.initial_bias=zeros", takes=BOTH[1:]
     ),
@@ -142,12 +142,12 @@ def flickr8k(encoder: str | None = None) -> Study:
     """The paper's claim on photographs: Table 4's systems, the controls, then single changes.
 
     Args:
-      encoder: another CNN, as `--encoder` takes it; then Table 4's systems, the controls and m-RNN
-        alone, in a study named by the CNN.
+      encoder: another CNN, a value of `--encoder`, for a study named by it with Table 4's systems,
+        the controls and m-RNN only; None: the experiments' CNN.
     """
     if encoder is not None:
-        return _flickr8k_seen_by(encoder)
-    # Other beams and the true concepts from the first seed alone: they cost as much as a stage.
+        return _flickr8k_with_cnn(encoder)
+    # Other beams and the true concepts only for the first seed: they cost as much as a stage.
     jobs = jobs_of(_FLICKR8K, (0,)) + jobs_of(_plain(_FLICKR8K), (1, 2))
     jobs += jobs_of(_FLICKR8K_LONGER, (0, 1, 2)) + jobs_of(_FLICKR8K_ONCE, (0,))
     return Study("flickr8k", jobs, _BUDGET)
@@ -157,16 +157,19 @@ def _plain(systems: tuple[System, ...]) -> tuple[System, ...]:
     return tuple(replace(system, evaluations=()) for system in systems)
 
 
-# All 500 pictures choose checkpoints: 200 chose badly.
-_ALL_KEPT = tuple(f"{stage}.validation_images=null" for stage in ("relational", "joint"))
+# Checkpoints are chosen on all 500 pictures: 200 are too few.
+_ALL_VALIDATION_IMAGES = tuple(
+    f"{stage}.validation_images=null" for stage in ("relational", "joint")
+)
 
 
-def _seen_by(encoder: str, system: System) -> System:
-    return replace(system, overrides=(*system.overrides, *_ALL_KEPT), encoder=encoder)
+def _with_cnn(encoder: str, system: System) -> System:
+    overrides = (*system.overrides, *_ALL_VALIDATION_IMAGES)
+    return replace(system, overrides=overrides, encoder=encoder)
 
 
-def _flickr8k_seen_by(encoder: str) -> Study:
-    systems = {s.name: _seen_by(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE)}
+def _flickr8k_with_cnn(encoder: str) -> Study:
+    systems = {s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE)}
     once = tuple(systems[name] for name in ("from scratch", "m-RNN"))
     main = tuple(systems[s.name] for s in _FLICKR8K if s.name != "from scratch")
     jobs = jobs_of(main, (0,)) + jobs_of(once, (0,)) + jobs_of(_plain(main), (1, 2))
@@ -174,23 +177,23 @@ def _flickr8k_seen_by(encoder: str) -> Study:
     return Study(named_by("flickr8k", encoder), jobs, budget)
 
 
-# A search compares settings on the pictures that choose checkpoints.
-_ON_CHOOSING_PICTURES = ("data.test_split=train[5500:]", "data.purpose=search")
+# A search compares settings on the validation pictures.
+_ON_VALIDATION_PICTURES = ("data.test_split=train[5500:]", "data.purpose=search")
 _SEARCHED_RATES = ("2.5e-4", "5e-4", "1e-3", "2e-3")
 
 
 def _searched(system: System) -> tuple[System, ...]:
-    """Returns a system at the joint rates not chosen, judged on the kept training pictures."""
+    """Returns a system at the joint rates that were not chosen, scored on validation pictures."""
     chosen = [o.removeprefix(_RATE) for o in system.overrides if o.startswith(_RATE)]
-    taken = dict.fromkeys(("unary", "relational"), system.name) | dict(system.takes)
-    there = [stage for stage in taken if stage in system.config().stages]
+    owners = dict.fromkeys(("unary", "relational"), system.name) | dict(system.takes)
+    stages = [stage for stage in owners if stage in system.config().stages]
     others = [o for o in system.overrides if not o.startswith(_RATE)]
     return tuple(
         replace(
             system,
             name=f"{system.name}, joint rate {rate}",
-            overrides=(*others, f"{_RATE}{rate}", *_ON_CHOOSING_PICTURES),
-            takes=tuple((stage, taken[stage]) for stage in there),
+            overrides=(*others, f"{_RATE}{rate}", *_ON_VALIDATION_PICTURES),
+            takes=tuple((stage, owners[stage]) for stage in stages),
             evaluations=(),
         )
         for rate in _SEARCHED_RATES
@@ -199,10 +202,10 @@ def _searched(system: System) -> tuple[System, ...]:
 
 
 def flickr8k_search(encoder: str | None = None) -> Study:
-    """The search of Table 4's systems, equal for all: the joint stage's rate.
+    """The search of the joint stage's rate, the same for all systems of Table 4.
 
     Args:
-      encoder: another CNN, as `flickr8k` takes it.
+      encoder: as for `flickr8k`.
     """
     budget = (
         "Four rates of the joint stage, 2.5e-4 to 2e-3, for each of Table 4's systems, seed "
@@ -212,10 +215,10 @@ def flickr8k_search(encoder: str | None = None) -> Study:
     systems: Sequence[System] = _FLICKR8K[:3]
     name, after = "flickr8k_search", "flickr8k"
     if encoder is not None:
-        systems = tuple(_seen_by(encoder, system) for system in systems)
+        systems = tuple(_with_cnn(encoder, system) for system in systems)
         name, after = named_by(name, encoder), named_by(after, encoder)
-    found = tuple(found for system in systems for found in _searched(system))
-    return Study(name, jobs_of(found, (0,)), budget, after=after)
+    searched = tuple(itertools.chain(*map(_searched, systems)))
+    return Study(name, jobs_of(searched, (0,)), budget, after=after)
 
 
 def _concept_systems(number: int) -> tuple[System, ...]:
@@ -239,7 +242,7 @@ def _concept_systems(number: int) -> tuple[System, ...]:
 
 
 def flickr8k_tags() -> Study:
-    """Flickr8k's concepts as labels: the proposed model against the plain CNN at its cuts."""
+    """Flickr8k's concepts as labels: the proposed model and the plain CNN."""
     budget = (
         "The CNN is frozen. 3,000 unary and 1,000 joint steps of 32 images, or 4,000 unary ones "
         "for the CNN alone; 2,000 relational steps, which see no image."

@@ -1,19 +1,20 @@
-"""m-RNN (Mao et al., ICLR 2015) as changes to a caption base: the model, and it without image."""
+"""m-RNN (Mao et al., ICLR 2015), with and without the image, as changes to a caption base."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from semreg_tf.config import ConditioningConfig, Config, EncoderConfig
 
-# Published features: AlexNet's fc7 or VGG's; where the data set has no frozen CNN of its own.
+# The CNN for data sets without a frozen CNN. The published features are AlexNet's fc7 or VGG's.
 _VGG = EncoderConfig(name="vgg16", trainable=False, standardise=True, feature_dropout=0.5)
 
 
 def mrnn(base: Config) -> Config:
     """Embeddings of 128 and 256, a recurrent layer of 256, a multimodal layer of 512.
 
-    The cost is the words' log-likelihood and a weight decay. Its size, and Keras's initialisation
-    (U orthogonal) in place of im2txt's, are ours: chosen on 600 training pictures of Flickr8k.
+    The loss is the words' negative log-likelihood with a weight decay. The decay's size, and
+    Keras's initialisation (U orthogonal) in place of im2txt's, were chosen on 600 training pictures
+    of Flickr8k (ours).
     """
     return replace(
         base,
@@ -43,7 +44,7 @@ def mrnn_no_image(base: Config) -> Config:
 
 
 def on_vgg(change: Callable[[Config], Config]) -> Callable[[Config], Config]:
-    """Returns `change` on the features of a frozen VGG in place of the base's CNN."""
+    """Returns `change` with a frozen VGG in place of the base's CNN."""
     return lambda base: replace(change(base), encoder=_VGG)
 
 
@@ -53,11 +54,11 @@ def mrnn_systems(
     """Returns both systems for a data set.
 
     Args:
-      row: the printed row that the model stands for.
-      own_cnn: whether the base's CNN is kept; otherwise it is a frozen VGG.
+      row: the row of a printed table that the model reproduces.
+      own_cnn: whether the base's CNN is used; if not, a frozen VGG.
     """
-    keep = (lambda change: change) if own_cnn else on_vgg
+    with_cnn = (lambda change: change) if own_cnn else on_vgg
     return {
-        "mrnn": (row, keep(mrnn)),
-        "mrnn_no_image": ("m-RNN, RNN-base: no image", keep(mrnn_no_image)),
+        "mrnn": (row, with_cnn(mrnn)),
+        "mrnn_no_image": ("m-RNN, RNN-base: no image", with_cnn(mrnn_no_image)),
     }

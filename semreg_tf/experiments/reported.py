@@ -1,7 +1,7 @@
-"""The figures the papers print: Tables 1 to 4, m-RNN's, those of image annotation, with sources.
+"""The papers' printed figures: Tables 1 to 4, m-RNN's, those of image annotation, with sources.
 
-They stand in `reported_tables.json`, once. `lookup(Config.table_row)` finds the row an experiment
-stands for.
+They are in `reported_tables.json`. `lookup(Config.table_row)` returns the row that an experiment
+reproduces.
 """
 
 import dataclasses
@@ -14,24 +14,23 @@ class ReportedTable:
     """One printed table.
 
     Attributes:
-      name: how `Config.table_row` calls it, such as "Table 1".
-      title: what it shows.
+      name: its name in `Config.table_row`, such as "Table 1".
+      title: title of the table.
       source: the paper.
-      dataset: `DataConfig.dataset` of the runs that may be held against it.
-      split: the split of those runs that has the images behind the figures.
+      dataset: `DataConfig.dataset` of comparable runs.
+      split: the split of that data set with the images of the figures.
       task: "tags" or "captions".
-      evaluated_on: the images behind the figures.
-      percent: whether figures are percent; otherwise as the metric gives them.
-      decimals: of the printed figures.
+      evaluated_on: description of the images of the figures.
+      percent: whether figures are in percent; if not, they are in the metric's unit.
+      decimals: decimals of the printed figures.
       columns: metrics, under the names of `results.json`.
-      rows: system -> figures, in the order of `columns`.
-      marks: system -> a mark printed beside it.
-      ranks: system -> places among the submissions of the day, in the order of `columns`.
-      note: what a reader of the figures should know.
-      num_labels: exactly so many labels were given to every image; None: as many as the model
-        gives.
-      beside_every_run: whether every run on the table's data set is compared with it; otherwise
-        those whose `Config.table_row` names one of its rows.
+      rows: figures by system, in the order of `columns`.
+      marks: marks printed beside systems, by system.
+      ranks: ranks among the submissions at that time by system, in the order of `columns`.
+      note: a note for the reader of the figures.
+      num_labels: number of labels predicted for every image; None: the model's choice.
+      beside_every_run: whether every run on the table's data set is compared with it; if not, only
+        runs whose `Config.table_row` names one of its rows.
     """
 
     name: str
@@ -55,7 +54,7 @@ class ReportedTable:
         """Returns a row's figures by metric.
 
         Raises:
-          ValueError: the table has no such row; its rows are listed.
+          ValueError: the table has no such row; the error lists its rows.
         """
         if system not in self.rows:
             raise ValueError(
@@ -82,14 +81,14 @@ TABLES = _read_tables()
 
 
 def lookup(table_row: str | None) -> tuple[ReportedTable, str] | None:
-    """Returns the table and the row's name that an experiment stands for.
+    """Returns the table and the name of the row that an experiment reproduces.
 
     Args:
-      table_row: `Config.table_row`: a table, a colon, a row; what follows a comma names a reading
-        of the row.
+      table_row: `Config.table_row`: a table, a colon and a row; text after a comma names an
+        interpretation of the row.
 
     Returns:
-      The table and the name of its row, or None where the papers print no figures.
+      The table and the name of its row, or None if no paper prints figures for it.
 
     Example:
       >>> table, system = lookup("Table 4: NIC-F, Fig. 1(a)")

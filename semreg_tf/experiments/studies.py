@@ -1,6 +1,6 @@
-"""Studies: which systems are trained, with what budgets and seeds, to test the paper's claims.
+"""Studies of the paper's claims: systems, budgets and seeds.
 
-A study is a list of jobs in the order of work; `train/run_study.py` runs what has no record yet.
+A study is an ordered list of jobs; `train/run_study.py` runs the jobs that have no record yet.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from semreg_tf.experiments.words_study import flickr8k_words
 __all__ = ["STUDIES", "Job", "Study", "System", "get"]
 
 
-# Systems of one stage have as many steps on images as the unary and the joint stage of the proposed
-# model together. Every system's joint rate was chosen among 1e-3, 2e-3 and 4e-3 (the proposed
-# model's among 5e-4, 1e-3 and 2e-3) on the validation split, seed 0.
+# Systems of one stage have as many steps on images as the unary and joint stages of the proposed
+# model together. Each system's joint rate was chosen from 1e-3, 2e-3 and 4e-3 (the proposed
+# model's from 5e-4, 1e-3 and 2e-3) on the validation split, seed 0.
 def _one_stage(steps: int, rate: str) -> tuple[str, ...]:
     return (
         f"joint.steps={steps}",
@@ -60,8 +60,8 @@ def demo() -> Study:
     return Study("demo", jobs_of(_DEMO, (0, 1, 2)), budget)
 
 
-# Another head on the frozen CNN of ours, as many steps as the joint stage. Its rate is the best of
-# 1e-3, 2e-3, ... 3.2e-2 on the validation split, seed 0.
+# Another head on the frozen CNN of our model, trained for as many steps as the joint stage. Its
+# rate is the best of 1e-3, 2e-3, ... 3.2e-2 on the validation split, seed 0.
 def _on_our_cnn(name: str, system: str, rate: str) -> System:
     overrides = (
         "unary.steps=330",
@@ -99,7 +99,7 @@ def demo_competitors() -> Study:
     return Study("demo_competitors", jobs_of(_DEMO_COMPETITORS, (0, 1, 2)), budget)
 
 
-# The light CNN, frozen, in place of VGG16; hundreds of steps in place of epochs of 82,783 pictures.
+# A small frozen CNN in place of VGG16, and hundreds of steps in place of epochs of 82,783 pictures.
 _COCO128 = (
     "encoder.name=squeezenet_v1_1",
     "encoder.trainable=false",
@@ -167,7 +167,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
 }
 
 
-# Those whose CNN can be another.
+# Studies that can use another CNN.
 ENCODER_STUDIES: dict[str, Callable[[str], Study]] = {
     "flickr8k": flickr8k,
     "flickr8k_competitors": flickr8k_competitors,
@@ -179,11 +179,12 @@ def get(name: str, encoder: str | None = None) -> Study:
     """Returns a study.
 
     Args:
-      name: of the study.
-      encoder: another CNN in place of the study's, `NAME[:POOLING]`; the study's name tells it.
+      name: the study's name.
+      encoder: another CNN, `NAME[:POOLING]`, which becomes part of the study's name; None: the
+        study's CNN.
 
     Raises:
-      ValueError: nothing is called `name`, the known are listed; or it takes no other CNN.
+      ValueError: the study is unknown (the error lists the known ones), or cannot use another CNN.
 
     Example:
       >>> get("flickr8k", "efficientnet_lite0").name

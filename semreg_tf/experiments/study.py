@@ -1,4 +1,4 @@
-"""What a study is: systems, the seeds they are trained from, and what each takes of another."""
+"""The parts of a study: systems, their seeds, and the stages that one reuses from another."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ from semreg_tf import config_io, experiments
 from semreg_tf.config import Config
 from semreg_tf.encoder_preset import with_preset
 
-# Which stages a system takes of the proposed model, of the same seed.
+# Values of `System.takes`: stages of the proposed model to reuse.
 UNARY, BOTH = (("unary", "ours"),), (("unary", "ours"), ("relational", "ours"))
 
 
@@ -15,15 +15,15 @@ class System:
     """One row of a study's table.
 
     Attributes:
-      name: of the row, and of its folder.
-      experiment: its entry in the registry.
-      overrides: fields that differ from the experiment's, such as "joint.steps=810".
-      takes: stage -> the system whose run of that stage, with the same seed, is used as it is.
-      evaluations: more ways to evaluate the trained model: name -> flags of the binary.
-      starts_from: the system whose first stage, with the same seed, its CNN is taken from; the rest
-        starts from nothing.
-      encoder: its CNN in place of the experiment's, as `encoder_preset` reads it, or None.
-      members: (system, seed) of the trained models that it averages; it trains none then.
+      name: name of the row and of its folder.
+      experiment: name of the experiment.
+      overrides: values of config fields, such as "joint.steps=810".
+      takes: pairs (stage, system): the stage's run of that system with the same seed is reused.
+      evaluations: pairs (name, flags of the evaluation binary) of further evaluations.
+      starts_from: the system whose first stage, with the same seed, provides the initial weights of
+        the CNN; other weights are initialised anew.
+      encoder: another CNN, a value of `encoder_preset`; None: the experiment's.
+      members: pairs (system, seed) of trained models to average; such a system is not trained.
     """
 
     name: str
@@ -56,13 +56,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Study:
-    """What `name` stands for: jobs in the order of work, and what a reader should know.
+    """A study.
 
     Attributes:
-      name: of the study.
-      jobs: in the order of work.
-      budget: in words, what every system was given.
-      after: a study that is run before, into the same folder, where this one takes stages of it.
+      name: the study's name.
+      jobs: the jobs in the order in which they run.
+      budget: description of the systems' training, for readers.
+      after: a study that must run first, into the same folder, because this one reuses its stages.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Study:
         """Returns a system by its name.
 
         Raises:
-          ValueError: the study has none of that name.
+          ValueError: the study has no such system.
         """
         known = {job.system.name: job.system for job in self.jobs}
         if name not in known:
@@ -86,10 +86,10 @@ class Study:
 
 
 def jobs_of(systems: tuple[System, ...], seeds: tuple[int, ...]) -> tuple[Job, ...]:
-    """Returns a job for each system and seed, all systems of a seed together."""
+    """Returns one job per system and seed, ordered by seed."""
     return tuple(Job(system, seed) for seed in seeds for system in systems)
 
 
 def named_by(study: str, encoder: str) -> str:
-    """Returns a study's name with its CNN: "flickr8k_lite0" of "efficientnet_lite0"."""
+    """Returns a study's name with a CNN: "flickr8k_lite0" for "efficientnet_lite0"."""
     return f"{study}_{encoder.removeprefix('efficientnet_').replace(':', '_')}"

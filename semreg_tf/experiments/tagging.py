@@ -1,4 +1,4 @@
-"""Multi-label classification: the rows of Tables 1 and 2, and the controls of the claim."""
+"""Multi-label classification: the rows of Tables 1 and 2, and controls."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,13 +19,13 @@ from semreg_tf.config import (
     UnaryConfig,
 )
 
-# Its weights come by pip. It trains where there are pictures enough (ours).
+# A CNN whose weights are a pip package; it is fine-tuned if there are enough pictures (ours).
 PIP_CNN = EncoderConfig(name="efficientnet_lite0", trainable=None, feature_dropout=0.5)
-# As many views of each picture as there is time for (ours).
+# The number of cached views of each picture follows from the size of the data set (ours).
 VIEWS_BY_SIZE = ImageConfig(cached_views=None)
 NUS_WIDE_EPOCH = 4_687  # 150,000 images in batches of 32
 COCO_EPOCH = 2_457  # 78,644 images, 95 % of 82,783, in batches of 32
-# A light CNN, AlexNet's equal; frozen, so that each image is encoded once (ours).
+# A small frozen CNN, as accurate as AlexNet, so that images are encoded once (ours).
 FROZEN_SQUEEZENET = EncoderConfig(
     name="squeezenet_v1_1",
     weights="squeezenet_v1.1_imagenet_notop_tf.h5",
@@ -37,8 +37,8 @@ FROZEN_SQUEEZENET = EncoderConfig(
 
 
 def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int) -> Config:
-    """The proposed model on tags (Sec. 4): concepts are the labels, rare first, greedy."""
-    # Ours: until the validation O-F1 has not risen for five epochs.
+    """Returns the proposed model on tags (Sec. 4): labels are the concepts, rare first, greedy."""
+    # Ours: until the validation O-F1 has not increased for five epochs.
     watch: dict[str, Any] = {"steps": 60 * epoch, "validate_every_steps": epoch, "patience": 5}
     return Config(
         data=DataConfig(dataset=dataset, task="tags", max_vocab_size=None, min_word_count=1),
@@ -47,8 +47,8 @@ def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int
         # Sec. 4.2: 512 cells, a word embedding of 256.
         decoder=DecoderConfig(cells=512, word_embedding=256),
         decoding=DecodingConfig(method="greedy"),
-        # The rate is Sec. 4.2's; SGD with momentum, decay and ten times the rate for the new
-        # layer is Caffe's and VGG's practice.
+        # The rate is from Sec. 4.2; SGD with momentum, decay and ten times the rate for the new
+        # layer follows Caffe and VGG.
         unary=UnaryConfig(
             **watch,
             optimizer="sgd",
@@ -60,7 +60,7 @@ def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int
         ),
         # Sec. 4.2: RMSProp, 1e-4.
         relational=RelationalConfig(**watch, learning_rate=1e-4, clip_norm=50.0),
-        # Ours: the CNN at a tenth of the rest.
+        # Ours: the CNN has a tenth of the rate.
         joint=JointConfig(
             **watch,
             learning_rate=1e-4,
@@ -73,19 +73,19 @@ def tag_base(dataset: str, encoder: EncoderConfig, unary_rate: float, epoch: int
 
 
 def nus_wide() -> Config:
-    """Sec. 4.2: the Caffe reference net, unary rate 1e-4."""
+    """NUS-WIDE (Sec. 4.2): the Caffe reference net, unary rate 1e-4."""
     # Dropout after fc6 and fc7: Caffe's practice.
     encoder = EncoderConfig(name="caffenet", weights="caffenet.weights.h5", fc_dropout=0.5)
     return tag_base("nus_wide", encoder, 1e-4, NUS_WIDE_EPOCH)
 
 
 def coco() -> Config:
-    """Sec. 4.2: VGG16, unary rate 1e-3."""
+    """COCO (Sec. 4.2): VGG16, unary rate 1e-3."""
     # Dropout after fc6 and fc7: VGG's practice.
     encoder = EncoderConfig(name="vgg16", weights="imagenet", fc_dropout=0.5)
     base = tag_base("coco_tags", encoder, 1e-3, COCO_EPOCH)
-    # Sec. 4.2: the original training and validation split; the latter is what the paper reports on.
-    # Ours: the last twentieth of the training split, 4,139 images, chooses checkpoints.
+    # Sec. 4.2: trained on the original training split, scores on the original validation split.
+    # Ours: checkpoints are chosen on the last twentieth of the training split, 4,139 images.
     splits: dict[str, Any] = {
         "train_split": "train[:95%]",
         "validation_split": "train[95%:]",
@@ -95,7 +95,7 @@ def coco() -> Config:
 
 
 def cnn(base: Config, loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid") -> Config:
-    """The CNN alone, its top three labels (Sec. 4.2)."""
+    """The CNN alone with its top three labels (Sec. 4.2)."""
     return replace(
         base,
         concepts=replace(base.concepts, loss=loss),
@@ -107,11 +107,11 @@ def cnn(base: Config, loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid") -
 
 
 def tag1k(base: Config) -> Config:
-    """Sec. 4.1: the 1,000 most frequent user tags, their perceptron pretrained on its own."""
+    """With the 1,000 most frequent user tags (Sec. 4.1), whose perceptron is pretrained alone."""
     return replace(
         base,
         data=replace(base.data, num_user_tags=1_000),
-        # Five epochs of the perceptron alone: ours.
+        # Ours: five epochs of the perceptron alone.
         unary=replace(base.unary, tag_only_steps=5 * base.unary.validate_every_steps),
     )
 
@@ -142,60 +142,59 @@ def cnn_rnn(base: Config) -> Config:
 
 
 def tag_neighbours(base: Config, tag_vector: str = "hidden") -> Config:
-    """TagNeighbour (Johnson et al. 2015): a frozen CNN, and the pictures of like user tags.
+    """TagNeighbour (Johnson et al. 2015): a frozen CNN, and pictures with similar user tags.
 
-    Its printed row is also fed the picture's own tags (literature); 5,000 of them (the paper).
+    In its printed row it also reads the picture's own tags (literature), 5,000 of them (the paper).
     """
-    alone = fixed(cnn(base))
+    frozen = fixed(cnn(base))
+    neighbours = NeighbourConfig(tag_vector=tag_vector)
     return replace(
-        alone,
-        data=replace(alone.data, num_user_tags=5_000),
-        concepts=replace(
-            alone.concepts, hidden_units=0, neighbours=NeighbourConfig(tag_vector=tag_vector)
-        ),
+        frozen,
+        data=replace(frozen.data, num_user_tags=5_000),
+        concepts=replace(frozen.concepts, hidden_units=0, neighbours=neighbours),
     )
 
 
 def concept_layers(
     base: Config, form: str = "signed", num_groups: int = 698, num_user_tags: int = 1_000
 ) -> Config:
-    """SINN (Hu et al. 2016): a frozen CNN, labels between groups and user tags, both observed.
+    """SINN (Hu et al. 2016): a frozen CNN, and labels between observed groups and user tags.
 
-    Groups are the names that pictures were collected by, on NUS-WIDE close to the labels: how much
-    of a score is theirs is seen without them.
+    Groups are the names by which pictures were collected. On NUS-WIDE they are close to the labels;
+    the systems without groups show their share of the score.
     """
-    alone = fixed(cnn(base))
+    frozen = fixed(cnn(base))
     return replace(
-        alone,
-        data=replace(alone.data, num_user_tags=num_user_tags, num_groups=num_groups),
-        concepts=replace(alone.concepts, hidden_units=0, layers=ConceptLayersConfig(form=form)),
+        frozen,
+        data=replace(frozen.data, num_user_tags=num_user_tags, num_groups=num_groups),
+        concepts=replace(frozen.concepts, hidden_units=0, layers=ConceptLayersConfig(form=form)),
     )
 
 
 def frequent_first(base: Config) -> Config:
-    """A control: the order of the labels turned round."""
+    """A control: frequent labels first."""
     return replace(base, data=replace(base.data, label_order="frequent_first"))
 
 
 def detached(base: Config) -> Config:
-    """A control: the gradient of Lr stops at s_hat."""
+    """A control: the gradient of Lr is stopped at s_hat."""
     return replace(
         base, conditionings=tuple(replace(c, stop_gradient=True) for c in base.conditionings)
     )
 
 
 def from_scratch(base: Config) -> Config:
-    """A control: joint training without the two pretrainings."""
+    """A control: joint training without the unary and relational stages."""
     return replace(base, stages=("joint",))
 
 
 def same(base: Config) -> Config:
-    """The base itself: the proposed model."""
+    """Returns the base, which is the proposed model."""
     return base
 
 
 def tag_systems(table: str) -> dict:
-    """Returns the systems on a tag data set: name -> (row of the paper's table, difference)."""
+    """Returns the systems of a tag data set: name -> (row of the paper's table, change)."""
     return {
         "cnn_logistic": (f"{table}: CNN+logistic", cnn),
         "cnn_logistic_tag1k": (f"{table} (supplement): CNN+tag1k", lambda b: cnn(tag1k(b))),
@@ -217,12 +216,12 @@ def side_information_systems(
     neighbours: Callable[[Config], Config] = same,
     layers: Callable[[Config], Config] = same,
 ) -> dict:
-    """Returns the systems of Table 1 that read user tags otherwise, and what they are without.
+    """Returns Table 1's other systems that read user tags, and their ablations.
 
     Args:
-      table: of the paper.
-      neighbours: how the first is trained.
-      layers: how the second is trained.
+      table: name of the paper's table.
+      neighbours: changes the training of TagNeighbour.
+      layers: changes the training of SINN.
     """
 
     def layered(**fields: str | int) -> Callable[[Config], Config]:
@@ -245,7 +244,7 @@ def side_information_systems(
 
 
 def _as_tag_neighbours(config: Config) -> Config:
-    """Johnson et al. (2015): RMSProp, batches of 50, 10 epochs, L2 (literature, unsure)."""
+    """The training of Johnson et al. (2015): RMSProp, batches of 50, 10 epochs, L2 (uncertain)."""
     epoch = 150_000 // 50
     return replace(
         config,
@@ -265,7 +264,7 @@ def _as_tag_neighbours(config: Config) -> Config:
 
 
 def _as_concept_layers(config: Config) -> Config:
-    """Ours: Adam, batches of 50, until the validation O-F1 has not risen for five epochs."""
+    """Ours: Adam, batches of 50, until the validation O-F1 has not increased for five epochs."""
     epoch = 150_000 // 50
     return replace(
         config,
@@ -285,7 +284,7 @@ def _as_concept_layers(config: Config) -> Config:
 
 
 def coco128() -> Config:
-    """128 pictures of COCO, to see the stages fit; too few to generalise, judged on themselves."""
+    """128 pictures of COCO, evaluated on the training pictures, to see that the stages fit them."""
     base = coco()
     splits: dict[str, Any] = {
         "train_split": "train",
@@ -297,7 +296,7 @@ def coco128() -> Config:
 
 
 def flickr8k() -> Config:
-    """The words of Flickr8k's captions as labels, a frozen CNN; steps and rates are ours."""
+    """Words of Flickr8k's captions as labels, a frozen CNN; steps and rates are ours."""
     base = tag_base("flickr8k", FROZEN_SQUEEZENET, 6e-4, 172)
     falling: dict[str, Any] = {"schedule": "cosine", "patience": 0, "learning_rate": 1e-3}
     return replace(
@@ -330,15 +329,15 @@ def flickr8k() -> Config:
 
 
 def custom() -> Config:
-    """Your own labelled pictures: a light CNN; steps by the number of pictures (`size_rule`).
+    """A user's labelled pictures: a small CNN; steps by the number of pictures (`size_rule`).
 
-    Frequent labels first, a head that begins at the frequencies and the dropout are ours: on 500
-    pictures the paper's order, rare labels first, begins with what is known least (docs/training.md
-    has the figures).
+    Frequent labels first, the head's initial biases from the frequencies, and the dropout are ours:
+    on 500 pictures the paper's order starts with the labels that the model knows least
+    (docs/training.md has the figures).
     """
     base = tag_base("custom", PIP_CNN, 1e-3, 1)
     falling = {"schedule": "cosine", "steps": None, "validate_every_steps": None, "patience": 0}
-    # The CNN, where it trains, at 1e-4 in both stages.
+    # The CNN, if it is trained, has 1e-4 in both stages.
     tuned = {"learning_rate": 1e-3, "encoder_rate": 0.1, "encoder_clip_norm": 100.0}
     return replace(
         base,

@@ -1,15 +1,15 @@
-"""How many pictures words are worth: the relational stage with captions that have no pictures."""
+"""The value of captions without pictures in the relational stage, for fewer and fewer pictures."""
 
 from dataclasses import replace
 
 from semreg_tf.experiments.study import Study, System, jobs_of
 
-# The file of captions, which differs on every machine; `run_study --extra_captions` names it.
+# A placeholder for the file of captions; `run_study --extra_captions` sets its path.
 EXTRA_CAPTIONS = "$EXTRA_CAPTIONS"
-# All, a quarter and a sixteenth of the pictures that train.
+# All, a quarter and a sixteenth of the training pictures.
 _PICTURES = (5_500, 1_375, 344)
 _EXTRA = f"relational.extra_captions={EXTRA_CAPTIONS}"
-# NIC-F in m-RNN's setting: as many steps on images as the unary and the joint stage together.
+# NIC-F on a frozen CNN, with as many steps on images as the unary and joint stages together.
 _ONE_STAGE = (
     "encoder.trainable=false",
     "image.resize_ratio=1.0",
@@ -56,7 +56,7 @@ def flickr8k_words(encoder: str = "efficientnet_lite0") -> Study:
         name=f"{first.name}, more captions and words",
         overrides=(*first.overrides, _EXTRA, "relational.extra_words=true"),
     )
-    # All pictures and the fewest first: the ends of the curve.
+    # First all pictures, then the fewest: the ends of the curve.
     order = (_PICTURES[0], _PICTURES[-1], *_PICTURES[1:-1])
     systems = (*(system for number in order for system in by_number[number]), words)
     systems = tuple(replace(system, encoder=encoder) for system in systems)

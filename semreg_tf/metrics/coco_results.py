@@ -124,8 +124,9 @@ def checked_image_id(image_id: Any, where: str) -> int | str:
         )
     if isinstance(image_id, str):
         return image_id
-    if abs(image_id) > _LARGEST_ID:
+    number = int(image_id)
+    if abs(number) > _LARGEST_ID:
         raise ValueError(
             f"`image_id` must be below 2**63. Received: {where}: image_id={str(image_id)[:20]}..."
         )
-    return int(image_id)
+    return number

@@ -1,1 +1,1 @@
-"""Parts of the report: what work directories hold, as tables, cards and charts."""
+"""Parts of the report: the results of work directories as tables, cards and charts."""

@@ -1,4 +1,4 @@
-"""Cards in the style of the supplement's figures: a picture, what people say, what models say."""
+"""Cards in the style of the supplement's figures: a picture, its ground truth, its predictions."""
 
 import base64
 import dataclasses
@@ -19,8 +19,8 @@ _ARROW = " → "
 
 
 @dataclasses.dataclass(frozen=True)
-class Sequel:
-    """What one run says of one picture."""
+class Prediction:
+    """One run's row of predictions.jsonl for one picture."""
 
     label: str
     row: dict[str, Any]
@@ -29,17 +29,17 @@ class Sequel:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A picture of the split with what every run says of it.
+    """A picture of the split with the predictions of all runs.
 
     Attributes:
-      row: the leading run's row of predictions.jsonl.
-      sequels: the runs'.
-      picture: a small copy, or None.
-      score: the leading run's score on the picture, or None.
+      row: the first run's row of predictions.jsonl.
+      predictions: the predictions of the runs.
+      picture: path of a small copy, or None.
+      score: the first run's score on the picture, or None.
     """
 
     row: dict[str, Any]
-    sequels: tuple[Sequel, ...]
+    predictions: tuple[Prediction, ...]
     picture: Path | None
     score: float | None
 
@@ -48,32 +48,32 @@ def build_cases(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Case]:
     """Joins the predictions of runs on one split by picture.
 
     Args:
-      runs: of one data set and split; the first with predictions leads.
+      runs: runs of one data set and split.
       labels: their names.
 
     Returns:
-      The leading run's pictures in the order of the split; where copies of pictures were kept,
-      those that have one.
+      The pictures of the first run with predictions, in the order of the split; if there are
+      copies of pictures, only pictures with a copy.
     """
-    told = [(run, label) for run, label in zip(runs, labels, strict=True) if run.predictions]
-    if not told:
+    named = [(run, label) for run, label in zip(runs, labels, strict=True) if run.predictions]
+    if not named:
         return []
-    by_id = [{row["image_id"]: row for row in run.predictions} for run, _ in told]
+    by_id = [{row["image_id"]: row for row in run.predictions} for run, _ in named]
     cases = []
-    for row in told[0][0].predictions:
-        sequels, picture = [], None
-        for (run, label), rows in zip(told, by_id, strict=True):
+    for row in named[0][0].predictions:
+        predictions, picture = [], None
+        for (run, label), rows in zip(named, by_id, strict=True):
             other = rows.get(row["image_id"])
             if other is not None:
-                sequels.append(Sequel(label, other, run.has_decoder))
+                predictions.append(Prediction(label, other, run.has_decoder))
                 picture = picture or _picture_path(run, other)
-        score = image_score(row, told[0][0].task, told[0][0].has_decoder)
-        cases.append(Case(row, tuple(sequels), picture, score))
+        score = image_score(row, named[0][0].task, named[0][0].has_decoder)
+        cases.append(Case(row, tuple(predictions), picture, score))
     return [case for case in cases if case.picture] or cases
 
 
 def image_score(row: dict[str, Any], task: str, has_decoder: bool = True) -> float | None:
-    """Returns a picture's score: its CIDEr, or the F1 of its labels (a CNN's: of its first cut)."""
+    """Returns a picture's CIDEr, or the F1 of its labels (without a decoder, of the first cut)."""
     if task == "captions":
         score = (row.get("scores") or {}).get("CIDEr")
         return float(score) if is_number(score) else None
@@ -88,8 +88,8 @@ def image_score(row: dict[str, Any], task: str, has_decoder: bool = True) -> flo
 def said_labels(row: dict[str, Any]) -> list[str]:
     """Returns the labels of a row's best sequence.
 
-    Files of earlier versions have them in the text alone; the row's other lists then tell which
-    labels hold a comma.
+    Files of earlier versions only have their joined text; the row's other lists then show which
+    labels contain a comma.
     """
     if row.get("n_best_labels"):
         return [str(label) for label in row["n_best_labels"][0]]
@@ -104,7 +104,7 @@ def card(case: Case, task: str, judge: WordJudge | None) -> Element:
     Args:
       case: the picture.
       task: "tags" or "captions".
-      judge: marks captions' words; only for captions.
+      judge: marks the words of captions; None for tags.
     """
     name = str(case.row.get("file_name") or case.row["image_id"])
     lines = _tag_lines(case) if task == "tags" else _caption_lines(case, judge)
@@ -131,7 +131,7 @@ def _picture_path(run: RunFiles, row: dict[str, Any]) -> Path | None:
 
 def _picture(case: Case, task: str) -> Element:
     if case.picture is None:
-        return element("p", "no copy of this picture was kept", cls="no-picture")
+        return element("p", "no copy of this picture was saved", cls="no-picture")
     encoded = case.picture.read_bytes()
     kind = next((k for start, k in _KINDS.items() if encoded.startswith(start)), None)
     if kind is None:
@@ -168,10 +168,10 @@ def _tag_lines(case: Case) -> list[Element]:
     for name in list(dict.fromkeys([*list(cuts)[:1], *list(cuts)[-1:]])):
         short = name.partition(" (")[0]
         lines += _line(short, _labels(cuts[name], set(human)))
-    for sequel in case.sequels:
-        if sequel.has_decoder:
-            said = said_labels(sequel.row)
-            lines += _line(sequel.label, _labels(said, set(human)), cls="ours")
+    for prediction in case.predictions:
+        if prediction.has_decoder:
+            said = said_labels(prediction.row)
+            lines += _line(prediction.label, _labels(said, set(human)), cls="ours")
     return lines
 
 
@@ -184,12 +184,12 @@ def _caption_lines(case: Case, judge: WordJudge | None) -> list[Element]:
         element("ul", [element("li", r) for r in more]),
     )
     lines = _line("human", first, rest if more else None)
-    for sequel in case.sequels:
-        if not sequel.has_decoder:
+    for prediction in case.predictions:
+        if not prediction.has_decoder:
             continue
-        n_best = [str(entry[0]) for entry in sequel.row.get("n_best") or () if entry]
+        n_best = [str(entry[0]) for entry in prediction.row.get("n_best") or () if entry]
         if not n_best or judge is None:
-            lines += _line(sequel.label, element("i", "no caption"), cls="ours")
+            lines += _line(prediction.label, element("i", "no caption"), cls="ours")
             continue
         marked = [[_marked(w, k), " "] for w, k in judge.mark(n_best[0], references)]
         others = element(
@@ -197,7 +197,7 @@ def _caption_lines(case: Case, judge: WordJudge | None) -> list[Element]:
             element("summary", "next best"),
             element("ul", [element("li", text) for text in n_best[1:]]),
         )
-        lines += _line(sequel.label, marked, others if n_best[1:] else None, cls="ours")
+        lines += _line(prediction.label, marked, others if n_best[1:] else None, cls="ours")
     return lines
 
 

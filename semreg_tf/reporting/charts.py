@@ -1,7 +1,7 @@
-"""Charts as inline SVG that take the width there is.
+"""Charts as inline SVG that fill the width of the page.
 
-Across, places are percentages of the drawing; down, they are pixels, as letters are: a wider page
-widens a chart and not its text. Colours come from the page's style, so they follow light and dark.
+Horizontal positions are percentages and vertical ones pixels, so that a wider page widens a chart
+without scaling its text. Colours are variables of the page's style, for light and dark mode.
 """
 
 import dataclasses
@@ -10,20 +10,19 @@ from collections.abc import Callable, Sequence
 
 from semreg_tf.reporting.markup import Element, element
 
-# The style sheet leaves room for the axis to the left of the drawing, and for a number's half to
-# the right of it.
+# The style sheet leaves room for the axis on the left, and for half a number on the right.
 HEIGHT, TOP, BOTTOM = 270, 10, 40
 NUM_COLOURS = 8
 _LINE_HEIGHT = 15
 _DASHES = (None, "7 3", "2 3", "9 3 2 3")
-# A line of few points shows each of them.
+# Lines with at most this many points have a mark at each point.
 _MAX_MARKED_POINTS = 40
 _Scale = Callable[[float], float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One line of a chart: its name, its points, and its colour's number."""
+    """One line of a chart: its name, its points, and the index of its colour."""
 
     label: str
     points: tuple[tuple[float, float], ...]
@@ -31,18 +30,18 @@ class Line:
 
 
 def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
-    """Draws lines over a common axis, a legend with first and last values below.
+    """Draws a line chart with a legend of first and last values below.
 
     Args:
-      title: what is measured, above the chart.
-      x_title: what the horizontal axis is.
-      lines: each with at least one point.
+      title: the title, the name of the measured value.
+      x_title: title of the horizontal axis.
+      lines: the lines, each with at least one point.
 
     Returns:
       A `figure`.
 
     Raises:
-      ValueError: no line, or a line without points.
+      ValueError: there is no line, or a line has no points.
     """
     if not lines or not all(line.points for line in lines):
         raise ValueError(f"`lines` must hold lines with points. Received: lines={list(lines)!r}")
@@ -58,23 +57,25 @@ def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
     drawing.append(_text(50.0, HEIGHT - 6, x_title, "middle", "axis"))
     for line in lines:
         drawing.extend(_draw_line(line, x_of, y_of))
-    said = "; ".join(f"{line.label}: {_course(line)}" for line in lines)
+    description = "; ".join(f"{line.label}: {_first_and_last(line)}" for line in lines)
     legend = [
-        element("li", _swatch(line), line.label, element("span", _course(line), cls="value"))
+        element(
+            "li", _swatch(line), line.label, element("span", _first_and_last(line), cls="value")
+        )
         for line in lines
     ]
-    return _figure(f"{title} against {x_title}", said, drawing, legend)
+    return _figure(f"{title} against {x_title}", description, drawing, legend)
 
 
 def bar_chart(
     title: str, groups: Sequence[str], series: Sequence[tuple[str, Sequence[float], int]]
 ) -> Element:
-    """Draws bars of fractions in groups, a legend below.
+    """Draws a chart of grouped bars with a legend below.
 
     Args:
-      title: what is measured.
-      groups: a name for each group; lines are parted by newlines.
-      series: name, one fraction in 0..1 a group, and the colour's number.
+      title: the title, the name of the measured value.
+      groups: a name for each group, which may have several lines.
+      series: for each series its name, one fraction in 0..1 per group, and the index of its colour.
 
     Returns:
       A `figure`.
@@ -101,18 +102,18 @@ def bar_chart(
                 cls=f"fill{colour % NUM_COLOURS}",
             )
             drawing.append(bar)
-    said = "; ".join(
+    description = "; ".join(
         f"{name}: " + ", ".join(f"{value:.2f}" for value in values) for name, values, _ in series
     )
     legend = [
         element("li", _square(colour), name, element("span", _listed(values), cls="value"))
         for name, values, colour in series
     ]
-    return _figure(title, said, drawing, legend)
+    return _figure(title, description, drawing, legend)
 
 
 def bar(fraction: float, cls: str) -> Element:
-    """Draws one bar of a fraction in 0..1 as wide as its box; the number stands beside it."""
+    """Draws one bar of a fraction in 0..1, as wide as its box."""
     return element(
         "svg",
         element("rect", x="0", y="0", width="100", height="10", cls="empty"),
@@ -125,7 +126,7 @@ def bar(fraction: float, cls: str) -> Element:
 
 
 def ticks(low: float, high: float, number_wanted: int = 5) -> list[float]:
-    """Returns round numbers that span low..high.
+    """Returns evenly spaced round numbers that span low..high.
 
     Example:
       >>> ticks(0.13, 0.58)
@@ -140,7 +141,7 @@ def ticks(low: float, high: float, number_wanted: int = 5) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Returns a number as an axis shows it."""
+    """Formats a number for an axis."""
     if abs(value) >= 1_000:
         return f"{value:,.0f}"
     return f"{value:.4g}"
@@ -172,7 +173,7 @@ def _draw_line(line: Line, x_of: _Scale, y_of: _Scale) -> list[Element]:
         cls=f"line{colour}",
         stroke_dasharray=_dash(line.colour),
     )
-    # Points of a line cannot be percentages: a drawing 100 wide inside the drawing, stretched.
+    # SVG has no percentages for the points of a line: an inner drawing 100 wide is stretched.
     box = {"viewBox": f"0 0 100 {HEIGHT}", "preserveAspectRatio": "none"}
     drawn = [
         element(
@@ -190,7 +191,7 @@ def _dash(colour: int) -> str | None:
     return _DASHES[colour % len(_DASHES)]
 
 
-def _course(line: Line) -> str:
+def _first_and_last(line: Line) -> str:
     first, last = line.points[0][1], line.points[-1][1]
     return f"{last:.4g}" if len(line.points) == 1 else f"{first:.4g} → {last:.4g}"
 
@@ -217,13 +218,13 @@ def _square(colour: int) -> Element:
     return element("svg", drawn, cls="swatch", viewBox="0 0 26 12", aria_hidden="true")
 
 
-def _figure(title: str, said: str, drawing: list[Element], legend: list[Element]) -> Element:
+def _figure(title: str, description: str, drawing: list[Element], legend: list[Element]) -> Element:
     drawn = element(
         "svg",
         drawing,
         height=HEIGHT,
         role="img",
-        aria_label=f"{title}. {said}",
+        aria_label=f"{title}. {description}",
         cls="chart",
     )
     return element(

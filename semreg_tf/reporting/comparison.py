@@ -1,4 +1,4 @@
-"""Runs beside the papers' printed figures, and the difference where the data is the same."""
+"""Comparison of runs with the papers' printed figures."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ DASH = "–"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row of a comparison: figures as the table prints them, None where there is none."""
+    """A row of a comparison: figures in the units of the printed table, None if missing."""
 
     kind: str
     label: str
@@ -22,33 +22,33 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A printed table with the runs that belong to it."""
+    """A printed table with the rows of comparable runs."""
 
     table: reported.ReportedTable
     rows: tuple[Row, ...]
 
     @property
     def has_runs(self) -> bool:
-        """Whether any run stands beside the printed figures."""
+        """Whether any run is compared with the printed figures."""
         return any(row.kind == RUN for row in self.rows)
 
 
 def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> list[Comparison]:
-    """Sets runs beside the printed rows they stand for.
+    """Compares runs with the printed rows that they reproduce.
 
-    A run stands for the row that its `table_row` names, and any captioner of Flickr8k stands
-    beside m-RNN's row. The difference is taken only where the data set is the table's own.
+    A run reproduces the row that its `table_row` names, and any captioner on Flickr8k is compared
+    with m-RNN's row. Differences are computed only on the table's data set.
 
     Args:
-      runs: those without results stand nowhere, as `left_out` says.
-      names: of the tables, such as "Table 4"; None: all.
+      runs: the runs; those without results are left out, see `left_out`.
+      names: names of tables, such as "Table 4"; None: all.
 
     Returns:
       A comparison for each table.
     """
     runs = [run for run in runs if run.main_scores()]
     labels = distinct_labels(runs)
-    made = []
+    comparisons = []
     for name, printed in reported.TABLES.items():
         if names is not None and name not in names:
             continue
@@ -64,38 +64,38 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
             for run, label in zip(runs, labels, strict=True):
                 if run.dataset == printed.dataset:
                     rows.extend(_rows_beside(run, label, printed))
-        made.append(Comparison(printed, tuple(rows)))
-    return made
+        comparisons.append(Comparison(printed, tuple(rows)))
+    return comparisons
 
 
 def left_out(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> list[str]:
-    """Says of each run that `compare` shows in none of the tables why that is.
+    """Returns sentences that explain why runs are in no table of `compare`.
 
     Args:
       runs: as for `compare`.
       names: as for `compare`.
 
     Returns:
-      A sentence a run, in order; none for runs that have a row.
+      One sentence per run without a row, in order.
     """
     sentences = []
     for run in runs:
         tables = [c.table.name for c in compare([run]) if c.has_runs]
         shown = [name for name in tables if names is None or name in names]
         if not run.main_scores():
-            why = "it has no scores yet: evaluate it first"
+            reason = "it has no scores yet: evaluate it first"
         elif shown:
             continue
         elif tables:
-            why = f"its row is in {' and '.join(tables)}, not among the tables asked for"
+            reason = f"its row is in {' and '.join(tables)}, not in the selected tables"
         elif run.table_row:
-            why = f"its row, {run.table_row!r}, is none of the printed ones"
+            reason = f"its row, {run.table_row!r}, is not a printed one"
         else:
-            why = (
-                "it stands for no printed row: name one with "
-                "--config.table_row='Table 1: RIA' where it is trained"
+            reason = (
+                "it reproduces no printed row: set one when training with "
+                "--config.table_row='Table 1: RIA'"
             )
-        sentences.append(f"{run.path} ({run.experiment}) is in no table: {why}.")
+        sentences.append(f"{run.path} ({run.experiment}) is in no table: {reason}.")
     return sentences
 
 
@@ -104,7 +104,7 @@ def figures_text(row: Row, printed: reported.ReportedTable, i: int) -> str:
     figure = row.figures[i]
     if figure is None:
         return DASH
-    # Perplexities, alone, stand with two decimals beside fractions with three; N+ is a count.
+    # Perplexity has two decimals in tables of three; N+ is a count.
     decimals = {"perplexity": 2, "N+": 0}.get(printed.columns[i], printed.decimals)
     text = f"{figure:{'+' if row.kind == DIFFERENCE else ''}.{decimals}f}"
     ranks = printed.ranks.get(row.label) if row.kind == PRINTED else None
@@ -162,7 +162,7 @@ def _stands_for(run: RunFiles, printed: reported.ReportedTable, system: str) -> 
 
 
 def _rows_beside(run: RunFiles, label: str, printed: reported.ReportedTable) -> list[Row]:
-    """Returns a run's label sets that are made as the table's: of its length, or of the model's."""
+    """Returns rows of a run's label sets of the table's length, or of the model's choice."""
     if printed.num_labels is None:
         sets = [name for name in run.tag_systems() if name == OURS or " cut at " in name]
     else:
@@ -183,14 +183,14 @@ def _figures_of(
 ) -> tuple[float | None, ...]:
     """Returns scores in the table's columns and unit; N+ is a count in every table.
 
-    "CIDEr/c5", with five references an image, is a run's "CIDEr".
+    "CIDEr/c5", with five references per image, is a run's "CIDEr".
     """
-    found = []
+    figures: list[float | None] = []
     for column in printed.columns:
         value = scores.get(column.removesuffix("/c5"))
         scale = 100.0 if printed.percent and column != "N+" else 1.0
-        found.append(None if value is None else value * scale)
-    return tuple(found)
+        figures.append(None if value is None else value * scale)
+    return tuple(figures)
 
 
 def _run_rows(
@@ -198,15 +198,15 @@ def _run_rows(
 ) -> list[Row]:
     scores = run.main_scores()
     if not run.retrieval.get("whole_split", True):
-        # Fewer candidates are easier: such figures stand beside none of a whole split.
+        # Retrieval among fewer candidates is easier and does not compare with a whole split.
         scores = {name: value for name, value in scores.items() if "retrieval" not in name}
     ours = _figures_of(scores, printed)
     where = f"{run.dataset} {run.split}".strip()
     if run.dataset != printed.dataset:
         return [Row(RUN, f"here: {label}, on {where}: other data, no difference", ours)]
     differences = [
-        None if mine is None else mine - figures[column]
-        for mine, column in zip(ours, printed.columns, strict=True)
+        None if figure is None else figure - figures[column]
+        for figure, column in zip(ours, printed.columns, strict=True)
     ]
     same_split = run.split == printed.split
     difference = "difference" if same_split else "difference, on another split"

@@ -1,4 +1,4 @@
-"""Training curves from `history.jsonl`: each run a line, against steps and against time."""
+"""Training curves from `history.jsonl`, one line per run, against steps and against time."""
 
 from collections.abc import Sequence
 
@@ -7,21 +7,21 @@ from semreg_tf.reporting.markup import Element, element
 from semreg_tf.reporting.run_files import RunFiles, is_number
 
 _OTHER_KEYS = ("step", "elapsed_secs")
-# A run's name, its colour's number, and step, seconds and value of each point.
+# A run's name, the index of its colour, and step, seconds and value of each point.
 _NamedPoints = tuple[str, int, list[tuple[float, float, float]]]
 
 
 def curve_charts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
     """Draws each metric of each data set's experiments against steps and against time.
 
-    Losses come last and against steps alone, by stage: Lu, Lr and their sum differ in scale.
+    Losses come last, one chart per stage, against steps only: Lu, Lr and their sum differ in scale.
 
     Args:
-      runs: of which those without a history are passed over.
+      runs: the runs; those without a history are skipped.
       labels: a name for each run.
 
     Returns:
-      Boxes of charts; none where no run has a history.
+      Boxes of charts; none if no run has a history.
     """
     panels: dict[tuple[str, str], list[_NamedPoints]] = {}
     for colour, (run, label) in enumerate(zip(runs, labels, strict=True)):
@@ -44,7 +44,7 @@ def curve_charts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elemen
 def _panel(metric: str, stage: str) -> str:
     if metric == "loss":
         return f"loss, {stage} stage"
-    # Held against the other stages its figures would mislead: it sees the truth, no picture.
+    # Separate from other stages: this one reads the ground truth, not pictures.
     return f"{metric}, relational stage, fed the true concepts" if stage == "relational" else metric
 
 

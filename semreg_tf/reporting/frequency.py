@@ -1,4 +1,4 @@
-"""Attention to label imbalance: scores by class, and recall by how frequent a class is."""
+"""Scores by class, and recall of rare and frequent classes."""
 
 import itertools
 import statistics
@@ -18,47 +18,47 @@ def tag_recalls(runs: Sequence[RunFiles], labels: Sequence[str]) -> dict[str, di
     """Returns the recall of each class with positives, by system.
 
     Args:
-      runs: of one data set and split, whose first one's CNN cuts are taken.
+      runs: runs of one data set and split; the first one's CNN cuts are included.
       labels: their names.
     """
-    found = {}
+    by_system = {}
     for i, (run, label) in enumerate(zip(runs, labels, strict=True)):
         systems = run.tag_systems()
         chosen = {name: systems[name] for name in (OURS,) if name in systems}
         for name, scores in (chosen | (run.cnn_cuts() if i == 0 else {})).items():
             recalls = {row["name"]: row["recall"] for row in class_rows(scores)}
             if recalls:
-                found[label if name == OURS else name] = recalls
-    return found
+                by_system[label if name == OURS else name] = recalls
+    return by_system
 
 
 def word_recalls(runs: Sequence[RunFiles], labels: Sequence[str]) -> dict[str, dict[str, float]]:
     """Returns the recall of each concept that is a content word, by run.
 
-    A concept is recalled where its Porter stem is in a picture's references and in its caption.
+    A concept is recalled if its Porter stem is in a picture's references and in its caption.
 
     Args:
       runs: captioners of one data set and split.
       labels: their names.
     """
-    found = {}
+    by_run = {}
     for run, label in zip(runs, labels, strict=True):
         counts: dict[str, list[int]] = {}
         for row in run.predictions:
-            said = set(content_words(best_text(row)))
+            predicted = set(content_words(best_text(row)))
             for word in {w for text in row.get("captions") or () for w in content_words(text)}:
                 tally = counts.setdefault(word, [0, 0])
-                tally[0] += word in said
+                tally[0] += word in predicted
                 tally[1] += 1
         concepts = {name: stem(name) for name in run.concept_counts if content_words(name)}
         recalls = {n: counts[s][0] / counts[s][1] for n, s in concepts.items() if s in counts}
         if recalls:
-            found[label] = recalls
-    return found
+            by_run[label] = recalls
+    return by_run
 
 
 def best_text(row: Mapping[str, Any]) -> str:
-    """Returns the best sequence of a row of predictions, "" where there is none."""
+    """Returns the text of the best sequence in a row of predictions, or ""."""
     n_best = row.get("n_best") or []
     return str(n_best[0][0]) if n_best and n_best[0] else ""
 
@@ -69,12 +69,12 @@ def recall_chart(
     """Draws the mean recall of classes, in groups from rare to frequent.
 
     Args:
-      recalls: system -> class -> recall.
-      counts: class -> how often it occurs.
-      what: the classes' kind, for the title.
+      recalls: recall by system and class.
+      counts: number of occurrences by class.
+      what: plural name of the classes, for the title.
 
     Returns:
-      A `figure`, or None where classes are too few to group.
+      A `figure`, or None if there are too few classes.
     """
     names = sorted(
         {n for of_system in recalls.values() for n in of_system if n in counts},
@@ -97,13 +97,13 @@ def recall_chart(
 
 
 def best_cut(cuts: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Returns which of the CNN's cuts is at its best threshold.
+    """Returns the name of the CNN's cut at its best threshold.
 
     Args:
-      cuts: as `RunFiles.cnn_cuts` gives them.
+      cuts: the output of `RunFiles.cnn_cuts`.
 
     Returns:
-      Its name; where no threshold was searched, that of the highest O-F1; None without cuts.
+      Its name; if no threshold was searched, that of the highest O-F1; None without cuts.
     """
     searched = [name for name in cuts if "(best on " in name]
     return max(searched or cuts, key=lambda name: cuts[name].get("O-F1") or 0.0, default=None)
@@ -112,16 +112,15 @@ def best_cut(cuts: Mapping[str, Mapping[str, Any]]) -> str | None:
 def class_tables(
     systems: Mapping[str, dict[str, Any]], counts: Mapping[str, int], num_first: int
 ) -> list[tuple[int, Element]]:
-    """Builds the bars of recall and F1 by class, rare classes first.
+    """Builds tables with bars of recall and F1 by class, rare classes first.
 
     Args:
-      systems: two systems' scores of results.json at most, by name.
-      counts: class -> how often it occurs in the training split; empty where that is not known.
-      num_first: classes of the first table.
+      systems: scores in results.json of at most two systems, by name.
+      counts: occurrences of each class in the training split; empty if unknown.
+      num_first: number of classes in the first table.
 
     Returns:
-      A table of the rarest classes and one of the others, each with its number of classes; less
-      where there are no such classes, or no scores by class.
+      (number of classes, table) of the rarest classes and of the others, where there are any.
     """
     scores = {name: {row["name"]: row for row in class_rows(s)} for name, s in systems.items()}
     scores = {name: rows for name, rows in scores.items() if rows}
@@ -129,16 +128,16 @@ def class_tables(
     names = sorted(first, key=lambda n: (counts.get(n, first[n]["support"]), n))
     rows = []
     for name in names:
-        told = str(first[name]["support"])
+        num_images = str(first[name]["support"])
         if name in counts:
-            told = f"{counts[name]:,} / {told}"
-        count = element("span", f" {told}", cls="value")
+            num_images = f"{counts[name]:,} / {num_images}"
+        count = element("span", f" {num_images}", cls="value")
         rows.append(
             [element("span", name, count), *(_bars(scores, name, m) for m in ("recall", "f1"))]
         )
     key = ", ".join(f"{('upper', 'lower')[i]} bar: {name}" for i, name in enumerate(scores))
     images = "images in training / in this split" if counts else "images in this split"
-    caption = f"By class, rare first, with its {images} ({key})"
+    caption = f"By class, rare first, with the number of {images} ({key})"
     parts = [part for part in (rows[:num_first], rows[num_first:]) if part]
     return [(len(p), table(["class", "recall", "F1"], p, caption, "classes")) for p in parts]
 

@@ -1,4 +1,4 @@
-"""HTML elements from plain values; the standard library's serialiser escapes every text."""
+"""HTML elements from plain values. The standard library's serialiser escapes all text."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -13,9 +13,9 @@ def element(tag: str, *children: Any, **attributes: Any) -> Element:
     """Builds an element.
 
     Args:
-      tag: its name.
-      *children: strings, elements, or iterables of them; None is left out.
-      **attributes: `cls` stands for `class` and `_` for `-`; None is left out.
+      tag: the tag's name.
+      *children: strings, elements, or iterables of them; None is ignored.
+      **attributes: attributes, with `cls` for `class` and `_` for `-`; None is ignored.
 
     Returns:
       The element.
@@ -24,13 +24,13 @@ def element(tag: str, *children: Any, **attributes: Any) -> Element:
       >>> to_html(element("p", "a < b ", element("b", "c"), cls="note"))
       '<p class="note">a &lt; b <b>c</b></p>'
     """
-    made = Element(tag)
+    built = Element(tag)
     for name, value in attributes.items():
         if value is not None:
             name = {"cls": "class"}.get(name, name.rstrip("_").replace("_", "-"))
-            made.set(name, _printable(str(value)))
-    _extend(made, children)
-    return made
+            built.set(name, _printable(str(value)))
+    _extend(built, children)
+    return built
 
 
 def _extend(parent: Element, children: Iterable[Any]) -> None:
@@ -57,20 +57,20 @@ def to_html(root: Element) -> str:
 
 
 def folded(summary: str, *content: Any) -> Element:
-    """Builds a box of which a click on its summary shows the content."""
+    """Builds a box that shows its content after a click on its summary."""
     return element("details", element("summary", summary), content, cls="more")
 
 
 def table(
     header: Iterable[Any], rows: Iterable[Iterable[Any]], caption: str, cls: str | None = None
 ) -> Element:
-    """Builds a table whose first column heads its rows, in a box that scrolls sideways.
+    """Builds a table, whose first column has row headers, in a box that scrolls sideways.
 
     Args:
-      header: one cell a column.
-      rows: cells, each a string, an element to stand in a cell, or a `td` of its own.
-      caption: said above the table.
-      cls: class of the table.
+      header: one cell per column.
+      rows: cells of each row: strings, elements to put into a cell, or `td` elements.
+      caption: caption above the table.
+      cls: CSS class of the table.
 
     Returns:
       The box.
@@ -80,13 +80,13 @@ def table(
     for first, *rest in rows:
         cells = [c if isinstance(c, Element) and c.tag == "td" else element("td", c) for c in rest]
         body.append(element("tr", element("th", first, scope="row"), cells))
-    made = element(
+    built = element(
         "table",
-        # The inner box wraps at the screen where the table is wider.
+        # The inner box wraps the caption at the screen's width if the table is wider.
         element("caption", element("span", caption)),
         element("thead", head),
         element("tbody", body),
         cls=cls,
     )
     # A box that scrolls must be reachable by keyboard.
-    return element("div", made, cls="scroll", tabindex="0", role="region", aria_label=caption)
+    return element("div", built, cls="scroll", tabindex="0", role="region", aria_label=caption)

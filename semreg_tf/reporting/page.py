@@ -1,4 +1,4 @@
-"""A whole HTML page that loads nothing from outside itself."""
+"""A self-contained HTML page."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ def page(title: str, parts: Sequence[tuple[str, list[Element]]]) -> str:
     """Returns a page as HTML.
 
     Args:
-      title: of the page.
-      parts: name in the table of contents and elements of each section, of which the first has
-        an id.
+      title: title of the page.
+      parts: for each section its name in the table of contents and its elements, the first of
+        which has an id.
     """
     links = []
     for name, elements in parts:

@@ -1,4 +1,4 @@
-"""The report's pictures: the best, the worst and others, ten at once and the rest at a click."""
+"""The report's pictures: the best, the worst and others; ten are shown, the rest after a click."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from semreg_tf.reporting.run_files import RunFiles
 
 NUM_EXTREMES = 8
 NUM_SHOWN = 10
-# Of the ten, when there are as many neither best nor worst.
+# Of these at most, pictures that are neither best nor worst.
 _NUM_OTHERS_SHOWN = 4
 
 
@@ -19,13 +19,13 @@ def picture_parts(
     """Builds the cards of one split.
 
     Args:
-      runs: of one data set and split; the first leads.
+      runs: runs of one data set and split; the first one's scores order the pictures.
       labels: their names.
-      num_pictures: cards beside the best and the worst.
+      num_pictures: number of cards besides the best and the worst.
 
     Returns:
-      A heading, a legend, and for each kind of picture its cards, those past the first few in a
-      box that a click opens.
+      A heading, a legend, and for each kind of picture its cards; those after the first few are in
+      a box that a click opens.
     """
     cases = build_cases(runs, labels)
     if not cases:
@@ -42,8 +42,8 @@ def picture_parts(
     best, worst = ranked[:size], ranked[len(ranked) - size :][::-1]
     others = [i for i in range(len(cases)) if i not in {*best, *worst}][:num_pictures]
     extremes_shown = min(size, (NUM_SHOWN - min(len(others), _NUM_OTHERS_SHOWN)) // 2)
-    kept = "whose copies were kept" if cases[0].picture else "evaluated"
-    parts = [element("h3", "Pictures"), _legend(task, len(cases), kept)]
+    selection = "whose copies were saved" if cases[0].picture else "evaluated"
+    parts = [element("h3", "Pictures"), _legend(task, len(cases), selection)]
     for title, chosen, num_shown in (
         (f"Best by {metric}", best, extremes_shown),
         (f"Failure cases: worst by {metric}", worst, extremes_shown),
@@ -66,21 +66,22 @@ def picture_parts(
     return parts
 
 
-def _legend(task: str, number: int, kept: str) -> Element:
+def _legend(task: str, number: int, selection: str) -> Element:
     wrong = element("span", "red", cls="wrong")
     right = element("span", "green", cls="right")
-    said: tuple[Element | str, ...]
+    legend: tuple[Element | str, ...]
     if task == "tags":
-        said = (
-            "Labels of people stand rare first, those of the CNN by falling probability, those of "
-            "the model in the order in which it predicts them. ",
+        legend = (
+            "Human labels are ordered rare first, the CNN's by falling probability, the model's in "
+            "the order of prediction. ",
             right, ": a label that people gave too; ", wrong, ": one that they did not. ",
         )  # fmt: skip
     else:
-        said = (
+        legend = (
             wrong, ": a content word in none of the picture's references; ", right,
-            f": a fine detail, in one of them at least but in those of at most "
+            f": a fine detail, in at least one of them but in those of at most "
             f"{words.DETAIL_SHARE:.0%} of all pictures. ",
         )  # fmt: skip
-    bars = "Bars: the most probable concepts, green where people agree. "
-    return element("p", said, bars, f"Chosen from the {number} pictures {kept}.", cls="note")
+    bars = "Bars: the most probable concepts, green if they are in the ground truth. "
+    source = f"Chosen from the {number} pictures {selection}."
+    return element("p", legend, bars, source, cls="note")

@@ -1,4 +1,4 @@
-"""What an evaluation prints: its figures, their intervals, and the paper's row beside them."""
+"""The tables that evaluations print: scores, their intervals, and the paper's row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ _INTERVAL = "  95 % interval"
 
 
 def tag_table(results: dict[str, Any]) -> Table:
-    """Lays out the scores of tags in percent: a system, below it its interval, the paper's last.
+    """Lays out tag scores in percent: each system followed by its interval, then the paper's row.
 
     Args:
-      results: of `results.json`.
+      results: contents of `results.json`.
 
     Returns:
       The header and the rows.
@@ -28,12 +28,12 @@ def tag_table(results: dict[str, Any]) -> Table:
     rows = []
     for name, scores in results["systems"].items():
         rows.append([name, *(_percent(scores.get(c)) for c in TAG_COLUMNS)])
-        own = results.get("intervals", {}).get(name)
-        if own:
-            rows.append([_INTERVAL, *(_interval(own.get(c), 100, 1) for c in TAG_COLUMNS)])
-    found = reported.lookup(results.get("table_row"))
-    if found is not None:
-        table, system = found
+        intervals = results.get("intervals", {}).get(name)
+        if intervals:
+            rows.append([_INTERVAL, *(_interval(intervals.get(c), 100, 1) for c in TAG_COLUMNS)])
+    paper_row = reported.lookup(results.get("table_row"))
+    if paper_row is not None:
+        table, system = paper_row
         figures = table.figures(system)
         printed = (f"{figures[c]:.2f}" if c in figures else DASH for c in TAG_COLUMNS)
         rows.append([_paper(table, system), *printed])
@@ -41,10 +41,10 @@ def tag_table(results: dict[str, Any]) -> Table:
 
 
 def caption_table(results: dict[str, Any]) -> Table:
-    """Lays out the scores of captions, a metric a row: as decoded, reranked, the paper's.
+    """Lays out caption scores, one metric per row: of the search, reranked, and the paper's.
 
     Args:
-      results: of `results.json`.
+      results: contents of `results.json`.
 
     Returns:
       The header and the rows.
@@ -53,9 +53,9 @@ def caption_table(results: dict[str, Any]) -> Table:
     intervals, reranked = decoded_intervals(results), reranked_scores(results)
     if reranked:
         header = ["metric", "before reranking", "95 % interval", "reranked", "95 % interval"]
-    found = reported.lookup(results.get("table_row"))
-    if found is not None:
-        table, system = found
+    paper_row = reported.lookup(results.get("table_row"))
+    if paper_row is not None:
+        table, system = paper_row
         figures = table.figures(system)
         header.append(_paper(table, system))
     rows = []
@@ -64,8 +64,8 @@ def caption_table(results: dict[str, Any]) -> Table:
         if reranked:
             row.append(_figure(reranked.get(name)))
             row.append(_interval(results["reranked"].get("intervals", {}).get(name), 1, 4))
-        if found is not None:
-            # As in the table: perplexities, alone, have two decimals.
+        if paper_row is not None:
+            # Perplexity has two decimals, as in the paper's table.
             decimals = 2 if name == "perplexity" else table.decimals
             figure = figures.get(name, figures.get(f"{name}/c5"))
             row.append(DASH if figure is None else f"{figure:.{decimals}f}")
@@ -74,15 +74,15 @@ def caption_table(results: dict[str, Any]) -> Table:
 
 
 def notes(results: dict[str, Any]) -> list[str]:
-    """Returns what a reader of the figures should know, a line each."""
+    """Returns notes for the reader of the scores, one line each."""
     lines = list(results.get("warnings", ()))
-    found = reported.lookup(results.get("table_row"))
-    if found is not None:
-        table, _ = found
-        here = f"{results.get('dataset')} {results['split']}, {results['num_images']:,} images"
+    paper_row = reported.lookup(results.get("table_row"))
+    if paper_row is not None:
+        table, _ = paper_row
+        images = f"{results.get('dataset')} {results['split']}, {results['num_images']:,} images"
         same = (results.get("dataset"), results["split"]) == (table.dataset, table.split)
-        apart = "" if same else ": other data, so the two do not compare"
-        lines.append(f"the paper's figures are on {table.evaluated_on}, these on {here}{apart}")
+        caveat = "" if same else ": other data, so the two do not compare"
+        lines.append(f"the paper's figures are on {table.evaluated_on}, these on {images}{caveat}")
         if table.note:
             lines.append(table.note)
     return lines
@@ -110,10 +110,10 @@ def _interval(ends: Sequence[float] | None, factor: int, decimals: int) -> str:
 
 
 def gradient_table(results: dict[str, Any]) -> Table:
-    """Lays out what each loss asks of a parameter group.
+    """Lays out the gradients of both losses by parameter group.
 
     Args:
-      results: as `training.gradient_flow.measure_gradients` returns them.
+      results: the output of `training.gradient_flow.measure_gradients`.
 
     Returns:
       The header and the rows.
@@ -121,10 +121,10 @@ def gradient_table(results: dict[str, Any]) -> Table:
     rows = [
         [
             name,
-            f"{own['unary_norm']:.4g}",
-            f"{own['relational_norm']:.4g}",
-            DASH if own["cosine"] is None else f"{own['cosine']:.3f}",
+            f"{group['unary_norm']:.4g}",
+            f"{group['relational_norm']:.4g}",
+            DASH if group["cosine"] is None else f"{group['cosine']:.3f}",
         ]
-        for name, own in results["groups"].items()
+        for name, group in results["groups"].items()
     ]
     return ["gradients of", "norm of Lu's", "norm of Lr's", "cosine"], rows

@@ -1,4 +1,4 @@
-"""What a work directory says of a run: its result files, read without any model code."""
+"""The result files of a work directory, read without model code."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 CONFIG_FILE = "config.json"
 OURS = "ours"
-# What is retrieved, as retrieval.json and as the tables call it.
+# Directions of retrieval: the names in retrieval.json and in the tables.
 _RETRIEVED = {
     "image by sentence": "image retrieval",
     "sentence by image": "sentence retrieval",
@@ -32,13 +32,13 @@ class RunFiles:
 
     Attributes:
       path: the work directory.
-      about: what config.json says: the config, the stage, the commit, the versions.
-      results: results.json, or {}.
+      about: contents of config.json: the config, the stage, the commit, the versions.
+      results: contents of results.json, or {}.
       predictions: the rows of predictions.jsonl.
       history: the rows of history.jsonl.
-      concept_counts: concept -> how often it occurs in the training split.
-      notes: what is damaged or was edited, a sentence each.
-      retrieval: retrieval.json, or {}.
+      concept_counts: occurrences of each concept in the training split.
+      notes: sentences on damaged or edited files.
+      retrieval: contents of retrieval.json, or {}.
     """
 
     path: Path
@@ -62,17 +62,17 @@ class RunFiles:
 
     @property
     def folder(self) -> str:
-        """The work directory's name and its parent's: stages are often folders of one run."""
+        """The names of the work directory and its parent, as stages are often folders of a run."""
         return "/".join(self.path.absolute().parts[-2:])
 
     @property
     def family(self) -> str:
-        """The experiments it belongs to: one data set and task."""
+        """The prefix of the experiment's name, shared by the experiments of a data set and task."""
         return self.experiment.rpartition("/")[0] or self.dataset
 
     @property
     def table_row(self) -> str:
-        """The row of the paper it stands for."""
+        """The row of the paper's table that the run reproduces."""
         return str(self.config.get("table_row") or "")
 
     @property
@@ -92,7 +92,7 @@ class RunFiles:
 
     @property
     def task(self) -> str:
-        """What is annotated: "tags" or "captions"."""
+        """The task, "tags" or "captions"."""
         return str(self.results.get("task") or object_in(self.config, "data").get("task") or "")
 
     @property
@@ -102,17 +102,17 @@ class RunFiles:
 
     @property
     def has_decoder(self) -> bool:
-        """Whether the run's own sequences mean anything: the unary stage trains no decoder."""
+        """Whether the run has a trained decoder; the unary stage trains none."""
         return self.stage != "unary" and self.config.get("decoder", {}) is not None
 
     @property
     def label(self) -> str:
         """A short name: the row of the paper's table, or the system's name."""
-        _, found, row = self.table_row.partition(": ")
-        return row if found else self.experiment.rpartition("/")[2]
+        _, colon, row = self.table_row.partition(": ")
+        return row if colon else self.experiment.rpartition("/")[2]
 
     def tag_systems(self) -> dict[str, dict[str, Any]]:
-        """Returns the scores of results.json by system, those of an untrained decoder left out."""
+        """Returns the scores of results.json by system, without those of an untrained decoder."""
         systems = object_in(self.results, "systems")
         return {
             name: scores
@@ -121,11 +121,11 @@ class RunFiles:
         }
 
     def cnn_cuts(self) -> dict[str, dict[str, Any]]:
-        """Returns the scores of the CNN's labels alone, by how its probabilities are cut."""
+        """Returns the scores of the CNN's label sets, by name of the cut."""
         return {n: scores for n, scores in self.tag_systems().items() if n.startswith("CNN")}
 
     def main_scores(self) -> dict[str, float]:
-        """Returns the run's own figures: its sequences', or of a CNN alone its top labels'."""
+        """Returns the scores of the run's sequences, or without a decoder of its top labels."""
         if self.task == "captions":
             scores = {**decoded_scores(self.results), **self._retrieval_scores()}
         else:
@@ -134,7 +134,7 @@ class RunFiles:
         return {k: v for k, v in scores.items() if is_number(v)}
 
     def _retrieval_scores(self) -> dict[str, Any]:
-        """Returns the figures of retrieval on the split of the other results."""
+        """Returns the retrieval figures if they are on the split of the other results."""
         if not self.retrieval or self.retrieval.get("split") != self.results.get("split"):
             return {}
         return {
@@ -144,47 +144,47 @@ class RunFiles:
         }
 
     def reranked_scores(self) -> dict[str, float]:
-        """Returns the figures of the reranked captions, or {}."""
+        """Returns the scores of the reranked captions, or {}."""
         return {k: v for k, v in reranked_scores(self.results).items() if is_number(v)}
 
 
 def short_commit(commit: Any) -> str:
-    """Returns the beginning of a commit, with `+changes` where the code differed from it."""
+    """Returns the start of a commit's hash, with `+changes` if the code differed from it."""
     start, plus, changes = str(commit or "unknown").partition("+")
     return f"{start[:10]}{plus}{changes}"
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Tells whether a value read from JSON is a finite number."""
+    """Returns whether a JSON value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read_run(path: str | Path) -> RunFiles:
-    """Reads a work directory; of its files only config.json must be there.
+    """Reads a work directory, of whose files only config.json must exist.
 
     Args:
       path: the folder.
 
     Returns:
-      What was found; what cannot be read is in `notes`.
+      The files' contents; `notes` names files that cannot be read.
 
     Raises:
-      ValueError: the folder is no work directory, or its names are not those of its weights.
+      ValueError: the folder is not a work directory, or its lists of names were changed.
     """
     folder = Path(path)
     notes: list[str] = []
     about = _read_json(folder / CONFIG_FILE, notes)
     if not isinstance(about.get("config"), dict):
         missing = not (folder / CONFIG_FILE).exists()
-        reason = f"{CONFIG_FILE} is not there." if missing else f"{CONFIG_FILE} holds no config."
+        reason = f"{CONFIG_FILE} is missing." if missing else f"{CONFIG_FILE} holds no config."
         reason = notes[0] if notes else reason
         raise ValueError(
             f"`workdir` must be the folder of a run, with a {CONFIG_FILE}: {reason} "
             f"Received: workdir={str(path)!r}"
         )
-    # The charts join predictions and counts by these names.
-    carried = about.get(digests.FILE_DIGESTS) or {}
-    digests.check_files(folder, carried, "workdir", "Put the earlier file back.")
+    # The charts join predictions and counts by the names in these files.
+    file_digests = about.get(digests.FILE_DIGESTS) or {}
+    digests.check_files(folder, file_digests, "workdir", "Put the earlier file back.")
     if not digests.is_unchanged(about):
         notes.append(f"{CONFIG_FILE} was edited or damaged after the run began.")
     return RunFiles(
@@ -209,7 +209,7 @@ def read_runs(paths: Sequence[str | Path]) -> list[RunFiles]:
     """Reads work directories.
 
     Raises:
-      ValueError: none is given, or one is no work directory.
+      ValueError: `paths` is empty, or a folder is not a work directory.
     """
     if not paths:
         raise ValueError("`workdir` must be given at least once. Received: workdir=[]")
@@ -217,11 +217,11 @@ def read_runs(paths: Sequence[str | Path]) -> list[RunFiles]:
 
 
 def distinct_labels(runs: Sequence[RunFiles]) -> list[str]:
-    """Returns a name for each run, as short as tells apart those of a family."""
+    """Returns a short name for each run, distinct within each family."""
     labels = [""] * len(runs)
     for family in {run.family for run in runs}:
-        places = [i for i, run in enumerate(runs) if run.family == family]
-        for i, label in zip(places, _labels([runs[i] for i in places]), strict=True):
+        indices = [i for i, run in enumerate(runs) if run.family == family]
+        for i, label in zip(indices, _labels([runs[i] for i in indices]), strict=True):
             labels[i] = label
     return labels
 
@@ -230,7 +230,7 @@ def _labels(runs: Sequence[RunFiles]) -> list[str]:
     parts = [lambda run: run.stage, lambda run: f"seed {run.seed}", lambda run: run.path.name]
     labels = [run.label for run in runs]
     for part in parts:
-        # A part that is equal for all who share a label would only lengthen it.
+        # Only add a part in which the runs of one label differ.
         for label in {name for name in labels if labels.count(name) > 1}:
             same = [i for i, name in enumerate(labels) if name == label]
             if len({part(runs[i]) for i in same}) > 1:
@@ -277,7 +277,7 @@ def _read_text(path: Path, notes: list[str]) -> str | None:
     try:
         return path.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
-        return None  # A run that is not evaluated yet lacks most of them.
+        return None  # A run that has not been evaluated lacks most files.
     except OSError as error:
         notes.append(f"{path.name} cannot be read: {error.strerror}.")
     return None

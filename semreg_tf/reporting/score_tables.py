@@ -33,10 +33,10 @@ _Rows = list[tuple[str, dict[str, float]]]
 
 
 def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
-    """Builds the table of Sec. 4.2: each run, and the CNN alone cut in its three ways.
+    """Builds the table of Sec. 4.2: each run, and the label sets of the CNN alone.
 
     Args:
-      runs: of one data set and split.
+      runs: runs of one data set and split.
       labels: their names.
 
     Returns:
@@ -49,8 +49,8 @@ def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
             if name == OURS:
                 rows.append((label, scores))
             elif all(_figures(scores) != _figures(other) for _, other in cuts):
-                taken = any(name == other for other, _ in cuts)
-                cuts.append((f"{name}, of {label}" if taken else name, scores))
+                is_used = any(name == other for other, _ in cuts)
+                cuts.append((f"{name}, of {label}" if is_used else name, scores))
     rows = [*cuts, *rows]
     text, best = _texts(rows, TAG_COLUMNS, 100.0, 2), _best(rows, TAG_COLUMNS, 2)
     spread = _spread_rows(runs, labels, TAG_COLUMNS, 100.0, 2)
@@ -62,11 +62,11 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
     """Builds the tables of the COCO evaluation's metrics, of perplexity and of retrieval.
 
     Args:
-      runs: of one data set and split.
+      runs: runs of one data set and split.
       labels: their names.
 
     Returns:
-      Those that have figures.
+      The tables that have figures.
     """
     rows: _Rows = []
     for run, label in zip(runs, labels, strict=True):
@@ -76,19 +76,19 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
             rows.append((f"{label}, reranked", reranked))
     captions = (
         "Captions, against all references of a picture",
-        "Perplexity: comparable at one vocabulary only",
-        "Images ranked for a sentence: share with the right one among the first K",
-        "Sentences ranked for an image: share with a right one among the first K",
+        "Perplexity: comparable only for equal vocabularies",
+        "Images ranked for a sentence: share with the correct one among the first K",
+        "Sentences ranked for an image: share with a correct one among the first K",
     )
     tables = []
     for columns, caption in zip(CAPTION_COLUMNS, captions, strict=True):
         columns = tuple(c for c in columns if any(c in scores for _, scores in rows))
-        # Reranking changes no perplexity.
-        own = [(label, s) for label, s in rows if any(c in s for c in columns)] or rows
+        # Rows of reranked captions have no perplexity.
+        scored = [(label, s) for label, s in rows if any(c in s for c in columns)] or rows
         if columns:
-            text, best = _texts(own, columns, 1.0, 3), _best(own, columns, 3)
+            text, best = _texts(scored, columns, 1.0, 3), _best(scored, columns, 3)
             spread = _spread_rows(runs, labels, columns, 1.0, 3)
-            tables.append(_table(columns, own, text, best, spread, caption))
+            tables.append(_table(columns, scored, text, best, spread, caption))
     return tables
 
 
@@ -128,15 +128,15 @@ def _texts(rows: _Rows, columns: Sequence[str], factor: float, decimals: int) ->
 
 
 def _best(rows: _Rows, columns: Sequence[str], decimals: int) -> set[tuple[int, int]]:
-    """Returns row and column of every best figure; ties, as printed, are all best."""
-    found = set()
+    """Returns row and column of every best figure; figures that print the same tie."""
+    cells = set()
     for j, column in enumerate(columns):
         values = {i: s[column] for i, (_, s) in enumerate(rows) if is_number(s.get(column))}
         if len(values) < 2 or column in _NO_CONTEST:
             continue
         best = (min if column in _LOW_IS_GOOD else max)(values.values())
-        found |= {(i, j) for i, v in values.items() if abs(v - best) < 0.5 * 10.0**-decimals / 100}
-    return found
+        cells |= {(i, j) for i, v in values.items() if abs(v - best) < 0.5 * 10.0**-decimals / 100}
+    return cells
 
 
 def _spread_rows(
@@ -146,7 +146,7 @@ def _spread_rows(
     factor: float,
     decimals: int,
 ) -> list[list[str]]:
-    """Returns a row of mean and sample deviation for each experiment run with several seeds."""
+    """Returns a row of mean and sample deviation for each experiment with several seeds."""
     groups: dict[tuple[str, str], list[RunFiles]] = {}
     for run in runs:
         if run.has_decoder:

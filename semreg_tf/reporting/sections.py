@@ -1,4 +1,4 @@
-"""The report's sections: what was run, scores and pictures of each split, curves, caveats."""
+"""The report's sections: runs, scores and pictures of each split, curves, caveats."""
 
 from collections.abc import Sequence
 
@@ -44,7 +44,7 @@ def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
         parts.append(element("p", "Versions: ", ", ".join(sorted(versions)), cls="note"))
     notes = [f"{run.folder}: {note}" for run in runs for note in run.notes]
     if notes:
-        parts.append(element("p", "Damaged, so left out:", cls="note"))
+        parts.append(element("p", "Damaged files, which are left out:", cls="note"))
         parts.append(element("ul", [element("li", note) for note in notes], cls="note"))
     return parts
 
@@ -53,13 +53,13 @@ def split_section(runs: Sequence[RunFiles], anchor: str, num_pictures: int) -> l
     """Shows the scores and pictures of runs on one split.
 
     Args:
-      runs: the first leads.
+      runs: the runs; the headline is the first one's.
       anchor: id of the heading.
-      num_pictures: cards shown beside the best and the worst.
+      num_pictures: number of cards besides the best and the worst.
     """
     lead, labels = runs[0], distinct_labels(runs)
-    what = {"tags": "Tags", "captions": "Captions"}.get(lead.task, "Predictions")
-    title = f"{what}: {lead.family}, {lead.split or 'split unknown'}"
+    task = {"tags": "Tags", "captions": "Captions"}.get(lead.task, "Predictions")
+    title = f"{task}: {lead.family}, {lead.split or 'split unknown'}"
     parts: list[Element] = [element("h2", title, id=anchor)]
     headline = _headline(lead)
     parts += [element("p", headline, cls="headline")] if headline else []
@@ -72,22 +72,21 @@ def split_section(runs: Sequence[RunFiles], anchor: str, num_pictures: int) -> l
     for run, label in zip(runs, labels, strict=True):
         for warning in run.results.get("warnings") or ():
             parts.append(element("p", f"{label}: {warning}.", cls="note"))
-    # Another seed of the same experiment adds a row above, but no line to a card.
+    # Charts and cards show one seed of each experiment.
     kinds = [(run.experiment, run.stage) for run in runs]
-    first = [i for i, kind in enumerate(kinds) if kinds.index(kind) == i]
-    kept = [runs[i] for i in first]
-    labels = distinct_labels(kept)
-    parts += _frequency_parts(kept, labels)
-    parts += picture_parts(kept, labels, num_pictures)
-    return parts + _class_parts(kept, labels)
+    distinct = [run for i, run in enumerate(runs) if kinds.index(kinds[i]) == i]
+    labels = distinct_labels(distinct)
+    parts += _frequency_parts(distinct, labels)
+    parts += picture_parts(distinct, labels, num_pictures)
+    return parts + _class_parts(distinct, labels)
 
 
 def comparison_section(runs: Sequence[RunFiles]) -> list[Element]:
-    """Shows the papers' tables in which a run has a row."""
-    found = [to_element(c) for c in compare(runs) if c.has_runs]
-    if not found:
+    """Shows the papers' tables that have a row of a run."""
+    tables = [to_element(c) for c in compare(runs) if c.has_runs]
+    if not tables:
         return []
-    return [element("h2", "Beside the printed figures", id="paper"), *found]
+    return [element("h2", "Beside the printed figures", id="paper"), *tables]
 
 
 def curves_section(runs: Sequence[RunFiles]) -> list[Element]:
@@ -95,31 +94,31 @@ def curves_section(runs: Sequence[RunFiles]) -> list[Element]:
     charts = curve_charts(runs, distinct_labels(runs))
     heading = element("h2", "Training curves", id="curves")
     if not charts:
-        return [heading, element("p", "No work directory holds a history.jsonl.")]
+        return [heading, element("p", "No work directory has a history.jsonl.")]
     note = (
         "Measured on the validation split, free-running; in the unary stage the tags' O-F1 is "
-        "that of the CNN at its best threshold. Each stage starts at zero; the time is that of "
-        "its own training with its validations."
+        "that of the CNN at its best threshold. Steps and time of each stage start at zero; the "
+        "time includes validation."
     )
     return [heading, element("p", note, cls="note"), *charts]
 
 
 def caveats_section() -> list[Element]:
-    """Says how to read the page and what the models cannot do."""
+    """Explains how to read the page, and the limits of the models."""
     lines = (
-        "People's labels and captions are not complete: some labels marked wrong are in the "
-        "picture, and a right word that no annotator used is marked wrong.",
-        "Marks are made by a rule, not by hand: words are compared with the picture's references "
-        f"by their stems. A fine detail, in green, is a content word in at least one of them and "
+        "Human labels and captions are incomplete: some labels marked wrong are in the picture, "
+        "and a correct word that no annotator used is marked wrong.",
+        "Words are marked automatically: their stems are compared with those of the picture's "
+        f"references. A fine detail, in green, is a content word in at least one of them and "
         f"in those of at most {words.DETAIL_SHARE:.0%} of all pictures; red is a content word in "
-        "none. A word in the right place in the wrong role stays unmarked.",
-        "A model names only labels and words of its training data. Counts, left and right, "
-        "colours of small things and rare objects are where it fails most; it reads no text and "
-        "recognises nobody.",
-        "Probabilities are scores, not calibrated chances.",
-        "Scores on few pictures vary: two systems apart by less than the spread over seeds are "
-        "not apart. CIDEr depends on the set of pictures it is computed over, and a single "
-        "picture's CIDEr only ranks.",
+        "none. A word of the references in a wrong role is not marked.",
+        "A model uses only labels and words of its training data. It fails most often on counts, "
+        "left and right, colours of small objects and rare objects; it cannot read text or "
+        "recognise people.",
+        "Probabilities are scores and are not calibrated.",
+        "Scores on few pictures vary: a difference smaller than the spread over seeds is not "
+        "significant. CIDEr depends on the set of pictures it is computed over; a single picture's "
+        "CIDEr is only useful for ranking.",
     )
     return [
         element("h2", "How to read this", id="reading"),
@@ -147,13 +146,13 @@ def _frequency_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[El
     if lead.task == "captions":
         chart = recall_chart(word_recalls(runs, labels), lead.concept_counts, "words")
         note = (
-            "Concepts that are content words, grouped by how often the training captions use "
-            "them; recalled where a picture's references and its caption both hold the word."
+            "Concepts that are content words, grouped by their number of occurrences in the "
+            "training captions; one is recalled if a picture's references and caption have it."
         )
     else:
         chart = recall_chart(tag_recalls(runs, labels), _class_counts(lead), "classes")
         source = "training images" if lead.concept_counts else "images of this split"
-        note = f"Classes are grouped by how many {source} have them."
+        note = f"Classes are grouped by their number of {source}."
     if chart is None:
         return []
     return [element("h3", "Rare and frequent"), element("p", note, cls="note"), chart]
@@ -161,14 +160,14 @@ def _frequency_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[El
 
 def _class_parts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
     lead = runs[0]
-    own, cuts = lead.tag_systems().get(OURS), lead.cnn_cuts()
+    scores, cuts = lead.tag_systems().get(OURS), lead.cnn_cuts()
     best = best_cut(cuts)
-    systems = {labels[0]: own} if own else {}
+    systems = {labels[0]: scores} if scores else {}
     systems |= {best: cuts[best]} if best else {}
     tables = class_tables(systems, lead.concept_counts, NUM_RARE_CLASSES)
     if not tables:
         return []
-    rest = [folded(f"The {number} more frequent classes", made) for number, made in tables[1:]]
+    rest = [folded(f"The {number} more frequent classes", box) for number, box in tables[1:]]
     return [element("h3", "Class by class"), tables[0][1], *rest]
 
 

@@ -1,4 +1,4 @@
-"""A study's learning curves: the joint stage's validations against steps and against time."""
+"""Learning curves of a study: validation of the joint stage against steps and against time."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _METRICS = ("CIDEr", "O-F1")
 
 @dataclass(frozen=True)
 class ValidationLine:
-    """One system from one seed: values against steps on images and minutes of training."""
+    """Values of one system and seed against steps on images and minutes of training."""
 
     system: str
     steps: list[int]
@@ -22,54 +22,53 @@ class ValidationLine:
 def write_curves(records: Sequence[dict[str, Any]], folder: str | Path) -> list[Path]:
     """Draws each task's validation metric against the steps and minutes of the whole training.
 
-    Steps and minutes of the earlier stages are added in front of the joint stage's, whether they
-    were this system's own or taken from another, so that systems of one stage compare. Systems of
-    several seeds are drawn as their mean, the range shaded; where there are such, systems of one
-    seed go to a picture of their own.
+    Steps and minutes of the earlier stages, also of reused ones, are added to the joint stage's, so
+    that systems of one stage are comparable. For a system with several seeds the mean is drawn,
+    with the range shaded; systems with one seed are then drawn in another file.
 
     Args:
-      records: as `training.study_records` writes them; of a unary stage `cached_steps`, where it
-        is given, saw cached features in place of images.
-      folder: where `curves_<metric>.svg` and `curves_<metric>_one_seed.svg` go.
+      records: the records of `training.study_records`; a unary stage's `cached_steps` are steps on
+        cached features.
+      folder: folder of `curves_<metric>.svg` and `curves_<metric>_one_seed.svg`.
 
     Returns:
-      The files written; none where no record has such a metric.
+      The written files; none if no record has such a metric.
     """
     written = []
     for metric in _METRICS:
         by_system: dict[str, list[ValidationLine]] = {}
         for line in validation_lines(records, metric):
             by_system.setdefault(line.system, []).append(line)
-        several = {name: own for name, own in by_system.items() if len(own) > 1}
-        once = {name: own for name, own in by_system.items() if len(own) == 1}
-        pictures = {"": several, "_one_seed": once} if several else {"": once}
-        for ending, drawn in pictures.items():
-            if drawn:
+        several = {name: lines for name, lines in by_system.items() if len(lines) > 1}
+        single = {name: lines for name, lines in by_system.items() if len(lines) == 1}
+        pictures = {"": several, "_one_seed": single} if several else {"": single}
+        for ending, systems in pictures.items():
+            if systems:
                 written.append(Path(folder) / f"curves_{metric}{ending}.svg")
-                _draw(drawn, metric, written[-1])
+                _draw(systems, metric, written[-1])
     return written
 
 
 def _draw(by_system: dict[str, list[ValidationLine]], metric: str, path: Path) -> None:
-    # Costs a second, and tables alone do not need it.
+    # The import takes a second, and tables do not need it.
     import matplotlib
     from matplotlib.figure import Figure
 
-    # The salt makes the file the same whenever it is drawn of the same records.
+    # The salt makes the file reproducible.
     with matplotlib.rc_context({"svg.hashsalt": "semreg_tf"}):
         figure = Figure(figsize=(12, 4.4), layout="constrained")
         axes = figure.subplots(1, 2)
         for i, (system, lines) in enumerate(by_system.items()):
             style = {"color": f"C{i % 10}", "linestyle": ("-", "--", ":")[i // 10 % 3]}
-            # Seeds of one system are validated at the same steps, but for a stop out of patience.
+            # Seeds of a system are validated at the same steps, except after early stopping.
             seeds = list(zip(*(line.values for line in lines), strict=False))
             means = [statistics.fmean(values) for values in seeds]
             for ax, name in zip(axes, ("steps", "minutes"), strict=True):
                 points = zip(*(getattr(line, name) for line in lines), strict=False)
-                xs = [statistics.fmean(own) for own in points]
+                xs = [statistics.fmean(values) for values in points]
                 label = f"{system} ({len(lines)})" if len(lines) > 1 else system
                 ax.plot(xs, means, marker="o", ms=3, lw=1.4, label=label, **style)
-                low, high = [min(own) for own in seeds], [max(own) for own in seeds]
+                low, high = list(map(min, seeds)), list(map(max, seeds))
                 ax.fill_between(xs, low, high, color=style["color"], alpha=0.15, lw=0)
         for ax, x_title in zip(axes, ("steps on images", "minutes of training"), strict=True):
             ax.set(xlabel=x_title, ylabel=f"{metric} on validation")
@@ -79,8 +78,8 @@ def _draw(by_system: dict[str, list[ValidationLine]], metric: str, path: Path) -
 
 
 def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[ValidationLine]:
-    """Returns a line for each record whose joint stage was validated by `metric`."""
-    found = []
+    """Returns one line per record whose joint stage was validated by `metric`."""
+    lines = []
     for record in records:
         stages = record["stages"]
         joint = stages.get("joint")
@@ -88,11 +87,11 @@ def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[Val
             continue
         earlier = [s for name, s in stages.items() if name != "joint"]
         secs = sum(s["history"][-1]["elapsed_secs"] for s in earlier if s["history"])
-        # The relational stage sees no image, a prediction layer on cached features none again.
+        # Steps of the relational stage and steps on cached features are not steps on images.
         unary = stages.get("unary", {"steps": 0})
         steps = unary["steps"] - unary.get("cached_steps", 0)
         history = joint["history"]
-        found.append(
+        lines.append(
             ValidationLine(
                 record["system"],
                 [steps + row["step"] for row in history],
@@ -100,4 +99,4 @@ def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[Val
                 [row[metric] for row in history],
             )
         )
-    return found
+    return lines

@@ -1,4 +1,4 @@
-"""Which words of a caption are wrong and which are fine details, as in the supplement's Fig. 2."""
+"""Marks of wrong words and fine details in captions, as in the supplement's Fig. 2."""
 
 import functools
 from collections import Counter
@@ -10,12 +10,12 @@ from semreg_tf.text.function_words import is_content
 from semreg_tf.text.ptb_tokenizer import ptb_tokenize
 
 WRONG, DETAIL, PLAIN = "wrong", "right", ""
-# Ours: a detail is said of at most one picture in ten.
+# Ours: a fine detail is in the references of at most one picture in ten.
 DETAIL_SHARE = 0.1
 
 
 def content_words(caption: str) -> list[str]:
-    """Returns the stems of a caption's words, function words left out."""
+    """Returns the stems of a caption's content words."""
     return [stem(token) for token in ptb_tokenize(caption) if is_content(token)]
 
 
@@ -26,16 +26,16 @@ def all_words(caption: str) -> list[str]:
 
 @functools.lru_cache(maxsize=50_000)
 def stem(token: str) -> str:
-    """Returns a word's Porter stem, so that `dogs` meets `dog`."""
+    """Returns a word's Porter stem, which is equal for `dogs` and `dog`."""
     return PorterStemmer().stem(token)
 
 
 class WordJudge:
     """Marks the words of captions against the references of their pictures.
 
-    Wrong is a content word in none of the picture's references; a fine detail is one in at least
-    one of them and in those of at most `DETAIL_SHARE` of all pictures. Words are compared by
-    their Porter stems (ours; the supplement marks by hand).
+    A content word is wrong if it is in none of the picture's references. It is a fine detail if it
+    is in at least one of them and in those of at most `DETAIL_SHARE` of all pictures. Words are
+    compared by their Porter stems (ours; the supplement marks by hand).
 
     Args:
       references: the references of each picture of the split.

@@ -49,7 +49,7 @@ SAYS = {
     "evaluate": "Stopped; no results were written",
     "export": "Stopped; no export was written.",
     "annotate": "Stopped; the answers so far",
-    "serve": "Stopped; every request taken was answered.",
+    "serve": "Stopped; every accepted request was answered.",
     "study": "Stopped; jobs with a record are done",
 }
 

@@ -32,7 +32,7 @@ def test_a_run_of_another_name_is_told(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(results))
     done = run(f"--workdir={tmp_path}")
     assert done.stdout.splitlines()[-1].startswith(
-        f"{tmp_path} (custom_tags/mine) is in no table: it stands for no printed row"
+        f"{tmp_path} (custom_tags/mine) is in no table: it reproduces no printed row"
     )
 
 

@@ -39,4 +39,4 @@ def test_an_attack_of_a_minute_costs_good_clients_a_bounded_time(monkeypatch, ca
         assert sum(record.answers[name].values()), name
     assert record.ratio() <= 4.0, record.secs
     assert record.grown() <= 1200
-    assert "Stopped; every request taken was answered." in capfd.readouterr().out
+    assert "Stopped; every accepted request was answered." in capfd.readouterr().out

@@ -127,7 +127,7 @@ def test_64_clients_lose_no_request(exported, queue, monkeypatch, capfd):
     said = capfd.readouterr().out
     print(said)
     assert fine, said
-    assert "Stopped; every request taken was answered." in said
+    assert "Stopped; every accepted request was answered." in said
 
 
 @pytest.mark.large

@@ -43,7 +43,7 @@ def test_runs_are_joined_by_picture_and_the_first_leads(tmp_path):
     runs = [make("none", []), make(tmp_path, first), make(tmp_path, second)]
     (case,) = build_cases(runs, ["none", "one", "two"])
     assert (case.row["image_id"], case.score, case.picture) == (1, 1.0, tmp_path / "p.jpg")
-    assert [sequel.label for sequel in case.sequels] == ["one", "two"]
+    assert [prediction.label for prediction in case.predictions] == ["one", "two"]
     assert [case.row["image_id"] for case in build_cases(runs[:2], ["none", "one"])] == [3, 1, 2]
     assert build_cases(runs[:1], ["none"]) == []
 
@@ -52,7 +52,7 @@ def test_a_bare_row_makes_a_card():
     (case,) = build_cases([make("x", [{"image_id": 7}])], ["Ours"])
     for task, judge in (("tags", None), ("captions", WordJudge([]))):
         text = to_html(card(case, task, judge))
-        assert "no copy of this picture was kept" in text
+        assert "no copy of this picture was saved" in text
         assert "no label" in text or "no caption" in text
 
 

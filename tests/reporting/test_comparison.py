@@ -78,7 +78,7 @@ def test_a_run_is_a_row_or_a_sentence_says_why_not():
         "it has no scores yet: evaluate",
         "its row is in Table 2, not amo",
         "its row, 'demo, after Table 1:",
-        "it stands for no printed row: ",
+        "it reproduces no printed row: ",
     ]
     assert all(s.startswith("run (x/y) ") for s in sentences)
     rows = [r for c in compare(runs) for r in c.rows if r.kind == RUN]
