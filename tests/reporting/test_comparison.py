@@ -76,7 +76,7 @@ def test_a_run_is_a_row_or_a_sentence_says_why_not():
     sentences = left_out(runs, ["Table 1"])
     assert [s.partition(" is in no table: ")[2][:30] for s in sentences] == [
         "it has no scores yet: evaluate",
-        "its row is in Table 2, not amo",
+        "its row is in Table 2, not in ",
         "its row, 'demo, after Table 1:",
         "it reproduces no printed row: ",
     ]
