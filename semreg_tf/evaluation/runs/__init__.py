@@ -1,1 +1,1 @@
-"""Evaluation of work directories: runs opened with their data, scored, and the results written."""
+"""Evaluation of work directories: loading runs with their data, scoring, writing the results."""

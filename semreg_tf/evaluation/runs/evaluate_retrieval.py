@@ -1,4 +1,4 @@
-"""Retrieval of a run, evaluated into `retrieval.json`."""
+"""Evaluation of a run's retrieval, which writes `retrieval.json`."""
 
 import dataclasses
 import time
@@ -23,29 +23,29 @@ def evaluate_retrieval(
     split_name: str | None = None,
     out: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Scores retrieval both ways and writes `retrieval.json`, the scores of pairs beside it.
+    """Scores retrieval in both directions and writes `retrieval.json` and the scores of pairs.
 
     Args:
-      path: work directory of the run; of several the probabilities are averaged at each step.
+      path: work directory of the run; the probabilities of several are averaged at each step.
       data_dir: the folder of prepared data sets.
-      evaluator: how much is scored, and how; its folder becomes `retrieval/` of `out`;
-        None: everything.
+      evaluator: the evaluator, whose `folder` is replaced by `retrieval/` in `out`; None: one for
+        the whole split.
       split_name: the split; None: the config's test split.
-      out: folder of the results; None: the (first) work directory.
+      out: folder for the results; None: the (first) work directory.
 
     Returns:
-      What `retrieval.json` holds: under "retrieval" the figures of each direction, under "chance"
-      those of a scorer that knows nothing.
+      The contents of `retrieval.json`: under "retrieval" the figures of each direction, under
+      "chance" those of random scores.
 
     Raises:
-      ValueError: a folder, split or number does not fit.
+      ValueError: a folder, split or number is invalid.
     """
     started = time.perf_counter()
     run = EvaluatedRun(path, data_dir)
     run.check_task("captions")
     split = run.split(split_name or run.config.data.test_split)
     evaluator = evaluator or RetrievalEvaluator()
-    # What does not fit is refused before anything is written.
+    # Errors are raised before anything is written.
     evaluator.choose(run, split)
     folder = result_files.open_folder(run, out)
     evaluator = dataclasses.replace(evaluator, folder=folder / "retrieval")

@@ -1,4 +1,4 @@
-"""Evaluation of runs on a split: scores with intervals, predictions, and pictures to look at."""
+"""Evaluation of runs on a split: scores with intervals, predictions, and pictures."""
 
 import math
 import time
@@ -27,19 +27,19 @@ Paths = str | Path | Sequence[str | Path]
 def evaluate_tags(
     path: Paths, data_dir: str | Path, options: TagOptions | None = None
 ) -> dict[str, Any]:
-    """Scores a tag model by Sec. 4.2, the plain CNN beside it, and writes `results.json`.
+    """Scores a tag model and the CNN alone (Sec. 4.2), and writes `results.json`.
 
     Args:
-      path: work directory of the run; of several the probabilities are averaged at each step.
+      path: work directory of the run; the probabilities of several are averaged at each step.
       data_dir: the folder of prepared data sets.
-      options: the split, the CNN, the decoding, where results go; None: the defaults.
+      options: the split, the CNN, the decoding, the output folder; None: the defaults.
 
     Returns:
-      What `results.json` holds: `systems` with their scores, and under the same names
-      `intervals`, [low, high] of 95 % by the bootstrap over images.
+      The contents of `results.json`: `systems` with their scores, and under the same names
+      `intervals`, the 95 % intervals [low, high] of the bootstrap over images.
 
     Raises:
-      ValueError: a folder, split, vocabulary or override does not fit, or the split has no labels.
+      ValueError: a folder, split, vocabulary or override is invalid, or the split has no labels.
     """
     started = time.perf_counter()
     options = options or TagOptions()
@@ -70,22 +70,22 @@ def evaluate_captions(
 ) -> dict[str, Any]:
     """Scores a captioner by the COCO evaluation and its perplexity; writes `results.json`.
 
-    A split without references, such as test2014, gets predictions and a submission file alone, and
-    only where `options.submission_split` asks for it.
+    A split without references, such as test2014, gets predictions and a submission file but no
+    scores, and needs `options.submission_split`.
 
     Args:
-      path: work directory of the run; of several the probabilities are averaged at each step.
+      path: work directory of the run; the probabilities of several are averaged at each step.
       data_dir: the folder of prepared data sets.
-      options: the split, the decoding, reranking, where results go; None: the defaults.
+      options: the split, the decoding, reranking, the output folder; None: the defaults.
 
     Returns:
-      What `results.json` holds: `captions` with the scores, and under the same names `intervals`,
-      [low, high] of 95 % by the bootstrap over images. With `options.rerank` these are named
-      `captions_before_reranking` and `intervals_before_reranking`, and `reranked` holds the other
-      scores, see `add_reranked`.
+      The contents of `results.json`: `captions` with the scores, and under the same names
+      `intervals`, the 95 % intervals [low, high] of the bootstrap over images. With
+      `options.rerank` these are named `captions_before_reranking` and
+      `intervals_before_reranking`, and `reranked` is the output of `add_reranked`.
 
     Raises:
-      ValueError: a folder, split or override does not fit, or the split has no captions.
+      ValueError: a folder, split or override is invalid, or the split has no captions.
     """
     started = time.perf_counter()
     options = options or CaptionOptions()
@@ -96,7 +96,7 @@ def evaluate_captions(
         check_annotated(
             split,
             "captions",
-            "For its captions and a submission file alone, say what the COCO server calls the "
+            "To write only captions and a submission file, give the COCO server's name of the "
             "split (--submission_split=test2014).",
         )
     submission = result_files.submission_name(
@@ -135,11 +135,19 @@ def add_reranked(
     rows: list[dict[str, Any]],
     options: CaptionOptions,
 ) -> dict[str, Any]:
-    """Reranks the captions as the config says and adds the best, `reranked`, to each row.
+    """Reranks the captions by the config and adds the best one to each row as `reranked`.
+
+    Args:
+      run: the captioner.
+      split: the split.
+      folder: folder of the results, for cached features.
+      rows: rows of `predictions.jsonl`, which are changed.
+      options: for the metrics.
 
     Returns:
-      The `settings`, where there are such the `fitted` weights, the scores under `captions`, their
-      `intervals`, and under `first_hypotheses` the scores of the same search without reranking.
+      The `settings`, for linear reranking the `fitted` weights, and with references the scores as
+      `captions`, their `intervals`, and as `first_hypotheses` the scores of the same search without
+      reranking.
     """
     settings = config_io.to_dict(run.config)["reranking"]
     reranked: dict[str, Any] = {"settings": settings}
@@ -158,8 +166,8 @@ def add_reranked(
 
 
 def _likelihood(run: EvaluatedRun, split: Split) -> tuple[dict[str, Any], list[str]]:
-    """Returns perplexity and what stands beside it, None where infinite, and warnings."""
+    """Returns the figures of `LikelihoodEvaluator`, None where infinite, and its warnings."""
     evaluation = LikelihoodEvaluator().run(run, split)
-    # JSON knows no infinity.
+    # JSON has no infinity.
     finite = {k: v if math.isfinite(v) else None for k, v in evaluation.main.items()}
     return finite, evaluation.warnings

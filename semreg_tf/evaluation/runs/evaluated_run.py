@@ -1,4 +1,4 @@
-"""A trained run, or several as an ensemble, and the data they are judged on."""
+"""A trained run, or several as an ensemble, with the data set to evaluate it on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,24 +23,24 @@ class EvaluatedRun(EvaluatedModel):
 
     Attributes:
       path: work directory of the first run.
-      paths: of all.
-      config: of the first, the decoding overridden.
-      vocabularies: of all.
-      stage: of all.
-      is_label_part: whether it is the tag model inside a run whose own task is captions.
+      paths: work directories of all runs.
+      config: config of the first run, with overrides.
+      vocabularies: vocabularies of all runs.
+      stage: stage of all runs.
+      is_label_part: whether it is the tag model of a run on captions and labels.
 
     Args:
       path: work directory, or several.
       data_dir: the folder of prepared data sets.
-      overrides: such as "decoding.beam_width=5"; decoding and reranking alone can be changed
-        after training.
-      true_concepts: the decoder is fed the ground truth in place of the image's concepts: the
-        ceiling of the interface.
-      task: "tags": of a run on captions and labels, the tag model inside it; None: the run's own.
+      overrides: values of config fields of decoding and reranking, such as
+        "decoding.beam_width=5".
+      true_concepts: whether the decoder is fed the ground-truth concepts in place of the image's,
+        for an upper bound.
+      task: "tags" for the tag model of a run on captions and labels; None: the run's task.
 
     Raises:
-      ValueError: no folder, folders that do not fit together, data that is not there, or an
-        override of anything else.
+      ValueError: there is no folder, the runs cannot be averaged, the data set is missing, or an
+        override is of another section.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EvaluatedRun(EvaluatedModel):
 
     @property
     def has_sequences(self) -> bool:
-        """False after the unary stage alone: the words of a decoder never trained mean nothing."""
+        """Whether the stage trains the decoder; the unary stage does not."""
         return self._stage_plan.trains_decoder
 
     @property
@@ -82,18 +82,18 @@ class EvaluatedRun(EvaluatedModel):
         return find_stage(self.config, self.stage)
 
     def inputs(self, split: Split, *more: str) -> list[Inputs]:
-        """Returns what an evaluation reads for each run, besides `more`, which the first alone has.
+        """Returns each run's inputs of a split; the first run's include the keys `more`.
 
-        A frozen encoder's features are read from their cache, and computed where there is none.
+        Features of a frozen encoder are read from their cache, or computed and cached.
         """
         folder = Path(str(self.builder.data_dir)) / "features"
         inputs = []
         for i, member in enumerate(self.ensemble.members):
-            first = (batch.IMAGE_ID, *(() if i else more))
+            further_keys = (batch.IMAGE_ID, *(() if i else more))
             if self.true_concepts:
-                inputs.append(Inputs(split, (batch.CONCEPTS, *first)))
+                inputs.append(Inputs(split, (batch.CONCEPTS, *further_keys)))
             else:
-                keys = (*visual_keys(member.config), *side_keys(member.config), *first)
+                keys = (*visual_keys(member.config), *side_keys(member.config), *further_keys)
                 inputs.append(model_inputs(member, split, keys, folder, self._train_split))
         return inputs
 
@@ -101,10 +101,11 @@ class EvaluatedRun(EvaluatedModel):
         return self.split(self.config.data.train_split)
 
     def check_task(self, task: str) -> None:
-        """Refuses a run on another task, one that sees no image, a captioner without a decoder.
+        """Checks that the run can be evaluated on a task.
 
         Raises:
-          ValueError: as said.
+          ValueError: the run is on another task, does not read images, or is a captioner without a
+            trained decoder.
         """
         if self.config.data.task != task:
             raise ValueError(
@@ -125,19 +126,20 @@ class EvaluatedRun(EvaluatedModel):
             )
 
     def check_cnn(self, cnn: "EvaluatedRun") -> None:
-        """Refuses a CNN of another data set or of other concepts; its user tags are its own.
+        """Checks that a CNN's label sets can be compared with this run's; user tags may differ.
 
         Raises:
-          ValueError: as said, or it saw no image.
+          ValueError: the CNN has another data set or other concepts, or cannot be evaluated on the
+            task.
         """
         cnn.check_task(self.config.data.task)
-        ours, theirs = self.vocabularies, cnn.vocabularies
-        other = Vocabularies(ours.output, ours.concepts).difference(
-            Vocabularies(theirs.output, theirs.concepts)
+        without_tags, cnn_without_tags = (
+            Vocabularies(v.output, v.concepts) for v in (self.vocabularies, cnn.vocabularies)
         )
-        if other:
+        difference = without_tags.difference(cnn_without_tags)
+        if difference:
             raise ValueError(
-                f"`cnn` has another vocabulary: {other}. Received: cnn={str(cnn.path)!r}"
+                f"`cnn` has another vocabulary: {difference}. Received: cnn={str(cnn.path)!r}"
             )
         datasets = [run.config.data.dataset for run in (self, cnn)]
         if datasets[0] != datasets[1]:
@@ -150,33 +152,33 @@ class EvaluatedRun(EvaluatedModel):
         self, first: Config, vocabularies: Vocabularies, path: Path, task: str | None
     ) -> None:
         config, others, stage = workdir.load_run(path, task)
-        other = vocabularies.difference(others)
+        difference = vocabularies.difference(others)
         if config.data.task != first.data.task:
-            other = f"tasks: {first.data.task} and {config.data.task}"
-        elif not other and stage != self.stage:
-            other = f"stages: {self.stage} and {stage}"
-        if other:
+            difference = f"tasks: {first.data.task} and {config.data.task}"
+        elif not difference and stage != self.stage:
+            difference = f"stages: {self.stage} and {stage}"
+        if difference:
             raise ValueError(
                 "`workdir` given several times must hold runs on the same task, of equal "
-                f"vocabularies and stage, to be averaged. They differ: {other}. "
+                f"vocabularies and stage, to be averaged. They differ: {difference}. "
                 f"Received: workdir={[str(self.path), str(path)]}"
             )
 
 
 def override_decoding(config: Config, overrides: Sequence[str]) -> Config:
-    """Returns the config of a trained run with another decoding.
+    """Returns the config of a trained run with another decoding or reranking.
 
     Args:
-      config: the run's.
-      overrides: such as "decoding.beam_width=5".
+      config: the run's config.
+      overrides: values of config fields, such as "decoding.beam_width=5".
 
     Raises:
-      ValueError: an override of another section, or one that the config refuses.
+      ValueError: an override is of another section, or its value is invalid.
     """
     for override in overrides:
         if not override.startswith(_AFTER_TRAINING):
             raise ValueError(
-                "`--config` may change decoding.* and reranking.* alone at evaluation: the rest is "
-                f"as the run was trained. Received: --config.{override}"
+                "`--config` may change only decoding.* and reranking.* at evaluation: other fields "
+                f"were fixed by training. Received: --config.{override}"
             )
     return config_io.apply_overrides(config, overrides)

@@ -1,4 +1,4 @@
-"""Linear reranking of a run's captions: its weights are fitted once, on the validation split."""
+"""Linear reranking of a run's captions, with weights fitted once on the validation split."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ WEIGHTS_FILE = "reranking.json"
 
 
 def reranked(run: EvaluatedRun, split: Split) -> tuple[Predictions, Predictions, dict[str, Any]]:
-    """Returns the hypotheses in the search's order, in that of the weights, and the weights.
+    """Returns the hypotheses in the order of the search, reranked, and the fitted weights.
 
     Raises:
-      ValueError: the split is the one that the weights are fitted on, or has no captions there.
+      ValueError: the split is the validation split, or the validation split has no captions.
     """
     config = run.config
     if split.name == config.data.validation_split:
@@ -36,30 +36,31 @@ def _reranked(
 ) -> tuple[Predictions, Predictions, dict[str, Any]]:
     weights = np.array([fitted["weights"][name] for name in linear_reranking.QUANTITIES])
     searched = consensus.hypotheses_of(run, split, run.config.reranking.hypotheses)
-    orders = [linear_reranking.order(own, weights) for own in _quantities(run, searched)]
+    orders = [linear_reranking.order(x, weights) for x in _quantities(run, searched)]
     return searched, consensus.reordered(searched, orders), fitted
 
 
 def fitted_weights(run: EvaluatedRun) -> dict[str, Any]:
-    """Returns the run's weights; fits them where there are none, and keeps them beside the run.
+    """Returns the run's weights from `reranking.json`, or fits and writes them.
 
     Returns:
-      What `reranking.json` holds: `weights` by quantity, the `metric` that they are fitted to, its
-      `value` and that of the search's own order, the `split`, and what they were fitted with.
+      The contents of `reranking.json`: `weights` by quantity, the `metric` that they are fitted to,
+      its `value` and its `value_before` in the order of the search, the `split`, and the settings
+      `made_with`, for which the weights are valid.
     """
     path = run.path / WEIGHTS_FILE
-    made_with = _made_with(run)
+    settings = _settings(run)
     if path.exists():
-        found = read_json_object(path, "workdir", fields=("weights", "made_with"))
-        if found["made_with"] == made_with:
-            return found
-    fitted = _fit(run) | {"made_with": made_with}
+        written = read_json_object(path, "workdir", fields=("weights", "made_with"))
+        if written["made_with"] == settings:
+            return written
+    fitted = _fit(run) | {"made_with": settings}
     write_json(path, fitted)
     return fitted
 
 
-def _made_with(run: EvaluatedRun) -> dict[str, Any]:
-    """Returns what weights depend on; other weights are fitted where any of it differs."""
+def _settings(run: EvaluatedRun) -> dict[str, Any]:
+    """Returns the settings that the weights depend on."""
     reranking, decoding = run.config.reranking, run.config.decoding
     return {
         "checkpoints": [str(checkpoints.best_or_last(path).name) for path in run.paths],
@@ -76,25 +77,25 @@ def _made_with(run: EvaluatedRun) -> dict[str, Any]:
 
 def _fit(run: EvaluatedRun) -> dict[str, Any]:
     split = run.split(run.config.data.validation_split)
-    found = consensus.hypotheses_of(run, split, run.config.reranking.hypotheses)
-    statistics = _statistics(found, split)
+    hypotheses = consensus.hypotheses_of(run, split, run.config.reranking.hypotheses)
+    statistics = _statistics(hypotheses, split)
     metric = _METRICS[run.config.reranking.fitted_to]
-    fitted = linear_reranking.fit(_quantities(run, found), statistics, metric)
+    fitted = linear_reranking.fit(_quantities(run, hypotheses), statistics, metric)
     weights = dict(zip(linear_reranking.QUANTITIES, fitted.weights.tolist(), strict=True))
     return {
         "split": split.name,
         "metric": run.config.reranking.fitted_to,
         "value": fitted.value,
-        "value_before": float(metric(np.sum([own[0] for own in statistics], axis=0))),
+        "value_before": float(metric(np.sum([x[0] for x in statistics], axis=0))),
         "weights": weights,
     }
 
 
-def _quantities(run: EvaluatedRun, found: Predictions) -> list[np.ndarray]:
+def _quantities(run: EvaluatedRun, predictions: Predictions) -> list[np.ndarray]:
     normalisation = run.config.decoding.length_normalisation
     rows = []
     for sequences, scores, probabilities in zip(
-        found.sequences, found.scores, found.concept_probabilities, strict=True
+        predictions.sequences, predictions.scores, predictions.concept_probabilities, strict=True
     ):
         lengths = [(len(words) + 1) ** normalisation for words in sequences]
         rows.append(
@@ -109,23 +110,23 @@ def _quantities(run: EvaluatedRun, found: Predictions) -> list[np.ndarray]:
     return rows
 
 
-def _statistics(found: Predictions, split: Split) -> list[np.ndarray]:
-    """Returns of each image, (hypotheses, 12), BLEU's statistics, CIDEr and a 1 that counts."""
-    most = max(len(own) for own in found.sequences)
+def _statistics(predictions: Predictions, split: Split) -> list[np.ndarray]:
+    """Returns for each image (hypotheses, 12): BLEU's statistics, CIDEr, and 1 as a count."""
+    lengths = [len(hypotheses) for hypotheses in predictions.sequences]
     columns = []
-    for place in range(most):
-        # Where an image has fewer hypotheses, its last is scored again and left out below.
-        orders = [[min(place, len(own) - 1)] for own in found.sequences]
-        scored = scoring.caption_scores(consensus.reordered(found, orders), split, meteor=False)
-        cider = [scored.per_image["CIDEr"][i] for i in found.image_ids]
+    for rank in range(max(lengths)):
+        # An image with fewer hypotheses is scored by its last one, which is dropped below.
+        orders = [[min(rank, length - 1)] for length in lengths]
+        hypotheses = consensus.reordered(predictions, orders)
+        scored = scoring.caption_scores(hypotheses, split, meteor=False)
+        cider = [scored.per_image["CIDEr"][i] for i in predictions.image_ids]
         columns.append(np.column_stack([scored.bleu_statistics, cider, np.ones(len(cider))]))
     return [
-        np.array([column[i] for column in columns[: len(own)]])
-        for i, own in enumerate(found.sequences)
+        np.array([column[i] for column in columns[:length]]) for i, length in enumerate(lengths)
     ]
 
 
-# Of sums of `_statistics` over images.
+# Functions of the sums of `_statistics` over images.
 _METRICS = {
     "BLEU-4": lambda sums: bleu_from_statistics(sums[..., :10])[..., 3],
     "CIDEr": lambda sums: sums[..., 10] / sums[..., 11],

@@ -1,4 +1,4 @@
-"""What an evaluation of a run may be told."""
+"""Options of the evaluation of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NUM_PICTURES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
-    """What holds for tags and captions alike.
+    """Options of tags and captions.
 
     Attributes:
       split: the split; None: the config's test split.
@@ -29,7 +29,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TagOptions(EvaluationOptions):
-    """What `evaluate_tags` may be told.
+    """Options of `evaluate_tags`.
 
     Attributes:
       cnn_path: work directory of the CNN alone (the unary stage); None: the run's own concept
@@ -41,20 +41,21 @@ class TagOptions(EvaluationOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionOptions(EvaluationOptions):
-    """What `evaluate_captions` may be told.
+    """Options of `evaluate_captions`.
 
     Attributes:
       num_results: captions kept of each image; None: the beam width.
-      true_concepts: the decoder is fed the ground truth, the ceiling of its interface; needs `out`.
-      submission_split: the split's name in the submission file's, as the server calls it; None:
-        the split's own, which must have references.
-      rerank: whether the captions are also reranked by consensus with those of like training
-        images, as `config.reranking` says; the submission then holds the reranked.
-      meteor: of `caption_metrics`.
-      tokenizer: of `caption_metrics`.
+      true_concepts: whether the decoder is fed the ground-truth concepts, for an upper bound; needs
+        `out`.
+      submission_split: the COCO server's name of the split, for the submission's file name; None:
+        the split's name; the split must then have references.
+      rerank: whether the captions are also reranked by `config.reranking`; the submission then has
+        the reranked captions.
+      meteor: as for `caption_metrics`.
+      tokenizer: as for `caption_metrics`.
 
     Raises:
-      ValueError: `true_concepts` without `out`.
+      ValueError: `true_concepts` is set without `out`.
     """
 
     num_results: int | None = None
@@ -73,5 +74,5 @@ class CaptionOptions(EvaluationOptions):
 
     @property
     def metric_options(self) -> Mapping[str, Any]:
-        """What `caption_metrics` is told."""
+        """Keyword arguments of `caption_metrics`."""
         return {"meteor": self.meteor, "tokenizer": self.tokenizer}

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: results.json, predictions.jsonl, pictures, a submission."""
+"""The files that an evaluation writes: results.json, predictions.jsonl, pictures, a submission."""
 
 import io
 import json
@@ -23,32 +23,32 @@ from semreg_tf.metrics import coco_results
 from semreg_tf.training import workdir
 
 PICTURE_SIDE = 224
-# Pictures kept of the best and of the worst by score, beside the first of the split.
+# Number of saved pictures with the best scores, and of those with the worst.
 NUM_EXTREMES = 12
 
 
 def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
-    """Returns the folder that takes the results, made to explain itself if it is not the run's.
+    """Returns the folder for the results; copies config and names to another than the run's.
 
     Args:
-      run: what is evaluated.
-      out: a folder that is no run's, or None: the work directory of the first run, and of the tag
-        model inside a run on captions `labels/` in it.
+      run: the evaluated run.
+      out: a folder that is not a work directory; None: the work directory of the first run, or
+        `labels/` in it for the tag model of a run on captions and labels.
 
     Raises:
       ValueError: `out` is a file, or the work directory of another run.
     """
     if out is None and run.is_label_part:
-        # The folder's own results are the captions'.
+        # The work directory holds the results of the captions.
         out = run.path / LABEL_RESULTS
     if out is None or Path(out).resolve() == run.path.resolve():
         return run.path
     folder = Path(out)
     if folder.is_file() or (folder / "checkpoints").exists():
-        what = "a file" if folder.is_file() else "a run with checkpoints of its own"
+        kind = "a file" if folder.is_file() else "a run with checkpoints"
         raise ValueError(
-            "`out` must be a folder that is new or holds earlier results alone. "
-            f"Received: out={str(out)!r}, {what}"
+            "`out` must be a new folder or one that holds only earlier results. "
+            f"Received: out={str(out)!r}, {kind}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     about = workdir.read_about(run.path)
@@ -61,7 +61,7 @@ def open_folder(run: EvaluatedRun, out: str | Path | None) -> Path:
 
 
 def about(run: EvaluatedRun, split: Split) -> dict[str, Any]:
-    """Returns what `results.json` says of the run and the data."""
+    """Returns the fields of `results.json` on the run and the data."""
     written = workdir.read_about(run.path)
     return {
         "experiment": run.config.name,
@@ -82,12 +82,12 @@ def about(run: EvaluatedRun, split: Split) -> dict[str, Any]:
 def pictured_rows(
     scores: Sequence[float | None], num_first: int, num_extremes: int = NUM_EXTREMES
 ) -> list[int]:
-    """Chooses the pictures to keep: the first of a split, its worst and its best by score.
+    """Chooses the pictures to save: the first of a split, its worst and its best by score.
 
     Args:
-      scores: of each image; None or NaN where there is none.
-      num_first: pictures kept from the start of the split; with 0, none is kept at all.
-      num_extremes: of the worst, and as many of the best.
+      scores: score of each image, None or NaN if it has none.
+      num_first: number of pictures from the start of the split; 0: save none at all.
+      num_extremes: number of the worst pictures, and of the best.
 
     Returns:
       Rows in ascending order.
@@ -96,7 +96,7 @@ def pictured_rows(
         return []
     values = np.array([np.nan if s is None else s for s in scores], np.float64)
     scored = np.flatnonzero(~np.isnan(values))
-    # Of equals the earlier is the better, as in the report.
+    # Of equal scores the earlier picture is the better, as in the report.
     ranked = scored[np.argsort(-values[scored], kind="stable")].tolist()
     best, worst = ranked[:num_extremes], ranked[len(ranked) - num_extremes :]
     return sorted({*range(min(num_first, len(values))), *best, *worst})
@@ -109,11 +109,18 @@ def write(
     results: dict[str, Any],
     pictured: Iterable[int],
 ) -> None:
-    """Writes pictures, then `predictions.jsonl`, then `results.json`, each whole or not at all.
+    """Writes pictures, then `predictions.jsonl`, then `results.json`, each atomically.
 
-    Pictures that an earlier evaluation of the split kept, and this one does not, are removed.
+    Other pictures of an earlier evaluation of the split are removed.
+
+    Args:
+      folder: folder for the files.
+      split: the split.
+      rows: rows of `predictions.jsonl`; `picture` is added to those with a picture.
+      results: contents of `results.json`.
+      pictured: rows whose pictures are saved.
     """
-    # Two evaluations into one folder leave the results of one of them, not of both.
+    # The lock keeps two evaluations from mixing their files.
     with FileLock(folder / ".results.lock", "out", folder, wait=True):
         pictures = _write_pictures(folder, split, list(pictured))
         for row, name in pictures.items():
@@ -121,14 +128,14 @@ def write(
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_whole(folder / "predictions.jsonl", lines)
         write_json(folder / "results.json", results)
-        own = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
+        of_split = re.compile(re.escape(split.name) + r"-\d{5,}\.jpg")
         for path in (folder / "pictures").glob("*.jpg"):
-            if own.fullmatch(path.name) and path.name not in pictures.values():
+            if of_split.fullmatch(path.name) and path.name not in pictures.values():
                 path.unlink()
 
 
 def submission_name(split: str, experiment: str) -> str:
-    """Returns the name of the file for the COCO server; the system is the experiment's last part.
+    """Returns the name of the file for the COCO server, with the last part of the experiment's.
 
     Raises:
       ValueError: `split` cannot be part of a file name.
@@ -138,21 +145,21 @@ def submission_name(split: str, experiment: str) -> str:
 
 
 def write_submission(path: Path, captions: Mapping[str, str]) -> None:
-    """Writes the captions as the COCO server takes them.
+    """Writes captions in the results format of the COCO server.
 
     Args:
       path: the file.
-      captions: the caption of each image; ids of digits become integers.
+      captions: the caption of each image; ids that are integers are written as such.
     """
-    own = {
+    by_id = {
         int(image_id) if _is_integer(image_id) else image_id: caption
         for image_id, caption in captions.items()
     }
-    coco_results.write_results(path, own)
+    coco_results.write_results(path, by_id)
 
 
 def _is_integer(image_id: str) -> bool:
-    # Zeros in front would be lost, and two images could become one.
+    # An id with leading zeros stays a string, as "01" and "1" are different images.
     return image_id.isascii() and image_id.isdecimal() and str(int(image_id)) == image_id
 
 
