@@ -1,4 +1,4 @@
-"""The bare decode of pictures with PIL, what the input pipelines are timed against."""
+"""Decoding of pictures with PIL, the reference for the time of input pipelines."""
 
 import io
 import multiprocessing
@@ -9,28 +9,28 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from PIL import Image
 
-# A process's own.
+# The files of a process.
 _share: list[bytes] = []
 
 
 class BareDecode:
-    """Decodes files with PIL in processes, whose memory the pipelines cannot have scattered.
+    """Decodes files with PIL in separate processes, whose memory is not fragmented by pipelines.
 
     Args:
       files: the pictures.
-      passes: how often each is decoded.
+      passes: number of times that each is decoded.
     """
 
     def __init__(self, files: list[bytes], passes: int) -> None:
         workers = min(os.cpu_count() or 1, len(files))
         context = multiprocessing.get_context("spawn")
         self._pools = [
-            ProcessPoolExecutor(1, context, _keep_share, (files[i::workers], passes))
+            ProcessPoolExecutor(1, context, _set_share, (files[i::workers], passes))
             for i in range(workers)
         ]
 
     def __call__(self) -> float:
-        """Decodes all and returns the processes' CPU time in seconds."""
+        """Decodes all files and returns the processes' CPU time in seconds."""
         return sum(job.result() for job in [pool.submit(_decode_share) for pool in self._pools])
 
     def close(self) -> None:
@@ -39,7 +39,7 @@ class BareDecode:
             pool.shutdown()
 
 
-def _keep_share(files: list[bytes], passes: int) -> None:
+def _set_share(files: list[bytes], passes: int) -> None:
     global _share
     _share = files * passes
 

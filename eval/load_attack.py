@@ -1,13 +1,12 @@
-"""Asks a server for annotations among attackers, and says what became of the good requests.
+"""Tests a server under attack, and prints latency and faults of the good requests.
 
   python -m eval.load_attack --model=models/flickr8k_captions
 
-It starts a server of its own on this machine, attacks that one alone, and stops it in the end.
-Rounds without attackers and rounds with them alternate, so that the two latencies are of one
-machine in one state. The status is 1 if a good request was lost or answered wrongly, if an attack
-got an answer that is not its own, or if the server took more memory or time than --max_memory_mb
-and --max_ratio say. What stands after `--` goes
-to the server: with `--header_secs=3 --body_secs=8` slow clients get their answers in a round.
+It starts a server on this machine, attacks only that one, and stops it at the end. Rounds with and
+without attackers alternate, so that their latencies are comparable. The exit status is 1 if a good
+request was lost or answered wrongly, if an attack got an unexpected answer, or if latency or memory
+exceed --max_ratio or --max_memory_mb. Flags after `--` are the server's: with `--header_secs=3
+--body_secs=8` slow clients get their answers within a round.
 """
 
 import asyncio
@@ -30,10 +29,10 @@ _IDLE = flags.DEFINE_integer("idle", 500, "Idle connections.", 0)
 _MAX_RATIO = flags.DEFINE_float(
     "max_ratio",
     4.0,
-    "Highest accepted ratio of the 99th percentile of good requests, with to without attackers.",
+    "Highest accepted ratio of good requests' 99th percentiles with and without attackers.",
 )
 _MAX_MEMORY = flags.DEFINE_float(
-    "max_memory_mb", 1200.0, "Most memory the server may add during the attack."
+    "max_memory_mb", 1200.0, "Highest accepted growth of the server's memory in MiB."
 )
 
 

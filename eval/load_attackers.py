@@ -1,4 +1,4 @@
-"""What ill-meaning clients send, and which answers to it are right."""
+"""The requests of attackers, and the expected answers."""
 
 import asyncio
 import base64
@@ -15,9 +15,9 @@ from eval.load_traffic import png_bomb
 
 _TIMEOUT_SECS = 90
 _MEBIBYTE = 2**20
-# A client that takes no answer stays so long.
+# Time that a client which does not read answers stays connected.
 _HELD_SECS = 5
-# What stands for the status where the server closed without an answer, or the client left first.
+# In place of a status: the server closed without an answer, or the client disconnected first.
 CLOSED, LEFT = 0, -1
 
 
@@ -26,9 +26,9 @@ class Target:
     """A model on a server.
 
     Attributes:
-      host: of the server, this machine.
-      port: of the server.
-      name: of the model.
+      host: the server's host, this machine.
+      port: the server's port.
+      name: the model's name.
     """
 
     host: str
@@ -36,7 +36,7 @@ class Target:
     name: str
 
     def post(self, body: bytes, *headers: str, path: str = ":predict", host: str = "") -> bytes:
-        """Returns a whole predict request."""
+        """Returns a complete predict request."""
         return self.head(path, f"Content-Length: {len(body)}", *headers, host=host) + body
 
     def head(self, path: str, *headers: str, host: str = "") -> bytes:
@@ -46,7 +46,7 @@ class Target:
 
     @contextlib.asynccontextmanager
     async def connection(self):  # noqa: ANN201
-        """Opens a connection, closed at once when the block ends."""
+        """Opens a connection, which is aborted when the block ends."""
         reader, writer = await asyncio.open_connection(self.host, self.port, limit=2**24)
         try:
             yield reader, writer
@@ -61,7 +61,7 @@ class Target:
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Returns the status and the body of an answer; `CLOSED` where there is none."""
+    """Returns the status and the body of an answer; `CLOSED` without an answer."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECS):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -77,9 +77,9 @@ class Attack:
     """A kind of attack.
 
     Attributes:
-      share: of all attacks, in relation to the other kinds.
-      run: does it once; returns the status.
-      codes: the right answers, beside 429.
+      share: relative frequency among all kinds.
+      run: runs the attack once; returns the status.
+      codes: the expected statuses besides 429.
     """
 
     share: int
@@ -98,8 +98,8 @@ def attacks(photo: bytes, chance: random.Random) -> dict[str, Attack]:
     """Returns the kinds of attacks by name.
 
     Args:
-      photo: a good picture, to be damaged.
-      chance: decides between the variants.
+      photo: a valid picture, to be damaged.
+      chance: chooses between variants.
     """
     large, middle = _blank(5000, 4990), _blank(3000, 3000)
     bomb = png_bomb(20_000)
@@ -168,7 +168,7 @@ def _blank(width: int, height: int) -> bytes:
 async def _while_sending(
     target: Target, head: bytes, part: bytes, number: int, pause: float
 ) -> int:
-    """Sends a head, then a part many times; returns the status of the answer to it."""
+    """Sends a header, then a part many times; returns the status of the answer."""
     async with target.connection() as (reader, writer):
 
         async def send() -> None:
@@ -207,7 +207,7 @@ async def _slow_body(target: Target) -> int:
 
 async def _takes_no_answer(target: Target) -> int:
     async with target.connection() as (reader, writer):
-        # The stream would else read the answers on by itself.
+        # Otherwise the stream would read the answers itself.
         reader._transport.pause_reading()
         with contextlib.suppress(ConnectionError):
             for _ in range(300):
