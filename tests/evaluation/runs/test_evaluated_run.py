@@ -78,7 +78,7 @@ def test_decoding_is_overridden_and_no_results_are_padding(alone, caption_runs, 
 
 @pytest.mark.parametrize("override", ["decoder.cells=9", "seed=1", "decoding=3", "decodingx.a=1"])
 def test_only_the_decoding_may_be_overridden(override):
-    message = r"decoding\.\* and reranking\.\* alone.*Received: --config\."
+    message = r"only decoding\.\* and reranking\.\*.*Received: --config\."
     with pytest.raises(ValueError, match=message + override):
         override_decoding(Config(), ["decoding.beam_width=2", override])
 

@@ -69,7 +69,7 @@ def test_another_run_and_a_file_are_refused(run, tmp_path):
     with pytest.raises(ValueError, match=r"`out` must be .*Received: out=.*, a run with"):
         result_files.open_folder(run, tmp_path / "other")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"`out` must be a folder .*Received: out=.*, a file"):
+    with pytest.raises(ValueError, match=r"`out` must be a new folder .*Received: out=.*, a file"):
         result_files.open_folder(run, tmp_path / "file")
 
 
