@@ -47,6 +47,7 @@ def main(_: list[str]) -> None:
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
         from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
         from semreg_tf.evaluation.runs.options import CaptionOptions
+        from semreg_tf.metrics.caption_results import decoded_scores
 
         options = CaptionOptions(
             split=_SPLIT.value,
@@ -60,7 +61,7 @@ def main(_: list[str]) -> None:
         )
         results = evaluate_captions(_WORKDIRS.value, _DATA_DIR.value, options)
     print(f"{results['experiment']} on {results['num_images']} images of {results['split']}")
-    if results["captions"]:
+    if decoded_scores(results):
         print(console.table(*result_tables.caption_table(results)))
     for note in result_tables.notes(results):
         print(f"note: {note}")

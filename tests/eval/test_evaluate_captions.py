@@ -34,6 +34,22 @@ def test_scores_an_ensemble_with_another_decoding(caption_runs, demo_data, tmp_p
     assert (tmp_path / "captions_val2014_s_cnn_rnn_results.json").exists()
 
 
+def test_prints_the_scores_before_and_after_reranking(caption_runs, demo_data, tmp_path):
+    done = run(
+        f"--workdir={caption_runs[0]}",
+        f"--data_dir={demo_data}",
+        f"--out={tmp_path}",
+        "--meteor=no",
+        "--num_pictures=0",
+        "--rerank",
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    (line,) = [x for x in done.stdout.splitlines() if x.startswith("CIDEr")]
+    before, after = results["captions_before_reranking"], results["reranked"]["captions"]
+    assert line.split()[1::2][:2] == [f"{scores['CIDEr']:.4f}" for scores in (before, after)]
+
+
 def test_another_part_of_the_config_is_refused_in_one_line(caption_runs, demo_data):
     done = run(
         f"--workdir={caption_runs[0]}", f"--data_dir={demo_data}", "--config.decoder.cells=8"
