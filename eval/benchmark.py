@@ -52,7 +52,6 @@ def main(_: list[str]) -> None:
 
 def _time(part: str) -> None:
     from eval import benchmark_record, interleaved
-    from semreg_tf.training.workdir import code_commit
 
     folder, into = Path(_RECORDS.value), Path(_INTO.value)
     path = benchmark_record.record_path(folder, part)
@@ -62,8 +61,7 @@ def _time(part: str) -> None:
     elif not (_JSON.value and path.exists()):
         rows = interleaved.run_all(module.contests(**_options(part)), _ROUNDS.value)
         if _JSON.value:
-            commit = code_commit() or ""
-            benchmark_record.write_record(path, part, rows, _ROUNDS.value, commit)
+            benchmark_record.write_record(path, part, rows, _ROUNDS.value)
     if _JSON.value:
         text = into.read_text(encoding="utf-8")
         records = benchmark_record.read_records(folder)

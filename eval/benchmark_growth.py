@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from eval.benchmark_record import machine
+from eval.benchmark_record import about
 from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
 from semreg_tf.files.whole_file import write_json
+from semreg_tf.reporting.run_files import short_commit
 from semreg_tf.reporting.study_tables import table
 
 # Axis -> its values, and the functions of `growth_points` with the argument's name.
@@ -44,7 +45,7 @@ def run(path: Path | None, max_minutes: float | None = None) -> list[Record]:
     Returns:
       All points.
     """
-    started, record = time.monotonic(), {"part": "growth", **machine(), "points": []}
+    started, record = time.monotonic(), {**about("growth"), "points": []}
     if path is not None and path.exists():
         record = json.loads(path.read_text(encoding="utf-8"))
     points = record["points"]
@@ -143,7 +144,8 @@ def exponent(course: Sequence[tuple[int, float, float]]) -> float:
 
 def markdown(record: Record) -> str:
     """Returns the tables of a record, an axis each."""
-    parts = [f"**{record['processor']}**, {record['cores']} cores.\n"]
+    commit = short_commit(record["commit"])
+    parts = [f"**{record['processor']}**, {record['cores']} cores; commit {commit}.\n"]
     for axis, (values, _) in AXES.items():
         found = courses(record["points"], axis)
         if not found:

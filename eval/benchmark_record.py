@@ -46,12 +46,19 @@ def _name(record: Record) -> str:
     return f"{re.sub(r'[^a-z0-9]+', '-', record['processor'].lower()).strip('-')}-{half}"
 
 
-def write_record(path: Path, part: str, rows: Sequence[Row], rounds: int, commit: str) -> None:
-    """Writes a part's record."""
+def about(part: str) -> Record:
+    """Returns what every record begins with: its part, the code, versions, and the machine."""
+    # Imports TensorFlow, and whoever reads records does not need it.
+    from semreg_tf.training.workdir import code_commit
+
     versions = {name: version(name) for name in PACKAGES}
-    about = {"part": part, "commit": commit, "rounds": rounds, "versions": versions, **machine()}
+    return {"part": part, "commit": code_commit(), "versions": versions, **machine()}
+
+
+def write_record(path: Path, part: str, rows: Sequence[Row], rounds: int) -> None:
+    """Writes a part's record."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**about, "rows": list(rows)})
+    write_json(path, {**about(part), "rounds": rounds, "rows": list(rows)})
 
 
 def read_records(folder: Path) -> list[Record]:

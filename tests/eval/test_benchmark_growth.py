@@ -23,7 +23,7 @@ def test_tags_are_drawn_once_a_picture_and_some_far_more_often():
 def test_pictures_are_read_encoded_and_searched():
     work = {point["what"]: point for point in growth_points.pictures(50)}
     assert list(work)[:2] == ["annotations read", "captions as ids"]
-    assert "neighbours by Jaccard" in work and "records' places found" in work
+    assert "neighbours of 1,000 by Jaccard" in work and "records' places found" in work
     assert all(point["secs"] > 0 and point["peak_mib"] > 10 for point in work.values())
 
 

@@ -33,13 +33,13 @@ def test_a_record_becomes_a_table_with_a_ratio_beside_every_figure(tmp_path):
         row("bare", LIMIT, 11.0, times_instead=110.0, share_of_limit=1.0),
     ]
     path = benchmark_record.record_path(tmp_path, "train")
-    benchmark_record.write_record(path, "train", rows, 5, "0123456789abcdef")
+    benchmark_record.write_record(path, "train", rows, 5)
     text = benchmark_record.with_tables(DOCUMENT, benchmark_record.read_records(tmp_path))
     assert text.startswith("# Title\n<!-- benchmark: train -->\n")
     assert text.endswith("<!-- end -->\nafter\n") and "old" not in text
     assert "| mine | 12.3 | 11.3 to 13.3 | 81.0 | 24.7 | 100.00 | 0.90 |" in text
     assert "| *theirs* | 1,234 | 1,234 to 1,236 | 0.810 | 2,469 | 1.00 | 0.10 |" in text
-    assert "5 rounds" in text and "0123456" in text
+    assert "5 rounds" in text and "commit" in text
     assert benchmark_record.with_tables(text, benchmark_record.read_records(tmp_path)) == text
 
 
