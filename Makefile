@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 OUT ?= demo_out
-# pytest-xdist workers; TensorFlow imports cost seconds, so two at most.
+# pytest-xdist workers; TensorFlow imports cost seconds, so two at most. Each takes a half of the tests
+# and what the other has left, so that most fixtures are made once.
 WORKERS ?= 2
 
 # No job of a study is started after that many minutes; those left are for the next start.
@@ -26,11 +27,11 @@ demo: $(VENV)/installed
 
 ## make test        the tests: no network, Java, GPU or outside data needed
 test: $(VENV)/installed
-	$(RUN) pytest -q -n $(WORKERS)
+	$(RUN) pytest -q -n $(WORKERS) --dist worksteal
 
 ## make test-large  the slower tests as well
 test-large: $(VENV)/installed
-	$(RUN) pytest -q -n $(WORKERS) -m "large or not large"
+	$(RUN) pytest -q -n $(WORKERS) --dist worksteal -m "large or not large"
 
 ## make gpu-check   correctness and speed on a GPU in at most 8 minutes, gpu_check.json
 gpu-check: $(VENV)/installed
