@@ -25,7 +25,7 @@ def test_a_folder_that_is_no_run_is_one_line(tmp_path):
     done = run(f"--workdir={tmp_path / 'typo'}", f"--out={tmp_path / 'page.html'}")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: `workdir` must be the folder of a run, with a config.json: config.json is not "
-        f"there. Received: workdir={str(tmp_path / 'typo')!r}\n"
+        "error: `workdir` must be the folder of a run, with a config.json: config.json is "
+        f"missing. Received: workdir={str(tmp_path / 'typo')!r}\n"
     )
     assert list(tmp_path.iterdir()) == []
