@@ -1,4 +1,4 @@
-"""The base of all configs: pydantic checks types, choices and bounds of fields at construction."""
+"""The base class of all configs; pydantic checks types, choices and bounds at construction."""
 
 import functools
 from typing import Any, TypeVar, dataclass_transform
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 Kind = TypeVar("Kind", bound=type)
 _LONGEST_SHOWN = 200
-# Of pydantic's messages.
+# Replacements in pydantic's messages.
 _WORDS = {
     ": Input should": " must",
     "greater than or equal to": "at least",
@@ -18,20 +18,18 @@ _WORDS = {
 
 
 def number(default: float | None, minimum: float, maximum: float | None = None) -> Any:
-    """Returns a field with a default and bounds; a whole `minimum` bounds whole numbers."""
-    # Whole numbers above 2**53 are not exact as JSON.
+    """Returns a field with a default and bounds; an integer `minimum` is for integer fields."""
+    # Integers above 2**53 are not exact in JSON.
     largest = 2**53 if isinstance(minimum, int) and maximum is None else maximum
     return pydantic.Field(default, ge=minimum, le=largest)
 
 
 @dataclass_transform(frozen_default=True)
 def config_class(cls: Kind) -> Kind:
-    """Makes a class a frozen dataclass whose constructor refuses what its fields do not allow.
+    """Makes a class a frozen dataclass whose constructor checks its fields.
 
-    A method `check`, where there is one, holds fields against each other.
-
-    The constructor raises a ValueError of one line: the first wrong field, what it must be, and
-    what came.
+    The class's method `check`, if any, checks combinations of fields. The constructor raises a
+    ValueError of one line: the first invalid field, the requirement, and the received value.
 
     Example:
       >>> DecodingConfig(beam_width=0)
@@ -53,24 +51,24 @@ def config_class(cls: Kind) -> Kind:
 
 
 def refusal(error: pydantic.ValidationError, section: str = "") -> str:
-    """Returns one line on the first thing that pydantic refuses.
+    """Returns the first error of pydantic as one line.
 
     Args:
-      error: pydantic's.
-      section: what stands before a field's name, such as "config.".
+      error: pydantic's error.
+      section: a prefix of the field's name, such as "config.".
     """
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
         return f"{message} (in {section}{name})" if name else message
-    said = f": {first['msg']}"
+    requirement = f": {first['msg']}"
     for theirs, ours in _WORDS.items():
-        said = said.replace(theirs, ours)
+        requirement = requirement.replace(theirs, ours)
     value = repr(first["input"])
     if len(value) > _LONGEST_SHOWN:
         value = f"{value[:_LONGEST_SHOWN]}..."
-    return f"`{section}{name}`{said}. Received: {name}={value}"
+    return f"`{section}{name}`{requirement}. Received: {name}={value}"
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -79,15 +77,15 @@ def _refuse_boolean(value: Any) -> Any:
     return value
 
 
-# Of choices among whole numbers: True equals 1.
+# For choices among integers, because True equals 1.
 NO_BOOLEAN = pydantic.BeforeValidator(_refuse_boolean)
 
 
 class Checked:
-    """Base of all configs: fields are checked at construction, then against each other."""
+    """Base class of all configs, whose fields are checked at construction."""
 
     def __post_init__(self) -> None:
         self.check()
 
     def check(self) -> None:
-        """Checks between fields; overridden where there are any."""
+        """Checks combinations of fields; subclasses override it."""

@@ -1,4 +1,4 @@
-"""Configs as JSON, and `section.field=value` overrides applied to them in one step."""
+"""Configs as JSON, and `section.field=value` overrides, which are applied together."""
 
 import dataclasses
 import json
@@ -23,18 +23,17 @@ _SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder", 
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Returns the config as plain JSON values, with the format's version."""
+    """Returns the config as plain JSON values, with the format version."""
     return {"format_version": FORMAT_VERSION, **_ADAPTER.dump_python(config, mode="json")}
 
 
 def from_dict(values: dict[str, Any]) -> Config:
-    """Builds a config from `to_dict`'s output; every constructor's check runs.
+    """Builds a config from the output of `to_dict`, with all checks.
 
-    Of a config that was written before a field existed, the field says what was done then; see
-    `earlier_configs`.
+    Fields that did not exist when the config was written are completed by `earlier_configs`.
 
     Raises:
-      ValueError: a field is unknown or refused, or the format is of another version.
+      ValueError: a field is unknown or invalid, or the format version differs.
     """
     values = dict(values)
     version = values.pop("format_version", None)
@@ -47,33 +46,35 @@ def from_dict(values: dict[str, Any]) -> Config:
 
 
 def save(config: Config, path: str, **extra: Any) -> None:
-    """Writes the config, and beside it what `extra` says (versions, commit), to a JSON file.
+    """Writes the config and the values of `extra`, such as versions, to a JSON file.
 
-    The file carries a digest of itself, by which a later edit is seen.
+    The file contains its own digest, which reveals later changes.
     """
     write_json(path, with_own_digest({"config": to_dict(config), **extra}))
 
 
 def load(path: str) -> Config:
-    """Reads what `save` wrote.
+    """Reads a config that `save` wrote.
 
     Raises:
-      ValueError: the file is no config of this project.
+      ValueError: the file is not a config of this project.
     """
     return from_file_values(read_json_object(path, "path"), path)
 
 
 def from_file_values(values: dict[str, Any], path: str) -> Config:
-    """Builds the config of what a config.json holds; `path` is for messages.
+    """Builds the config from the content of a config.json.
+
+    Args:
+      values: the file's JSON object.
+      path: the file, for messages.
 
     Raises:
       ValueError: the values hold no config of this project.
     """
     config = values.get("config")
     if not isinstance(config, dict):
-        raise ValueError(
-            f"`path` must be a config.json: it lacks the config. Received: path={path!r}"
-        )
+        raise ValueError(f"`path` must be a config.json: it has no config. Received: path={path!r}")
     try:
         return from_dict(config)
     except ValueError as error:
@@ -81,10 +82,10 @@ def from_file_values(values: dict[str, Any], path: str) -> Config:
 
 
 def shaping_fields(config: Config) -> dict[str, Any]:
-    """Returns what gives a model its shape, its function and its names, as plain JSON values.
+    """Returns the sections of a config that define the model, as plain JSON values.
 
-    Weights are right under one value of these alone, so checkpoints carry them. The file of the
-    encoder's first weights is left out: it is gone when training has begun.
+    Checkpoints store them, because weights are valid for one value of them only. `encoder.weights`
+    is left out, as it only matters when training begins.
     """
     values = to_dict(config)
     shape = {section: values[section] for section in _SHAPING}
@@ -93,18 +94,17 @@ def shaping_fields(config: Config) -> dict[str, Any]:
 
 
 def first_difference(stored: Any, values: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """Returns the first field in which stored values differ from others, or None.
+    """Returns the first field in which stored values differ from current ones, or None.
 
-    A field that only one of the two has was added or taken away by another version: it is passed
-    over.
+    Fields that only one of the two has are ignored: another version added or removed them.
 
     Args:
       stored: plain JSON values, such as those of `shaping_fields`.
-      values: the same of today.
-      name: of the field that holds them.
+      values: the current values.
+      name: name of the field that holds the values.
 
     Returns:
-      The field's name, its stored value and the other.
+      The field's name, its stored value and its current value.
     """
     if isinstance(stored, dict) and isinstance(values, dict):
         pairs = [(k, stored[k], values[k]) for k in stored if k in values]
@@ -112,24 +112,25 @@ def first_difference(stored: Any, values: Any, name: str = "") -> tuple[str, Any
         pairs = [(str(i), *pair) for i, pair in enumerate(zip(stored, values, strict=True))]
     else:
         return None if stored == values else (name, stored, values)
-    found = (first_difference(a, b, f"{name}.{k}" if name else k) for k, a, b in pairs)
-    return next((x for x in found if x is not None), None)
+    differences = (first_difference(a, b, f"{name}.{k}" if name else k) for k, a, b in pairs)
+    return next((x for x in differences if x is not None), None)
 
 
 def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
     """Returns `config` with `section.field=value` strings applied together.
 
-    Values are JSON where they parse as JSON (`1e-4`, `true`, `null`, `[1, 2]`), else strings.
+    Values that parse as JSON are JSON (`1e-4`, `true`, `null`, `[1, 2]`); others are strings. Only
+    the final config is checked, so the order of overrides does not matter.
 
     Args:
       config: the config to start from; it is not changed.
       overrides: strings such as `"joint.learning_rate=1e-4"`.
 
     Returns:
-      A config whose constructors checked the final values and none other.
+      The new config.
 
     Raises:
-      ValueError: no such field, a value of another type, or a refused combination.
+      ValueError: an unknown field, a value of the wrong type, or an invalid combination.
 
     Example:
       >>> apply_overrides(Config(), ["decoding.beam_width=5"]).decoding.beam_width
@@ -154,8 +155,8 @@ def differing_fields(config: Config, base: Config) -> dict[str, Any]:
     """Returns the flattened fields in which `config` differs from `base`.
 
     Args:
-      config: whose values are returned.
-      base: what it is compared with.
+      config: the config whose values are returned.
+      base: the config that it is compared with.
 
     Returns:
       Name -> value, such as `{"encoder.trainable": False}`; fields of a section that only `base`
@@ -163,8 +164,8 @@ def differing_fields(config: Config, base: Config) -> dict[str, Any]:
     """
     ours, theirs = _flatten(dataclasses.asdict(config)), _flatten(dataclasses.asdict(base))
     changed = {name: value for name, value in ours.items() if theirs.get(name, ...) != value}
-    gone = [name for name in theirs if not any(_related(name, own) for own in ours)]
-    return {**changed, **dict.fromkeys(gone)}
+    missing = [name for name in theirs if not any(_related(name, other) for other in ours)]
+    return {**changed, **dict.fromkeys(missing)}
 
 
 def _known_key(section: Any, key: str, override: str) -> Any:
@@ -181,7 +182,7 @@ def _known_key(section: Any, key: str, override: str) -> Any:
 
 
 def _related(name: str, other: str) -> bool:
-    """True where two flattened names are one, or one holds the other."""
+    """Returns whether two flattened names are equal, or one is a section that holds the other."""
     return f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
 
 
@@ -209,18 +210,18 @@ def _parse(text: str, override: str) -> Any:
     if text in ("True", "False"):
         return text == "True"
     try:
-        return parse_json(text, parse_float=_whole_where_it_is)
+        return parse_json(text, parse_float=_parse_float)
     except json.JSONDecodeError as error:
         if re.fullmatch(r"[-+]?\d{1000,}", text.strip()) or "surrogate" in error.msg:
             raise ValueError(
-                f"`--config` must give values that can be stored: {error.msg}. "
+                f"`--config` must have values that can be stored: {error.msg}. "
                 f"Received: --config.{override[:60]!a}"
             ) from None
         return text
 
 
-def _whole_where_it_is(text: str) -> float:
-    """Reads `1e4` as the whole number that a field of whole numbers needs."""
+def _parse_float(text: str) -> float:
+    """Parses a float, but integral ones such as `1e4` as an int, which int fields require."""
     value = float(text)
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 

@@ -1,4 +1,4 @@
-"""Output of binaries: a user's mistake is one line on stderr and exit status 2."""
+"""Console output of the binaries: one-line errors, the log, and plain text tables."""
 
 import contextlib
 import logging
@@ -10,18 +10,19 @@ from absl import logging as absl_logging
 
 @contextlib.contextmanager
 def plain_errors(*more: type[Exception], keep_lines: bool = False) -> Iterator[None]:
-    """Turns a refused argument into one line and exit status 2; the log shows what is loaded.
+    """Prints a user's error as one line, exits with status 2, and shows this library's log.
 
     Args:
-      *more: exceptions beside ValueError, TypeError and OSError whose message is for the user.
-      keep_lines: whether a message of several lines, such as a list of problems, stays so.
+      *more: further exceptions that are treated like ValueError, TypeError and OSError.
+      keep_lines: whether a message of several lines, such as a list of problems, is printed as
+        several lines.
     """
     refusals: tuple[type[Exception], ...] = (ValueError, TypeError, OSError, *more)
     try:
-        with _own_log():
+        with _library_log():
             yield
     except BrokenPipeError:
-        # The reader of the output has closed it, as `head` does; that is no mistake.
+        # The reader of the output closed it, as `head` does, which is not an error.
         raise
     except refusals as error:
         text = str(error) if keep_lines else " ".join(str(error).split())
@@ -30,25 +31,25 @@ def plain_errors(*more: type[Exception], keep_lines: bool = False) -> Iterator[N
 
 
 @contextlib.contextmanager
-def _own_log() -> Iterator[None]:
-    """Shows this library's messages on stderr without prefixes, and only the warnings of others."""
+def _library_log() -> Iterator[None]:
+    """Shows this library's messages on stderr without prefix, and only warnings of others."""
     # Setting the level alone has no effect: absl resets it when its handler is requested again.
     absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    own, handler = logging.getLogger("semreg_tf"), logging.StreamHandler()
+    logger, handler = logging.getLogger("semreg_tf"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    own.addHandler(handler)
-    own.setLevel(logging.INFO)
-    own.propagate = False
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         yield
     finally:
-        own.propagate = True
-        own.removeHandler(handler)
+        logger.propagate = True
+        logger.removeHandler(handler)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """Returns a plain text table, the first column left, the rest right aligned."""
+    """Returns a plain text table; the first column is left-aligned, the others right-aligned."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 
     def line(row: list[str]) -> str:

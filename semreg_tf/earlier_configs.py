@@ -1,4 +1,4 @@
-"""What configs from before a field existed mean by it, so that old work directories stay true."""
+"""Completion of configs of earlier versions with the fields that they lack."""
 
 import logging
 from typing import Any
@@ -8,18 +8,18 @@ from semreg_tf.files.json_files import object_in
 from semreg_tf.split_overlap import overlap
 
 logger = logging.getLogger(__name__)
-# Of stages whose tag MLP trains.
+# The stages in which the user-tag MLP is trained.
 _STAGES = ("unary", "joint")
 
 
 def complete_earlier(values: dict[str, Any]) -> dict[str, Any]:
-    """Returns a config's values with the fields it lacks set to what was done before they existed.
+    """Returns a config's values with missing fields set to the behaviour before the field existed.
 
-    Only where a field changes what is trained; elsewhere its default means the same. `data.purpose`
-    becomes what the splits allow, with a warning where the test split trained or chose.
+    Fields whose default is that behaviour are left out. `data.purpose` is derived from the splits,
+    with a warning if the test split was used for training or for choosing a checkpoint.
 
     Args:
-      values: plain JSON values, as `config_io.to_dict` writes them; they are not changed.
+      values: plain JSON values, as written by `config_io.to_dict`; they are not changed.
     """
     completed = dict(values)
     data, concepts = object_in(values, "data"), object_in(values, "concepts")
@@ -41,7 +41,7 @@ def complete_earlier(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_purpose(data: dict[str, Any]) -> dict[str, Any]:
-    """Returns the data section with the purpose that its splits allow."""
+    """Returns the data section with the strictest purpose that its splits allow."""
     train, validation, test = (
         data.get(f"{name}_split", getattr(DataConfig, f"{name}_split"))
         for name in ("train", "validation", "test")
@@ -49,10 +49,15 @@ def _with_purpose(data: dict[str, Any]) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in (train, validation, test)):
         return data
     if overlap(train, test) is not False:
-        purpose, what = "fit", f"trained on pictures of its test split, {test!r}"
+        purpose, use = "fit", "trained on"
     elif overlap(validation, test) is not False:
-        purpose, what = "search", f"chose its checkpoint on pictures of its test split, {test!r}"
+        purpose, use = "search", "chosen its checkpoint on"
     else:
         return data
-    logger.warning("This run may have %s: its scores there are not those of unseen ones", what)
+    logger.warning(
+        "This run may have %s pictures of its test split, %r: its scores on that split are not "
+        "those of unseen pictures",
+        use,
+        test,
+    )
     return {**data, "purpose": purpose}

@@ -1,4 +1,4 @@
-"""One word for the CNN of a run: `NAME[:POOLING]` in place of three fields of the config."""
+"""The short form `NAME[:POOLING]` of a run's CNN, which stands for three fields of the config."""
 
 from collections.abc import Sequence
 from typing import get_args, get_type_hints
@@ -9,16 +9,17 @@ POOLINGS = get_args(get_type_hints(EncoderConfig)["pooling"])
 
 
 def preset_overrides(preset: str, config: Config) -> list[str]:
-    """Returns a preset as overrides of an experiment's config.
+    """Returns the overrides of an experiment's config that a preset stands for.
 
     Args:
-      preset: a CNN's name, and after a colon its pooling: "efficientnet_lite0:average_max".
-        Without pooling it is the CNN's own. The weights are ImageNet's. The name of the CNN that
-        the experiment has anyway leaves its weights, and its pooling where none is given.
-      config: the experiment's.
+      preset: a CNN's name, and optionally a colon and its pooling, such as
+        "efficientnet_lite0:average_max". The default pooling is the CNN's native one, and the
+        weights are ImageNet's. If the experiment has that CNN already, its weights are not changed,
+        nor is its pooling unless the preset has one.
+      config: the experiment's config.
 
     Raises:
-      ValueError: no name, or an unknown pooling.
+      ValueError: the name is empty, or the pooling is unknown.
 
     Example:
       >>> preset_overrides("efficientnet_lite0", Config())
@@ -27,7 +28,7 @@ def preset_overrides(preset: str, config: Config) -> list[str]:
     name, colon, pooling = preset.partition(":")
     if not name or (colon and pooling not in POOLINGS):
         raise ValueError(
-            "`--encoder` must be the name of a CNN, and after a colon, if given, one of "
+            "`--encoder` must be the name of a CNN, optionally with a colon and one of "
             f"{', '.join(map(repr, POOLINGS))}, such as efficientnet_lite0:average. "
             f"Received: --encoder={preset}"
         )
@@ -41,12 +42,12 @@ def preset_overrides(preset: str, config: Config) -> list[str]:
 
 
 def with_preset(preset: str | None, overrides: Sequence[str], config: Config) -> list[str]:
-    """Returns a preset's overrides and those given one by one, the latter last.
+    """Returns a preset's overrides followed by other overrides.
 
     Args:
-      preset: as `preset_overrides` takes it, or None.
+      preset: as for `preset_overrides`, or None.
       overrides: such as "encoder.weights=FILE".
-      config: the experiment's.
+      config: the experiment's config.
 
     Raises:
       ValueError: an override contradicts the preset's name or pooling.
@@ -56,8 +57,8 @@ def with_preset(preset: str | None, overrides: Sequence[str], config: Config) ->
     name, _, pooling = preset.partition(":")
     for field, value in (("encoder.name", name), ("encoder.pooling", pooling)):
         for override in overrides:
-            other = override.partition("=")
-            if value and other[0] == field and other[2] != value:
+            name, _, override_value = override.partition("=")
+            if value and name == field and override_value != value:
                 raise ValueError(
                     f"`--encoder` says {field}={value}, so `--config.{field}` must be left out. "
                     f"Received: --encoder={preset} --config.{override}"

@@ -1,4 +1,4 @@
-"""Losses of Sec. 3.2 and of the baselines of Sec. 4.3: from tensors to one number per image."""
+"""Losses per image: those of Sec. 3.2 and 3.3, and of the baselines of Sec. 4.3."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ import tensorflow as tf
 
 from semreg_tf.config import ConceptConfig
 
-# Below this probability, float32 holds it with fewer digits, or as 0.
+# Smaller probabilities lose precision in float32, or underflow to 0.
 SMALL_PROBABILITY = 1e-30
 
 
 def sigmoid_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
-    """Lu of eq. (5): binary cross entropy summed over the concepts.
+    """Returns Lu of eq. (5): binary cross entropy summed over the concepts.
 
-    The equation prints no minus sign; it is a loss.
+    The equation is printed without the minus sign of a loss.
 
     Args:
       logits: (batch, num_concepts).
@@ -30,25 +30,25 @@ def sigmoid_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
 def asymmetric_concept_loss(
     logits: tf.Tensor, concepts: tf.Tensor, focus: float = 4.0, margin: float = 0.05
 ) -> tf.Tensor:
-    """Asymmetric loss (Ridnik et al., ICCV 2021), summed over the concepts as eq. (5).
+    """Returns the asymmetric loss (Ridnik et al., ICCV 2021), summed over concepts as eq. (5).
 
-    A positive costs -log p. A negative costs -(p_m)^focus log(1 - p_m) with p_m = max(p - margin,
-    0), so that the many easy negatives weigh little.
+    The loss of a positive is -log p, and of a negative -(p_m)^focus log(1 - p_m) with p_m = max(p -
+    margin, 0), so that the many easy negatives have a small weight.
 
     Args:
       logits: (batch, num_concepts).
       concepts: ground truth s, 0/1, (batch, num_concepts).
-      focus: their gamma of the negatives; 0 without a margin is eq. (5).
-      margin: probabilities of negatives below it cost nothing.
+      focus: their gamma for negatives; with 0 and no margin the loss is eq. (5).
+      margin: negatives with a lower probability have no loss.
 
     Returns:
       float32, (batch,).
     """
     logits, concepts = tf.cast(logits, tf.float32), tf.cast(concepts, tf.float32)
-    # 1 - p_m without cancellation where p is near 1.
+    # 1 - p_m, without cancellation for p near 1.
     rest = tf.minimum(tf.sigmoid(-logits) + margin, 1.0)
     shifted = tf.maximum(tf.sigmoid(logits) - margin, 0.0)
-    # Where p is 1 and there is no margin, the logarithm is computed from the logit.
+    # Without a margin the logarithm is computed from the logit, which is finite for p = 1.
     log_rest = tf.math.log(rest) if margin else tf.math.log_sigmoid(-logits)
     negative = -tf.pow(shifted, focus) * log_rest
     positive = -tf.math.log_sigmoid(logits)
@@ -56,7 +56,7 @@ def asymmetric_concept_loss(
 
 
 def softmax_concept_loss(logits: tf.Tensor, concepts: tf.Tensor) -> tf.Tensor:
-    """Cross entropy to the uniform distribution over an image's labels (CNN+Softmax).
+    """Returns the cross entropy to the uniform distribution over an image's labels (CNN+Softmax).
 
     Args:
       logits: (batch, num_concepts).
@@ -78,20 +78,20 @@ def warp_concept_loss(
     margin: float = 1.0,
     rank: str = "classes",
 ) -> tf.Tensor:
-    """Weighted approximate ranking (Gong et al. 2014): sum over positives of L(rank) * hinge.
+    """Returns the WARP loss (Gong et al. 2014): the sum over positives of L(rank) * hinge.
 
-    For every positive j, negatives are drawn in a random order until one violates the margin at
-    the n-th draw; the rank is estimated as floor((k - 1) / n) of k classes (Weston et al. 2011,
-    Gong et al. 2014) and weighted by L(r) = 1 + 1/2 + ... + 1/r. No gradient passes the estimate.
-    No negative is drawn twice (ours).
+    For every positive, negatives are drawn in random order until the n-th draw violates the margin.
+    The rank is estimated as floor((k - 1) / n) for k classes (Weston et al. 2011, Gong et al.
+    2014), and L(r) = 1 + 1/2 + ... + 1/r. No gradient flows through the estimate. Negatives are
+    drawn without replacement (ours).
 
     Args:
       logits: (batch, num_concepts).
       concepts: 0/1, (batch, num_concepts).
-      seed: int32 (2,), of this step's draws.
-      margin: the hinge's margin.
-      rank: "classes": as published; "negatives": the rank is at most the number of negatives,
-        floor(#negatives / n).
+      seed: seed of this step's draws, (2,) int32.
+      margin: margin of the hinge.
+      rank: "classes": the published estimate; "negatives": floor(number of negatives / n), which is
+        at most the number of negatives.
 
     Returns:
       float32, (batch,).
@@ -102,7 +102,7 @@ def warp_concept_loss(
     # hinge[b, j, n] of positive j against negative n.
     hinge = margin - logits[:, :, None] + logits[:, None, :]
     violates = (hinge > 0) & ~positive[:, None, :]
-    # A random order of the negatives for each positive: positives are put last.
+    # A random order of the negatives for each positive; positives come last.
     order = tf.random.stateless_uniform((batch, k, k), seed)
     order = tf.where(positive[:, None, :], 2.0, order)
     first = tf.where(violates, order, 3.0)
@@ -123,7 +123,7 @@ def warp_concept_loss(
 def concept_loss(
     config: ConceptConfig, logits: tf.Tensor, concepts: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the loss that `config.loss` names, (batch,) float32; `seed` is for WARP."""
+    """Returns the loss of `config.loss`, (batch,) float32; `seed` is the one of WARP."""
     if config.loss == "sigmoid":
         return sigmoid_concept_loss(logits, concepts)
     if config.loss == "asymmetric":
@@ -135,11 +135,11 @@ def concept_loss(
 
 
 def sequence_weights(padding_mask: tf.Tensor) -> tf.Tensor:
-    """Weights that make a weighted sum over captions the mean over an image's captions.
+    """Returns weights whose weighted sum over captions is the mean over an image's captions.
 
     Args:
-      padding_mask: (batch, captions, time) bool; a caption without a target is missing and
-        weighs nothing.
+      padding_mask: (batch, captions, time) bool; a caption without targets is missing, and its
+        weight is 0.
 
     Returns:
       float32, (batch, captions).
@@ -150,30 +150,30 @@ def sequence_weights(padding_mask: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def token_losses(logits: tf.Tensor, target_ids: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """Negative log likelihood of each word, in float32 whatever the logits are.
+    """Returns the negative log likelihood of each token, computed in float32.
 
-    On a CPU TensorFlow's softmax is several times as fast as its fused cross entropy, which does
-    the same in more passes. Where a word's probability underflows, the normaliser is read off the
-    likeliest word, whose probability is 1 / vocab_size at least.
+    On a CPU, TensorFlow's softmax is several times as fast as its fused cross entropy, which takes
+    more passes. If a token's probability underflows, the normaliser is computed from the most
+    probable token, whose probability is at least 1 / vocab_size.
 
     Args:
-      logits: (tokens, vocab_size).
+      logits: (tokens, vocab_size), any float type.
       target_ids: (tokens,) int32.
 
     Returns:
-      float32, (tokens,); its gradient has the logits' dtype.
+      float32, (tokens,); its gradient has the dtype of the logits.
     """
     scores = tf.cast(logits, tf.float32)
     probabilities = tf.nn.softmax(scores)
     at_target = tf.gather(probabilities, target_ids, batch_dims=1)
 
-    def from_the_likeliest() -> tf.Tensor:
-        likeliest = tf.math.log(tf.reduce_max(probabilities, axis=-1))
-        normaliser = tf.reduce_max(scores, axis=-1) - likeliest
+    def from_most_probable() -> tf.Tensor:
+        largest = tf.math.log(tf.reduce_max(probabilities, axis=-1))
+        normaliser = tf.reduce_max(scores, axis=-1) - largest
         return normaliser - tf.gather(scores, target_ids, batch_dims=1)
 
-    usual = tf.reduce_all(at_target > SMALL_PROBABILITY)
-    losses = tf.cond(usual, lambda: -tf.math.log(at_target), from_the_likeliest)
+    precise = tf.reduce_all(at_target > SMALL_PROBABILITY)
+    losses = tf.cond(precise, lambda: -tf.math.log(at_target), from_most_probable)
 
     def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, None]:
         slope = tf.cast(probabilities * d_losses[:, None], logits.dtype)
@@ -187,14 +187,14 @@ def token_losses(logits: tf.Tensor, target_ids: tf.Tensor) -> tuple[tf.Tensor, C
 
 
 def smoothed_token_losses(logits: tf.Tensor, target_ids: tf.Tensor, smoothing: float) -> tf.Tensor:
-    """Cross entropy to a target of 1 - smoothing on the word and smoothing evenly on all words.
+    """Returns the cross entropy with label smoothing (Szegedy et al. 2016).
 
-    Szegedy et al. (2016), where `smoothing` is their epsilon; 0 gives `token_losses`.
+    The target distribution has 1 - smoothing on the right token and the rest evenly on all tokens.
 
     Args:
       logits: (..., vocab_size).
       target_ids: (...,) int32.
-      smoothing: from 0 up to below 1.
+      smoothing: their epsilon, at least 0 and below 1; 0 gives `token_losses`.
 
     Returns:
       float32, (...,).
@@ -212,19 +212,19 @@ def packed_sequence_loss(
     padding_mask: tf.Tensor,
     smoothing: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Lr (Sec. 3.3): negative log likelihood, summed over time, mean over an image's captions.
+    """Returns Lr (Sec. 3.3): negative log likelihood, summed over time, mean over captions.
 
     Args:
-      logits: of the real targets alone, (tokens, vocab_size), in the order of
+      logits: logits at real targets only, (tokens, vocab_size), in the order of
         `tf.where(padding_mask)`.
       rows: each token's row among batch * captions, (tokens,).
       target_ids: (batch, captions, time) int32.
-      padding_mask: (batch, captions, time) bool.
-      smoothing: of `smoothed_token_losses`; 0, the paper's loss, has none.
+      padding_mask: (batch, captions, time) bool, true on real targets.
+      smoothing: see `smoothed_token_losses`; 0 is the paper's loss.
 
     Returns:
-      Lr an image, (batch,) float32, and the sum of the negative log likelihoods of all tokens,
-      a float32 scalar, for the per-word mean.
+      Lr of each image, (batch,) float32, and the sum over all tokens, a float32 scalar, for the
+      per-word mean.
     """
     targets = tf.boolean_mask(target_ids, padding_mask)
     losses = (
@@ -242,16 +242,16 @@ def packed_sequence_loss(
 def padded_sequence_loss(
     logits: tf.Tensor, target_ids: tf.Tensor, padding_mask: tf.Tensor, smoothing: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Lr as `packed_sequence_loss`, from the logits of every position, padding included.
+    """Returns Lr as `packed_sequence_loss`, from logits at all positions, padding included.
 
     Args:
       logits: (batch, captions, time, vocab_size).
       target_ids: (batch, captions, time) int32.
-      padding_mask: (batch, captions, time) bool.
-      smoothing: of `smoothed_token_losses`; 0, the paper's loss, has none.
+      padding_mask: (batch, captions, time) bool, true on real targets.
+      smoothing: see `smoothed_token_losses`; 0 is the paper's loss.
 
     Returns:
-      Lr an image, (batch,) float32, and the sum over all real tokens, a float32 scalar.
+      Lr of each image, (batch,) float32, and the sum over all real tokens, a float32 scalar.
     """
     losses = smoothed_token_losses(logits, target_ids, smoothing)
     sums = tf.reduce_sum(tf.where(padding_mask, losses, 0.0), axis=-1)
@@ -266,31 +266,30 @@ def attention_penalty(
     q: float = 0.5,
     epsilon: float = 1e-3,
 ) -> tf.Tensor:
-    """You et al. 2016: [sum_i (sum_t a_ti)^p]^(1/p) + sum_t [sum_i (a_ti + epsilon)^q]^(1/q).
+    """Returns the penalty of attention weights a_ti of You et al. 2016, (batch,) float32.
 
-    With p > 1 no attribute is read too much over a sentence; with q < 1 few are read at a step.
+    [sum_i (sum_t a_ti)^p]^(1/p) + sum_t [sum_i (a_ti + epsilon)^q]^(1/q). With p > 1 it penalises
+    much attention to one attribute over a sentence; with q < 1, to many attributes at one step. It
+    is averaged over an image's captions, as Lr is.
 
     Args:
-      weights: attention of the real steps alone, each row summing to 1, (tokens, attended).
+      weights: attention weights at real steps only, (tokens, attended); each row sums to 1.
       rows: each token's row among batch * captions, (tokens,).
-      padding_mask: (batch, captions, time) bool.
+      padding_mask: (batch, captions, time) bool, true on real targets.
       p: exponent over a sentence.
       q: exponent at a step.
-      epsilon: keeps the gradient finite at a weight of 0.
-
-    Returns:
-      float32, (batch,): the mean over an image's captions, as Lr.
+      epsilon: keeps the gradient finite for a weight of 0.
     """
     weights = tf.cast(weights, tf.float32)
     shape = tf.shape(padding_mask)
     captions = shape[0] * shape[1]
     over_time = tf.math.unsorted_segment_sum(weights, rows, captions)
-    # A missing caption has sums of 0, at which a root has no gradient.
+    # The sum of a missing caption is 0, where the root has no finite gradient.
     sums = tf.reduce_sum(tf.pow(over_time, p), axis=-1)
-    there = sums > 0
-    spread = tf.where(there, tf.pow(tf.where(there, sums, 1.0), 1.0 / p), 0.0)
+    present = sums > 0
+    over_sentence = tf.where(present, tf.pow(tf.where(present, sums, 1.0), 1.0 / p), 0.0)
     at_steps = tf.pow(tf.reduce_sum(tf.pow(weights + epsilon, q), axis=-1), 1.0 / q)
-    total = spread + tf.math.unsorted_segment_sum(at_steps, rows, captions)
+    total = over_sentence + tf.math.unsorted_segment_sum(at_steps, rows, captions)
     return tf.reduce_sum(tf.reshape(total, shape[:2]) * sequence_weights(padding_mask), axis=-1)
 
 
@@ -300,5 +299,12 @@ def joint_loss(
     unary_weight: float = 1.0,
     relational_weight: float = 1.0,
 ) -> tf.Tensor:
-    """L = Lu + Lr (eq. 4), unweighted by default; each (batch,), the mean over the batch out."""
+    """Returns the batch mean of L = Lu + Lr (eq. 4), unweighted by default.
+
+    Args:
+      unary: Lu, (batch,).
+      relational: Lr, (batch,).
+      unary_weight: weight of Lu.
+      relational_weight: weight of Lr.
+    """
     return tf.reduce_mean(unary_weight * unary + relational_weight * relational)

@@ -1,23 +1,23 @@
-"""The hint that every refusal of an unknown name gives."""
+"""Hints for error messages about unknown names."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the known name that is nearest to `name`, or None where none is near."""
+    """Returns the known name that is most similar to `name`, or None if none is similar."""
     return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns the end of a sentence that refuses `name`.
+    """Returns the end of a sentence about an unknown name.
 
     Args:
-      name: what was given.
-      known: what could have been given.
+      name: the unknown name.
+      known: the known names.
 
     Returns:
-      ": did you mean 'x'?" where a known name is near, else ".".
+      ": did you mean 'x'?" if a known name is similar, else ".".
 
     Example:
       >>> did_you_mean("cels", ["cells", "activation"])

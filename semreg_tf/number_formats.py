@@ -1,7 +1,7 @@
-"""Which number format this machine multiplies faster in: float32 or bfloat16.
+"""The choice between float32 and bfloat16 by the speed of a matrix product on this machine.
 
-A processor without bfloat16 instructions computes in it all the same, at about half the speed and
-without a word. So one matrix product is measured.
+A processor without bfloat16 instructions supports the format too, without warning, at about half
+the speed of float32, so the speed is measured.
 """
 
 import functools
@@ -12,22 +12,23 @@ import time
 import tensorflow as tf
 
 logger = logging.getLogger(__name__)
-# A product of the size of the decoder's, and how often it is timed.
+# The product has the decoder's size.
 _ROWS, _DEPTH, _COLUMNS = 256, 512, 2048
 _PRODUCTS, _ROUNDS = 4, 7
-# Casting weights and activations costs some of the gain.
-_WORTH_IT = 1.1
-# Their depthwise convolutions are slower in bfloat16 on a CPU (measured, docs/training.md).
+# Lowest ratio for which bfloat16 is chosen: casts of weights and activations cost some of the gain.
+_MIN_RATIO = 1.1
+# Networks with depthwise convolutions, which are slower in bfloat16 on a CPU (measured,
+# docs/training.md).
 _DEPTHWISE = ("efficientnet", "mobilenet")
 HALF = "mixed_bfloat16"
 
 
 @functools.cache
 def bfloat16_ratio() -> float:
-    """Returns how many times as fast a matrix product is in bfloat16 as in float32, here.
+    """Returns the speed of a matrix product in bfloat16 relative to float32 on this machine.
 
-    Measured once a process on the device that TensorFlow places it on; the median of interleaved
-    rounds, a tenth of a second.
+    It is measured once per process, in a tenth of a second, on the device that TensorFlow chooses;
+    the result is the median of interleaved rounds.
     """
     products = {dtype: _product(dtype) for dtype in (tf.float32, tf.bfloat16)}
     ratios = []
@@ -38,12 +39,12 @@ def bfloat16_ratio() -> float:
 
 
 def chosen_precision(precision: str, encoder: str, encoder_trains: bool) -> str:
-    """Returns the precision that training computes in, and warns of one that is slow here.
+    """Returns the precision of training, and warns if it is slow on this machine.
 
     Args:
-      precision: as `Config.precision`; "auto" is decided here.
+      precision: `Config.precision`; "auto" is replaced by the faster precision.
       encoder: the CNN's name.
-      encoder_trains: whether its convolutions are part of a step.
+      encoder_trains: whether training steps run the CNN.
 
     Returns:
       "float32", "mixed_bfloat16" or "mixed_float16".
@@ -52,7 +53,7 @@ def chosen_precision(precision: str, encoder: str, encoder_trains: bool) -> str:
         return precision
     depthwise = encoder_trains and encoder.startswith(_DEPTHWISE) and not _has_gpu()
     if precision == "auto":
-        chosen = HALF if bfloat16_ratio() >= _WORTH_IT and not depthwise else "float32"
+        chosen = HALF if bfloat16_ratio() >= _MIN_RATIO and not depthwise else "float32"
         why = ", and depthwise convolutions are slower in it" if depthwise else ""
         logger.info(
             "Precision: %s (a matrix product in bfloat16 is %.2f times as fast as in float32 "
@@ -75,13 +76,13 @@ def chosen_precision(precision: str, encoder: str, encoder_trains: bool) -> str:
 
 
 def scores_in_bfloat16(wanted: bool | str) -> bool:
-    """Returns whether words are scored in bfloat16, and warns where that is slow here.
+    """Returns whether logits are computed in bfloat16, and warns if that is slow on this machine.
 
     Args:
-      wanted: as `DecodingConfig.bfloat16_output`; "auto" is decided here.
+      wanted: `DecodingConfig.bfloat16_output`; "auto" means if it is faster.
     """
     if wanted == "auto":
-        return bfloat16_ratio() >= _WORTH_IT
+        return bfloat16_ratio() >= _MIN_RATIO
     if wanted and bfloat16_ratio() < 1:
         _warn_of_slow("decoding.bfloat16_output", True, bfloat16_ratio())
     return bool(wanted)
@@ -117,6 +118,6 @@ def _product(dtype: tf.DType) -> tf.types.experimental.PolymorphicFunction:
 def _seconds(product: tf.types.experimental.PolymorphicFunction) -> float:
     started = time.perf_counter()
     for _ in range(_PRODUCTS):
-        # Read back, so that a GPU's work is waited for.
+        # Reading the value waits for a GPU's work.
         float(product())
     return time.perf_counter() - started

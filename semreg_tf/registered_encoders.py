@@ -1,4 +1,4 @@
-"""CNNs that a user's own code adds, kept without importing TensorFlow."""
+"""The registry of users' own encoders; it does not import TensorFlow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,22 +14,22 @@ def register_encoder(
     preprocessing: str = "inception",
     native_features: str = "average",
 ) -> None:
-    """Makes a CNN known by a name, for `encoder.name` of a config and for `--encoder`.
+    """Registers a CNN under a name, for `encoder.name` of a config and for `--encoder`.
 
-    A command finds it where `--import=MODULE` names the module that registers it.
+    Commands find it with `--import=MODULE`, where MODULE is the module that registers it.
 
     Args:
-      name: one that no encoder of this package and no network of keras.applications has.
-      build: (images, with_top) -> (map, fc7): from a Keras tensor (batch, size, size, 3) to the
-        last map before pooling, (batch, height, width, channels), and None; where
-        `native_features` is "fc7" and `with_top` is true, the features (batch, d) in its place.
-      default_size: the side of its square input in pixels.
-      preprocessing: how pixels are normalised: a mode of `semreg_tf.data.image_ops.normalise`.
-      native_features: what `encoder.pooling="native"` means: "fc7", "average" or "average_max".
+      name: a name that no encoder of this package and no network of keras.applications has.
+      build: (images, with_top) -> (map, top). The images are a Keras tensor (batch, size, size, 3)
+        and the map is the last one before pooling, (batch, height, width, channels). The top is
+        None, or with `native_features="fc7"` and `with_top=True` the features (batch, d).
+      default_size: side of the square input in pixels.
+      preprocessing: the normalisation of pixels, a mode of `semreg_tf.data.image_ops.normalise`.
+      native_features: the meaning of `encoder.pooling="native"`: "fc7", "average" or "average_max".
 
     Raises:
-      ValueError: the name is taken by another registered encoder.
-      TypeError: `build` cannot be called.
+      ValueError: another encoder is registered under the name.
+      TypeError: `build` is not callable.
 
     Example:
       >>> def tiny(images, with_top):

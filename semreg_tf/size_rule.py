@@ -1,7 +1,6 @@
-"""How long to train, and whether the CNN trains, by the number of training pictures.
+"""Defaults that depend on the number of training images: steps, and whether the CNN trains.
 
-The rule stands in for fields that are None, as in the experiments `custom_*`; a field that is set
-stays. docs/training.md tells it in words.
+The rule sets fields that are None, as in the experiments `custom_*`. docs/training.md explains it.
 """
 
 import dataclasses
@@ -9,37 +8,36 @@ from dataclasses import dataclass
 
 from semreg_tf.config import Config
 
-# Validations of a phase, of which the best checkpoint is chosen.
+# Number of validations of a phase; the best checkpoint is one of them.
 VALIDATIONS = 8
-# Below that number a frozen CNN sees crops of each picture too: encoding them takes minutes.
+# With fewer training images, features of a frozen CNN are cached for more views of each image.
 FEW_PICTURES = 2_000
 
 
 @dataclass(frozen=True)
 class Length:
-    """Steps of a phase: so many passes over the pictures, within bounds."""
+    """The number of steps of a phase, as passes over the images, with bounds in steps."""
 
     passes: int
     least: int
     most: int
 
     def steps(self, num_pictures: int, batch_size: int) -> int:
-        """Returns the steps for a number of pictures."""
+        """Returns the number of steps for a number of images."""
         return min(max(self.passes * num_pictures // batch_size, self.least), self.most)
 
 
 @dataclass(frozen=True)
 class SizeRule:
-    """What follows from the number of pictures; all figures are ours.
+    """Defaults by the number of training images; all figures are ours.
 
     Attributes:
-      fine_tune_from: pictures from which on the CNN trains.
-      views: of each picture, where the CNN is frozen: for fewer pictures than `FEW_PICTURES`, and
-        for more.
-      head: the prediction layer on features that are computed once.
-      fine_tuning: the unary stage where the CNN trains.
-      relational: the decoder on true concepts.
-      joint: everything.
+      fine_tune_from: number of images from which on the CNN is trained.
+      views: cached views per image for a frozen CNN, below `FEW_PICTURES` and from there on.
+      head: length of the training of the concept head on cached features.
+      fine_tuning: length of the unary stage if the CNN is trained.
+      relational: length of the relational stage.
+      joint: length of the joint stage.
     """
 
     fine_tune_from: int
@@ -71,51 +69,51 @@ RULES = {
 
 
 def follows_size(config: Config) -> bool:
-    """Returns whether any field of a config follows from the number of pictures."""
+    """Returns whether any field of a config depends on the number of training images."""
     stages = (getattr(config, stage) for stage in config.stages)
     return config.encoder.trainable is None or any(stage.steps is None for stage in stages)
 
 
 def sized(config: Config, num_pictures: int) -> Config:
-    """Returns a config with the fields that are None set by the number of training pictures.
+    """Returns a config whose fields that are None are set by the number of training images.
 
-    They are `encoder.trainable`, `image.cached_views`, `unary.head_only_steps`, and of each stage
-    `steps` and `validate_every_steps`.
+    The fields are `encoder.trainable`, `image.cached_views`, `unary.head_only_steps`, and `steps`
+    and `validate_every_steps` of each stage.
 
     Args:
-      config: the experiment; a field that is set stays as it is.
-      num_pictures: of the training split.
+      config: the experiment.
+      num_pictures: number of images in the training split.
 
     Example:
       >>> sized(experiments.get("custom_tags/s_cnn_rnn"), 500).encoder.trainable
       False
     """
     rule = RULES[config.preset]
-    tuned = config.encoder.trainable
-    if tuned is None:
-        tuned = num_pictures >= rule.fine_tune_from
+    trainable = config.encoder.trainable
+    if trainable is None:
+        trainable = num_pictures >= rule.fine_tune_from
 
     def steps(length: Length, stage: str) -> int:
         return length.steps(num_pictures, getattr(config, stage).batch_size)
 
     sections = {
-        "unary": steps(rule.fine_tuning if tuned else rule.head, "unary"),
+        "unary": steps(rule.fine_tuning if trainable else rule.head, "unary"),
         "relational": steps(rule.relational, "relational"),
         "joint": steps(rule.joint, "joint"),
     }
     changes = {}
-    for stage, number in sections.items():
+    for stage, num_steps in sections.items():
         section = getattr(config, stage)
-        fields = {} if section.steps is not None else {"steps": number}
+        fields = {} if section.steps is not None else {"steps": num_steps}
         if getattr(section, "head_only_steps", 0) is None:
-            fields["head_only_steps"] = steps(rule.head, stage) if tuned else 0
+            fields["head_only_steps"] = steps(rule.head, stage) if trainable else 0
         if section.validate_every_steps is None:
             length = fields.get("steps", section.steps)
-            # Rounded up, for a phase is validated at its end anyway.
+            # Rounded up, because a phase is validated at its end anyway.
             fields["validate_every_steps"] = max(1, -(-length // VALIDATIONS))
         changes[stage] = dataclasses.replace(section, **fields)
-    changes["encoder"] = dataclasses.replace(config.encoder, trainable=tuned)
+    changes["encoder"] = dataclasses.replace(config.encoder, trainable=trainable)
     if config.image.cached_views is None:
-        views = 1 if tuned else rule.views[num_pictures >= FEW_PICTURES]
+        views = 1 if trainable else rule.views[num_pictures >= FEW_PICTURES]
         changes["image"] = dataclasses.replace(config.image, cached_views=views)
     return dataclasses.replace(config, **changes)

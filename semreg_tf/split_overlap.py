@@ -1,4 +1,4 @@
-"""Whether two splits of a data set, or parts of splits, can hold the same picture."""
+"""Checks whether two splits of a data set, or parts of splits, can share images."""
 
 import re
 
@@ -7,31 +7,31 @@ _PART = re.compile(r"^(?P<split>[^\[\]]+)\[(?P<first>-?[\d_]*%?):(?P<last>-?[\d_
 
 
 def check_splits(train: str, validation: str, test: str, purpose: str) -> None:
-    """Refuses a test split whose pictures were trained on or chose the checkpoint.
+    """Refuses a test split that shares images with the training or the validation split.
 
     Args:
-      train: the split that trains.
-      validation: the split that chooses checkpoints.
-      test: the split that scores are reported on.
-      purpose: of `DataConfig.purpose`: "report" allows no overlap, "search" one with the
-        validation split, "fit" any.
+      train: the training split.
+      validation: the split on which checkpoints are chosen.
+      test: the split on which scores are reported.
+      purpose: `DataConfig.purpose`: "report" allows no overlap, "search" allows one with the
+        validation split, "fit" allows any.
 
     Raises:
-      ValueError: two splits overlap, or that they do not cannot be told from their names.
+      ValueError: two splits overlap, or their names do not show whether they do.
     """
     others = {"report": {"validation": validation, "train": train}, "search": {"train": train}}
     for name, other in others.get(purpose, {}).items():
         shared = overlap(other, test)
         if shared is None:
             raise ValueError(
-                f"`data.{name}_split` and `data.test_split` must be told apart by their names: "
-                "give both bounds in pictures counted from the start, or both in percent. "
+                f"`data.{name}_split` and `data.test_split` must not share pictures, which their "
+                "names must show: give both bounds as numbers from the start, or both in percent. "
                 f"Received: data.{name}_split={other!r}, data.test_split={test!r}"
             )
         if shared:
-            what = "chooses checkpoints" if name == "validation" else "trains"
+            use = "chooses checkpoints" if name == "validation" else "trains"
             raise ValueError(
-                f"`data.test_split` must share no picture with `data.{name}_split`, which {what}: "
+                f"`data.test_split` must share no picture with `data.{name}_split`, which {use}: "
                 "take a part of the training split, as validation_split='train[95%:]' beside "
                 "train_split='train[:95%]', or say by data.purpose what the scores are for. "
                 f"Received: data.{name}_split={other!r}, data.test_split={test!r}"
@@ -39,7 +39,7 @@ def check_splits(train: str, validation: str, test: str, purpose: str) -> None:
 
 
 def overlap(one: str, other: str) -> bool | None:
-    """Returns whether two splits share pictures; None where their names do not tell.
+    """Returns whether two splits share images, or None if their names do not show it.
 
     Args:
       one: a split or a part of one, such as "train" or "train[:5000]".
@@ -58,15 +58,15 @@ def overlap(one: str, other: str) -> bool | None:
 
 
 def _parse(name: str) -> tuple[str, str, str]:
-    """Returns the split and the bounds of its part; a name that cannot be read is a whole split."""
-    found = _PART.match(name)
-    if not found:
+    """Returns the split and the bounds of its part; a name that does not parse is a whole split."""
+    match = _PART.match(name)
+    if not match:
         return name.partition("[")[0], "", ""
-    return found["split"], found["first"], found["last"]
+    return match["split"], match["first"], match["last"]
 
 
 def _ranges_overlap(one: list[str], other: list[str]) -> bool | None:
-    """Compares parts bound by bound, whatever units the bounds that do not meet have."""
+    """Returns whether two ranges overlap, or None if their bounds are not comparable."""
     (first, last), (other_first, other_last) = one, other
     ends_before = _at_most(last, other_first), _at_most(other_last, first)
     if True in ends_before:
@@ -75,7 +75,7 @@ def _ranges_overlap(one: list[str], other: list[str]) -> bool | None:
 
 
 def _at_most(end: str, start: str) -> bool | None:
-    """Returns whether a part that ends at `end` ends before one that begins at `start`."""
+    """Returns whether `end` is at most `start`, or None if they are not comparable."""
     if not end or not start:
         return False
     if end == start:

@@ -234,8 +234,8 @@ MORE = {"relational": RelationalConfig(extra_captions="a.token")}
         ),
         (
             {"unary": UnaryConfig(part="tags")},
-            "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0 and the "
-            "tags have a perceptron of their own. Received: unary.part='tags', "
+            "`unary.part` may be 'tags' only where `data.num_user_tags` is above 0 and a "
+            "separate perceptron reads them. Received: unary.part='tags', "
             "data.num_user_tags=0",
         ),
         (

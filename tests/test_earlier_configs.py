@@ -11,7 +11,7 @@ from semreg_tf.config import Config
 @pytest.mark.parametrize(
     ("splits", "purpose", "said"),
     [
-        ({"validation_split": "validation", "test_split": "validation"}, "search", "chose its"),
+        ({"validation_split": "validation", "test_split": "validation"}, "search", "chosen its"),
         ({"validation_split": "train", "test_split": "train"}, "fit", "trained on"),
         ({"test_split": "train[90%:]"}, "fit", "trained on"),
         ({"train_split": "train[:5]", "test_split": "train[90%:]"}, "fit", "trained on"),

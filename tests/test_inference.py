@@ -184,7 +184,8 @@ def bad_pictures(folder):
         "bomb": (bomb(30_000, 30_000), whole + f"it has more than {MAX_PIXELS:,} pixels"),
         "too large": (
             bomb(66_000, 1),
-            whole + "it has 66000 x 1 pixels; a side of at most 65,500 is taken). Received: bytes",
+            whole
+            + "it has 66000 x 1 pixels; a side of at most 65,500 is allowed). Received: bytes",
         ),
         "floats": (
             array().astype(np.float32),

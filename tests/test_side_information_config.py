@@ -26,8 +26,8 @@ TAGS = DataConfig(task="tags", num_user_tags=9)
     [
         (
             {"concepts": NEIGHBOURS, "data": TAGS},
-            "`concepts.neighbours` needs `encoder.trainable` False, for the neighbours' features "
-            "are cached, and `data.num_user_tags` above 0, by which they are found. Received: "
+            "`concepts.neighbours` needs `encoder.trainable` False, because the neighbours' "
+            "features are cached, and `data.num_user_tags` above 0, to find neighbours. Received: "
             "encoder.trainable=True, data.num_user_tags=9",
         ),
         (
@@ -40,8 +40,8 @@ TAGS = DataConfig(task="tags", num_user_tags=9)
                 "data": TAGS,
                 "encoder": FROZEN,
             },
-            "`concepts.neighbours.drawn` must be at most `count`, the neighbours it is drawn "
-            "from. Received: drawn=7, count=6",
+            "`concepts.neighbours.drawn` must be at most `count`, the number of "
+            "neighbours. Received: drawn=7, count=6",
         ),
         (
             {"data": DataConfig(num_groups=3)},
@@ -51,11 +51,11 @@ TAGS = DataConfig(task="tags", num_user_tags=9)
         (
             {"concepts": dataclasses.replace(NEIGHBOURS, layers=ConceptLayersConfig())},
             "`concepts` may have one of `neighbours`, `layers` and `hidden_units` above 0: each "
-            "is a head of its own. Received: neighbours=Neigh",
+            "is another kind of head. Received: neighbours=Neigh",
         ),
         (
             {"concepts": dataclasses.replace(LAYERS, hidden_units=7)},
-            "is a head of its own. Received: neighbours=None",
+            "is another kind of head. Received: neighbours=None",
         ),
     ],
 )

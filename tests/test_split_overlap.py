@@ -68,7 +68,7 @@ def test_parts_are_those_that_load(demo_data):
         ),
         (
             ("train[20%:90%]", "train[:5500]", "train[90%:]"),
-            "`data.validation_split` and `data.test_split` must be told apart by their names: ",
+            "`data.validation_split` and `data.test_split` must not share pictures, which their ",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""A split's annotations as tensors, gathered by row inside the input graph."""
+"""A split's annotations as tensors, which the input pipeline gathers by row."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +13,10 @@ class AnnotationTensors:
 
     Args:
       encoded: the split's annotations as ids.
-      vocabularies: the experiment's names.
+      vocabularies: the experiment's vocabularies.
 
     Attributes:
-      most_captions: the most sequences any image has.
+      most_captions: the largest number of sequences of an image.
     """
 
     def __init__(self, encoded: EncodedAnnotations, vocabularies: Vocabularies) -> None:
@@ -32,7 +32,7 @@ class AnnotationTensors:
             self._concepts = tf.RaggedTensor.from_row_splits(
                 encoded.concepts, encoded.concept_splits
             )
-            # What else people said of an image: its ids, and how many there are.
+            # User tags and groups: ids, and the size of their vocabulary.
             self._side = {}
             for key, ids, splits, names in (
                 (
@@ -53,17 +53,18 @@ class AnnotationTensors:
         captions_per_image: int | None = None,
         order: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        """Returns the annotation keys among `keys` for images.
+        """Returns the batch tensors of annotations for images.
 
         Args:
           rows: image rows of the split, (batch,).
-          keys: keys of the contract; `image` and `features` are not this class's.
-          captions_per_image: sample that many captions of each image; None: all.
-          order: what the sample goes by, (batch, `most_captions`) float32 of at least 0: the
-            captions of the largest values are taken.
+          keys: keys of `semreg_tf.data.batch`; keys that are not annotations are ignored.
+          captions_per_image: number of captions sampled per image; None: all.
+          order: random values for sampling, (batch, `most_captions`) float32, at least 0; captions
+            with the largest values are chosen.
 
         Returns:
-          Tensors as `semreg_tf.data.batch` says; captions is the most any image here has.
+          Tensors by key, as `semreg_tf.data.batch` describes; the number of captions is the largest
+          one in this batch.
         """
         tensors = self._image_tensors(rows, keys)
         if batch.INPUT_IDS in keys:
@@ -72,8 +73,8 @@ class AnnotationTensors:
             lengths = sequences.row_lengths(axis=2).to_tensor(-1)
             if captions_per_image is not None:
                 order = tf.where(lengths < 0, -1.0, order[:, : tf.shape(lengths)[1]])
-                wanted = tf.minimum(captions_per_image, tf.shape(lengths)[1])
-                chosen = tf.math.top_k(order, wanted).indices
+                count = tf.minimum(captions_per_image, tf.shape(lengths)[1])
+                chosen = tf.math.top_k(order, count).indices
                 ids = tf.gather(ids, chosen, batch_dims=1)
                 lengths = tf.gather(lengths, chosen, batch_dims=1)
             tensors.update(self._shifted(ids, lengths))
@@ -82,15 +83,15 @@ class AnnotationTensors:
     def pairs(
         self, rows: tf.Tensor, sequences: tf.Tensor, keys: tuple[str, ...]
     ) -> dict[str, tf.Tensor]:
-        """Returns flat (image, sequence) pairs, captions = 1, for the relational stage.
+        """Returns (image, sequence) pairs for the relational stage; captions is 1.
 
         Args:
           rows: the image row of each pair, (batch,).
-          sequences: the sequence of each pair, (batch,).
-          keys: keys of the contract.
+          sequences: the sequence index of each pair, (batch,).
+          keys: keys of `semreg_tf.data.batch`.
 
         Returns:
-          Tensors as `semreg_tf.data.batch` says.
+          Tensors by key, as `semreg_tf.data.batch` describes.
         """
         tensors = self._image_tensors(rows, keys)
         ragged = tf.gather(self._sequences, sequences)

@@ -1,4 +1,4 @@
-"""Annotations apart from the pictures: one JSON line an image, in the order of the records."""
+"""Annotations without images: a JSON line per image, in the order of the records."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from semreg_tf.files.json_files import JsonError, parse_json
 
 @dataclass(frozen=True)
 class Annotation:
-    """All that people said of one image; `tokens` holds each caption's tokens."""
+    """The annotations of one image; `tokens` are the tokens of each caption."""
 
     image_id: str
     file_name: str
@@ -30,10 +30,9 @@ class Annotation:
 
 
 def write_annotations(builder: tfds.core.DatasetBuilder) -> None:
-    """Writes `annotations/<split>.jsonl` beside the shards, in one pass that decodes no image.
+    """Writes `annotations/<split>.jsonl` beside the shards, without decoding images.
 
-    Line i of a file is record i of the split, shards in order; so is what `read_annotations`
-    returns, and an epoch of shards read in order needs no join.
+    Line i of a file belongs to record i of the split, with shards in order.
 
     Args:
       builder: a prepared builder of `semreg_tf.data.records.annotation_features`.
@@ -51,11 +50,11 @@ def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annot
       split: a split's name.
 
     Returns:
-      One annotation an image.
+      One annotation per image.
 
     Raises:
-      ValueError: the split is unknown or empty, or its file is missing, damaged, another than
-        was prepared, or not as long as the split.
+      ValueError: the split is unknown or empty, or its file is missing, damaged, changed since
+        preparation, or not as long as the split.
     """
     splits = open_builder(builder_dir).info.splits
     if split not in splits:
@@ -76,7 +75,7 @@ def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annot
     annotations = [from_line(line, path, number) for number, line in enumerate(lines, start=1)]
     if len(annotations) != expected:
         raise ValueError(
-            f"`builder_dir` must hold one annotation an image: {expected} images of {split!r}. "
+            f"`builder_dir` must hold one annotation per image: {expected} images of {split!r}. "
             "Delete the file and run the prepare command again. "
             f"Received: {len(annotations)} lines in {str(path)!r}"
         )
@@ -88,7 +87,7 @@ def _read_records(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[dic
         split=split,
         shuffle_files=False,
         decoders={"image": tfds.decode.SkipDecoding()},
-        # One shard after the other: the order of the records.
+        # Shards one after another, which gives the order of the records.
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     )
     yield from tfds.as_numpy(dataset)
@@ -113,7 +112,7 @@ def from_line(line: str, path: PathLike[str], number: int) -> Annotation:
     """Returns the annotation of a line; the file and the line's number are for the message."""
     try:
         values = parse_json(line)
-        # One object for each distinct word: a third of the memory, the first thing to run out.
+        # Interned words need a third of the memory.
         values["tokens"] = tuple(_shared(tokens.split(" ")) for tokens in values["tokens"])
         values["captions"] = tuple(values["captions"])
         for field in ("labels", "user_tags", "groups"):

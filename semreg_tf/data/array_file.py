@@ -1,4 +1,4 @@
-"""A float32 array on disk that grows row by row, survives a kill, and is checked when opened."""
+"""A float32 array on disk that is written row by row, survives a kill, and has a checksum."""
 
 import io
 import json
@@ -17,44 +17,45 @@ _BLOCK_BYTES = 1 << 24
 
 
 def open_whole(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Opens a finished array read-only, memory-mapped, after a check of all its bytes.
+    """Opens a finished array read-only and memory-mapped, after verifying its checksum.
 
-    The checksum is read at gigabytes a second, and the file is in memory afterwards. A file
-    written before checksums were kept is opened with a line that says so.
+    The checksum is computed at gigabytes per second. A file without checksum, of an earlier
+    version, is opened with a warning.
 
     Args:
       path: the `.npy` file.
-      shape: what it must hold.
+      shape: the expected shape.
 
     Returns:
-      The array, or None where there is none or it is damaged; the latter is told.
+      The array, or None if the file is missing or, with a warning, damaged.
     """
     if not path.exists():
         return None
     try:
-        wrong = _fault(path)
-        array = None if wrong else np.load(path, mmap_mode="r")
+        damage = _damage(path)
+        array = None if damage else np.load(path, mmap_mode="r")
         if array is not None and (array.shape, array.dtype) != (shape, np.float32):
-            wrong = f"it holds {array.shape} of {array.dtype}, not {shape} of float32"
+            damage = f"it holds {array.shape} of {array.dtype}, not {shape} of float32"
     except (ValueError, OSError, EOFError) as error:
-        wrong = str(error).splitlines()[0]
-    if wrong:
-        logger.warning("%s is damaged (%s): it is computed again", path, wrong)
+        damage = str(error).splitlines()[0]
+    if damage:
+        logger.warning("%s is damaged (%s): it is computed again", path, damage)
         return None
     return array
 
 
 class GrowingArray:
-    """Rows written one after another under another name; `finish` renames.
+    """An array whose rows are appended to a partial file, which `finish` renames.
 
-    The whole file's room is taken first, so that a full disk is told before hours of work.
+    The space of the whole file is reserved first, so that a full disk is detected before hours of
+    work.
 
     Args:
-      path: the `.npy` file that `finish` leaves.
-      shape: of the finished array.
+      path: the `.npy` file that `finish` creates.
+      shape: shape of the finished array.
 
     Attributes:
-      done: rows that are there, from an earlier start too.
+      done: number of rows that are written, including those of an earlier run.
 
     Raises:
       OSError: the disk is full or read-only.
@@ -68,7 +69,7 @@ class GrowingArray:
         self.done, self._checksum = self._earlier_rows()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered, so that what a full disk refuses is refused once.
+            # Unbuffered, so that a full disk raises an error only once.
             flags = os.O_RDWR | os.O_CREAT | (0 if self.done else os.O_TRUNC)
             self._file: int | None = os.open(self._partial, flags, 0o644)
             size = len(self._header) + shape[0] * self._row_bytes
@@ -82,7 +83,7 @@ class GrowingArray:
             raise self._full(error) from error
 
     def append(self, rows: np.ndarray) -> None:
-        """Writes rows, (rows, ...) float32; they are in the system's hands when this returns.
+        """Appends rows, (rows, ...) float32; a kill after this call does not lose them.
 
         Raises:
           OSError: the disk is full.
@@ -97,7 +98,7 @@ class GrowingArray:
             raise self._full(error) from error
 
     def finish(self) -> None:
-        """Renames the file once all rows are there; its checksum is written before."""
+        """Writes the checksum and renames the file, after all rows were appended."""
         os.fsync(self._file)
         self.close()
         values = {"file": self._path.name, "crc32c": self._checksum}
@@ -107,22 +108,22 @@ class GrowingArray:
         self._done.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Closes the file; the rows that are there stay."""
+        """Closes the file without deleting its rows."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def _write(self, data: bytes, place: int) -> None:
-        """Writes all of `data`, though the system may take it in parts."""
+    def _write(self, data: bytes, offset: int) -> None:
+        """Writes all of `data`; one system call may write only a part of it."""
         written = 0
         while written < len(data):
-            written += os.pwrite(self._file, data[written:], place + written)
+            written += os.pwrite(self._file, data[written:], offset + written)
 
     def _earlier_rows(self) -> tuple[int, int]:
-        """Returns how many rows an earlier start left whole, and the checksum up to there."""
-        nothing = 0, google_crc32c.value(self._header)
+        """Returns the number of intact rows of an earlier run, and the checksum up to there."""
+        no_rows = 0, google_crc32c.value(self._header)
         if not (self._done.exists() and self._partial.exists()):
-            return nothing
+            return no_rows
         try:
             done, *stored = map(int, self._done.read_bytes().split())
             size = len(self._header) + done * self._row_bytes
@@ -130,26 +131,26 @@ class GrowingArray:
             with open(self._partial, "rb") as file:
                 same_header = file.read(len(self._header)) == self._header
         except (ValueError, OSError):
-            return nothing
-        # Rows of before checksums were kept have none.
+            return no_rows
+        # Earlier versions stored no checksum.
         if same_header and done <= self._shape[0] and stored in ([], [checksum]):
             return done, checksum
-        logger.warning("%s is damaged: it is computed anew", self._partial)
-        return nothing
+        logger.warning("%s is damaged: it is computed again", self._partial)
+        return no_rows
 
     def _full(self, error: OSError) -> OSError:
         return OSError(
             error.errno,
-            f"`folder` could not take the {self._shape[0]} rows of {self._path.name}; those done "
-            f"are kept. Make room and start the same command again. Received: {str(self._path)!r} "
-            f"({error.strerror or error})",
+            f"`folder` has no space for the {self._shape[0]} rows of {self._path.name}; finished "
+            "rows are kept. Free space and run the same command again. Received: "
+            f"{str(self._path)!r} ({error.strerror or error})",
         )
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
-    described = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, described)
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
     return file.getvalue()
 
 
@@ -158,33 +159,33 @@ def _checksum_path(path: Path) -> Path:
 
 
 def _checksum(path: Path, size: int) -> int:
-    """Returns the CRC-32C of a file's first bytes.
+    """Returns the CRC-32C of the first `size` bytes of a file.
 
     Raises:
-      ValueError: it has fewer.
+      ValueError: the file is shorter.
     """
-    checksum, left = 0, size
+    checksum, remaining = 0, size
     with open(path, "rb") as file:
-        while left:
-            block = file.read(min(_BLOCK_BYTES, left))
+        while remaining:
+            block = file.read(min(_BLOCK_BYTES, remaining))
             if not block:
-                raise ValueError("cut short")
+                raise ValueError("it is truncated")
             checksum = google_crc32c.extend(checksum, block)
-            left -= len(block)
+            remaining -= len(block)
     return checksum
 
 
-def _fault(path: Path) -> str | None:
+def _damage(path: Path) -> str | None:
     """Returns what is wrong with a finished file, or None."""
-    beside = _checksum_path(path)
-    if not beside.exists():
-        logger.warning("%s carries no checksum: it was written before they were kept", path)
+    checksum_path = _checksum_path(path)
+    if not checksum_path.exists():
+        logger.warning("%s has no checksum: an earlier version wrote it", path)
         return None
-    values = parse_json(beside.read_bytes())
+    values = parse_json(checksum_path.read_bytes())
     if not isinstance(values, dict) or values.get("file") != path.name:
         return "its checksum is of another file"
     if os.path.getsize(path) != values.get("bytes"):
-        return "another size than was written"
+        return "its size differs from the size that was written"
     if _checksum(path, values["bytes"]) != values.get("crc32c"):
         return "its bytes do not match its checksum"
     return None

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing and checked reading of text files, local or in a bucket."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ from semreg_tf.text.text_files import decode
 
 
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
-    """Writes UTF-8 lines beside `path`, then renames: a killed run leaves no half file.
+    """Writes UTF-8 lines to a temporary file and renames it, so that no partial file remains.
 
     Args:
-      path: the file to write or replace; missing parent folders are made.
-      lines: the lines without their newlines.
+      path: the file to write or replace; missing parent folders are created.
+      lines: the lines without newlines.
 
     Raises:
-      OSError: the disk is full or read-only; a file that was there is as it was.
+      OSError: the disk is full or read-only; an existing file is not changed.
     """
     path = os.fspath(path)
     partial = f"{path}.partial"
@@ -31,17 +31,17 @@ def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
         with contextlib.suppress(tf.errors.OpError):
             tf.io.gfile.remove(partial)
         raise OSError(
-            "`path` must be a file that can be written; what was there is intact. "
+            "`path` must be a file that can be written; an existing file is not changed. "
             f"Received: path={path!r} ({str(error).splitlines()[0]})"
         ) from error
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:
-    r"""Returns the lines of a UTF-8 file; only `\n` ends a line, and the last must be ended.
+    r"""Returns the lines of a UTF-8 file; each line, including the last, must end in `\n`.
 
     Raises:
-      ValueError: the file's end is missing, or it is no UTF-8.
-      OSError: it cannot be read.
+      ValueError: the last line is incomplete, or the file is not UTF-8.
+      OSError: the file cannot be read.
     """
     path = os.fspath(path)
     try:
@@ -52,10 +52,10 @@ def read_lines(path: str | os.PathLike[str]) -> list[str]:
             f"`path` must be a file that can be read ({str(error).splitlines()[0]}). "
             f"Received: path={path!r}"
         ) from error
-    *lines, rest = decode(content, "path", f"path={path!r}").split("\n")
-    if rest:
+    *lines, incomplete = decode(content, "path", f"path={path!r}").split("\n")
+    if incomplete:
         raise ValueError(
             f"`path` must be a whole file: line {len(lines) + 1} is cut short. Write it again. "
-            f"Received: path={path!r}, last line: {rest[:60]!r}"
+            f"Received: path={path!r}, last line: {incomplete[:60]!r}"
         )
     return lines

@@ -1,6 +1,6 @@
-"""Concepts of captions chosen otherwise than by word frequency: by lemma, or from a given list.
+"""Concepts of captions that are lemmas or come from a list, in place of frequent words.
 
-A concept then has forms: the words of captions that stand for it, "dogs" for "dog".
+Such a concept has forms, which are the words of captions that stand for it: "dogs" for "dog".
 """
 
 import os
@@ -19,14 +19,14 @@ from semreg_tf.text.text_files import read_text
 
 FORMS_FILE = "concept_forms.txt"
 _HEADER = "semreg_tf forms 1"
-# Penn Treebank tags by their first two letters; the names are the lemmatiser's. Adjectives stay as
-# they are: tense and plural alone are merged.
+# First two letters of Penn Treebank tags -> LemmInflect's part of speech. Adjectives are not
+# lemmatised: only tense and plural are merged.
 _LEMMATISED = {"NN": "NOUN", "VB": "VERB", "JJ": None}
 
 
 @dataclass(frozen=True)
 class ConceptForms:
-    """Which words stand for which concept.
+    """The words that stand for each concept.
 
     Attributes:
       concepts: form -> the concept's name.
@@ -48,25 +48,25 @@ class ConceptForms:
 
     @classmethod
     def load_if_there(cls, folder: str | PathLike[str]) -> "ConceptForms | None":
-        """Reads what `save` wrote; None where there is no such file."""
-        there = tf.io.gfile.exists(os.path.join(folder, FORMS_FILE))
-        return cls.load(folder) if there else None
+        """Reads the file that `save` wrote, or returns None if there is none."""
+        exists = tf.io.gfile.exists(os.path.join(folder, FORMS_FILE))
+        return cls.load(folder) if exists else None
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> "ConceptForms":
-        """Reads what `save` wrote.
+        """Reads the file that `save` wrote.
 
         Raises:
-          ValueError: the file is damaged; path and line are named.
+          ValueError: the file is damaged; the message gives path and line.
         """
         path = os.path.join(folder, FORMS_FILE)
         header, *lines = read_lines(path) or [""]
         pairs = [line.split("\t") for line in lines]
-        wrong = next((i for i, p in enumerate(pairs, 2) if len(p) != 2 or not all(p)), None)
-        if header != _HEADER or wrong is not None:
+        bad_line = next((i for i, p in enumerate(pairs, 2) if len(p) != 2 or not all(p)), None)
+        if header != _HEADER or bad_line is not None:
             raise ValueError(
                 f"`path` must start with {_HEADER!r} and hold a form, a tab and a concept on each "
-                f"line. Received: path={path!r}, line {wrong or 1}"
+                f"line. Received: path={path!r}, line {bad_line or 1}"
             )
         return cls(dict(pairs))
 
@@ -74,22 +74,22 @@ class ConceptForms:
 def lemma_concepts(
     captions: Iterable[str], words: NameList, number: int
 ) -> tuple[NameList, ConceptForms]:
-    """Returns the most frequent nouns, verbs and adjectives, tense and plural merged.
+    """Returns the most frequent nouns, verbs and adjectives, with tense and plural merged.
 
-    Wu et al. (2016). The part of speech of a word is its most frequent one in the captions, by
-    TextBlob's tagger; nouns and verbs have LemmInflect's dictionary lemma; function words are left
-    out (all ours: nltk's own models of both are downloads).
+    Wu et al. (2016). A word's part of speech is its most frequent one in the captions by TextBlob's
+    tagger; nouns and verbs get LemmInflect's dictionary lemma; function words are left out (ours:
+    nltk's models for both must be downloaded).
 
     Args:
-      captions: tokens parted by blanks, of the training split.
-      words: how often each word occurs in it.
-      number: how many concepts; all where there are fewer.
+      captions: captions of the training split, as tokens separated by blanks.
+      words: the training split's words with their counts.
+      number: the number of concepts, or all if there are fewer.
 
     Returns:
-      The lemmas by falling frequency of all their forms, and those forms.
+      The lemmas by decreasing count of all their forms, and the forms.
 
     Raises:
-      ValueError: the packages are missing, or no word is of these kinds.
+      ValueError: the packages are missing, or there are no such words.
     """
     try:
         from lemminflect import getLemma
@@ -108,9 +108,9 @@ def lemma_concepts(
         kind = min(tags[word].items(), key=lambda item: (-item[1], item[0]), default=("", 0))[0]
         if kind not in _LEMMATISED or not any(c.isalpha() for c in word):
             continue
-        of_kind = _LEMMATISED[kind]
-        found = getLemma(word, of_kind, lemmatize_oov=False) if of_kind else ()
-        lemma = found[0] if found else word
+        part_of_speech = _LEMMATISED[kind]
+        lemmas = getLemma(word, part_of_speech, lemmatize_oov=False) if part_of_speech else ()
+        lemma = lemmas[0] if lemmas else word
         if is_content(word) and is_content(lemma):
             counts[lemma] += count
             forms[word] = lemma
@@ -126,19 +126,20 @@ def lemma_concepts(
 def listed_concepts(
     path: str | PathLike[str], words: NameList, number: int | None
 ) -> tuple[NameList, ConceptForms]:
-    """Returns the concepts of a list that someone made.
+    """Returns the concepts of a user's list.
 
     Args:
-      path: a UTF-8 file of a name a line, and behind a tab the other words that stand for it,
-        parted by blanks: `dog<TAB>dogs puppy`.
-      words: how often each word occurs in the training captions.
-      number: how many concepts from the top of the list; None: all.
+      path: a UTF-8 file with one concept per line, optionally followed by a tab and further words
+        that stand for it, separated by blanks: `dog<TAB>dogs puppy`.
+      words: the words of the training captions with their counts.
+      number: the number of concepts to read from the top of the list; None: all.
 
     Returns:
-      The names in the list's order with the counts of all their forms, and those forms.
+      The concepts in the list's order with the counts of all their forms, and the forms.
 
     Raises:
-      ValueError: no such file, nothing in it, a word twice, or a concept of which no form occurs.
+      ValueError: the file is missing or empty, names a word twice, or names a concept of which no
+        form occurs.
     """
     try:
         lines = read_text(path, "data.concept_list").splitlines()
@@ -147,19 +148,22 @@ def listed_concepts(
     counts = dict(zip(words.names, words.counts, strict=True))
     concepts: dict[str, int] = {}
     forms: dict[str, str] = {}
-    for place, line in enumerate(lines, 1):
+    for line_number, line in enumerate(lines, 1):
         name, _, others = line.strip().partition("\t")
-        own = [name, *others.split()]
         if not name:
             continue
-        twice = next((word for i, word in enumerate(own) if word in forms or word in own[:i]), None)
-        if twice is not None:
-            raise _refused(path, "must name each word once", f"line {place}: {twice!r} again")
-        concepts[name] = sum(counts.get(word, 0) for word in own)
+        line_forms = [name, *others.split()]
+        repeated = next(
+            (w for i, w in enumerate(line_forms) if w in forms or w in line_forms[:i]), None
+        )
+        if repeated is not None:
+            received = f"line {line_number}: {repeated!r} again"
+            raise _refused(path, "must name each word once", received)
+        concepts[name] = sum(counts.get(word, 0) for word in line_forms)
         if not concepts[name]:
-            why = "must name words that occur in the training captions"
-            raise _refused(path, why, f"line {place}: {name!r}")
-        forms |= dict.fromkeys(own, name)
+            rule = "must name words that occur in the training captions"
+            raise _refused(path, rule, f"line {line_number}: {name!r}")
+        forms |= dict.fromkeys(line_forms, name)
         if len(concepts) == number:
             break
     if not concepts:
@@ -167,8 +171,8 @@ def listed_concepts(
     return NameList(tuple(concepts), tuple(concepts.values())), ConceptForms(forms)
 
 
-def _refused(path: str | PathLike[str], why: str, what: str = "") -> ValueError:
-    received = f"data.concept_list={os.fspath(path)!r}"
+def _refused(path: str | PathLike[str], rule: str, received: str = "") -> ValueError:
+    received = f", {received}" if received else ""
     return ValueError(
-        f"`data.concept_list` {why}. Received: {received}{', ' if what else ''}{what}"
+        f"`data.concept_list` {rule}. Received: data.concept_list={os.fspath(path)!r}{received}"
     )

@@ -1,4 +1,4 @@
-"""Which concepts go together and which exclude each other, from the training pictures."""
+"""Positive and negative relations between concepts, from co-occurrence in training images."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -28,21 +28,22 @@ def concept_relations(
     layers: tuple[str, ...],
     config: ConceptLayersConfig,
 ) -> Mapping[tuple[str, str], Relations]:
-    """Returns the relations within each layer and between each and the next, both ways.
+    """Returns the relations within each layer and between neighbouring layers, in both directions.
 
-    Two concepts are positively related where log(p(a, b) / (p(a) p(b))) is above
-    `positive_pmi` and at least `positive_pictures` pictures have both; negatively where none has
-    both though more than `negative_expected` such pictures were to be expected. Ours: the paper
-    (Hu et al. 2016) reads them off WordNet, whose data no library that is installed here brings.
+    Two concepts are positively related if log(p(a, b) / (p(a) p(b))) is above `positive_pmi` and at
+    least `positive_pictures` images have both. They are negatively related if no image has both
+    although more than `negative_expected` such images were to be expected (ours: Hu et al. 2016 use
+    WordNet, whose data no dependency provides).
 
     Args:
-      encoded: of the training split.
-      vocabularies: the names of the concepts.
-      layers: keys of the contract, coarse to fine, of those in `LAYER_ORDER`.
+      encoded: annotations of the training split.
+      vocabularies: the vocabularies of the concepts.
+      layers: some of `LAYER_ORDER`, coarse to fine.
       config: the thresholds.
 
     Returns:
-      (layer, layer) -> float32 arrays. Within a layer each concept is related to itself.
+      (layer, other layer) -> relations, float32. Within a layer, each concept is positively related
+      to itself.
     """
     rows = _rows(encoded, vocabularies, layers)
     by_layers = {}
@@ -59,7 +60,7 @@ def concept_relations(
 def _rows(
     encoded: EncodedAnnotations, vocabularies: Vocabularies, layers: tuple[str, ...]
 ) -> dict[str, scipy.sparse.csr_array]:
-    """Returns each layer's 0/1 matrix (images, concepts)."""
+    """Returns the 0/1 matrix (images, concepts) of each layer."""
     flat = {
         batch.GROUPS: (encoded.groups, encoded.group_splits, vocabularies.groups),
         batch.CONCEPTS: (encoded.concepts, encoded.concept_splits, vocabularies.concepts),
@@ -76,7 +77,7 @@ def _rows(
 def _signs(
     first: scipy.sparse.csr_array, second: scipy.sparse.csr_array, config: ConceptLayersConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the positive and the negative relations of two layers' concepts."""
+    """Returns the positive and the negative relations between the concepts of two layers."""
     together = (first.T @ second).toarray()
     counts = [np.asarray(x.sum(axis=0)).ravel() for x in (first, second)]
     expected = np.outer(*counts) / first.shape[0]

@@ -1,4 +1,4 @@
-"""Digests of what lies beside a data set's shards, so that it cannot be exchanged unnoticed."""
+"""Digests of the files beside a data set's shards, which reveal changed or exchanged files."""
 
 import functools
 import logging
@@ -14,18 +14,18 @@ from semreg_tf.files.json_files import read_json_object
 
 logger = logging.getLogger(__name__)
 ANNOTATIONS_DIR, VOCABULARY_DIR = "annotations", "vocabulary"
-# Written last: a prepared folder without it is unfinished.
+# Written last: a folder without it is not fully prepared.
 COUNTS_FILE = "dataset_counts.json"
-# TFDS's own; the last only where a builder has something to add.
+# Files that TFDS writes; metadata.json is optional.
 INFO_FILE, FEATURES_FILE, METADATA_FILE = "dataset_info.json", "features.json", "metadata.json"
 TFDS_FILES = (INFO_FILE, FEATURES_FILE, METADATA_FILE)
 PREPARE_ANEW = "Delete its version folder and prepare it again."
 
 
 def dataset_digests(builder_dir: str | PathLike[str]) -> dict[str, str]:
-    """Returns the digests of the annotations, the lists of names and TFDS's own files, by name.
+    """Returns the digests of the annotations, the vocabularies and TFDS's files, by name.
 
-    The shards have checksums of their own, and each record its image's id.
+    Shards are not included: their records have checksums, and image ids to compare.
     """
     folder = epath.Path(builder_dir)
     names = [name for name in TFDS_FILES if (folder / name).exists()]
@@ -36,7 +36,7 @@ def dataset_digests(builder_dir: str | PathLike[str]) -> dict[str, str]:
 
 
 def read_counts_file(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
-    """Returns what `dataset_counts.json` holds, or None where a preparation is unfinished.
+    """Returns the content of `dataset_counts.json`, or None if the preparation is unfinished.
 
     Raises:
       ValueError: the file is damaged or was changed.
@@ -50,17 +50,17 @@ def read_counts_file(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
 
 
 def check_dataset_files(builder_dir: str | PathLike[str], *names: str) -> None:
-    """Refuses a prepared folder of which one of these files was changed or exchanged.
+    """Refuses a prepared folder in which one of these files was changed or exchanged.
 
-    A folder in preparation, or prepared before digests were kept, passes; the latter with one
-    line in the log.
+    A folder that is being prepared passes. So does one of an earlier version without digests, with
+    a warning.
 
     Args:
       builder_dir: the version folder.
       *names: files in it, such as "annotations/train.jsonl".
 
     Raises:
-      ValueError: as said; the file is named.
+      ValueError: a file is missing or was changed; the message names it.
     """
     folder = epath.Path(builder_dir)
     counts = read_counts_file(folder)
@@ -68,20 +68,20 @@ def check_dataset_files(builder_dir: str | PathLike[str], *names: str) -> None:
         return
     expected = counts.get(FILE_DIGESTS)
     if expected is None:
-        _say_there_are_none(os.fspath(folder))
+        _warn_without_digests(os.fspath(folder))
         return
     for name in names:
-        there = (folder / name).exists()
-        if name == METADATA_FILE and not there and name not in expected:
+        exists = (folder / name).exists()
+        if name == METADATA_FILE and not exists and name not in expected:
             continue
-        if not there:
-            wrong = "it is not there"
+        if not exists:
+            fault = "it is missing"
         elif _digest(folder / name) != expected.get(name):
-            wrong = "it was changed, damaged or taken from another data set"
+            fault = "it was changed, damaged or taken from another data set"
         else:
             continue
         raise ValueError(
-            f"`data_dir` must hold {name} as it was prepared: {wrong}. {PREPARE_ANEW} "
+            f"`data_dir` must hold {name} as it was prepared: {fault}. {PREPARE_ANEW} "
             f"Received: {os.fspath(folder / name)!r}"
         )
 
@@ -92,5 +92,5 @@ def _digest(path: epath.Path) -> str:
 
 
 @functools.cache
-def _say_there_are_none(folder: str) -> None:
-    logger.warning("%s carries no digests: it was prepared before they were kept", folder)
+def _warn_without_digests(folder: str) -> None:
+    logger.warning("%s has no digests: an earlier version prepared it", folder)

@@ -1,4 +1,4 @@
-"""Captions without pictures, for the relational stage, which needs none (Sec. 3.3)."""
+"""Additional captions without images, for the relational stage, which needs none (Sec. 3.3)."""
 
 import logging
 from collections import Counter
@@ -22,10 +22,10 @@ _FIELD = "relational.extra_captions"
 
 @dataclass(frozen=True)
 class ExtraCaptions:
-    """Captions of pictures that the data set does not hold.
+    """Captions of images that are not in the data set.
 
     Attributes:
-      annotations: one a picture, with captions and tokens alone.
+      annotations: one per image, with captions and tokens only.
       digest: the SHA-256 of the file.
     """
 
@@ -33,48 +33,48 @@ class ExtraCaptions:
     digest: str
 
     def word_counts(self) -> Counter[str]:
-        """Returns how often each token occurs."""
+        """Returns the count of each token."""
         return Counter(t for a in self.annotations for tokens in a.tokens for t in tokens)
 
 
 def read_extra_captions(
     path: str | PathLike[str], builder: tfds.core.DatasetBuilder
 ) -> ExtraCaptions:
-    """Reads captions and leaves out pictures that the data set holds, in any of its splits.
+    """Reads captions, without those of images that are in any split of the data set.
 
-    Names are compared without folder and ending, so that no caption of a picture that judges is
-    trained on; what is left out is counted in the log.
+    File names are compared without folder and suffix, so that captions of test images are never
+    trained on. The log says how many images are left out.
 
     Args:
-      path: a token file or JSON Lines, as `read_caption_file` reads them.
-      builder: the prepared data set, whose way of making tokens is used.
+      path: a token file or JSON Lines file, see `read_caption_file`.
+      builder: the prepared data set, whose tokenizer is used.
 
     Raises:
-      ValueError: the file is not there, of no known form, or no caption is left.
+      ValueError: the file is missing or of another form, or no caption remains.
     """
     try:
-        read = read_caption_file(path, _FIELD)
+        captions = read_caption_file(path, _FIELD)
         digest = file_digest(path)
     except OSError as error:
         raise ValueError(
             f"`{_FIELD}` must be a file of captions ({error.strerror}). Received: {str(path)!r}"
         ) from error
-    held = {_stem(name) for name in _names(builder)}
-    others = {name: texts for name, texts in read.items() if _stem(name) not in held}
-    annotations = tuple(_annotations(others, stored_tokenizer(builder)))
+    dataset_stems = {_stem(name) for name in _names(builder)}
+    new = {name: texts for name, texts in captions.items() if _stem(name) not in dataset_stems}
+    annotations = tuple(_annotations(new, stored_tokenizer(builder)))
     if not annotations:
         raise ValueError(
-            f"`{_FIELD}` must hold captions of pictures that the data set does not hold. "
-            f"Received: {str(path)!r}, {len(read)} pictures, {len(read) - len(others)} of them in "
-            "the data set"
+            f"`{_FIELD}` must hold captions of pictures that are not in the data set. Received: "
+            f"{str(path)!r}, {len(captions)} pictures, {len(captions) - len(new)} of them in the "
+            "data set"
         )
     logger.info(
-        "Extra captions: %d of %d pictures; %d pictures of the data set itself and %d without "
+        "Extra captions: %d of %d pictures; %d pictures that are in the data set and %d without "
         "words are left out (%s)",
         sum(len(a.captions) for a in annotations),
         len(annotations),
-        len(read) - len(others),
-        len(others) - len(annotations),
+        len(captions) - len(new),
+        len(new) - len(annotations),
         path,
     )
     return ExtraCaptions(annotations, digest)
@@ -99,5 +99,5 @@ def _annotations(
         pairs = [(text, tuple(tokenize(text, tokenizer))) for text in cleaned]
         pairs = [(text, tokens) for text, tokens in pairs if tokens]
         if pairs:
-            kept, tokens = zip(*pairs, strict=True)
-            yield Annotation(name, name, kept, tokens)
+            captions_with_words, tokens = zip(*pairs, strict=True)
+            yield Annotation(name, name, captions_with_words, tokens)

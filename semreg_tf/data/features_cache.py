@@ -1,4 +1,4 @@
-"""A frozen encoder's features, computed once and kept on disk under a key that cannot go stale."""
+"""A disk cache of a frozen encoder's features, with keys that depend on all their inputs."""
 
 import hashlib
 import json
@@ -16,14 +16,14 @@ from semreg_tf.files.file_lock import FileLock
 logger = logging.getLogger(__name__)
 
 
-def cache_key(weights: Iterable[np.ndarray], **described: Any) -> str:
-    """Returns a key of the encoder's weights and of everything said in `described`.
+def cache_key(weights: Iterable[np.ndarray], **inputs: Any) -> str:
+    """Returns a key that depends on the encoder's weights and on all further arguments.
 
     Args:
       weights: the encoder's variables as arrays.
-      **described: JSON values: encoder, image size, preprocessing, views, split, image ids.
+      **inputs: JSON values: encoder, image size, preprocessing, views, split, image ids.
     """
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode())
     for array in weights:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -35,39 +35,38 @@ def load_or_compute(
     key: str,
     shape: tuple[int, int, int],
     compute: Callable[[int], Iterable[np.ndarray]],
-    what: str = "features",
+    title: str = "features",
 ) -> np.ndarray:
-    """Returns features (num_images, views, feature_size) float32, memory-mapped.
+    """Returns features from the cache, or computes and stores them.
 
-    What is computed is written under another name, with the rows done, and renamed at the end:
-    an interrupted run goes on at the row where it stopped. A checksum beside the file is checked
-    when it is opened, and a damaged one is told and computed again. A second process that needs
-    the same features waits for the first.
+    An interrupted computation continues at the row where it stopped. The file's checksum is
+    verified, and a damaged file is computed again, with a warning. If two processes need the same
+    features, one waits for the other.
 
     Args:
-      folder: where caches live.
-      key: from `cache_key`.
+      folder: the folder of the cache.
+      key: the result of `cache_key`.
       shape: (num_images, views, feature_size).
-      compute: given the first row, yields arrays (rows, views, feature_size) in order.
-      what: what they are, for the log and the progress bar.
+      compute: first row -> iterable of arrays (rows, views, feature_size) in order.
+      title: the name of the features in the log and the progress bar.
 
     Returns:
-      A read-only array.
+      A read-only, memory-mapped array (num_images, views, feature_size) float32.
 
     Raises:
       ValueError: `compute` yields other shapes, or more or fewer rows.
-      OSError: the disk is full or read-only; the rows done are kept.
+      OSError: the disk is full or read-only; finished rows are kept.
     """
     path = Path(folder) / f"{key}.npy"
-    there, cached = path.exists(), open_whole(path, shape)
+    existed, cached = path.exists(), open_whole(path, shape)
     if cached is None:
         with FileLock(path.with_suffix(".lock"), "folder", path, wait=True) as lock:
             # Another process may have written it meanwhile.
-            cached = open_whole(path, shape) if lock.waited or not there else None
+            cached = open_whole(path, shape) if lock.waited or not existed else None
             if cached is None:
-                _compute(path, shape, compute, what)
+                _compute(path, shape, compute, title)
                 return np.load(path, mmap_mode="r")
-    logger.info("%s: read from %s", what.capitalize(), path)
+    logger.info("%s: read from %s", title.capitalize(), path)
     return cached
 
 
@@ -75,16 +74,16 @@ def _compute(
     path: Path,
     shape: tuple[int, int, int],
     compute: Callable[[int], Iterable[np.ndarray]],
-    what: str,
+    title: str,
 ) -> None:
-    """Writes the features that an earlier start did not."""
+    """Computes and writes the rows that an earlier run did not."""
     num_images, size_mib = shape[0], 4 * np.prod(shape) / 2**20
-    told = (what.capitalize(), num_images, size_mib, path)
-    logger.info("%s of %d images: computed once, %.0f MiB in %s", *told)
+    values = (title.capitalize(), num_images, size_mib, path)
+    logger.info("%s of %d images: computed once, %.0f MiB in %s", *values)
     array = GrowingArray(path, shape)
     try:
-        with tqdm(total=num_images, initial=array.done, unit="image", desc=what) as bar:
-            # A run stopped between its last row and the renaming has nothing left to compute.
+        with tqdm(total=num_images, initial=array.done, unit="image", desc=title) as bar:
+            # All rows exist if a run was stopped between its last row and the renaming.
             for block in compute(array.done) if array.done < num_images else ():
                 if block.shape[1:] != shape[1:] or array.done + len(block) > num_images:
                     raise ValueError(

@@ -1,8 +1,8 @@
-"""Fixed views of evaluation images, for caching a frozen encoder's features."""
+"""Fixed views of images, for caching a frozen encoder's features."""
 
 import tensorflow as tf
 
-# A corner crop's share of the side, Caffe's 227 of 256.
+# Side of a corner crop relative to the image's, 227 / 256 as in Caffe.
 CROP_SHARE = 227 / 256
 
 
@@ -11,8 +11,8 @@ def fixed_views(images: tf.Tensor, views: int) -> list[tf.Tensor]:
 
     Args:
       images: (batch, size, size, 3) float32, normalised.
-      views: 1: the image; 2: and its mirror image; 10: the image, four corner crops scaled back
-        to its size, and the mirror images of the five, after Caffe's oversampling.
+      views: 1: the image; 2: the image and its mirror image; 10: the image, four corner crops
+        resized to its size, and the mirror images of these five, as in Caffe's oversampling.
 
     Returns:
       `views` tensors of the images' shape.
@@ -22,7 +22,7 @@ def fixed_views(images: tf.Tensor, views: int) -> list[tf.Tensor]:
     """
     if views not in (1, 2, 10):
         raise ValueError(f"`views` must be 1, 2 or 10. Received: views={views}")
-    made = [images]
+    results = [images]
     if views == 10:
         size = images.shape[1] or tf.shape(images)[1]
         edge = 1 - CROP_SHARE
@@ -30,7 +30,7 @@ def fixed_views(images: tf.Tensor, views: int) -> list[tf.Tensor]:
         index = tf.range(tf.shape(images)[0])
         for corner in corners:
             boxes = tf.tile(tf.constant([corner], tf.float32), (tf.shape(images)[0], 1))
-            made.append(tf.image.crop_and_resize(images, boxes, index, (size, size)))
+            results.append(tf.image.crop_and_resize(images, boxes, index, (size, size)))
     if views > 1:
-        made += [tf.image.flip_left_right(view) for view in made]
-    return made
+        results += [tf.image.flip_left_right(view) for view in results]
+    return results

@@ -1,12 +1,12 @@
-"""Pictures as encoders expect them, from encoded bytes, as graph ops for pipelines and exports.
+"""Graph operations from encoded image files to encoder inputs, for pipelines and exports.
 
-The recipe is im2txt's: the whole picture is resized to a square without keeping its proportions
-(346 x 346 for an input of 299), of which training takes a random crop and evaluation the centre.
-The crop is taken before the resizing where it can be, so that a JPEG is only decoded inside it.
+As in im2txt, an image is resized to a square without keeping its aspect ratio (346 x 346 for an
+input of 299), then training takes a random crop and evaluation the centre crop. The crop is taken
+before resizing where possible, so that only this part of a JPEG is decoded.
 
-JPEG (grey, RGB, CMYK and YCCK, the latter two without their colour profile), PNG, BMP and a GIF's
-first frame are read; transparency and EXIF orientation are ignored. Anything else, and a truncated
-file, is TensorFlow's InvalidArgumentError.
+JPEG (grey, RGB, CMYK and YCCK, the latter two without colour profile), PNG, BMP and the first frame
+of a GIF can be read; transparency and EXIF orientation are ignored. Other and truncated files raise
+TensorFlow's InvalidArgumentError.
 """
 
 import functools
@@ -17,19 +17,19 @@ import tensorflow as tf
 from semreg_tf.config import ImageConfig
 from semreg_tf.data.colour_jitter import jitter
 
-# Means and deviations of ImageNet as Caffe's models and PyTorch's state them.
+# ImageNet's means and deviations as stated for the models of Caffe and of PyTorch.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 TORCH_MEAN = (0.485, 0.456, 0.406)
 TORCH_DEVIATION = (0.229, 0.224, 0.225)
 
-# By how much of a source pixel a crop's edges may be off.
+# Allowed error of a crop's edges, in source pixels.
 EDGE_TOLERANCE = 1 / 16
-# The longest side, in pixels, of which a crop's window is looked up; of longer ones all is decoded.
+# Longest side, in pixels, for which windows are computed; longer images are decoded whole.
 LONGEST_SIDE = 4096
-# Up to how many times longer sides than the resized ones pay to be cast before.
+# Images with sides up to so many times the resized side are cast to float before resizing.
 CAST_RATIO = 2
 
-# The range of [0, 255] in each mode, before its mean and deviation.
+# The range to which each mode maps [0, 255], before mean and deviation.
 _RANGES = {
     "raw": (0.0, 255.0),
     "unit": (0.0, 1.0),
@@ -43,13 +43,13 @@ NORMALISATIONS = tuple(_RANGES)
 
 
 def normalise(image: tf.Tensor, mode: str) -> tf.Tensor:
-    """Returns an image as an encoder's published weights expect it.
+    """Normalises an image as an encoder's published weights expect.
 
     Args:
       image: RGB in [0, 255], (..., 3) float32.
-      mode: "raw": unchanged; "unit": [0, 1]; "inception": [-1, 1]; "torch": unit, less ImageNet's
-        mean, by its deviation; "caffe": BGR, less ImageNet's mean; "efficientnet_lite":
-        (image - 127) / 128.
+      mode: "raw": unchanged; "unit": [0, 1]; "inception": [-1, 1]; "torch": "unit", then minus
+        ImageNet's mean and divided by its deviation; "caffe": BGR minus ImageNet's mean;
+        "efficientnet_lite": (image - 127) / 128.
 
     Raises:
       ValueError: an unknown mode.
@@ -66,20 +66,20 @@ def _range(mode: str) -> tuple[float, float]:
 
 
 def _scaled(image: tf.Tensor, low: float, high: float) -> tf.Tensor:
-    """Returns values in [0, 255] as float32 in [low, high]."""
+    """Maps values from [0, 255] to [low, high], float32."""
     image = tf.cast(image, tf.float32)
     return image if (low, high) == (0.0, 255.0) else image * ((high - low) / 255) + low
 
 
 def _finish(image: tf.Tensor, mode: str) -> tf.Tensor:
-    """Returns a picture that has the range of its mode, less the mode's mean."""
+    """Applies the mean and deviation of a mode to an image that has the mode's range."""
     if mode == "caffe":
         return tf.reverse(image, [-1]) - CAFFE_MEAN_BGR
     return (image - TORCH_MEAN) / TORCH_DEVIATION if mode == "torch" else image
 
 
 def resized_side(size: int, resize_ratio: float) -> int:
-    """Returns the side of the square a picture is resized to before its crop of `size`."""
+    """Returns the side of the square to which an image is resized before a crop of `size`."""
     if size < 1 or resize_ratio < 1.0:
         raise ValueError(
             "`size` must be at least 1 and `resize_ratio` at least 1.0. "
@@ -90,21 +90,21 @@ def resized_side(size: int, resize_ratio: float) -> int:
 
 @functools.cache
 def _window_table(resized: int, size: int) -> np.ndarray:
-    """Returns the window of every crop of one axis, by the picture's side and the crop's offset.
+    """Returns the windows of all crops along one axis, by the image's side and the crop's offset.
 
-    A window is the crop widened to where edges of resized and of source pixels meet within
-    `EDGE_TOLERANCE`, at worst to the whole side, so that resizing the window alone samples where
-    resizing the picture would. Sides smaller than `resized` are taken whole, since there samples
-    reach beyond the window.
+    A window is the crop, extended to positions where edges of resized and of source pixels agree
+    within `EDGE_TOLERANCE`, so that resizing the window equals resizing the image. At worst it is
+    the whole side. It is the whole side if that is smaller than `resized`, because samples would
+    reach beyond a window.
 
     Args:
-      resized: the side of the square pictures are resized to.
-      size: the crop's side.
+      resized: side of the square to which images are resized.
+      size: side of the crop.
 
     Returns:
-      (LONGEST_SIDE + 2, resized - size + 1, 4) int32: the first source pixel and how many there
-      are, the resized pixels they become, and how many of these are before the crop. The last row
-      stands for longer sides: -1 source pixels are all of them.
+      (LONGEST_SIDE + 2, resized - size + 1, 4) int32: the first source pixel, the number of source
+      pixels, the number of resized pixels that they become, and how many of these precede the crop.
+      In the last row, for longer sides, -1 source pixels means all.
     """
     sides, ends = np.arange(LONGEST_SIDE + 1)[:, None], np.arange(resized + 1)
     edges = ends * sides / resized
@@ -122,18 +122,17 @@ def _window_table(resized: int, size: int) -> np.ndarray:
 def _windows(
     shape: tf.Tensor, resized: int, size: int, offsets: tf.Tensor | None
 ) -> list[tf.Tensor]:
-    """Returns the source rows and columns a crop needs, and what they become.
+    """Returns the windows of source rows and columns that a crop needs.
 
     Args:
-      shape: height and width of the picture, (2,) int32. Of sides beyond `LONGEST_SIDE` all is
-        needed.
-      resized: the side of the square it is resized to.
-      size: the crop's side.
-      offsets: the crop's first row and column in that square, (2,) int32; None: the centre.
+      shape: height and width of the image, (2,) int32.
+      resized: side of the square to which it is resized.
+      size: side of the crop.
+      offsets: first row and column of the crop in that square, (2,) int32; None: the centre.
 
     Returns:
-      The first source pixels, how many there are, the resized pixels they become, and how many of
-      these are before the crop: each (2,) int32.
+      The first source pixels, the numbers of source pixels, the numbers of resized pixels, and how
+      many of these precede the crop, each (2,) int32.
     """
     table = _window_table(resized, size)
     sides = tf.minimum(shape, LONGEST_SIDE + 1)
@@ -152,14 +151,14 @@ def _decode_crop(
     offsets: tf.Tensor | None,
     scale: tuple[float, float],
 ) -> tf.Tensor:
-    """Returns a crop of the resized picture, (size, size, 3) float32.
+    """Returns a crop of the resized image, (size, size, 3) float32.
 
     Args:
-      encoded: the file's bytes, a scalar string.
-      resized: the side of the square the picture is resized to.
-      size: the crop's side.
-      offsets: the crop's first row and column in that square, (2,) int32; None: the centre.
-      scale: what 0 and 255 become.
+      encoded: bytes of the image file, a scalar string.
+      resized: side of the square to which the image is resized.
+      size: side of the crop.
+      offsets: first row and column of the crop in that square, (2,) int32; None: the centre.
+      scale: the values to which 0 and 255 are mapped.
     """
 
     def from_jpeg() -> tuple:
@@ -184,11 +183,11 @@ def _decode_crop(
 def _resize(
     pixels: tf.Tensor, shape: tf.Tensor, most_cast: int, scale: tuple[float, float]
 ) -> tf.Tensor:
-    """Returns bilinear samples between both values of `scale`, (1, height, width, 3) float32.
+    """Resizes bilinearly and maps [0, 255] to `scale`, (1, height, width, 3) float32.
 
-    TensorFlow samples floats twice as fast as bytes, but floats of a large picture take four times
-    its memory, and most of them are never looked at: up to `most_cast` values are cast before.
-    Scaling commutes with sampling; `dequantize` casts and scales in one pass.
+    TensorFlow samples floats twice as fast as bytes, but the floats of a large image need four
+    times the memory, and most are not sampled. So only images of up to `most_cast` values are cast
+    first. Mapping commutes with sampling; `dequantize` casts and maps in one pass.
     """
     sample = functools.partial(
         tf.raw_ops.ResizeBilinear, size=shape, align_corners=False, half_pixel_centers=True
@@ -209,16 +208,16 @@ def _resize(
 def decode_for_evaluation(
     encoded: tf.Tensor, size: int, resize_ratio: float, mode: str
 ) -> tf.Tensor:
-    """Returns the centre of the resized picture.
+    """Returns the centre crop of the resized image.
 
     Args:
-      encoded: the file's bytes, a scalar string.
-      size: the side of the encoder's input in pixels.
-      resize_ratio: the side of the resized square over `size`.
-      mode: of `normalise`.
+      encoded: bytes of the image file, a scalar string.
+      size: side of the encoder's input in pixels.
+      resize_ratio: side of the resized square relative to `size`.
+      mode: a mode of `normalise`.
 
     Returns:
-      (size, size, 3) float32, equal to resizing and cropping but for `EDGE_TOLERANCE`.
+      (size, size, 3) float32, equal to resizing and cropping up to `EDGE_TOLERANCE`.
     """
     resized = resized_side(size, resize_ratio)
     return _finish(_decode_crop(encoded, resized, size, None, _range(mode)), mode)
@@ -231,14 +230,14 @@ def decode_for_training(
     config: ImageConfig,
     seed: tf.Tensor,
 ) -> tf.Tensor:
-    """Returns a crop of the resized picture, mirrored and recoloured as the seed has it.
+    """Returns a crop of the resized image with random augmentation.
 
     Args:
-      encoded: the file's bytes, a scalar string.
-      size: the side of the encoder's input in pixels.
-      mode: of `normalise`.
-      config: the resized square, and which of crop, mirroring and colour are drawn.
-      seed: (2,) int32 or int64; equal seeds give equal pictures.
+      encoded: bytes of the image file, a scalar string.
+      size: side of the encoder's input in pixels.
+      mode: a mode of `normalise`.
+      config: the resize ratio, and which augmentations are on.
+      seed: (2,) int32 or int64; equal seeds give equal results.
 
     Returns:
       (size, size, 3) float32.

@@ -1,10 +1,10 @@
-"""Which examples each step of training reads: a function of (seed, step) alone."""
+"""The examples of each training step, which depend only on seed and step."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-# Batches sorted by length together, so that little of a batch is padding.
+# Number of batches that are sorted by length together, to reduce padding.
 BATCHES_PER_BUCKETING = 64
 
 
@@ -24,12 +24,13 @@ def index_plan(
     """Yields the steps from `start_step` on with their examples; every epoch is a permutation.
 
     Args:
-      num_examples: of the split; fewer than a batch are one batch.
-      batch_size: examples a step.
-      seed: with the epoch, decides the permutation.
-      start_step: steps already done.
-      lengths: of the examples, (num_examples,), where a batch shall hold like lengths.
-      rows: of the examples in the split, (num_examples,); None: 0, 1, 2, ...
+      num_examples: number of examples; fewer than `batch_size` are one batch.
+      batch_size: examples per step.
+      seed: determines the permutations, together with the epoch.
+      start_step: number of steps already done.
+      lengths: lengths of the examples, (num_examples,), to batch similar lengths together; None: do
+        not.
+      rows: rows of the examples in the split, (num_examples,); None: 0, 1, 2, ...
 
     Yields:
       The step, and its examples' rows, (batch,) int64.
@@ -52,7 +53,7 @@ def index_plan(
 def _bucketed(
     order: np.ndarray, lengths: np.ndarray, batch_size: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """Returns batches of like lengths: `order` sorted in chunks, the batches shuffled."""
+    """Returns batches of similar lengths: `order` sorted in chunks, and the batches shuffled."""
     chunk = batch_size * BATCHES_PER_BUCKETING
     batches = []
     for start in range(0, len(order), chunk):
@@ -63,11 +64,11 @@ def _bucketed(
 
 
 def check_share(num_examples: int, batch_size: int, num_workers: int, worker: int) -> None:
-    """Refuses workers among whom the global batch, or the split, cannot be shared out.
+    """Refuses a number of workers among which the global batch or the split cannot be divided.
 
     Raises:
-      ValueError: the batch does not divide among the workers, there is no such worker, or there
-        are fewer examples than workers.
+      ValueError: the batch size is not a multiple of the workers, `worker` is out of range, or
+        there are fewer examples than workers.
     """
     if batch_size % num_workers:
         raise ValueError(
@@ -76,7 +77,7 @@ def check_share(num_examples: int, batch_size: int, num_workers: int, worker: in
         )
     if not 0 <= worker < num_workers:
         raise ValueError(
-            f"`worker` must be among the {num_workers} workers, counted from 0. "
+            f"`worker` must be at least 0 and below the number of workers, {num_workers}. "
             f"Received: worker={worker}"
         )
     if num_examples < num_workers:

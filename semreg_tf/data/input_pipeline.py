@@ -1,7 +1,7 @@
-"""tf.data batches of the contract, a pure function of (seed, step), so that a run resumes exactly.
+"""The input pipeline: tf.data batches with the keys of `semreg_tf.data.batch`.
 
-Every position of the input is known from the step alone: epochs are permuted by (seed, epoch),
-augmentation by (seed, position of the example). Nothing is to be saved but the step.
+Batches depend on seed and step only: epochs are permuted by (seed, epoch), and augmentation is
+seeded by (seed, step, position in the batch). So a resumed run only needs to know the step.
 """
 
 import os
@@ -31,23 +31,23 @@ from semreg_tf.data.targets import (
 from semreg_tf.data.text import EARLIEST_TOKENIZER, Tokenizer
 from semreg_tf.data.vocabulary import Vocabularies
 
-# Batches made at the same time, each on its own thread.
+# Number of batches that are computed in parallel.
 PARALLEL_BATCHES = max(2, os.cpu_count() or 2)
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a prepared data set, its annotations as ids.
+    """One split of a prepared data set, with annotations as ids.
 
     Attributes:
       name: the split's name.
-      annotations: as they are on disk, one an image, in record order.
-      encoded: the same as ids.
-      vocabularies: whose ids.
+      annotations: the annotations on disk, one per image, in record order.
+      encoded: the annotations as ids.
+      vocabularies: the vocabularies of the ids.
       shards: paths of the record files, in order.
-      shard_lengths: images in each.
+      shard_lengths: number of images in each shard.
       first_record: the record of the first annotation; above 0 in a part such as "train[100:]".
-      tokenizer: how captions became tokens, one of `semreg_tf.data.text.TOKENIZERS`.
+      tokenizer: the tokenizer of the captions, one of `semreg_tf.data.text.TOKENIZERS`.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Split:
     tokenizer: Tokenizer = EARLIEST_TOKENIZER
 
     def record_reader(self) -> RecordReader:
-        """Opens the records; row 0 is the first annotation's, and each must be its image's."""
+        """Opens the records; row i must be the record of the image of annotation i."""
         image_ids = [annotation.image_id for annotation in self.annotations]
         return RecordReader(
             self.shards, self.shard_lengths, self.first_record, image_ids, self.name
         )
 
     def tag_sets(self) -> TagSets:
-        """The user tags of its images, for the search of neighbours."""
+        """Returns the user tags of the images, for the search of neighbours."""
         ids, splits = self.encoded.user_tags, self.encoded.user_tag_splits
         return TagSets(self.encoded.image_ids, ids, splits, len(self.vocabularies.user_tags))
 
@@ -78,7 +78,7 @@ class Split:
 
     @property
     def annotated_rows(self) -> np.ndarray:
-        """Rows of the images that train: those with a caption; of tags all, for none has to be."""
+        """Rows of the images that can be trained on: those with a caption, or for tags all."""
         return np.flatnonzero(np.diff(self.encoded.sequence_splits))
 
     @property
@@ -94,17 +94,17 @@ def load_split(
     data_config: DataConfig,
     for_training: bool = False,
 ) -> Split:
-    """Reads the annotations of a split, or of a part of one; of images a few headers at most.
+    """Loads a split, or a part of one, without reading its images.
 
     Args:
-      builder: of the prepared data set.
-      name: a split, or in TFDS's slicing a part of it: "train[:5000]", "train[90%:]".
-      vocabularies: whose ids the annotations become.
-      data_config: how they become ids.
+      builder: the builder of the prepared data set.
+      name: a split, or a part of it in TFDS's syntax: "train[:5000]", "train[90%:]".
+      vocabularies: the vocabularies of the ids.
+      data_config: the conversion of annotations to ids.
       for_training: whether captions are cut at `data.max_caption_tokens`.
 
     Raises:
-      ValueError: the split is unknown, its slice cannot be read, or nothing is in it.
+      ValueError: the split is unknown or empty, or its slice cannot be parsed.
     """
     whole, first, last = slice_of(builder, name)
     annotations = read_annotations(builder.data_dir, whole)[first:last]
@@ -128,12 +128,12 @@ def load_split(
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a stage or an evaluation reads from a split, and how.
+    """The inputs that a stage or an evaluation reads from a split.
 
     Attributes:
       split: the split.
-      keys: keys of the contract; no others are made.
-      image: augmentation and size.
+      keys: keys of `semreg_tf.data.batch`, which a batch has.
+      image: resizing and augmentation.
       image_size: side of the encoder's input in pixels.
       preprocessing: a mode of `image_ops.normalise`.
       features: cached features, (images, views, d), of crops (images, 1, crops, d), where
@@ -174,11 +174,11 @@ class Inputs:
                     f"`keys` may hold '{key}' only where the vocabularies have "
                     f"{key.replace('_', ' ')}. Received: keys={self.keys}"
                 )
-        found = 0 if self.neighbours is None else len(self.neighbours.rows)
-        if batch.NEIGHBOUR_FEATURES in self.keys and found != self.split.num_images:
+        count = 0 if self.neighbours is None else len(self.neighbours.rows)
+        if batch.NEIGHBOUR_FEATURES in self.keys and count != self.split.num_images:
             raise ValueError(
                 f"`neighbours` must be those of the split's {self.split.num_images} images where "
-                f"'neighbour_features' is a key. Received: neighbours of {found} images"
+                f"'neighbour_features' is a key. Received: neighbours of {count} images"
             )
 
     def _check_cached(self, key: str, array: np.ndarray | None, shape: str) -> None:
@@ -193,24 +193,24 @@ class Inputs:
 
     @property
     def cached(self) -> dict[str, np.ndarray]:
-        """What is read of a frozen encoder's outputs on disk, by key."""
+        """The cached outputs of a frozen encoder that are read, by key."""
         arrays = {batch.FEATURES: self.features, batch.SPATIAL_FEATURES: self.spatial_features}
         return {key: array for key, array in arrays.items() if key in self.keys}
 
     @property
     def pairs(self) -> bool:
-        """True for the relational stage: flat pairs, no image and no features."""
+        """Whether batches hold (image, sequence) pairs without images: the relational stage."""
         visual = batch.IMAGE in self.keys or batch.FEATURES in self.keys
         return batch.INPUT_IDS in self.keys and not visual and self.rows is None
 
     @property
     def training_rows(self) -> np.ndarray:
-        """Rows of the images that train."""
+        """Rows of the images that are trained on."""
         return self.split.annotated_rows if self.rows is None else self.rows
 
 
 def num_examples(inputs: Inputs) -> int:
-    """Returns how many examples an epoch has: pairs, or images that train."""
+    """Returns the number of examples in an epoch: pairs, or images that can be trained on."""
     return inputs.split.num_sequences if inputs.pairs else len(inputs.training_rows)
 
 
@@ -222,22 +222,22 @@ def training_batches(
     num_workers: int = 1,
     worker: int = 0,
 ) -> tf.data.Dataset:
-    """Returns endless shuffled batches from `start_step` on.
+    """Returns an infinite dataset of shuffled batches.
 
     Args:
-      inputs: what is read.
-      batch_size: the global batch; a split that is smaller is one batch.
-      seed: with the step, decides everything.
-      start_step: batches already consumed.
-      num_workers: workers that share a batch.
-      worker: which of them this is; it gets every `num_workers`-th example of the batch, drawn and
-        augmented as a single worker would.
+      inputs: the inputs.
+      batch_size: global batch size; a smaller split is one batch.
+      seed: determines order, sampling and augmentation.
+      start_step: number of batches already consumed.
+      num_workers: number of workers that share a batch.
+      worker: index of this worker. It gets every `num_workers`-th example of the batch, with the
+        same sampling and augmentation as on a single worker.
 
     Returns:
-      A dataset of dicts by the contract's names.
+      A dataset of dicts with the keys of `inputs`.
 
     Raises:
-      ValueError: the batch does not divide among the workers, there is no such worker, or the
+      ValueError: `batch_size` is not a multiple of `num_workers`, `worker` is out of range, or the
         split has fewer examples than workers.
     """
     check_share(num_examples(inputs), batch_size, num_workers, worker)
@@ -256,7 +256,7 @@ def training_batches(
     def draw(
         step: tf.Tensor, whole: tf.Tensor, columns: int, **bounds: int | tf.DType | None
     ) -> tf.Tensor:
-        # For the whole batch, so that an example's draws are the same on any worker.
+        # Drawn for the whole batch, so that an example's draws do not depend on the worker.
         shape, step_seed = (tf.shape(whole)[0], columns), tf.cast(tf.stack([seed, step]), tf.int32)
         return tf.random.stateless_uniform(shape, step_seed, **bounds)[worker::num_workers]
 
@@ -266,12 +266,12 @@ def training_batches(
             return tensors.pairs(tf.gather(owner, indices), indices, inputs.keys)
         sample = inputs.captions_per_image
         order = None if sample is None else draw(step, whole, tensors.most_captions)
-        made = tensors.images(indices, inputs.keys, sample, order)
+        values = tensors.images(indices, inputs.keys, sample, order)
         if inputs.cached:
             (views,) = {array.shape[1] for array in inputs.cached.values()}
             view = draw(step, whole, 1, minval=0, maxval=views, dtype=tf.int64)[:, 0]
-            made |= {k: _cached_rows(array, indices, view) for k, array in inputs.cached.items()}
-        return made | _neighbours(inputs, indices)
+            values |= {k: _cached_rows(array, indices, view) for k, array in inputs.cached.items()}
+        return values | _neighbours(inputs, indices)
 
     def rows_and_seeds(step: tf.Tensor, whole: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = draw(step, whole, 2, minval=None, maxval=None, dtype=tf.int32)
@@ -279,49 +279,49 @@ def training_batches(
 
     images = None
     if batch.IMAGE in inputs.keys:
-        own = len(range(worker, min(batch_size, num_examples(inputs)), num_workers))
+        worker_batch = len(range(worker, min(batch_size, num_examples(inputs)), num_workers))
         reader, seeded = inputs.split.record_reader(), plan.map(rows_and_seeds)
-        images = image_batches(reader, seeded, _augmented(inputs), own)
+        images = image_batches(reader, seeded, _augmenting_decoder(inputs), worker_batch)
     return _assembled(plan, gather, images, prefetch=4)
 
 
 def evaluation_batches(
     inputs: Inputs, batch_size: int, rows: np.ndarray | None = None
 ) -> tf.data.Dataset:
-    """Returns every image of the split once, in order; the last batch may be smaller.
+    """Returns a dataset of every image of the split once, in order; the last batch may be smaller.
 
     Args:
-      inputs: what is read.
-      batch_size: images a batch.
-      rows: these images of the split alone, in this order; None: all.
+      inputs: the inputs.
+      batch_size: images per batch.
+      rows: the images of the split to read, in this order; None: all.
 
     Returns:
-      A dataset of dicts by the contract's names; images are centre-cropped, cached features are
+      A dataset of dicts with the keys of `inputs`; images are centre-cropped, cached features are
       the centre view.
     """
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
 
     def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        made = tensors.images(indices, inputs.keys)
+        values = tensors.images(indices, inputs.keys)
         centre = tf.zeros_like(indices)
-        made |= {k: _cached_rows(x, indices, centre) for k, x in inputs.cached.items()}
-        return made | _neighbours(inputs, indices)
+        values |= {k: _cached_rows(x, indices, centre) for k, x in inputs.cached.items()}
+        return values | _neighbours(inputs, indices)
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         return image_ops.decode_for_evaluation(
             encoded, inputs.image_size, inputs.image.resize_ratio, inputs.preprocessing
         )
 
-    chosen = np.arange(inputs.split.num_images) if rows is None else np.asarray(rows, np.int64)
-    places = tf.data.Dataset.from_tensor_slices(chosen).batch(batch_size)
+    rows = np.arange(inputs.split.num_images) if rows is None else np.asarray(rows, np.int64)
+    plan = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
     images = None
     if batch.IMAGE in inputs.keys:
         reader = inputs.split.record_reader()
-        images = image_batches(reader, places, decode, batch_size)
-    return _assembled(places, gather, images, prefetch=2)
+        images = image_batches(reader, plan, decode, batch_size)
+    return _assembled(plan, gather, images, prefetch=2)
 
 
-def _augmented(inputs: Inputs) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def _augmenting_decoder(inputs: Inputs) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     def decode(encoded: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return image_ops.decode_for_training(
             encoded, inputs.image_size, inputs.preprocessing, inputs.image, seed
@@ -331,35 +331,35 @@ def _augmented(inputs: Inputs) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 
 
 def _assembled(
-    places: tf.data.Dataset,
+    plan: tf.data.Dataset,
     gather: Callable[..., dict[str, tf.Tensor]],
     images: tf.data.Dataset | None,
     prefetch: int,
 ) -> tf.data.Dataset:
-    """Returns the batches that `gather` makes of places in the split, images added."""
+    """Returns the batches that `gather` computes from the elements of `plan`, with images added."""
 
-    def add(place: tf.Tensor | tuple[tf.Tensor, ...], image: tf.Tensor) -> dict[str, tf.Tensor]:
-        made = gather(*place) if isinstance(place, tuple) else gather(place)
-        return {**made, batch.IMAGE: image}
+    def add(element: tf.Tensor | tuple[tf.Tensor, ...], image: tf.Tensor) -> dict[str, tf.Tensor]:
+        values = gather(*element) if isinstance(element, tuple) else gather(element)
+        return {**values, batch.IMAGE: image}
 
     if images is None:
-        made = places.map(gather, PARALLEL_BATCHES, deterministic=True)
+        batches = plan.map(gather, PARALLEL_BATCHES, deterministic=True)
     else:
-        zipped = tf.data.Dataset.zip(places, images)
-        made = zipped.map(add, PARALLEL_BATCHES, deterministic=True)
+        zipped = tf.data.Dataset.zip(plan, images)
+        batches = zipped.map(add, PARALLEL_BATCHES, deterministic=True)
     options = tf.data.Options()
-    # Every parallelism is given, and the tuner's timer can hold up the end of a short pass.
+    # All parallelism is fixed, and the autotuner's timer can delay the end of a short pass.
     options.autotune.enabled = False
-    return made.prefetch(prefetch).with_options(options)
+    return batches.prefetch(prefetch).with_options(options)
 
 
 def _neighbours(inputs: Inputs, rows: tf.Tensor) -> dict[str, tf.Tensor]:
-    wanted = batch.NEIGHBOUR_FEATURES in inputs.keys
-    return inputs.neighbours.tensors(rows) if wanted else {}
+    reads_neighbours = batch.NEIGHBOUR_FEATURES in inputs.keys
+    return inputs.neighbours.tensors(rows) if reads_neighbours else {}
 
 
 def _cached_rows(cached: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:
-    """Reads a view of each of the rows of an array that may be mapped from disk."""
+    """Reads one view of each of the rows from an array, which may be memory-mapped."""
 
     def read(rows: np.ndarray, view: np.ndarray) -> np.ndarray:
         return np.asarray(cached[rows, view], np.float32)

@@ -1,4 +1,4 @@
-"""Names with their training counts, and the text files that hold them."""
+"""Lists of names with training counts, and their text files."""
 
 import functools
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class NameList:
-    """Names and how often each occurs in the training split.
+    """Names with their counts in the training split.
 
     Example:
       >>> NameList.from_counts({"sky": 3, "boat": 5}).names
@@ -32,67 +32,67 @@ class NameList:
                 f"Received: {len(self.names)} names, {len(self.counts)} counts"
             )
         if len(self.index) != len(self.names):
-            twice = next(n for i, n in enumerate(self.names) if self.index[n] != i)
-            raise ValueError(f"`names` must be distinct. Received: {twice!r} twice")
-        bad = next((n for n in self.names if not n or "\n" in n), None)
-        if bad is not None:
-            raise ValueError(f"`names` must be non-empty single lines. Received: {bad!r}")
+            repeated = next(n for i, n in enumerate(self.names) if self.index[n] != i)
+            raise ValueError(f"`names` must be distinct. Received: {repeated!r} twice")
+        invalid = next((n for n in self.names if not n or "\n" in n), None)
+        if invalid is not None:
+            raise ValueError(f"`names` must be non-empty single lines. Received: {invalid!r}")
 
     @classmethod
     def from_counts(cls, counts: dict[str, int]) -> "NameList":
-        """Returns the names by falling count; ties are alphabetical."""
+        """Returns the names by decreasing count; ties are alphabetical."""
         items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return cls(tuple(name for name, _ in items), tuple(count for _, count in items))
 
     @functools.cached_property
     def index(self) -> dict[str, int]:
-        """The place of each name."""
+        """The index of each name."""
         return {name: i for i, name in enumerate(self.names)}
 
     def __len__(self) -> int:
         return len(self.names)
 
     def head(self, size: int) -> "NameList":
-        """Returns the first `size` names, or all where there are fewer."""
+        """Returns the first `size` names, or all if there are fewer."""
         return NameList(self.names[:size], self.counts[:size])
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes a header line, then one `name<TAB>count` a line."""
+        """Writes a header line, then `name<TAB>count` lines."""
         write_names(path, "names", self)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "NameList":
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
-          ValueError: the file is no such list; path and line are named.
+          ValueError: the file is not such a list; the message gives path and line.
         """
         return read_names(path, ("names",))[1]
 
 
 def coverage(words: NameList, num_words: int) -> float:
-    """Returns the share of all word occurrences that the most frequent words make up.
+    """Returns the fraction of all word occurrences that the most frequent words cover (Sec. 5.1).
 
-    Punctuation counts on neither side (Sec. 5.1; what counts as a word is ours).
+    Punctuation is not counted (ours).
 
     Args:
-      words: all words of the training captions by falling count.
-      num_words: how many of them, from the most frequent on.
+      words: all words of the training captions by decreasing count.
+      num_words: number of most frequent words.
 
     Returns:
-      A share in [0, 1]; 0 where there are no words.
+      A fraction in [0, 1]; 0 if there are no words.
     """
     counts = [c for n, c in zip(words.names, words.counts, strict=True) if not is_punctuation(n)]
     return sum(counts[:num_words]) / sum(counts) if counts else 0.0
 
 
 def write_names(path: str | PathLike[str], kind: str, entries: NameList) -> None:
-    """Writes a header line with the kind, then one `name<TAB>count` a line."""
+    """Writes a header line with the kind, then `name<TAB>count` lines."""
     write_lines(path, _lines(kind, entries))
 
 
 def names_digest(kind: str, entries: NameList) -> str:
-    """Returns the SHA-256 of the file that `write_names` writes: of names, order and counts."""
+    """Returns the SHA-256 of the file that `write_names` writes."""
     return digests.lines_digest(_lines(kind, entries))
 
 
@@ -102,21 +102,21 @@ def _lines(kind: str, entries: NameList) -> list[str]:
 
 
 def read_names(path: str | PathLike[str], kinds: tuple[str, ...]) -> tuple[str, NameList]:
-    """Reads what `write_names` wrote.
+    """Reads a file that `write_names` wrote.
 
     Args:
       path: the file.
-      kinds: the kinds that are welcome.
+      kinds: the accepted kinds.
 
     Returns:
       The kind of the file and its names.
 
     Raises:
-      ValueError: the file is missing, of another kind or version, or damaged.
+      ValueError: the file is missing, damaged, or of another kind or version.
     """
     if not tf.io.gfile.exists(path):
         raise ValueError(
-            f"`path` must be a file of {' or '.join(kinds)}: there is none. "
+            f"`path` must be a file of {' or '.join(kinds)}: it does not exist. "
             f"Received: path={fspath(path)!r}"
         )
     header, *lines = read_lines(path) or [""]

@@ -1,7 +1,7 @@
-"""One reading of picture files for preparation, annotation and serving: upright, RGB, eight bits.
+"""Decoding of picture files to upright RGB of eight bits, for preparation, annotation and serving.
 
-docs/pictures.md has the table of formats. What the decoders of an export's graph read alike
-(`is_read_by_graph`) is passed on byte for byte; everything else is decoded here.
+docs/pictures.md has the table of formats. Files that the decoders in an export's graph read the
+same way (`is_read_by_graph`) are passed on unchanged; all others are decoded here.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ from PIL import Image, UnidentifiedImageError
 from semreg_tf.data.picture_kinds import kind_of_unknown
 from semreg_tf.data.png_chunks import png_damage
 
-# Pillow's names. Formats that run other programs (EPS) or that no camera writes are left out.
+# Pillow's names of the formats. Formats that run other programs (EPS) are left out.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
 JPEG_FORMATS = ("JPEG", "MPO")
-# Pillow's own limit: a file that unpacks to more is refused, not unpacked.
+# Pillow's limit against decompression bombs.
 MAX_PIXELS = 178_956_970
-# A JPEG's longest side: pictures that cannot be prepared are not annotated either.
+# The longest side of a JPEG, the format in which preparation stores images.
 MAX_SIDE = 65_500
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -35,22 +35,22 @@ _TURNS = {
 }
 _PNG_DEPTH_BYTE = 24
 _TIFF_SUBFILE_TYPE, _TIFF_BITS = 254, 258
-# The ranges of numbers whose file does not state one, smallest first.
+# Possible ranges of values in files that do not state theirs, smallest first.
 _INTEGER_RANGES, _FLOAT_RANGES = (255, 65_535, 2**31 - 1), (1, 255, 65_535)
 
-# Pillow warns of large pictures and of damaged metadata, on stderr and in its own terms; what
-# stands in the way of a picture is told by the error below.
+# Pillow's warnings about large images and damaged metadata would go to stderr; errors that matter
+# are raised as `UnreadablePictureError`.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class UnreadablePictureError(ValueError):
-    """A picture that cannot be read; the message is the reason, in one line without a name."""
+    """A picture cannot be read; the message is the reason, one line without the file's name."""
 
 
 @functools.cache
 def readable_formats() -> tuple[str, ...]:
-    """Returns those of `FORMATS` that this installation reads; HEIF needs the extra `heic`."""
+    """Returns the `FORMATS` that this installation can read; HEIF needs the extra `heic`."""
     with contextlib.suppress(ImportError):
         import pillow_heif
 
@@ -61,17 +61,17 @@ def readable_formats() -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
-    """Opens a picture by its header; whatever goes wrong in the block is one kind of error.
+    """Opens a picture by reading its header; all errors inside the context become one kind.
 
     Args:
-      data: the file.
-      max_pixels: more are refused before anything is unpacked.
+      data: the content of the file.
+      max_pixels: pictures with more pixels are refused before they are decompressed.
 
     Yields:
-      The picture, its pixels not yet read.
+      The picture, whose pixels are not read yet.
 
     Raises:
-      UnreadablePictureError: empty, of no known format, too large, or damaged.
+      UnreadablePictureError: the file is empty, of no known format, too large, or damaged.
     """
     if not data:
         raise UnreadablePictureError("empty file")
@@ -88,32 +88,32 @@ def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
         raise UnreadablePictureError(f"it has more than {max_pixels:,} pixels") from None
     except MemoryError:
         raise UnreadablePictureError("it needs more memory than there is") from None
-    # A damaged file raises whatever the reader of its format runs into.
+    # Readers of damaged files may raise any exception.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePictureError(f"damaged: {reason}") from error
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation of a picture, 1 (upright) to 8; 1 where none can be read.
+    """Returns the EXIF orientation of a picture, 1 (upright) to 8; 1 if it cannot be read.
 
     Raises:
       OSError: the pixels of a PNG, whose metadata may follow them, are damaged.
     """
     if image.format == "PNG":
-        # `getexif` would do so, and the damage would be taken for that of the metadata.
+        # Loaded first, so that damaged pixels are not taken for damaged metadata by `getexif`.
         image.load()
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    # Viewers show a picture whose metadata are damaged as it is stored.
+    # Like viewers, do not rotate a picture whose metadata are damaged.
     except Exception:
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
 def is_turned(image: Image.Image) -> bool:
-    """Returns whether a picture is stored otherwise than it is shown."""
-    # HEIF's reader turns pictures itself and keeps here what the tag said.
+    """Returns whether the stored picture must be rotated or mirrored to be upright."""
+    # The HEIF reader rotates pictures itself and stores the original orientation here.
     return orientation(image) != 1 or image.info.get("original_orientation") not in (None, 1)
 
 
@@ -127,9 +127,9 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
 
 
 def is_read_by_graph(image: Image.Image, data: bytes) -> bool:
-    """Returns whether TensorFlow's decoders make of a file the pixels that `upright` makes.
+    """Returns whether TensorFlow's decoders give the same pixels as `upright`.
 
-    These are upright JPEGs and opaque PNGs of eight bits, either of them grey or RGB.
+    They do for upright JPEGs and for upright, opaque PNGs of eight bits, grey or RGB.
     """
     if image.mode not in ("RGB", "L"):
         return False
@@ -142,25 +142,25 @@ def is_read_by_graph(image: Image.Image, data: bytes) -> bool:
 
 
 def read_through(image: Image.Image) -> None:
-    """Reads a file to its end, to find damage; of a JPEG at an eighth of its size.
+    """Decodes a picture to detect damage, a JPEG at an eighth of its size.
 
-    The picture is of no other use afterwards.
+    The picture must not be used afterwards.
     """
     image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
     image.load()
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Decodes a picture of `open_picture`, the first one where there are several.
+    """Decodes a picture of `open_picture`, or the first one if the file has several.
 
     Returns:
-      RGB of eight bits a channel, turned as its EXIF orientation says, over white where it is
-      transparent; deeper numbers are scaled. Colour profiles are not applied.
+      RGB of eight bits per channel, rotated by the EXIF orientation, on white where it is
+      transparent; higher bit depths are scaled. Colour profiles are not applied.
 
     Raises:
-      UnreadablePictureError: numbers of no known range.
+      UnreadablePictureError: the values are in no known range.
     """
-    # A TIFF's reader turns it itself and takes the tag away.
+    # The TIFF reader rotates the picture in `load` and removes the tag.
     image.load()
     turn = _TURNS.get(orientation(image))
     if image.mode[0] in "IF":
@@ -176,19 +176,19 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def for_graph(data: bytes, max_pixels: int = MAX_PIXELS, whole: bool = True) -> bytes:
-    """Returns a picture as bytes that the decoders in an export's graph read right.
+    """Returns a picture as bytes that the decoders in an export's graph read correctly.
 
     Args:
-      data: the file.
-      max_pixels: as in `open_picture`.
-      whole: whether a file that is passed on as it is is read to its end here, to find damage;
-        False: the graph finds it.
+      data: the content of the file.
+      max_pixels: as for `open_picture`.
+      whole: whether files that are passed on unchanged are decoded here to detect damage; False:
+        the graph detects it.
 
     Returns:
-      `data` itself where the graph reads it right, otherwise a PNG, which loses nothing.
+      `data` itself if the graph reads it correctly, otherwise a PNG of the decoded picture.
 
     Raises:
-      UnreadablePictureError: as `open_picture`.
+      UnreadablePictureError: as for `open_picture`.
     """
     with open_picture(data, max_pixels) as image:
         if is_read_by_graph(image, data):
@@ -204,16 +204,16 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise UnreadablePictureError(
-            f"it has {width} x {height} pixels; at most {max_pixels:,} are taken"
+            f"it has {width} x {height} pixels; at most {max_pixels:,} are allowed"
         )
     if max(image.size) > MAX_SIDE:
         raise UnreadablePictureError(
-            f"it has {width} x {height} pixels; a side of at most {MAX_SIDE:,} is taken"
+            f"it has {width} x {height} pixels; a side of at most {MAX_SIDE:,} is allowed"
         )
 
 
 def _check_parts(image: Image.Image, data: bytes) -> None:
-    """Refuses damaged PNGs, and a camera's raw file, a TIFF that begins with a thumbnail."""
+    """Refuses damaged PNGs, and cameras' raw files: TIFFs that begin with a thumbnail."""
     damage = png_damage(data) if image.format == "PNG" else None
     if damage is not None:
         raise UnreadablePictureError(f"damaged: {damage}")
@@ -222,17 +222,17 @@ def _check_parts(image: Image.Image, data: bytes) -> None:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Returns a grey picture of 16 or 32 bits or of floats in eight bits."""
+    """Converts a grey picture of 16 or 32 bits or of floats to eight bits."""
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
         return Image.fromarray((values >> 8).astype(np.uint8))
     low, high = float(values.min()), float(values.max())
     ranges = _FLOAT_RANGES if image.mode == "F" else _INTEGER_RANGES
     if image.format == "PPM":
-        # Pillow scales these to 16 bits.
+        # Pillow scales PPM files to 16 bits.
         ranges = (65_535,)
     top = next((top for top in ranges if high <= top), None)
-    # Comparisons with what is no number are false.
+    # `not low >= 0` is also true for NaN.
     if top is None or not low >= 0:
         raise UnreadablePictureError(
             f"its values, {low:g} to {high:g}, are in none of the ranges "

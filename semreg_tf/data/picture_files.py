@@ -1,4 +1,4 @@
-"""Picture files by name and on disk: which names are pictures', and reading that never hangs."""
+"""Recognising picture files by name, and reading files without blocking on pipes or devices."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from etils import epath
 
 from semreg_tf.data.picture_decoding import UnreadablePictureError
 
-# What cameras, phones and programs call the formats that `picture_decoding` reads.
+# Suffixes that cameras, phones and programs use for the formats of `picture_decoding`.
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".avif", ".heic", ".heif", ".hif", ".jp2", ".pgm", ".ppm", ".pbm"),
@@ -24,12 +24,12 @@ _KINDS = (
 
 
 def has_picture_suffix(name: str) -> bool:
-    """Returns whether a file's name ends as pictures' names do, in any case of its letters."""
+    """Returns whether a file name has the suffix of a picture format, in any case."""
     return name.lower().endswith(SUFFIXES)
 
 
 def hidden_kind(name: str) -> str | None:
-    """Returns what a hidden file is called in a report, or None where it is not hidden.
+    """Returns the kind of a hidden file for a report, or None if the file is not hidden.
 
     Example:
       >>> hidden_kind("._beach.jpg")
@@ -41,26 +41,26 @@ def hidden_kind(name: str) -> str | None:
 
 
 def special_kind(mode: int) -> str | None:
-    """Returns what a path is that is no regular file, from its `st_mode`; None: it is one."""
+    """Returns the kind of a path that is not a regular file, from its `st_mode`, else None."""
     if stat.S_ISREG(mode):
         return None
-    return next((kind for test, kind in _KINDS if test(mode)), "no regular file")
+    return next((kind for test, kind in _KINDS if test(mode)), "not a regular file")
 
 
 def read_picture_file(path: str | PathLike[str]) -> bytes:
-    """Returns a file's bytes; a named pipe, socket, device or folder is refused at once.
+    """Returns the bytes of a file; named pipes, sockets, devices and folders are refused at once.
 
     Args:
-      path: on this machine, or where `etils.epath` reaches (`gs://...`).
+      path: a local path, or one that `etils.epath` supports (`gs://...`).
 
     Raises:
-      UnreadablePictureError: the path is no regular file.
+      UnreadablePictureError: the path is not a regular file.
       OSError: there is no such file, or it cannot be read.
     """
     if "://" in os.fspath(path):
         return epath.Path(path).read_bytes()
     _refuse_special(os.stat(path).st_mode)
-    # Another process may have put a pipe in its place since: without this flag opening it waits.
+    # O_NONBLOCK, in case another process has replaced the file by a pipe, which would block.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(file, "rb") as opened:
         _refuse_special(os.fstat(file).st_mode)
@@ -68,11 +68,11 @@ def read_picture_file(path: str | PathLike[str]) -> bytes:
 
 
 def printable(text: str) -> str:
-    r"""Returns a text that can be written as UTF-8, whatever bytes a file name in it holds.
+    r"""Returns a text with file names as valid UTF-8.
 
-    Python keeps a byte of a name that is not UTF-8 as a lone surrogate; it is written as the
-    escape `\udcXX`, in JSON the escape of that same surrogate. `os.fsencode` of what a JSON reader
-    makes of it gives the bytes of the name back.
+    Python represents a byte of a name that is not UTF-8 as a lone surrogate, which is replaced by
+    the escape `\udcXX`. In JSON, this is the escape of the same surrogate, so that `os.fsencode` of
+    the parsed text gives the original bytes.
 
     Example:
       >>> printable(os.fsdecode(b"caf\xe9.jpg"))

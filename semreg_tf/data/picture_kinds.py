@@ -1,4 +1,4 @@
-"""What a file is that no reader of pictures knows, in words for the person who gave it."""
+"""Descriptions of files that cannot be read as pictures, for error messages."""
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -21,10 +21,10 @@ _HEIC_HINT = "a HEIC picture, which needs the extra `heic`: pip install -e '.[he
 
 
 def kind_of_unknown(data: bytes) -> str:
-    """Returns what a file is, or how it begins where that is not known either.
+    """Returns a description of a file's kind, or its first bytes if the kind is unknown.
 
     Args:
-      data: the file, of none of the formats that are read.
+      data: the content of a file that is in none of the readable formats.
     """
     if data[4:8] == b"ftyp":
         return _kind_of_container(data)
@@ -42,7 +42,7 @@ def kind_of_unknown(data: bytes) -> str:
 
 
 def _kind_of_container(data: bytes) -> str:
-    """Returns the kind of a file of boxes (ISO 14496-12), whose brand stands at byte 8."""
+    """Returns the kind of an ISO 14496-12 container, whose brand is at byte 8."""
     brand = data[8:12]
     if brand in _AVIF_BRANDS:
         return "an AVIF picture that is damaged, or that Pillow was built without"

@@ -1,4 +1,4 @@
-"""Damage of PNG files that Pillow passes over, and that TensorFlow's decoder stops at."""
+"""Detection of damage in PNG files that Pillow ignores and TensorFlow's decoder refuses."""
 
 import struct
 import zlib
@@ -8,26 +8,26 @@ _END = b"IEND"
 
 
 def png_damage(data: bytes) -> str | None:
-    """Returns what is wrong with the chunks of a PNG that hold the picture; None: nothing.
+    """Returns what is wrong with the critical chunks of a PNG, or None if they are intact.
 
-    The PNG specification, sections 5.3 and 5.4: length, name, data, CRC-32 of name and data; the
-    first letter of a name is a capital where a picture cannot be shown without the chunk.
+    PNG specification, sections 5.3 and 5.4: a chunk is length, name, data and the CRC-32 of name
+    and data; the names of critical chunks start with a capital letter.
 
     Args:
-      data: the file, whose signature has been read.
+      data: the content of the file, which starts with PNG's signature.
     """
-    view, place = memoryview(data), _SIGNATURE_BYTES
-    while place + _AROUND_DATA_BYTES <= len(view):
-        (length,) = struct.unpack_from(">I", view, place)
-        end = place + _AROUND_DATA_BYTES + length
+    view, start = memoryview(data), _SIGNATURE_BYTES
+    while start + _AROUND_DATA_BYTES <= len(view):
+        (length,) = struct.unpack_from(">I", view, start)
+        end = start + _AROUND_DATA_BYTES + length
         if end > len(view):
             break
-        name = bytes(view[place + 4 : place + 8])
+        name = bytes(view[start + 4 : start + 8])
         if name[:1].isupper():
             (checksum,) = struct.unpack_from(">I", view, end - 4)
-            if zlib.crc32(view[place + 4 : end - 4]) != checksum:
+            if zlib.crc32(view[start + 4 : end - 4]) != checksum:
                 return f"the checksum of its part {name.decode('latin-1')} is wrong"
         if name == _END:
             return None
-        place = end
+        start = end
     return "its end is missing"

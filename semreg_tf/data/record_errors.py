@@ -1,4 +1,4 @@
-"""One-line errors for faults of records that are found inside a tf.data pipeline."""
+"""One-line errors for damaged records that are detected inside a tf.data pipeline."""
 
 import contextlib
 import re
@@ -8,21 +8,21 @@ import tensorflow as tf
 
 
 class DamagedRecordError(ValueError):
-    """A shard or a record that is not what was prepared; the message names it."""
+    """A shard or a record is damaged or was changed; the message names it."""
 
 
-# How TensorFlow quotes an exception of a Python function that a pipeline calls.
+# The form in which TensorFlow quotes exceptions of Python functions called by a pipeline.
 _QUOTED = re.compile(rf"\b{DamagedRecordError.__name__}: ([^\n]+)")
 
 
 @contextlib.contextmanager
 def plain_record_errors() -> Iterator[None]:
-    """Turns TensorFlow's error about a Python function into the `DamagedRecordError` behind it.
+    """Replaces TensorFlow's error about a Python function by the original `DamagedRecordError`.
 
-    Every other error passes.
+    Other errors are not changed.
 
     Raises:
-      DamagedRecordError: a record read inside the context, by any pipeline, is damaged.
+      DamagedRecordError: a pipeline read a damaged record inside the context.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Random access to TFRecord shards: any record by its row, so that a shuffle is a permutation."""
+"""Random access to the records of TFRecord shards by row."""
 
 import os
 import struct
@@ -19,20 +19,20 @@ _MASK_DELTA = 0xA282EAD8
 
 
 class RecordReader:
-    """Reads records of local TFRecord files by row, rows counted through the files in order.
+    """Reads records of local TFRecord files by row; rows are numbered through all files.
 
-    Both checksums of a record are checked: the length's when the files are opened, a few
-    microseconds a record, and the data's whenever it is read.
+    Both checksums of a record are verified: that of the length when the files are opened, in a few
+    microseconds per record, and that of the data at each read.
 
     Args:
       paths: the shards, in order.
-      lengths: records that each shard must hold.
+      lengths: the expected number of records in each shard.
       first: the record that is row 0.
-      image_ids: the `image_id` that each row's record must have; None: not compared.
-      split: what messages call the rows.
+      image_ids: the expected `image_id` of each row's record; None: not compared.
+      split: the split's name in messages.
 
     Raises:
-      DamagedRecordError: a shard is missing, cut short, damaged, or holds another number of
+      DamagedRecordError: a shard is missing, truncated or damaged, or holds another number of
         records.
     """
 
@@ -49,16 +49,16 @@ class RecordReader:
         self._image_ids, self._split = image_ids, split
         shards, offsets, sizes = [], [], []
         for shard, (path, expected) in enumerate(zip(paths, lengths, strict=True)):
-            own = _walk(path)
-            if len(own) != expected:
+            records = _find_records(path)
+            if len(records) != expected:
                 raise DamagedRecordError(
                     f"`{path}` must hold {expected} records: prepare the data again. "
-                    f"Received: {len(own)} records"
+                    f"Received: {len(records)} records"
                 )
             self._files.append(os.open(path, os.O_RDONLY))
-            shards += [shard] * len(own)
-            offsets += [offset for offset, _ in own]
-            sizes += [size for _, size in own]
+            shards += [shard] * len(records)
+            offsets += [offset for offset, _ in records]
+            sizes += [size for _, size in records]
         self._shards = np.asarray(shards[first:], np.int64)
         self._offsets = np.asarray(offsets[first:], np.int64)
         self._sizes = np.asarray(sizes[first:], np.int64)
@@ -66,7 +66,7 @@ class RecordReader:
     def __len__(self) -> int:
         return len(self._shards)
 
-    # As the interpreter ends, `os` may be gone before the reader.
+    # `close` is bound early: at interpreter exit, `os` may be deleted before the reader.
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         for file in getattr(self, "_files", ()):
             close(file)
@@ -75,8 +75,8 @@ class RecordReader:
         """Returns the serialized records of `rows`, an object array of bytes.
 
         Raises:
-          DamagedRecordError: a record's checksum does not match its data, or it is of another
-            image; shard and row are named.
+          DamagedRecordError: a record does not match its checksum or belongs to another image; the
+            message names shard and row.
         """
         records = np.empty(len(rows), object)
         for i, row in enumerate(np.asarray(rows).tolist()):
@@ -90,24 +90,24 @@ class RecordReader:
         if len(block) < size + _FOOTER or _masked_checksum(data) != _checksum_at(block, size):
             raise DamagedRecordError(
                 f"`{self._path(row)}` is damaged: the record at byte {offset - _HEADER} does not "
-                f"match its checksum. Prepare the data again. Received: {self._place(row)}"
+                f"match its checksum. Prepare the data again. Received: {self._row_name(row)}"
             )
         if self._image_ids is not None:
             expected = self._image_ids[row]
-            # The exact bytes of the field are sought first: parsing copies the picture.
+            # The exact bytes of the field are searched first, because parsing copies the image.
             if data.rfind(_image_id_field(expected)) < 0 and _image_id(data) != expected:
                 raise DamagedRecordError(
                     "`data_dir` must hold shards and annotations of the same images, and they "
                     "differ: prepare the data again in an empty folder. Received: "
-                    f"{self._place(row)} is image {_image_id(data)!r} in {self._path(row)!r} and "
-                    f"{expected!r} in its annotation"
+                    f"{self._row_name(row)} is image {_image_id(data)!r} in {self._path(row)!r} "
+                    f"and {expected!r} in its annotation"
                 )
         return data
 
     def _path(self, row: int) -> str:
         return self._paths[self._shards[row]]
 
-    def _place(self, row: int) -> str:
+    def _row_name(self, row: int) -> str:
         return f"row {self._first + row} of {self._split.partition('[')[0] or 'the shards'}"
 
 
@@ -121,10 +121,10 @@ def _checksum_at(block: bytes, position: int) -> int:
 
 
 def _image_id_field(image_id: str) -> bytes:
-    """Returns how `tf.train.Example` stores `image_id` among its features."""
+    """Returns the serialized form of the feature `image_id` in a `tf.train.Example`."""
     value = image_id.encode()
     for _ in range(3):
-        # Value within list of bytes within feature, each in field 1 or its own wrapper.
+        # The value, the BytesList and the Feature are each wrapped in field 1.
         value = b"\n" + _varint(len(value)) + value
     return b"\n\x08image_id\x12" + value[1:]
 
@@ -139,7 +139,7 @@ def _varint(number: int) -> bytes:
 
 
 def _image_id(data: bytes) -> str | None:
-    """Returns the `image_id` of a serialized record, or None where it has none."""
+    """Returns the `image_id` of a serialized record, or None if it has none."""
     try:
         values = tf.train.Example.FromString(data).features.feature["image_id"].bytes_list.value
     except DecodeError as error:
@@ -149,13 +149,11 @@ def _image_id(data: bytes) -> str | None:
     return values[0].decode("utf-8", "replace") if values else None
 
 
-def _walk(path: str) -> list[tuple[int, int]]:
+def _find_records(path: str) -> list[tuple[int, int]]:
     """Returns (offset, size) of every record of a file."""
     if not os.path.exists(path):
-        raise DamagedRecordError(
-            f"`{path}` is not there: prepare the data again. Received: {path!r}"
-        )
-    end, position, places = os.path.getsize(path), 0, []
+        raise DamagedRecordError(f"`{path}` is missing: prepare the data again. Received: {path!r}")
+    end, position, records = os.path.getsize(path), 0, []
     with open(path, "rb") as file:
         while position < end:
             file.seek(position)
@@ -165,13 +163,13 @@ def _walk(path: str) -> list[tuple[int, int]]:
             if whole and _masked_checksum(header[:8]) != _checksum_at(header, 8):
                 raise DamagedRecordError(
                     f"`{path}` is damaged: the length at byte {position} does not match its "
-                    f"checksum. Prepare the data again. Received: row {len(places)} of this file"
+                    f"checksum. Prepare the data again. Received: row {len(records)} of this file"
                 )
             if position + _HEADER + size + _FOOTER > end:
                 raise DamagedRecordError(
                     f"`{path}` is cut short at byte {end}: prepare the data again. "
                     f"Received: a record of {size} bytes at byte {position}"
                 )
-            places.append((position + _HEADER, size))
+            records.append((position + _HEADER, size))
             position += _HEADER + size + _FOOTER
-    return places
+    return records

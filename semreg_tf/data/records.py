@@ -1,4 +1,4 @@
-"""What a shard's record holds, and the way from a data set's name to its prepared folder."""
+"""The features of a record, and finding the prepared folder of a data set by name."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -23,7 +23,7 @@ _JPEG_START = b"\xff\xd8\xff"
 
 
 def annotation_features() -> tfds.features.FeaturesDict:
-    """Returns the features of every builder; `tokens` holds tokens joined by one blank."""
+    """Returns the features of every builder; `tokens` holds tokens joined by single blanks."""
     return tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
@@ -50,20 +50,20 @@ def example(
     groups: Sequence[str] = (),
     tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> dict[str, Any]:
-    """Returns one record for `annotation_features`; captions are tokenised here, once.
+    """Returns one record of `annotation_features`, with tokenised captions.
 
     Args:
-      image: the bytes of a JPEG file, stored as they are.
-      image_id: what joins predictions to references, unique in the data set.
+      image: the bytes of a JPEG file, which are stored unchanged.
+      image_id: an id that is unique in the data set and joins predictions to references.
       file_name: the image's name among the raw files.
-      captions: sentences about the image; blanks around them are dropped.
-      labels: names of the classes to predict, in any order, each once.
-      user_tags: noisy tags of the photo's owner, each once.
-      groups: folder or group names of the photo, each once.
-      tokenizer: how captions become tokens, one of `semreg_tf.data.text.TOKENIZERS`.
+      captions: sentences about the image; surrounding blanks are removed.
+      labels: names of the classes to predict, distinct, in any order.
+      user_tags: noisy tags of the photo's owner, distinct.
+      groups: folder or group names of the photo, distinct.
+      tokenizer: one of `semreg_tf.data.text.TOKENIZERS`.
 
     Raises:
-      ValueError: the image is no JPEG, a caption has no token, or a name is empty or there twice.
+      ValueError: the image is not a JPEG, a caption has no token, or a name is empty or repeated.
     """
     if not image.startswith(_JPEG_START):
         raise ValueError(
@@ -98,7 +98,7 @@ def example(
 
 
 def stored_tokenizer(builder: tfds.core.DatasetBuilder) -> Tokenizer:
-    """Returns how the captions of a prepared data set became tokens."""
+    """Returns the tokenizer of a prepared data set's captions."""
     parameters = dict(builder.info.metadata or {}).get("parameters") or {}
     return parameters.get("tokenizer", EARLIEST_TOKENIZER)
 
@@ -109,10 +109,10 @@ def open_builder(
     """Returns a read-only builder of a version folder.
 
     Args:
-      builder_dir: the folder, with TFDS's `dataset_info.json` and `features.json` in it.
+      builder_dir: the folder, with TFDS's `dataset_info.json` and `features.json`.
 
     Raises:
-      ValueError: one of the two is missing or damaged.
+      ValueError: one of these files is missing or damaged.
     """
     folder = epath.Path(builder_dir)
     for name in TFDS_FILES:
@@ -120,9 +120,9 @@ def open_builder(
             read_json_object(folder / name, "data_dir", PREPARE_ANEW)
     try:
         builder = tfds.builder_from_directory(folder)
-        # Both are read when they are asked for.
+        # Both are read lazily, so they are accessed here.
         _ = builder.info.splits, builder.info.features
-    except Exception as error:  # TFDS and protobuf raise whatever the damage leads them to.
+    except Exception as error:  # TFDS and protobuf may raise any exception on damaged files.
         raise ValueError(
             f"`data_dir` must hold a whole {INFO_FILE} and {FEATURES_FILE}: "
             f"{' '.join(str(error).split())[:200]}. {PREPARE_ANEW} "
@@ -137,28 +137,28 @@ def find_builder(
     """Returns a read-only builder of the newest prepared version of a data set.
 
     Args:
-      data_dir: the folder given to the prepare command as `--data_dir`.
-      dataset_name: the data set's name, with its variant where there are several
+      data_dir: the folder of prepared data sets, `--data_dir` of the prepare command.
+      dataset_name: the data set's name, with its variant if there are several
         (`"coco_captions/karpathy"`).
 
     Returns:
       A builder whose `data_dir` holds the shards, `annotations/` and `vocabulary/`.
 
     Raises:
-      ValueError: the folder is not there, holds nothing prepared or other data sets only,
-        several variants fit, or the preparation was not finished.
+      ValueError: the folder is missing, does not hold the data set, several variants match, or the
+        preparation was not finished.
     """
     root = epath.Path(data_dir)
     command = f"python -m data_prep.prepare_{dataset_name.split('/')[0]} --data_dir={data_dir}"
     if not root.is_dir():
         raise ValueError(
-            f"`data_dir` must be a folder of prepared data: it is not there. Run: {command}. "
+            f"`data_dir` must be a folder of prepared data: it does not exist. Run: {command}. "
             f"Received: data_dir={str(data_dir)!r}"
         )
     folder = root / dataset_name
     versions = _versions(folder)
     if not versions:
-        raise ValueError(_why_nothing(root, folder, dataset_name, command))
+        raise ValueError(_not_found_message(root, folder, dataset_name, command))
     newest = versions[-1]
     if not (newest / COUNTS_FILE).exists():
         raise ValueError(
@@ -170,10 +170,10 @@ def find_builder(
 
 
 def _versions(folder: epath.Path) -> list[epath.Path]:
-    """Returns the version folders right under `folder`, oldest first."""
+    """Returns the version folders directly in `folder`, oldest first."""
     folders = []
     for path in _folders(folder):
-        # One of the two may be missing; reading the data set reports it.
+        # If one of the two is missing, reading the data set reports it.
         prepared = (path / INFO_FILE).exists() or (path / COUNTS_FILE).exists()
         if tfds.core.Version.is_valid(path.name) and prepared:
             folders.append(path)
@@ -185,14 +185,16 @@ def _folders(folder: epath.Path) -> list[epath.Path]:
 
 
 def _prepared(root: epath.Path) -> list[str]:
-    """Returns the names, with variants, of all that is prepared under `root`."""
+    """Returns the names, with variants, of all prepared data sets under `root`."""
     names = [path.name for path in _folders(root) if _versions(path)]
     for path in _folders(root):
         names += [f"{path.name}/{variant.name}" for variant in _folders(path) if _versions(variant)]
     return sorted(names)
 
 
-def _why_nothing(root: epath.Path, folder: epath.Path, dataset_name: str, command: str) -> str:
+def _not_found_message(
+    root: epath.Path, folder: epath.Path, dataset_name: str, command: str
+) -> str:
     received = f"Received: data_dir={str(root)!r}, dataset_name={dataset_name!r}"
     prepared = _prepared(root)
     variants = [name for name in prepared if name.startswith(f"{dataset_name}/")]

@@ -1,13 +1,13 @@
-"""Parts of splits, in TFDS's slicing: which records they are, and how many."""
+"""Parts of splits in TFDS's syntax: their records and number of images."""
 
 import tensorflow_datasets as tfds
 
 
 def num_images(builder: tfds.core.DatasetBuilder, name: str) -> int:
-    """Returns how many images a split, or a part of one, has.
+    """Returns the number of images of a split, or of a part of one.
 
     Raises:
-      ValueError: the split is unknown, or its slice cannot be read.
+      ValueError: the split is unknown, or its slice cannot be parsed.
     """
     whole, first, last = slice_of(builder, name)
     if whole not in builder.info.splits:
@@ -19,7 +19,7 @@ def num_images(builder: tfds.core.DatasetBuilder, name: str) -> int:
 
 
 def slice_of(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, int, int | None]:
-    """Returns the split that a name denotes, its first record and the one after its last."""
+    """Returns the split of a name, its first record, and the record after its last or None."""
     if "[" not in name:
         return name, 0, None
     known = builder.info.splits

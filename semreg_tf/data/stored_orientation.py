@@ -1,7 +1,7 @@
-"""Finds prepared sets whose pictures were stored unturned, with their EXIF tag.
+"""A warning for data sets whose images are stored with an EXIF orientation, not upright.
 
-Preparation turns pictures upright. Sets prepared before it did so are read as they are, for the
-runs trained on them; whether any of their pictures lie on their side is told when they are loaded.
+Preparation stores images upright. Data sets prepared by earlier versions are read unchanged, so
+that runs trained on them stay valid, with a warning if any of their images are not upright.
 """
 
 import logging
@@ -13,32 +13,32 @@ import tensorflow_datasets as tfds
 from semreg_tf.data.picture_decoding import UnreadablePictureError, open_picture, orientation
 from semreg_tf.data.record_reader import RecordReader
 
-# In the metadata beside the shards: true where preparation turned pictures upright.
+# The metadata field that is true if preparation stored images upright.
 UPRIGHT_KEY = "pictures_upright"
-_LOOKED_AT = 256
+_NUM_CHECKED = 256
 _log = logging.getLogger("semreg_tf")
 
 
 def warn_of_sideways(info: tfds.core.DatasetInfo, split: str) -> None:
-    """Logs a line where pictures of an older prepared set lie otherwise than they are shown.
+    """Logs a warning if images of a data set prepared by an earlier version are not upright.
 
     Args:
-      info: of the prepared data set; nothing is read where it says that pictures are upright.
-      split: a whole split, of which pictures all through it are looked at, 256 at most.
+      info: the info of the prepared data set; no image is read if it says that images are upright.
+      split: a whole split, of which at most 256 evenly spaced images are checked.
     """
     if (info.metadata or {}).get(UPRIGHT_KEY):
         return
     stored = info.splits[split]
     reader = RecordReader([str(path) for path in stored.filepaths], stored.shard_lengths)
-    rows = np.unique(np.linspace(0, len(reader) - 1, _LOOKED_AT).astype(np.int64))
+    rows = np.unique(np.linspace(0, len(reader) - 1, _NUM_CHECKED).astype(np.int64))
     feature = {"image": tf.io.FixedLenFeature([], tf.string)}
     pictures = tf.io.parse_example(reader.read(rows).tolist(), feature)["image"].numpy()
     turned = sum(map(_is_turned, pictures))
     if turned:
         _log.warning(
-            "%s was prepared before pictures were stored upright: %d of %d pictures looked at in "
-            "%r lie on their side or head, and are trained so, while annotation turns them. "
-            "Prepare it anew in another folder.",
+            "%s was prepared before pictures were stored upright: %d of %d checked pictures of %r "
+            "are not upright in training, but annotation rotates them. Prepare it again in another "
+            "folder.",
             info.full_name,
             turned,
             len(pictures),

@@ -1,7 +1,7 @@
-"""The pictures whose user tags are most alike (Johnson et al. 2015), by sparse products.
+"""The images with the most similar user tags (Johnson et al. 2015).
 
 The Jaccard similarity of two tag sets is |a and b| / |a or b|. The numbers of shared tags are a
-product of sparse matrices, of which one row at a time is there: memory is that of a few rows.
+product of sparse matrices, which is computed row by row to save memory.
 """
 
 import os
@@ -16,23 +16,23 @@ import tensorflow as tf
 
 from semreg_tf.data import batch, features_cache
 
-# Pictures whose neighbours are stored at once.
+# Number of images whose neighbours are computed and stored together.
 BLOCK_ROWS = 256
-# Tags of a larger share of the pool have their column stored dense.
+# Tags on a larger fraction of the pool's images are stored as dense columns.
 _FREQUENT = 1 / 64
-# Of a row's similarities, from which a first bound on the nearest is read.
+# Number of a row's similarities that are sampled for a lower bound.
 _SAMPLED = 4_096
-# Row numbers are cached as float32, which is exact up to here.
+# Row numbers are cached as float32, which is exact below this.
 _MOST_IMAGES = 1 << 24
 
 
 @dataclass(frozen=True)
 class TagSets:
-    """The user tags of a list of pictures.
+    """The user tags of a list of images.
 
     Attributes:
-      image_ids: the pictures, (images,).
-      ids: int array, all pictures' tag ids one after another, each once a picture.
+      image_ids: ids of the images, (images,).
+      ids: int array, the concatenated tag ids of all images, distinct within an image.
       row_splits: int array, (images + 1,).
       num_tags: size of the vocabulary.
     """
@@ -54,70 +54,72 @@ class TagSets:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Each picture's nearest pictures by user tags, and what is read of those.
+    """Each image's nearest images by user tags, and their features.
 
     Attributes:
-      rows: (images, neighbours) int64, rows of `features`, the nearest first; -1 where there are
-        fewer.
-      features: of the pictures among which they were sought, (pictures, views, d).
+      rows: rows of `features`, (images, neighbours) int64, the nearest first; -1 for missing ones.
+      features: features of the pool of possible neighbours, (pool images, views, d).
     """
 
     rows: np.ndarray
     features: np.ndarray
 
     def tensors(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the keys of the contract for rows of the split, (batch,) int64.
+        """Returns the neighbours' features (centre view) and their mask for a batch of images.
 
-        The centre view is read; a neighbour that is not there is 0 and false in the mask.
+        Args:
+          images: rows of the split, (batch,) int64.
+
+        Returns:
+          `neighbour_features` (batch, neighbours, d) float32, 0 for missing neighbours, and
+          `neighbour_mask` (batch, neighbours) bool.
         """
 
         def read(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             rows = self.rows[images]
-            there = rows >= 0
-            found = np.asarray(self.features[np.maximum(rows, 0), 0], np.float32)
-            return found * there[..., None], there
+            mask = rows >= 0
+            features = np.asarray(self.features[np.maximum(rows, 0), 0], np.float32)
+            return features * mask[..., None], mask
 
         types = tf.float32, tf.bool
-        features, there = tf.numpy_function(read, (images,), types, stateful=False)
+        features, mask = tf.numpy_function(read, (images,), types, stateful=False)
         count = self.rows.shape[1]
         features.set_shape((None, count, self.features.shape[-1]))
-        there.set_shape((None, count))
-        return {batch.NEIGHBOUR_FEATURES: features, batch.NEIGHBOUR_MASK: there}
+        mask.set_shape((None, count))
+        return {batch.NEIGHBOUR_FEATURES: features, batch.NEIGHBOUR_MASK: mask}
 
 
 def nearest_by_tags(
     images: TagSets, pool: TagSets, count: int, first: int = 0
 ) -> Iterator[np.ndarray]:
-    """Yields each picture's nearest in the pool, block by block.
+    """Yields the nearest images of the pool for each image, block by block.
 
-    The readings where the paper is silent are ours: equal similarities go by the order of the
-    pool, a picture is never its own neighbour, and a picture without a tag in common with it is
-    none.
+    Where the paper is silent (ours): ties follow the order of the pool, an image is never its own
+    neighbour, and images without a common tag are not neighbours.
 
     Args:
-      images: whose neighbours are sought.
-      pool: among which.
-      count: neighbours of a picture, at most.
-      first: the picture to begin with.
+      images: the images whose neighbours are searched.
+      pool: the possible neighbours.
+      count: maximum number of neighbours of an image.
+      first: the first image.
 
     Yields:
-      (rows, count) int64: rows of the pool, the nearest first, -1 where there are fewer.
+      Rows of the pool, (block, count) int64, the nearest first, -1 for missing neighbours.
     """
     tags, product = images.matrix(), _Product(pool)
-    place = {image_id: row for row, image_id in enumerate(pool.image_ids)}
-    own = [place.get(image_id) for image_id in images.image_ids]
+    pool_row = {image_id: row for row, image_id in enumerate(pool.image_ids)}
 
     def of_block(start: int) -> np.ndarray:
         rows = range(start, min(start + BLOCK_ROWS, len(images)))
-        found = np.full((len(rows), count), -1, np.int64)
+        neighbours = np.full((len(rows), count), -1, np.int64)
         for i, row in enumerate(rows):
             ids = tags.indices[tags.indptr[row] : tags.indptr[row + 1]]
-            nearest = product.nearest(ids, own[row], count)
-            found[i, : len(nearest)] = nearest
-        return found
+            nearest = product.nearest(ids, pool_row.get(images.image_ids[row]), count)
+            neighbours[i, : len(nearest)] = nearest
+        return neighbours
 
     starts = range(first, len(images), BLOCK_ROWS)
-    # NumPy's loops release Python's lock; the answers come in order, a few blocks ahead.
+    # Threads help because NumPy releases the GIL; `map` keeps the order.
     threads = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(threads) as workers:
         for at in range(0, len(starts), threads):
@@ -125,10 +127,10 @@ def nearest_by_tags(
 
 
 class _Product:
-    """The product of one row with the transpose of the pool's matrix, and its largest quotients.
+    """The products of one tag set with all those of the pool, and its nearest images.
 
-    The columns of frequent tags are stored dense: adding 200,000 numbers in a row is many times as
-    fast as adding at 50,000 places.
+    The columns of frequent tags are dense, because adding 200,000 contiguous numbers is many times
+    as fast as adding at 50,000 scattered positions.
     """
 
     def __init__(self, pool: TagSets) -> None:
@@ -137,12 +139,12 @@ class _Product:
         by_tag = matrix.T.tocsr()
         self._by_tag = by_tag.indices, by_tag.indptr
         frequent = np.flatnonzero(np.diff(by_tag.indptr) > _FREQUENT * len(pool))
-        # Counts of shared tags fit: no picture has as many.
+        # Large enough for the number of tags of any image.
         self._kind = np.uint8 if self._sizes.max(initial=0) < 256 else np.uint16
         self._dense = {int(tag): by_tag[[tag]].toarray()[0].astype(self._kind) for tag in frequent}
 
-    def nearest(self, tags: np.ndarray, own: int | None, count: int) -> np.ndarray:
-        """Returns the rows of the pool that are nearest to a set of tags, at most `count`."""
+    def nearest(self, tags: np.ndarray, excluded: int | None, count: int) -> np.ndarray:
+        """Returns the at most `count` rows of the pool nearest to a tag set, except `excluded`."""
         shared = np.zeros(len(self._sizes), self._kind)
         indices, splits = self._by_tag
         for tag in tags.tolist():
@@ -150,12 +152,12 @@ class _Product:
                 shared += self._dense[tag]
             else:
                 shared[indices[splits[tag] : splits[tag + 1]]] += 1
-        if own is not None:
-            shared[own] = 0
-        # Quotients of whole numbers below 2,000 differ in float32 where they differ.
+        if excluded is not None:
+            shared[excluded] = 0
+        # Different quotients of integers below 2,000 also differ in float32.
         counts = shared.astype(np.float32)
         similarity = counts / np.maximum(self._sizes + (len(tags) - counts), 1.0)
-        # What some of them reach, the nearest of all reach too: few are left to be sorted.
+        # The count-th largest of a sample is a lower bound, which leaves few rows to sort.
         sample = similarity[:: len(similarity) // _SAMPLED + 1]
         bound = np.partition(sample, -count)[-count] if len(sample) > count else 0.0
         rows = np.flatnonzero((similarity >= bound) & (shared > 0))
@@ -164,17 +166,13 @@ class _Product:
 
 
 def load_or_find(folder: str | Path, images: TagSets, pool: TagSets, count: int) -> np.ndarray:
-    """Returns `nearest_by_tags` of all pictures, computed once and kept on disk.
-
-    The file's key is of everything the neighbours hang on, so other user tags, pictures or
-    neighbours are other files; an interrupted search goes on where it stopped, and a damaged file
-    is told and made again.
+    """Returns `nearest_by_tags` of all images from a disk cache, see `features_cache`.
 
     Returns:
       (images, count) int64.
 
     Raises:
-      ValueError: the pool has 16,777,216 pictures or more.
+      ValueError: the pool has 16,777,216 images or more.
     """
     if len(pool) >= _MOST_IMAGES:
         raise ValueError(
@@ -188,9 +186,9 @@ def load_or_find(folder: str | Path, images: TagSets, pool: TagSets, count: int)
     )
 
     def compute(first: int) -> Iterator[np.ndarray]:
-        for found in nearest_by_tags(images, pool, count, first):
-            yield found[:, None]
+        for rows in nearest_by_tags(images, pool, count, first):
+            yield rows[:, None]
 
     shape = (len(images), 1, count)
-    made = features_cache.load_or_compute(folder, key, shape, compute, "tag neighbours")
-    return np.asarray(made[:, 0], np.int64)
+    cached = features_cache.load_or_compute(folder, key, shape, compute, "tag neighbours")
+    return np.asarray(cached[:, 0], np.int64)

@@ -1,4 +1,4 @@
-"""Annotations as ids: label order, word ids, multi-hot vectors, and the input/target shift."""
+"""Conversion of annotations to ids: label order, word ids, multi-hot vectors, shifted targets."""
 
 import dataclasses
 import hashlib
@@ -19,18 +19,18 @@ class EncodedAnnotations(NamedTuple):
 
     Attributes:
       image_ids: object array of strings, (images,).
-      tokens: int32, all sequences' ids one after another, without START and END.
+      tokens: int32, the concatenated ids of all sequences, without START and END.
       token_splits: int64, (sequences + 1,), bounds of the sequences in `tokens`.
       sequence_splits: int64, (images + 1,), bounds of the images among the sequences.
-      concepts: int32, the ids of each image's concepts, rising.
+      concepts: int32, the concatenated concept ids of all images, ascending within an image.
       concept_splits: int64, (images + 1,).
-      user_tags: int32, or None without side information.
+      user_tags: int32, or None if they are not read.
       user_tag_splits: int64, (images + 1,), or None.
-      num_cut: captions cut at `max_caption_tokens`.
-      num_unknown: tokens that became UNK.
-      num_without_sequence: images without a caption, or without a label (whose one sequence is
-        empty, so END alone).
-      groups: int32, or None where none is read.
+      num_cut: number of captions cut at `max_caption_tokens`.
+      num_unknown: number of tokens that became UNK.
+      num_without_sequence: number of images without a caption, or without a label; an image without
+        labels has one empty sequence, so its target is END.
+      groups: int32, or None if they are not read.
       group_splits: int64, (images + 1,), or None.
     """
 
@@ -50,15 +50,15 @@ class EncodedAnnotations(NamedTuple):
 
 
 def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
-    """Returns the place of each label in a sequence (Sec. 4.1: rare labels first).
+    """Returns the rank of each label in a sequence (Sec. 4.1: rare labels first).
 
     Args:
       vocabulary: labels with their training counts.
-      order: "rare_first" by rising count, "frequent_first" by falling count, ties by name in
-        both, "alphabetical", or "random", one permutation that depends on the names alone.
+      order: "rare_first": ascending count; "frequent_first": descending count, ties by name in
+        both; "alphabetical"; "random": a permutation that only depends on the names.
 
     Returns:
-      int32 array, (labels,): of two labels, the one with the lower rank comes first.
+      int32, (labels,); labels with lower ranks come first.
 
     Raises:
       ValueError: the order is unknown.
@@ -80,11 +80,11 @@ def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
 def labels_of_captions(
     annotations: Sequence[Annotation], vocabularies: Vocabularies
 ) -> list[Annotation]:
-    """Returns annotations whose labels are the concepts whose words are in their captions.
+    """Returns annotations with the concepts that occur in their captions as labels.
 
     Args:
-      annotations: one an image.
-      vocabularies: their concepts, which are the output too, are what counts as labels.
+      annotations: one per image.
+      vocabularies: the concepts, which are the outputs too.
 
     Example:
       >>> labels_of_captions(annotations, vocabularies)[0].labels
@@ -106,17 +106,16 @@ def encode_annotations(
     data_config: DataConfig,
     for_training: bool = False,
 ) -> EncodedAnnotations:
-    """Turns a split's annotations into sequences, concepts, user tags and groups.
+    """Converts a split's annotations to ids of sequences, concepts, user tags and groups.
 
-    Tags: one sequence an image, its labels in `label_order`. Captions: one sequence a caption; a
-    concept is present where any caption of the image holds its word (Sec. 5.1).
+    For tags, an image has one sequence, its labels in `label_order`. For captions, each caption is
+    a sequence, and a concept is present if any caption of the image has its word (Sec. 5.1).
 
     Args:
-      annotations: one an image.
-      vocabularies: the experiment's names.
+      annotations: one per image.
+      vocabularies: the experiment's vocabularies.
       data_config: `task`, `label_order` and, for training, `max_caption_tokens` are read.
-      for_training: whether captions are cut at `max_caption_tokens`; what judges a model reads
-        them whole.
+      for_training: whether captions are cut at `max_caption_tokens`.
 
     Returns:
       Flat arrays in the order of `annotations`.
@@ -164,15 +163,12 @@ def encode_annotations(
 
 
 def multi_hot(ids: np.ndarray, row_splits: np.ndarray, size: int) -> np.ndarray:
-    """Returns 0/1 vectors of flat ids.
+    """Returns the multi-hot vectors of flat ids, (rows, size) float32.
 
     Args:
-      ids: int array, all rows' ids one after another.
+      ids: int array, the concatenated ids of all rows.
       row_splits: int array, (rows + 1,).
       size: the length of a vector.
-
-    Returns:
-      float32 array, (rows, size).
 
     Example:
       >>> multi_hot(np.array([0, 2, 1]), np.array([0, 2, 2, 3]), 3).tolist()
@@ -186,16 +182,16 @@ def multi_hot(ids: np.ndarray, row_splits: np.ndarray, size: int) -> np.ndarray:
 def shift(
     sequences: Sequence[Sequence[int] | np.ndarray], start_id: int, end_id: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pads sequences into a batch; the plain version that the input pipeline is held against.
+    """Pads sequences to a batch; a reference for testing the input pipeline.
 
     Args:
       sequences: ids without START and END.
-      start_id: put before each input.
-      end_id: put after each target and on every padded position.
+      start_id: the first id of each input.
+      end_id: the id after each target and at every padded position.
 
     Returns:
       `input_ids` (batch, time) int32, `target_ids` (batch, time) int32 and `padding_mask`
-      (batch, time) bool, where time is the longest sequence and END.
+      (batch, time) bool, where time is one more than the longest sequence.
 
     Example:
       >>> inputs, targets, mask = shift([[4, 7], [5]], start_id=9, end_id=8)
@@ -222,7 +218,7 @@ def _all_known(
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     if entries is None:
         return None, None
-    return _flat([_known(entries.index, own) for own in names])
+    return _flat([_known(entries.index, image_names) for image_names in names])
 
 
 def _splits(lengths: Sequence[int]) -> np.ndarray:

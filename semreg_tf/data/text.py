@@ -1,4 +1,4 @@
-"""Captions as tokens, in one of the ways that a prepared data set names."""
+"""Tokenizers of captions; a prepared data set stores the name of its tokenizer."""
 
 import functools
 import unicodedata
@@ -7,26 +7,27 @@ from typing import Literal, get_args
 
 from semreg_tf.text.cleaning import LETTER_WITHOUT_BLANKS
 
-# "ptb": the tokens that the COCO evaluation compares, so that a caption said again scores in full
-#   (ours; Sec. 5.1 and im2txt name no more than a tokeniser).
-# "treebank": nltk's Treebank tokens of the lower-cased caption, as in im2txt; what was prepared
-#   before this choice was there.
-# "characters": each letter of a script written without blanks is a token, all else as "ptb".
-# "blanks": a segmenter of the user's choice has separated the tokens by blanks.
+# "ptb": the tokens of the COCO evaluation, so that a reference caption gets full scores (ours;
+#   Sec. 5.1 and im2txt only mention a tokeniser).
+# "treebank": nltk's Treebank tokens of the lower-cased caption, as in im2txt; used by data sets
+#   that earlier versions prepared.
+# "characters": each letter of a script written without blanks is a token; other text as "ptb".
+# "blanks": tokens are separated by blanks, for captions that were segmented before.
 Tokenizer = Literal["ptb", "treebank", "characters", "blanks"]
 TOKENIZERS = get_args(Tokenizer)
 DEFAULT_TOKENIZER: Tokenizer = "ptb"
 EARLIEST_TOKENIZER: Tokenizer = "treebank"
-# The scorer's own tokens of such captions would be whole sentences, or other pieces of them.
+# Tokenizers whose tokens are scored without the scorer's own tokenisation, which does not suit
+# these captions.
 SCORED_AS_THEY_ARE = ("characters", "blanks")
 
-# The Treebank rules part a full stop from its word only at the end of a sentence. im2txt finds
-# the ends with nltk's trained English model, a download; the untrained one needs none (ours).
+# Abbreviations for finding the ends of sentences, where alone the Treebank rules separate a full
+# stop from its word. im2txt uses nltk's trained English model, which must be downloaded (ours).
 _ABBREVIATIONS = ("dr", "jr", "mr", "mrs", "ms", "sr", "st", "vs")
 
 
 def tokenize(caption: str, tokenizer: Tokenizer = DEFAULT_TOKENIZER) -> list[str]:
-    """Returns the lower-case tokens of a caption; punctuation is kept, and no token holds a blank.
+    """Returns the lower-case tokens of a caption, including punctuation; no token has a blank.
 
     Args:
       caption: the text.
@@ -44,11 +45,7 @@ def tokenize(caption: str, tokenizer: Tokenizer = DEFAULT_TOKENIZER) -> list[str
 
 
 def check_tokenizer(tokenizer: str) -> None:
-    """Refuses an unknown way of making tokens.
-
-    Raises:
-      ValueError: as said.
-    """
+    """Raises a ValueError if the tokenizer is unknown."""
     if tokenizer not in TOKENIZERS:
         raise ValueError(
             f"`tokenizer` must be one of {', '.join(map(repr, TOKENIZERS))}. "
@@ -57,7 +54,7 @@ def check_tokenizer(tokenizer: str) -> None:
 
 
 def is_punctuation(token: str) -> bool:
-    """Tells whether a token holds neither a letter nor a digit (`.`, `--`, a quote mark)."""
+    """Returns whether a token has neither letters nor digits (`.`, `--`, a quote mark)."""
     return not any(character.isalnum() for character in token)
 
 
@@ -73,7 +70,7 @@ def _ptb(caption: str) -> list[str]:
 def _characters(caption: str) -> list[str]:
     parts = [""]
     for character in caption:
-        # Vowels and tones of Thai, voicing marks of kana: they stay on their letter.
+        # Combining marks, such as vowels and tones of Thai, stay with their letter.
         if unicodedata.category(character) in ("Mn", "Mc"):
             parts[-1] += character
         elif LETTER_WITHOUT_BLANKS.match(character) or LETTER_WITHOUT_BLANKS.match(parts[-1]):
@@ -99,7 +96,7 @@ _FUNCTIONS: dict[str, Callable[[str], list[str]]] = {
 }
 
 
-# Imported within, since a vocabulary is read and used where nltk is not installed.
+# Imported inside the functions, because vocabularies are also used where nltk is not installed.
 @functools.cache
 def _ptb_rules() -> Callable[[str], list[str]]:
     from semreg_tf.text.ptb_tokenizer import ptb_printed_tokens

@@ -1,7 +1,7 @@
-"""The ids of what a model reads and writes, and its concepts (Sec. 4.1, 5.1).
+"""The vocabularies of a model: output tokens, concepts, user tags and groups (Sec. 4.1, 5.1).
 
-A data set's folder holds the lists of all its names; a work directory holds the lists cut by its
-config, so weights never travel without them.
+A data set's folder holds complete lists of names; a work directory holds the lists limited by its
+config, so that weights are always accompanied by their vocabularies.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from semreg_tf.data.name_list import NameList, names_digest, read_names, write_n
 from semreg_tf.data.text import is_punctuation
 
 UNKNOWN = "<unk>"
-# Sec. 5.1: the 1,000 most frequent words, where the config leaves their number open.
+# Sec. 5.1: the 1,000 most frequent words, unless the config sets the number.
 DEFAULT_CAPTION_CONCEPTS = 1_000
 
 Kind = Literal["words", "labels"]
@@ -38,9 +38,9 @@ Kind = Literal["words", "labels"]
 class Vocabulary:
     """The ids of a decoder's tokens.
 
-    Labels: 0 .. n-1, then END, so 81 labels give 82 output rows. Words: 0 .. m-1, then UNK, then
-    END. START comes after all outputs and is input only. There is no padding id: padded
-    positions hold END and a mask tells them.
+    Labels: 0 .. n-1, then END, so 81 labels give 82 outputs. Words: 0 .. m-1, then UNK, then END.
+    START follows all outputs and is only an input. There is no padding id: padded positions hold
+    END and are masked.
 
     Example:
       >>> words = Vocabulary(NameList(("a", "dog"), (9, 4)), "words")
@@ -64,7 +64,7 @@ class Vocabulary:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Their training counts, by id."""
+        """The training counts of the words or labels, by id."""
         return self.entries.counts
 
     @property
@@ -74,17 +74,17 @@ class Vocabulary:
 
     @property
     def end_id(self) -> int:
-        """The id of END, the last output row."""
+        """The id of END, the last output."""
         return len(self.entries) + (self.kind == "words")
 
     @property
     def size(self) -> int:
-        """The number of output rows."""
+        """The number of outputs."""
         return self.end_id + 1
 
     @property
     def start_id(self) -> int:
-        """The id of START, an input only."""
+        """The id of START, which is only an input."""
         return self.size
 
     @property
@@ -114,7 +114,7 @@ class Vocabulary:
         """Returns the tokens before the first END or negative id.
 
         Raises:
-          ValueError: an id is no output of this vocabulary.
+          ValueError: an id is not an output of this vocabulary.
         """
         tokens = []
         for token_id in np.asarray(ids).tolist():
@@ -126,15 +126,15 @@ class Vocabulary:
         return tokens
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes a header line with the kind, then one `name<TAB>count` a line."""
+        """Writes a header line with the kind, then `name<TAB>count` lines."""
         write_names(path, self.kind, self.entries)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Vocabulary":
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
-          ValueError: the file is no vocabulary; path and line are named.
+          ValueError: the file is not a vocabulary; the message gives path and line.
         """
         kind, entries = read_names(path, get_args(Kind))
         return cls(entries, kind)
@@ -160,14 +160,14 @@ class Vocabularies:
 
     @functools.cached_property
     def concept_ids(self) -> dict[str, int]:
-        """The concept that each word or label stands for."""
+        """The concept id of each word or label that stands for a concept."""
         index = self.concepts.index
         if self.forms is None:
             return index
         return {form: index[name] for form, name in self.forms.concepts.items()}
 
     def save(self, workdir: str | PathLike[str]) -> None:
-        """Writes vocabulary.txt and a file of each list that there is, such as concepts.txt."""
+        """Writes vocabulary.txt and a file for each further list, such as concepts.txt."""
         self.output.save(os.path.join(workdir, "vocabulary.txt"))
         for name, entries in self._lists().items():
             entries.save(os.path.join(workdir, name))
@@ -175,7 +175,7 @@ class Vocabularies:
             self.forms.save(workdir)
 
     def _lists(self) -> dict[str, NameList]:
-        """Returns the lists that there are, by their files' names."""
+        """Returns the lists that are not None, by file name."""
         lists = {
             "concepts.txt": self.concepts,
             "user_tags.txt": self.user_tags,
@@ -193,7 +193,7 @@ class Vocabularies:
 
     @classmethod
     def load(cls, workdir: str | PathLike[str]) -> "Vocabularies":
-        """Reads what `save` wrote.
+        """Reads the files that `save` wrote.
 
         Raises:
           ValueError: a file is missing or damaged.
@@ -213,24 +213,24 @@ class Vocabularies:
         data_config: DataConfig,
         extra_counts: Mapping[str, int] | None = None,
     ) -> "Vocabularies":
-        """Cuts a prepared data set's lists by the config (Sec. 4.1, 4.2, 5.1).
+        """Builds the vocabularies of a config from a prepared data set (Sec. 4.1, 4.2, 5.1).
 
-        The most frequent words, by default those that are no punctuation, are a captioner's
-        concepts, from among its vocabulary; all labels are a tagger's (or those concepts, where
-        `labels_from` is "captions"). Where there are fewer
-        names than the config asks for, all are taken.
+        The concepts of a captioner are the most frequent words of its vocabulary, by default
+        without punctuation. The concepts of a tagger are all labels, or with `labels_from`
+        "captions" those of a captioner. If there are fewer names than the config asks for, all are
+        used.
 
         Args:
           builder_dir: the version folder that holds `vocabulary/`.
-          data_config: `task`, `min_word_count`, `max_vocab_size`, `num_concepts`,
-            `concept_words`, `concept_list`, `train_split` (by whose captions lemmas are chosen),
+          data_config: `task`, `labels_from`, `min_word_count`, `max_vocab_size`, `num_concepts`,
+            `concept_words`, `concept_list`, `train_split` (whose captions are lemmatised),
             `num_user_tags` and `num_groups` are read.
-          extra_counts: how often words occur in captions without pictures; they join a
-            captioner's vocabulary, counted together, and are no concepts.
+          extra_counts: word counts of captions without images, which are added for a captioner's
+            vocabulary, but not for its concepts.
 
         Raises:
-          ValueError: the data has no captions, labels, user tags or groups though the config
-            needs them, or `num_concepts` cuts a tagger's labels.
+          ValueError: the data set lacks captions, labels, user tags or groups that the config
+            needs, or `num_concepts` is not the number of a tagger's labels.
         """
         if data_config.task == "captions":
             words = load_dataset_names(builder_dir, "words")
@@ -274,7 +274,7 @@ class Vocabularies:
         return Vocabularies(Vocabulary(self.labels, "labels"), self.labels)
 
     def difference(self, other: "Vocabularies") -> str | None:
-        """Says in one line how `other` differs in its names and their order; None: it does not."""
+        """Returns the first difference to `other` in names or order as one line, or None."""
         if self.output.kind != other.output.kind:
             return f"output of {self.output.kind} and of {other.output.kind}"
         pairs = (
@@ -298,14 +298,14 @@ class Vocabularies:
 
 
 def load_dataset_names(builder_dir: str | PathLike[str], kind: str) -> NameList:
-    """Reads one of a prepared data set's lists and holds it against its digest.
+    """Reads one of a prepared data set's lists and verifies its digest.
 
     Args:
       builder_dir: the version folder that holds `vocabulary/`.
       kind: "words", "labels", "user_tags" or "groups".
 
     Raises:
-      ValueError: the file is missing, damaged, or another than was prepared.
+      ValueError: the file is missing, damaged, or changed since preparation.
     """
     name = f"{VOCABULARY_DIR}/{kind}.txt"
     check_dataset_files(builder_dir, name)
@@ -315,14 +315,14 @@ def load_dataset_names(builder_dir: str | PathLike[str], kind: str) -> NameList:
 def _side_names(
     builder_dir: str | PathLike[str], data_config: DataConfig, kind: str
 ) -> NameList | None:
-    wanted = getattr(data_config, f"num_{kind}")
-    if not wanted:
+    number = getattr(data_config, f"num_{kind}")
+    if not number:
         return None
-    names = load_dataset_names(builder_dir, kind).head(wanted)
+    names = load_dataset_names(builder_dir, kind).head(number)
     if not len(names):
         raise ValueError(
             f"`data.num_{kind}` must be 0 for a data set without {kind.replace('_', ' ')}. "
-            f"Received: data.num_{kind}={wanted}"
+            f"Received: data.num_{kind}={number}"
         )
     return names
 
@@ -330,8 +330,8 @@ def _side_names(
 def _caption_names(
     words: NameList, data_config: DataConfig, extra_counts: Mapping[str, int] | None = None
 ) -> tuple[Vocabulary, NameList]:
-    pictured = _frequent(words, data_config)
-    vocabulary = pictured
+    dataset_words = _frequent(words, data_config)
+    vocabulary = dataset_words
     if extra_counts:
         counts = Counter(dict(zip(words.names, words.counts, strict=True)))
         counts.update(extra_counts)
@@ -342,13 +342,13 @@ def _caption_names(
             "in the training captions (`data.min_word_count`). Received: a data set with "
             f"{len(words)} words, none of them so frequent"
         )
-    every = data_config.concept_words == "all_tokens"
-    plain = {
+    all_tokens = data_config.concept_words == "all_tokens"
+    concept_counts = {
         name: count
-        for name, count in zip(pictured.names, pictured.counts, strict=True)
-        if name in vocabulary.index and (every or not is_punctuation(name))
+        for name, count in zip(dataset_words.names, dataset_words.counts, strict=True)
+        if name in vocabulary.index and (all_tokens or not is_punctuation(name))
     }
-    concepts = NameList(tuple(plain), tuple(plain.values()))
+    concepts = NameList(tuple(concept_counts), tuple(concept_counts.values()))
     return (
         Vocabulary(vocabulary, "words"),
         concepts.head(data_config.num_concepts or DEFAULT_CAPTION_CONCEPTS),
@@ -358,13 +358,13 @@ def _caption_names(
 def _chosen(
     builder_dir: str | PathLike[str], data_config: DataConfig, words: NameList, frequent: NameList
 ) -> tuple[NameList, ConceptForms | None]:
-    """Returns the concepts that the config chooses, `frequent` where it names no other way."""
+    """Returns the concepts that the config chooses; by default the frequent words."""
     number = data_config.num_concepts
     if data_config.concept_list is not None:
         return listed_concepts(data_config.concept_list, words, number)
     if data_config.concept_words != "lemmas":
         return frequent, None
-    # Records are read by what serves no model.
+    # Imported here, because serving a model must not import the reader of records.
     from semreg_tf.data.annotations import read_annotations
 
     split = data_config.train_split.partition("[")[0]
@@ -373,13 +373,13 @@ def _chosen(
 
 
 def _frequent(words: NameList, data_config: DataConfig) -> NameList:
-    """Returns the words that are frequent enough, as many as the vocabulary may hold."""
-    known = {
+    """Returns the words with at least `min_word_count`, at most as many as `max_vocab_size`."""
+    counts = {
         name: count
         for name, count in zip(words.names, words.counts, strict=True)
         if count >= data_config.min_word_count
     }
-    vocabulary = NameList(tuple(known), tuple(known.values()))
+    vocabulary = NameList(tuple(counts), tuple(counts.values()))
     if data_config.max_vocab_size is None:
         return vocabulary
     return vocabulary.head(data_config.max_vocab_size - 2)

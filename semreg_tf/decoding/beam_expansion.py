@@ -1,7 +1,7 @@
-"""One step of beam search: how hypotheses are extended, completed, compared and returned.
+"""One step of beam search: extending, completing, comparing and returning hypotheses.
 
-Live hypotheses and completed ones are kept apart: a completed one never takes a live one's place.
-Rows of a step are ordered image by image, and within an image by rank.
+Live and completed hypotheses are stored separately, so completed ones never take up the beam. The
+rows of a step are ordered by image, and within an image by rank.
 """
 
 import dataclasses
@@ -20,15 +20,16 @@ _IMPOSSIBLE = float("-inf")
 class BeamResults(NamedTuple):
     """The best sequences of every image, best first.
 
-    Where an image has fewer than `num_results`, the rest is padding: token ids -1, length 0,
-    score and log-probability minus infinity, `finished` false.
+    An image with fewer than `num_results` sequences is padded with token ids -1, length 0, score
+    and log-probability minus infinity, and `finished` false.
 
     Attributes:
-        token_ids: `(batch, num_results, max_steps)` int32, without START and END, padded with -1.
-        lengths: `(batch, num_results)` int32, tokens before END.
-        scores: `(batch, num_results)` float32, what the results are ranked by.
-        log_probabilities: `(batch, num_results)` float32, of the sequence including its END.
-        finished: `(batch, num_results)` bool; false for all of an image where none reached END.
+      token_ids: (batch, num_results, max_steps) int32, without START and END, padded with -1.
+      lengths: (batch, num_results) int32, tokens before END.
+      scores: (batch, num_results) float32, by which the results are ranked.
+      log_probabilities: (batch, num_results) float32, of the sequence including END.
+      finished: (batch, num_results) bool; all false for an image without a sequence that reached
+        END.
     """
 
     token_ids: tf.Tensor
@@ -39,12 +40,12 @@ class BeamResults(NamedTuple):
 
 
 class Live(NamedTuple):
-    """Hypotheses still running, best first; where fewer exist, the log-probability is -inf.
+    """Unfinished hypotheses, best first; missing ones have log-probability -inf.
 
     Attributes:
-        token_ids: `(images, width, max_steps)` int32.
-        last_ids: `(images, width)` int32.
-        log_probabilities: `(images, width)` float32.
+      token_ids: (images, width, max_steps) int32.
+      last_ids: (images, width) int32.
+      log_probabilities: (images, width) float32.
     """
 
     token_ids: tf.Tensor
@@ -53,13 +54,13 @@ class Live(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """The best hypotheses that reached END, best first; where fewer exist, the score is -inf.
+    """The best hypotheses that reached END, best first; missing ones have score -inf.
 
     Attributes:
-        token_ids: `(images, num_results, max_steps)` int32.
-        lengths: `(images, num_results)` int32.
-        scores: `(images, num_results)` float32.
-        log_probabilities: `(images, num_results)` float32.
+      token_ids: (images, num_results, max_steps) int32.
+      lengths: (images, num_results) int32.
+      scores: (images, num_results) float32.
+      log_probabilities: (images, num_results) float32.
     """
 
     token_ids: tf.Tensor
@@ -70,18 +71,18 @@ class Completed(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BeamRules:
-    """The settings of a beam search; the paper gives the width of three alone.
+    """The settings of a beam search; the paper only states the width, three.
 
     Attributes:
-        start_id: Fed at the first step.
-        end_id: Ends a sequence; one of the output ids.
-        beam_width: Live hypotheses of an image.
-        max_steps: Most tokens to emit, END included. 19 make 20 tokens counting START (im2txt).
-        length_normalisation: Exponent of the length in the score, 0 for none.
-        num_results: Sequences to return for an image; `beam_width` if None, more is allowed.
+      start_id: input of the first step.
+      end_id: the output id that ends a sequence.
+      beam_width: number of live hypotheses per image.
+      max_steps: maximum number of emitted tokens, including END; im2txt's 20 tokens count START.
+      length_normalisation: exponent of the length in the score; 0: none.
+      num_results: sequences per image, which may exceed the beam width; None: the beam width.
 
     Raises:
-        ValueError: If a setting is out of range.
+      ValueError: a setting is out of range.
     """
 
     start_id: int
@@ -109,13 +110,13 @@ class BeamRules:
 
 @dataclasses.dataclass(frozen=True)
 class BeamExpansion:
-    """A step of the model under the rules of one search."""
+    """Expands hypotheses by a model's step function, under the rules of a search."""
 
     step_fn: StepFunction
     rules: BeamRules
 
     def start(self, images: tf.Tensor) -> tuple[Live, Completed]:
-        """Give the hypotheses before the first step: START alone, nothing completed."""
+        """Returns the hypotheses before the first step: START alone, and none completed."""
         live = Live(
             token_ids=tf.fill([images, 1, self.rules.max_steps], -1),
             last_ids=tf.fill([images, 1], self.rules.start_id),
@@ -132,20 +133,20 @@ class BeamExpansion:
     def expand(
         self, step: tf.Tensor, live: Live, completed: Completed, state: Any, context: Any
     ) -> tuple[Live, Completed, tf.Tensor, Any]:
-        """Extend every live hypothesis by one token.
+        """Extends every live hypothesis by one token.
 
         Args:
-            step: Scalar int32, tokens emitted before.
-            live: Any number of hypotheses an image.
-            completed: The best so far.
-            state: Nested structure of tensors `(rows, ...)`.
-            context: Nested structure of tensors `(rows, ...)`.
+          step: scalar int32, the number of tokens emitted so far.
+          live: any number of hypotheses per image.
+          completed: the best completed hypotheses so far.
+          state: nested structure of tensors (rows, ...).
+          context: nested structure of tensors (rows, ...).
 
         Returns:
-            live: `beam_width` hypotheses an image.
-            completed: With those that END completed now.
-            rows: `(images, beam_width)` int32, the row that each live hypothesis continues.
-            new_state: Still in the order of the rows before this step.
+          live: `beam_width` hypotheses per image.
+          completed: updated with the hypotheses that END completes in this step.
+          rows: (images, beam_width) int32, the row of each live hypothesis's parent.
+          new_state: in the order of the rows before this step.
         """
         width = live.last_ids.shape[1]
         logits, state = call_step(
@@ -172,16 +173,16 @@ class BeamExpansion:
         return Live(history, last_ids, totals), completed, rows, state
 
     def can_improve(self, live: Live, completed: Completed) -> tf.Tensor:
-        """Tell `(images,)` whether a live hypothesis can still beat the worst completed one."""
+        """Returns whether a live hypothesis can still beat the worst completed one, (images,)."""
         best_possible = live.log_probabilities[:, 0] / self._length_penalties()[-1]
         return best_possible > completed.scores[:, -1]
 
     def results(self, live: Live, completed: Completed) -> BeamResults:
-        """Give the completed hypotheses, or the live ones of an image that completed none."""
-        shown = min(self.rules.beam_width, self.rules.results_per_image)
-        missing = [[0, 0], [0, self.rules.results_per_image - shown]]
-        partial = tf.pad(live.log_probabilities[:, :shown], missing, constant_values=_IMPOSSIBLE)
-        partial_ids = tf.pad(live.token_ids[:, :shown], [*missing, [0, 0]], constant_values=-1)
+        """Returns the completed hypotheses, or the live ones for images with none completed."""
+        count = min(self.rules.beam_width, self.rules.results_per_image)
+        padding = [[0, 0], [0, self.rules.results_per_image - count]]
+        partial = tf.pad(live.log_probabilities[:, :count], padding, constant_values=_IMPOSSIBLE)
+        partial_ids = tf.pad(live.token_ids[:, :count], [*padding, [0, 0]], constant_values=-1)
         finished = completed.scores > _IMPOSSIBLE
         any_finished = finished[:, :1]
         partial_scores = partial / self._length_penalties()[-1]
@@ -198,29 +199,28 @@ class BeamExpansion:
         )
 
     def _best_tokens(self, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Give the `beam_width + 1` best tokens of every row: enough even if END is among them.
+        """Returns the `beam_width + 1` best tokens of every row: enough even if one is END.
 
-        Only these few become log-probabilities; softmax serves for their normaliser because its
-        kernel takes one pass on CPU. A vocabulary smaller than that is filled up with
-        impossible tokens.
+        Log-probabilities are computed for these tokens only. The normaliser comes from a softmax,
+        whose CPU kernel takes one pass. A smaller vocabulary is padded with impossible tokens.
         """
         choices = min(self.rules.beam_width + 1, logits.shape[-1])
         best, ids = top_k_of_many(logits, choices)
         largest = tf.math.log(tf.gather(tf.nn.softmax(logits), ids[:, :1], batch_dims=1))
-        # Rounding must not let a log-probability rise: stopping early rests on it.
+        # At most 0 despite rounding: early stopping relies on sums that never increase.
         log_probabilities = tf.minimum(largest + (best - best[:, :1]), 0.0)
-        # In a row without any possible token all of this is undefined.
+        # The values above are undefined in a row in which every token is impossible.
         log_probabilities = tf.where(best > _IMPOSSIBLE, log_probabilities, _IMPOSSIBLE)
-        missing = [[0, 0], [0, self.rules.beam_width + 1 - choices]]
+        padding = [[0, 0], [0, self.rules.beam_width + 1 - choices]]
         return (
-            tf.pad(log_probabilities, missing, constant_values=_IMPOSSIBLE),
-            tf.pad(ids, missing, constant_values=self.rules.end_id),
+            tf.pad(log_probabilities, padding, constant_values=_IMPOSSIBLE),
+            tf.pad(ids, padding, constant_values=self.rules.end_id),
         )
 
     def _complete(
         self, step: tf.Tensor, live: Live, completed: Completed, ended: tf.Tensor
     ) -> Completed:
-        """Merge in the live hypotheses that END completes, `ended` their log-probabilities."""
+        """Merges the live hypotheses that END completes, with log-probabilities `ended`."""
         new = Completed(
             token_ids=live.token_ids,
             lengths=tf.fill(tf.shape(ended), step),

@@ -1,4 +1,4 @@
-"""Beam search over a whole batch inside the graph."""
+"""Beam search over a batch, inside the graph."""
 
 import dataclasses
 from typing import Any
@@ -23,42 +23,42 @@ from semreg_tf.decoding.step_function import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BeamSearch(BeamRules):
-    """Search for the most probable sequences, as the paper does for captions (beam width 3).
+    """Searches for the most probable sequences, as the paper does for captions (beam width 3).
 
-    The paper gives the width alone; the rest follows im2txt, the stopping rule is ours:
+    The paper only states the width. The rest follows im2txt, except the stopping rule (ours):
 
     - A step extends every live hypothesis by its most probable tokens. END completes a
-      hypothesis if it is among the `beam_width` most probable tokens of that hypothesis. Of all
-      other extensions the `beam_width` best live on.
-    - An image is done when no live hypothesis can still beat the worst kept completed one, or
-      after `max_steps` expansions.
-    - Hypotheses without END are returned only for images where none was completed.
-    - Ties go to the hypothesis completed earlier, then to the better ranked parent, then to the
-      lower id.
+      hypothesis if it is among its `beam_width` most probable tokens. The `beam_width` best of all
+      other extensions stay live.
+    - An image is done when no live hypothesis can beat the worst of its completed ones, or after
+      `max_steps` steps.
+    - Hypotheses without END are returned only for images with no completed hypothesis.
+    - Ties go to the hypothesis that was completed earlier, then to the parent of better rank, then
+      to the lower id.
 
-    The score is `log_probability / length ** length_normalisation`, the length counting END.
-    Log-probabilities only fall, so `log_probability / max_steps ** length_normalisation` bounds
-    what a live hypothesis can become, and stopping never changes the results: a shorter list of
-    results is the beginning of a longer one. Without length normalisation, width 1 is greedy
-    search: once END is the best token, what lives on cannot beat the completed sequence.
+    The score is `log_probability / length ** length_normalisation`, where the length counts END.
+    Log-probabilities never increase, so `log_probability / max_steps ** length_normalisation` is an
+    upper bound of a live hypothesis's final score. Therefore stopping does not change the results,
+    and fewer results are the first ones of more results. Without length normalisation, width 1
+    equals greedy search.
 
     Attributes:
-        drop_finished: Take images out of the loop when they are done. The same results, sooner
-            where lengths differ; the batch then changes its size, which excludes XLA.
-        jit_compile: Compile the search with XLA.
-        The others are those of `BeamRules`.
+      drop_finished: whether finished images leave the loop, which is faster where lengths differ
+        and gives the same results; the batch size then changes, which XLA cannot compile.
+      jit_compile: whether the search is compiled by XLA.
+      Further attributes are those of `BeamRules`.
 
     Raises:
-        ValueError: If a setting is out of range, or XLA is asked for together with dropping.
+      ValueError: a setting is out of range, or `drop_finished` and `jit_compile` are both set.
 
     Example:
-        >>> search = BeamSearch(start_id=3, end_id=0, max_steps=2)
-        >>> step_fn = lambda token_ids, state, context: (context, state)
-        >>> found = search(step_fn, (), tf.math.log([[0.1, 0.6, 0.3]]))
-        >>> found.token_ids[0].numpy()
-        array([[-1, -1],
-               [ 1, -1],
-               [ 2, -1]], dtype=int32)
+      >>> search = BeamSearch(start_id=3, end_id=0, max_steps=2)
+      >>> step_fn = lambda token_ids, state, context: (context, state)
+      >>> results = search(step_fn, (), tf.math.log([[0.1, 0.6, 0.3]]))
+      >>> results.token_ids[0].numpy()
+      array([[-1, -1],
+             [ 1, -1],
+             [ 2, -1]], dtype=int32)
     """
 
     drop_finished: bool = False
@@ -73,20 +73,20 @@ class BeamSearch(BeamRules):
             )
 
     def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> BeamResults:
-        """Search a batch. Call it inside a `tf.function`, whose trace is kept between calls.
+        """Searches a batch. Call it inside a `tf.function`, so that it is traced only once.
 
         Args:
-            step_fn: The model, see `semreg_tf.decoding.step_function`. It is traced twice, for one
-                row an image (the first step) and for `beam_width` rows an image.
-            initial_state: Nested structure of tensors `(batch, ...)`; follows the hypotheses.
-            context: Nested structure of tensors `(batch, ...)`, or `()`; repeated once for the
-                hypotheses of its image.
+          step_fn: the model, see `semreg_tf.decoding.step_function`. It is traced twice, for one
+            row per image (the first step) and for `beam_width` rows per image.
+          initial_state: nested structure of tensors (batch, ...), gathered with the hypotheses.
+          context: nested structure of tensors (batch, ...), or (); repeated for the hypotheses of
+            an image.
 
         Returns:
-            A `BeamResults`.
+          A `BeamResults`.
 
         Raises:
-            ValueError: If `step_fn` breaks its contract.
+          ValueError: `step_fn` breaks its contract.
         """
         expansion = BeamExpansion(step_fn, self)
         search = _search_dropping if self.drop_finished else _search
@@ -102,14 +102,14 @@ class BeamSearch(BeamRules):
 def _first_step(
     expansion: BeamExpansion, state: Any, context: Any
 ) -> tuple[Live, Completed, Any, Any]:
-    """Expand START with one row an image, then spread state and context over the beam."""
+    """Expands START with one row per image, then repeats state and context over the beam."""
     live, completed = expansion.start(batch_size(state, context))
     live, completed, rows, state = expansion.expand(tf.constant(0), live, completed, state, context)
     return live, completed, gather_rows(state, rows), gather_rows(context, rows)
 
 
 def _search(expansion: BeamExpansion, state: Any, context: Any) -> BeamResults:
-    """Expand all images until the last one is done."""
+    """Expands all images until the last one is done."""
     live, completed, state, context = _first_step(expansion, state, context)
 
     def body(step: tf.Tensor, live: Live, completed: Completed, state: Any) -> tuple:
@@ -128,7 +128,7 @@ def _search(expansion: BeamExpansion, state: Any, context: Any) -> BeamResults:
 
 
 def _search_dropping(expansion: BeamExpansion, state: Any, context: Any) -> BeamResults:
-    """Do as `_search`, but expand only the images that are not done."""
+    """Searches as `_search`, but only expands the images that are not done."""
     live, completed, state, context = _first_step(expansion, state, context)
     results = expansion.results(live, completed)
     images = tf.range(tf.shape(live.last_ids)[0])
@@ -140,8 +140,8 @@ def _search_dropping(expansion: BeamExpansion, state: Any, context: Any) -> Beam
 
         def drop() -> tuple:
             written = _write(results, images, expansion.results(live, completed))
-            left = gather_rows((images, live, completed, rows), tf.where(running))
-            return written, *left, gather_rows(context, left[-1])
+            remaining = gather_rows((images, live, completed, rows), tf.where(running))
+            return written, *remaining, gather_rows(context, remaining[-1])
 
         results, images, live, completed, rows, context = tf.cond(
             tf.reduce_all(running),
@@ -162,7 +162,7 @@ def _search_dropping(expansion: BeamExpansion, state: Any, context: Any) -> Beam
 
 
 def _write(results: BeamResults, images: tf.Tensor, new: BeamResults) -> BeamResults:
-    """Put the results of some images in their places."""
+    """Returns `results` with those of some images replaced by `new`."""
     return BeamResults(
         *(
             tf.tensor_scatter_nd_update(old, images[:, None], update)

@@ -1,4 +1,4 @@
-"""Greedy search: the best token at every step, until the model ends the sequence."""
+"""Greedy search: emits the most probable token at every step, until END."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -17,13 +17,13 @@ from semreg_tf.decoding.step_function import (
 
 
 class DecodedSequences(NamedTuple):
-    """One sequence an image.
+    """One sequence per image.
 
     Attributes:
-        token_ids: `(batch, max_steps)` int32, without START and END, padded with -1.
-        lengths: `(batch,)` int32, tokens before END.
-        log_probabilities: `(batch,)` float32, of the sequence including its END.
-        finished: `(batch,)` bool, false where END was not reached within `max_steps`.
+      token_ids: (batch, max_steps) int32, without START and END, padded with -1.
+      lengths: (batch,) int32, tokens before END.
+      log_probabilities: (batch,) float32, of the sequence including END.
+      finished: (batch,) bool, false where END was not reached within `max_steps`.
     """
 
     token_ids: tf.Tensor
@@ -34,22 +34,20 @@ class DecodedSequences(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GreedySearch:
-    """Take the most probable token at every step, as the paper does for tags (Sec. 3.3).
+    """Emits the most probable token at every step, as the paper does for tags (Sec. 3.3).
 
-    Of equally probable tokens the lower id is taken. The loop ends as soon as every image has
-    its END.
+    Ties go to the lower id. The loop ends when every image has emitted END.
 
     Attributes:
-        start_id: Fed at the first step.
-        end_id: Ends a sequence; one of the output ids.
-        max_steps: Most tokens to emit, END included.
-        block_repeats: Never emit a token twice, for labels that form a set. Off by default: the
-            paper takes the plain maximum. Log-probabilities remain the model's own, not
-            renormalised over what is left.
-        jit_compile: Compile the search with XLA.
+      start_id: input of the first step.
+      end_id: the output id that ends a sequence.
+      max_steps: maximum number of emitted tokens, including END.
+      block_repeats: whether no token is emitted twice, for labels that form a set; off by default,
+        as in the paper. Log-probabilities are not renormalised over the remaining tokens.
+      jit_compile: whether the search is compiled by XLA.
 
     Raises:
-        ValueError: If an id or `max_steps` is out of range.
+      ValueError: an id or `max_steps` is out of range.
     """
 
     start_id: int
@@ -63,18 +61,18 @@ class GreedySearch:
             check_integer(name, getattr(self, name), minimum)
 
     def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> DecodedSequences:
-        """Search a batch. Call it inside a `tf.function`, whose trace is kept between calls.
+        """Searches a batch. Call it inside a `tf.function`, so that it is traced only once.
 
         Args:
-            step_fn: The model, see `semreg_tf.decoding.step_function`.
-            initial_state: Nested structure of tensors `(batch, ...)`.
-            context: Nested structure of tensors `(batch, ...)`, or `()`.
+          step_fn: the model, see `semreg_tf.decoding.step_function`.
+          initial_state: nested structure of tensors (batch, ...).
+          context: nested structure of tensors (batch, ...), or ().
 
         Returns:
-            A `DecodedSequences`.
+          A `DecodedSequences`.
 
         Raises:
-            ValueError: If `step_fn` breaks its contract.
+          ValueError: `step_fn` breaks its contract.
         """
 
         def run(state: Any, context: Any) -> DecodedSequences:
@@ -114,7 +112,7 @@ class GreedySearch:
 def _best(
     logits: tf.Tensor, emitted_ids: tf.Tensor, block_repeats: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Give the best token `(batch,)` and its log-probability `(batch,)`."""
+    """Returns the best token, (batch,), and its log-probability, (batch,)."""
     allowed = without_emitted(logits, emitted_ids) if block_repeats else logits
     best_ids = tf.argmax(allowed, axis=1, output_type=tf.int32)
     best_logits = tf.gather(logits, best_ids, batch_dims=1)
@@ -128,7 +126,7 @@ def _append(
     log_probabilities: tf.Tensor,
     end_id: int,
 ) -> DecodedSequences:
-    """Add one step to the sequences that run; finished ones stay as they are."""
+    """Appends one step to the unfinished sequences; finished ones do not change."""
     running = ~decoded.finished
     emits = running & (best_ids != end_id)
     here = tf.range(decoded.token_ids.shape[1])[None, :] == step

@@ -1,4 +1,4 @@
-"""How sure a decoder is of each label: the highest probability it gave it on its greedy way."""
+"""A decoder's score of each label: its highest probability during greedy decoding."""
 
 from typing import Any
 
@@ -16,22 +16,22 @@ def label_scores(
     end_id: int,
     max_steps: int,
 ) -> tf.Tensor:
-    """Returns for each label the maximum of P(label | labels before) over the greedy sequence.
+    """Returns each label's maximum of P(label | previous labels) over the greedy sequence (ours).
 
-    At each step the most probable label that is not out yet is fed back; the steps up to and
-    with the one that prefers END count. So a label that the decoder nearly said has a score too,
-    by which labels can be ranked, cut, or combined with the CNN's (ours).
+    At each step the most probable label that was not emitted yet is fed back. The steps up to and
+    including the one where END is most probable count. Labels that were almost emitted get a score
+    too, so labels can be ranked, cut at a threshold, or combined with the CNN's scores.
 
     Args:
-        step_fn: The model, see `semreg_tf.decoding.step_function`.
-        initial_state: Nested structure of tensors `(batch, ...)`.
-        context: Nested structure of tensors `(batch, ...)`, or `()`.
-        start_id: Fed at the first step.
-        end_id: Ends a sequence.
-        max_steps: Most labels to feed.
+      step_fn: the model, see `semreg_tf.decoding.step_function`.
+      initial_state: nested structure of tensors (batch, ...).
+      context: nested structure of tensors (batch, ...), or ().
+      start_id: input of the first step.
+      end_id: the output id that ends a sequence.
+      max_steps: maximum number of labels that are fed back.
 
     Returns:
-        `(batch, vocab_size)` float32, probabilities; END's column is that of its first maximum.
+      (batch, vocab_size) float32, probabilities, with a column for END.
     """
 
     def body(

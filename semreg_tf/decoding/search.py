@@ -1,4 +1,4 @@
-"""One door to both searches: a decoding config in, n-best sequences out."""
+"""Greedy and beam search behind one interface, set by a decoding config."""
 
 import dataclasses
 from typing import Any
@@ -19,15 +19,15 @@ from semreg_tf.decoding.step_function import (
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """Decodes as `config.method` says (Sec. 3.3: greedy for tags, beam of three for captions).
+    """Decodes by `config.method` (Sec. 3.3: greedy for tags, beam width three for captions).
 
     Attributes:
       config: the method and its settings.
-      start_id: fed at the first step.
-      end_id: ends a sequence.
-      unknown_id: stands for all words outside the vocabulary; read with `config.block_unknown`.
-      num_results: sequences an image; None: the beam width. Greedy search gives one.
-      drop_finished: beam search expands no image that is done; the results are the same.
+      start_id: input of the first step.
+      end_id: the output id that ends a sequence.
+      unknown_id: the id of words outside the vocabulary, which `config.block_unknown` masks.
+      num_results: sequences per image; None: the beam width. Greedy search returns one.
+      drop_finished: whether beam search stops expanding finished images; the results are the same.
 
     Example:
       >>> search = Search(DecodingConfig(), start_id=words.start_id, end_id=words.end_id)
@@ -51,7 +51,7 @@ class Search:
           context: nested structure of tensors (batch, ...), or ().
 
         Returns:
-          A `BeamResults`; of greedy search, with one result an image.
+          A `BeamResults`; greedy search gives one result per image.
         """
         config = self.config
         if config.block_unknown and self.unknown_id is not None:
@@ -79,13 +79,13 @@ class Search:
             max_steps=config.max_steps,
             block_repeats=config.block_repeats,
         )
-        found = greedy(step_fn, initial_state, context)
-        one = {name: tf.expand_dims(value, 1) for name, value in found._asdict().items()}
-        return BeamResults(scores=one["log_probabilities"], **one)
+        decoded = greedy(step_fn, initial_state, context)
+        fields = {name: tf.expand_dims(value, 1) for name, value in decoded._asdict().items()}
+        return BeamResults(scores=fields["log_probabilities"], **fields)
 
 
 def _shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunction:
-    """Returns a step that adds `amount` to the score of one token; the others share the rest."""
+    """Returns a step function that adds `amount` to the logit of one token."""
 
     def step(token_ids: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any]:
         logits, state = step_fn(token_ids, state, context)
@@ -98,20 +98,20 @@ def _shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunctio
 def _without_repeats(
     step_fn: StepFunction, initial_state: Any, context: Any, max_steps: int
 ) -> tuple[StepFunction, Any]:
-    """Returns a step that gives no token of its hypothesis again, and its first state.
+    """Returns a step function that repeats no token of its hypothesis, and its first state.
 
-    The state holds beside the model's own the tokens so far, so that it follows the hypotheses.
+    The state also holds the emitted tokens, so that they are gathered with the hypotheses.
     """
     rows = batch_size(*as_tensors((initial_state, context)))
-    nothing, before_start = tf.fill([rows, max_steps], -1), tf.fill([rows], -1)
+    no_tokens, before_start = tf.fill([rows, max_steps], -1), tf.fill([rows], -1)
 
     def step(token_ids: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any]:
-        inner, emitted, place = state
-        # START, the first token, stands before the first place.
-        here = tf.range(max_steps)[None] == place[:, None]
-        emitted = tf.where(here, token_ids[:, None], emitted)
+        inner, emitted, position = state
+        # START has the position -1, so it is not stored.
+        is_position = tf.range(max_steps)[None] == position[:, None]
+        emitted = tf.where(is_position, token_ids[:, None], emitted)
         logits, inner = step_fn(token_ids, inner, context)
         logits = without_emitted(tf.cast(logits, tf.float32), emitted)
-        return logits, (inner, emitted, place + 1)
+        return logits, (inner, emitted, position + 1)
 
-    return step, (initial_state, nothing, before_start)
+    return step, (initial_state, no_tokens, before_start)

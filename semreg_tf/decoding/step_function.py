@@ -1,16 +1,16 @@
-"""The contract between a search and the model it searches over.
+"""The interface between a search and a model.
 
-A step function takes one token of every row and gives the scores of the next::
+A step function maps the last token of every row to the logits of the next token::
 
     step_fn(token_ids, state, context) -> (logits, new_state)
 
-- `token_ids`: `(rows,)` int32; `start_id` at the first step, output ids afterwards.
-- `state`: what changes from step to step; a nested structure of tensors `(rows, ...)`.
-- `context`: what stays constant for an image; a nested structure of tensors `(rows, ...)`, or `()`.
-- `logits`: `(rows, vocab_size)`, unnormalised, any float type. END has a column, START and PAD
-  need none.
+- `token_ids`: (rows,) int32; `start_id` at the first step, output ids afterwards.
+- `state`: changes from step to step; a nested structure of tensors (rows, ...).
+- `context`: constant for an image; a nested structure of tensors (rows, ...), or ().
+- `logits`: (rows, vocab_size), unnormalised, any float type. END has a column; START and PAD need
+  none.
 
-Rows never mix: a row's logits depend on that row alone.
+The logits of a row depend on that row only.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ StepFunction = Callable[[tf.Tensor, Any, Any], tuple[tf.Tensor, Any]]
 
 
 def check_integer(name: str, value: int, minimum: int) -> None:
-    """Refuse a search argument that is not an integer of at least `minimum`."""
+    """Refuses a search argument that is not an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
         raise ValueError(
             f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}"
@@ -31,22 +31,22 @@ def check_integer(name: str, value: int, minimum: int) -> None:
 
 
 def as_tensors(structure: Any) -> Any:
-    """Convert every leaf of a nested structure to a tensor."""
+    """Converts every leaf of a nested structure to a tensor."""
     return tf.nest.map_structure(tf.convert_to_tensor, structure)
 
 
 def batch_size(state: Any, context: Any) -> tf.Tensor:
-    """Read the number of images off the first tensor of `state` or `context`.
+    """Returns the number of images, read from the first tensor of `state` or `context`.
 
     Args:
-        state: Nested structure of tensors `(batch, ...)`.
-        context: Nested structure of tensors `(batch, ...)`.
+      state: nested structure of tensors (batch, ...).
+      context: nested structure of tensors (batch, ...).
 
     Returns:
-        Scalar int32.
+      Scalar int32.
 
     Raises:
-        ValueError: If there is no tensor, a scalar among them, or batch sizes that differ.
+      ValueError: there is no tensor, one is a scalar, or the batch sizes differ.
     """
     leaves = [*tf.nest.flatten(state), *tf.nest.flatten(context)]
     if not leaves:
@@ -67,21 +67,21 @@ def batch_size(state: Any, context: Any) -> tf.Tensor:
 def call_step(
     step_fn: StepFunction, token_ids: tf.Tensor, state: Any, context: Any, end_id: int
 ) -> tuple[tf.Tensor, Any]:
-    """Call the step function and check what it gave.
+    """Calls the step function and checks its results.
 
     Args:
-        step_fn: See the module's docstring.
-        token_ids: `(rows,)` int32.
-        state: Nested structure of tensors `(rows, ...)`.
-        context: Nested structure of tensors `(rows, ...)`.
-        end_id: Id of END among the outputs.
+      step_fn: see the docstring of this module.
+      token_ids: (rows,) int32.
+      state: nested structure of tensors (rows, ...).
+      context: nested structure of tensors (rows, ...).
+      end_id: id of END among the outputs.
 
     Returns:
-        logits: `(rows, vocab_size)` float32, whatever type the step function computes in.
-        new_state: In the structure of `state`; a list where a tuple was given is accepted.
+      logits: (rows, vocab_size), cast to float32.
+      new_state: in the structure of `state`; `step_fn` may return lists in place of tuples.
 
     Raises:
-        ValueError: If the logits or the new state are not as the contract says.
+      ValueError: the logits or the new state break the contract.
     """
     logits, new_state = step_fn(token_ids, state, context)
     logits = tf.convert_to_tensor(logits)
@@ -99,19 +99,19 @@ def call_step(
         tf.nest.assert_same_structure(state, new_state, check_types=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            "`step_fn` must return a state in the structure that it was given, "
-            f"{state!r}. Received: new_state={new_state!r}"
+            f"`step_fn` must return a state in the structure of its argument, {state!r}. "
+            f"Received: new_state={new_state!r}"
         ) from error
     new_state = tf.nest.pack_sequence_as(state, tf.nest.flatten(new_state))
     return tf.cast(logits, tf.float32), new_state
 
 
 def without_emitted(logits: tf.Tensor, emitted_ids: tf.Tensor) -> tf.Tensor:
-    """Set the logits of tokens emitted before to minus infinity.
+    """Returns logits that are minus infinity for tokens that were emitted before.
 
     Args:
-        logits: `(rows, vocab_size)` float32.
-        emitted_ids: `(rows, any)` int32, padded with -1; END never is among them.
+      logits: (rows, vocab_size) float32.
+      emitted_ids: (rows, any) int32, padded with -1, without END.
     """
     rows = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(emitted_ids))
     indices = tf.stack([rows, tf.maximum(emitted_ids, 0)], axis=2)
@@ -120,13 +120,13 @@ def without_emitted(logits: tf.Tensor, emitted_ids: tf.Tensor) -> tf.Tensor:
 
 
 def gather_rows(structure: Any, rows: tf.Tensor) -> Any:
-    """Take rows of every tensor: `(rows, ...)` becomes `(size of rows, ...)`."""
+    """Gathers rows of every tensor: (rows, ...) becomes (size of `rows`, ...)."""
     rows = tf.reshape(rows, [-1])
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), structure)
 
 
 def any_batch(structure: Any) -> Any:
-    """Give the shape of every tensor with its first dimension left open, for `tf.while_loop`."""
+    """Returns the shape of every tensor with an open first dimension, for `tf.while_loop`."""
     return tf.nest.map_structure(
         lambda tensor: tf.TensorShape([None]).concatenate(tensor.shape[1:]), structure
     )

@@ -1,4 +1,4 @@
-"""Decoding without a sequence: labels by their scores, and the top-k that searches are built on."""
+"""Decoding without a sequence: the top-k labels by score, and the fast top-k of beam search."""
 
 import math
 
@@ -6,26 +6,26 @@ import tensorflow as tf
 
 from semreg_tf.decoding.step_function import check_integer
 
-# Below this many columns the plain kernel is as fast as two passes.
+# With fewer columns, the plain kernel is as fast as two passes.
 _SMALLEST_BLOCKED_WIDTH = 1024
 
 
 def top_k_labels(scores: tf.Tensor, k: int) -> tf.Tensor:
-    """Give every image its k best labels, the decoding of the CNN rows of Tables 1 and 2.
+    """Returns the k best labels of every image, as for the CNN rows of Tables 1 and 2.
 
     Args:
-        scores: `(batch, num_labels)`, logits or probabilities.
-        k: Number of labels an image, 3 in the paper's tables.
+      scores: (batch, num_labels), logits or probabilities.
+      k: number of labels per image, 3 in the paper's tables.
 
     Returns:
-        `(batch, k)` int32 label ids, by descending score; of equal scores the lower id is first.
+      Label ids, (batch, k) int32, by descending score; ties go to the lower id.
 
     Raises:
-        ValueError: If `scores` is not of rank 2, or `k` is not between 1 and num_labels.
+      ValueError: `scores` is not of rank 2, or `k` is not between 1 and num_labels.
 
     Example:
-        >>> top_k_labels([[0.1, 0.7, 0.2]], 2).numpy()
-        array([[1, 2]], dtype=int32)
+      >>> top_k_labels([[0.1, 0.7, 0.2]], 2).numpy()
+      array([[1, 2]], dtype=int32)
     """
     scores = _check_scores("scores", scores)
     check_integer("k", k, 1)
@@ -38,24 +38,23 @@ def top_k_labels(scores: tf.Tensor, k: int) -> tf.Tensor:
 
 
 def top_k_of_many(scores: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Compute `tf.math.top_k` of wide rows, about four times faster on CPU for a small k.
+    """Computes `tf.math.top_k` of wide rows, for a small k about four times as fast on a CPU.
 
-    One vectorised pass takes the maximum of every block of columns. The k best elements lie in
-    the k best blocks, so only those are searched. The blocks are looked through in ascending
-    order, so ties still go to the lower id.
+    One vectorised pass computes the maximum of every block of columns. The k best elements are in
+    the k best blocks, so only those are searched, in ascending order, so that ties go to the lower
+    id.
 
     Args:
-        scores: `(rows, columns)` float32; the number of columns must be known.
-        k: At most the number of columns.
+      scores: (rows, columns) float32, with a static number of columns.
+      k: at most the number of columns.
 
     Returns:
-        values: `(rows, k)` float32, descending.
-        indices: `(rows, k)` int32.
+      values: (rows, k) float32, descending.
+      indices: (rows, k) int32.
     """
     columns = scores.shape[-1]
     if columns < _SMALLEST_BLOCKED_WIDTH or k > math.isqrt(columns):
-        values, indices = tf.math.top_k(scores, k)
-        return values, indices
+        return tuple(tf.math.top_k(scores, k))
     block_size = _block_size(columns, k)
     num_blocks = -(-columns // block_size)
     padding = num_blocks * block_size - columns
@@ -70,7 +69,7 @@ def top_k_of_many(scores: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _block_size(columns: int, k: int) -> int:
-    """Choose a divisor of `columns` where one suits, since padding costs a pass over the scores."""
+    """Returns a divisor of `columns` if one is suitable: padding costs a pass over the scores."""
     ideal = math.isqrt(columns // k)
     divisors = [size for size in range(ideal // 2, 3 * ideal) if columns % size == 0]
     return min(divisors, key=lambda size: abs(size - ideal), default=ideal)

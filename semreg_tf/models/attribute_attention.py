@@ -1,7 +1,6 @@
 """Attention to the words of the likeliest concepts, at the decoder's input and at its output."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from semreg_tf.models.cells import State
@@ -16,27 +15,28 @@ from semreg_tf.models.conditioning_hooks import (
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class AttributeAttention(Conditioning):
-    """You et al. 2016: the n likeliest concepts A_i, each by its word's own embedding e_i.
+    """Attention over the n most probable concepts A_i (You et al. 2016).
 
-    At the input, from the word before and not from the state: alpha = softmax_i(e_{t-1} U e_i),
-    x_t = Wx (e_{t-1} + wx * sum_i alpha_i e_i). At the output, s being `activation`:
-    beta = softmax_i(h_t V s(e_i)), o_t = Wh (h_t + wh * P sum_i beta_i s(e_i)), which is as wide as
-    the word embedding, so that the output may be tied to it. Probabilities choose the list of
-    attributes alone, so no gradient passes through them. P, which lets the widths differ, is not
-    in the printed sum; wx and wh begin at 1 (ours).
+    e_i is the word embedding of the word of concept A_i. At the input, the query is the previous
+    word, not the state: alpha = softmax_i(e_{t-1} U e_i), x_t = Wx (e_{t-1} + wx * sum_i alpha_i
+    e_i). At the output, with s for `activation`: beta = softmax_i(h_t V s(e_i)), o_t = Wh (h_t +
+    wh * P sum_i beta_i s(e_i)). o_t is as wide as the word embedding, so the output layer can be
+    tied to it. The probabilities only select the attributes, so no gradient flows through them.
+    P allows the widths to differ and is not in the printed sum; wx and wh start at 1 (ours).
 
-    Parameters: e e + e + w e + e u + e u + u + u e, for embeddings of e, inputs of w and u units.
+    Parameters: e e + e + w e + e u + e u + u + u e, for word embeddings of width e, cell inputs of
+    width w and u units.
     """
 
     reads_concept_words = True
     embeddings = ("concepts",)
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates U, Wx, wx, V, P, wh and Wh, none with a bias, and the concepts' words.
+        """Creates U, Wx, wx, V, P, wh and Wh, all without bias, and the word ids of the concepts.
 
         Raises:
-          ValueError: there are fewer concepts than attributes, or a conditioning before this one
-            changes the width of the word.
+          ValueError: there are fewer concepts than attributes, or an earlier conditioning changes
+            the width of the step's input.
         """
         concepts, word = self.embedding_size(encoder_shapes), widths.word
         if concepts < self.config.num_attributes:
@@ -46,17 +46,10 @@ class AttributeAttention(Conditioning):
             )
         if widths.step_input != word:
             raise ValueError(
-                f"`conditionings` must leave the word {word} wide before {self.name!r}, which adds "
-                f"attributes to it: put it first. Received: a width of {widths.step_input}"
+                f"`conditionings` must not change the input's width, {word}, before {self.name!r}, "
+                f"which adds attributes to it: put it first. Received: width {widths.step_input}"
             )
-        self.word_ids = self.add_weight(
-            name="concept_word_ids",
-            shape=(concepts,),
-            dtype="int32",
-            # Until `set_concept_words`: both lists begin with the most frequent words.
-            initializer=lambda shape, dtype: keras.ops.arange(shape[0], dtype=dtype),
-            trainable=False,
-        )
+        self.add_concept_word_ids(concepts)
         self.input_keys = self._map("input_keys", word, word)
         self.input_map = self._map("attribute_input", self.config.width, word)
         self.output_keys = self._map("output_keys", widths.hidden, word)
@@ -68,44 +61,40 @@ class AttributeAttention(Conditioning):
         )
         self.built = True
 
-    def set_concept_words(self, word_ids: np.ndarray) -> None:
-        """Sets which word each concept is, (num_concepts,) int32; checkpoints hold it."""
-        self.word_ids.assign(word_ids)
-
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Returns e_i and s(e_i), each (batch, n, e), U e_i, and V s(e_i), (batch, n, u)."""
         probabilities = self.encoder_output(encoder_outputs)
         chosen = tf.math.top_k(probabilities, self.config.num_attributes).indices
         ids = tf.gather(tf.convert_to_tensor(self.word_ids), chosen)
         attributes = tf.gather(embedding_table(), ids)
-        said = keras.activations.get(self.config.activation)(attributes)
+        activated = keras.activations.get(self.config.activation)(attributes)
         return {
             "attributes": attributes,
             "input_keys": self.input_keys(attributes),
-            "said": said,
-            "output_keys": self.output_keys(said),
+            "activated": activated,
+            "output_keys": self.output_keys(activated),
         }
 
     def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
         """Returns x_t, (rows, width)."""
         alpha = _attention(context["input_keys"], word_embedding)
-        seen = tf.linalg.matvec(context["attributes"], alpha, transpose_a=True)
+        attended = tf.linalg.matvec(context["attributes"], alpha, transpose_a=True)
         scale = tf.cast(self.input_scale, self.compute_dtype)
-        return self.input_map(word_embedding + scale * seen)
+        return self.input_map(word_embedding + scale * attended)
 
     def input_size(self, word_size: int, encoder_shapes: EncoderShapes) -> int:
-        """Width of x_t."""
+        """Returns the width of x_t."""
         return self.config.width
 
     def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
         """Returns o_t, (rows, e), from h_t (rows, u)."""
         beta = _attention(context["output_keys"], projected)
-        seen = tf.linalg.matvec(context["said"], beta, transpose_a=True)
+        attended = tf.linalg.matvec(context["activated"], beta, transpose_a=True)
         scale = tf.cast(self.output_scale, self.compute_dtype)
-        return self.output_map(projected + scale * self.output_values(seen))
+        return self.output_map(projected + scale * self.output_values(attended))
 
     def output_size(self, hidden_size: int) -> int:
-        """Width of o_t: the word embedding's."""
+        """Returns the width of o_t, which is that of the word embedding."""
         return self.word_embedding
 
     def attention_weights(

@@ -1,4 +1,4 @@
-"""Batch normalisation taken into the layer before it, for a graph that is only ever run forward."""
+"""Folding batch normalisation into the preceding layer, for inference."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-# Beside an export's names: of each normalisation that was folded what folding loses.
+# In an export: the statistics of each folded normalisation, which folding would otherwise lose.
 STATISTICS_FILE = "batch_norm.npz"
-# Layers whose output is linear in their last kernel. Subclasses keep the kernel's layout.
+# Layers whose output is linear in their last kernel; subclasses use the same kernel layout.
 _LINEAR = (
     keras.layers.Conv2D,
     keras.layers.DepthwiseConv2D,
@@ -18,18 +18,18 @@ _LINEAR = (
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
-    """Returns a copy of a functional model that folds batch normalisation where it can.
+    """Returns a copy of a functional model with batch normalisation folded where possible.
 
-    BN(W x + b) = (s W) x + (s (b - mean) + beta) with s = gamma / sqrt(variance + epsilon), so the
-    layer is dropped where a convolution or a dense layer without activation feeds it alone. The
-    factors are computed in float64. Elsewhere (after a concatenation or an addition, as in
-    DenseNet and ResNet v2) it stays.
+    BN(W x + b) = (s W) x + (s (b - mean) + beta) with s = gamma / sqrt(variance + epsilon). A
+    normalisation is folded if its input is a convolution or a dense layer without activation whose
+    output nothing else reads. Others stay, such as those after a concatenation or an addition
+    (DenseNet, ResNet v2). The factors are computed in float64.
 
     Args:
-      model: a functional model; it is left as it is.
+      model: a functional model, which is not changed.
 
     Returns:
-      A model of the same inputs and outputs, equal but for rounding.
+      A model with the same inputs and outputs, equal up to rounding.
 
     Example:
       >>> folded = fold_batch_norm(build_encoder(EncoderConfig(weights=None)))
@@ -49,10 +49,10 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
     for layer in copy.layers:
-        own = model.get_layer(layer.name)
-        weights = own.get_weights()
+        original = model.get_layer(layer.name)
+        weights = original.get_weights()
         if layer.name in folded:
-            weights = _folded_weights(own, folded[layer.name])
+            weights = _folded_weights(original, folded[layer.name])
         layer.set_weights(weights)
     copy.trainable = False
     return copy
@@ -61,7 +61,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
 def foldable(
     model: keras.Model,
 ) -> list[tuple[keras.layers.BatchNormalization, keras.layers.Layer]]:
-    """Returns each batch normalisation that can be folded, with the layer that takes it in."""
+    """Returns each batch normalisation that can be folded, and the layer that it is folded into."""
     readers = Counter(id(x) for x in keras.tree.flatten(model.output))
     for layer in model.layers:
         readers.update({id(x) for x in keras.tree.flatten(layer.input)})
@@ -83,7 +83,7 @@ def _is_linear(layer: keras.layers.Layer) -> bool:
         isinstance(layer, _LINEAR)
         and layer.activation is keras.activations.linear
         and getattr(layer, "data_format", "channels_last") == "channels_last"
-        # A layer called twice is scaled by one of its normalisations alone, so it is left.
+        # A layer called twice may feed two normalisations, which cannot both be folded into it.
         and len(layer._inbound_nodes) == 1
     )
 
@@ -100,17 +100,16 @@ def _folded_weights(
     # A depthwise kernel is (h, w, channels, multiplier), its outputs the last two flattened.
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     factors = scale.reshape(kernel.shape[-2:]) if depthwise else scale
-    made = [*before, kernel * factors, (bias - mean) * scale + beta]
-    return [np.asarray(x, np.float32) for x in made]
+    weights = [*before, kernel * factors, (bias - mean) * scale + beta]
+    return [np.asarray(x, np.float32) for x in weights]
 
 
 def folded_statistics(model: keras.Model) -> list[np.ndarray]:
-    """Returns what folding loses: of each normalisation gamma, beta, mean, variance, (4, channels).
+    """Returns the statistics that folding loses, from which `unfold_batch_norm` restores the model.
 
-    They are in the order of the layers, for Keras makes up other names from one building to the
-    next.
-
-    With them `unfold_batch_norm` gives back a network that can be trained on.
+    Returns:
+      For each folded normalisation its gamma, beta, mean and variance, (4, channels) float32, in
+      the order of the layers: the names that Keras generates differ from one build to the next.
     """
     return [
         np.stack(
@@ -128,18 +127,18 @@ def folded_statistics(model: keras.Model) -> list[np.ndarray]:
 def unfold_batch_norm(
     model: keras.Model, folded: keras.Model, statistics: Sequence[np.ndarray]
 ) -> None:
-    """Sets a network's weights so that folding it gives `folded`: the inverse of folding.
+    """Sets a model's weights so that folding it gives `folded`: the inverse of `fold_batch_norm`.
 
     Args:
-      model: the network with its normalisations, whose weights are set.
-      folded: of `fold_batch_norm`.
-      statistics: of `folded_statistics`.
+      model: the model with batch normalisation, whose weights are set.
+      folded: the result of `fold_batch_norm`.
+      statistics: the result of `folded_statistics`.
 
     Raises:
-      ValueError: there are more or fewer of them, or one has another number of channels.
+      ValueError: the statistics differ from the model's normalisations in number or channels.
     """
-    lost = zip(foldable(model), statistics, strict=True)
-    pairs = {layer.name: (norm, values) for (norm, layer), values in lost}
+    restored = zip(foldable(model), statistics, strict=True)
+    pairs = {layer.name: (norm, values) for (norm, layer), values in restored}
     dropped = {norm.name for norm, _ in pairs.values()}
     for layer in model.layers:
         if layer.name in dropped:
@@ -159,11 +158,11 @@ def _unfolded_weights(
     gamma, beta, mean, variance = np.asarray(statistics, np.float64)
     *before, kernel, bias = weights
     scale = gamma / np.sqrt(variance + epsilon)
-    # A channel that gamma silences has lost its kernel, and needs none.
+    # The kernel of a channel whose gamma is 0 cannot be restored, and does not matter.
     inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale != 0)
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     factors = inverse.reshape(kernel.shape[-2:]) if depthwise else inverse
-    made = [*before, kernel * factors]
+    unfolded = [*before, kernel * factors]
     if layer.use_bias:
-        made.append((bias - beta) * inverse + mean)
-    return [np.asarray(x, np.float32) for x in made]
+        unfolded.append((bias - beta) * inverse + mean)
+    return [np.asarray(x, np.float32) for x in unfolded]

@@ -1,9 +1,9 @@
-"""Weights published for Caffe as an encoder's: CaffeNet, AlexNet and VGG16.
+"""Conversion of published Caffe weights to an encoder's: CaffeNet, AlexNet and VGG16.
 
-What differs between the two: Caffe's kernels are (filters, channels, height, width) where Keras's
-are (height, width, channels, filters), grouped ones alike; its maps are flattened by channel, row,
-column before the first fully connected layer where Keras's are by row, column, channel. The first
-kernel keeps its order of colours, BGR, for `image_ops.normalise` gives "caffe" pictures in it.
+Caffe's kernels, grouped ones included, are (filters, channels, height, width); Keras's are (height,
+width, channels, filters). Before the first fully connected layer Caffe flattens the map by channel,
+row, column, and Keras by row, column, channel. The first kernel's input channels stay in BGR order,
+because `image_ops.normalise` gives images of the mode "caffe" in that order.
 """
 
 import logging
@@ -20,7 +20,7 @@ from semreg_tf.models.encoder import build_encoder
 
 logger = logging.getLogger(__name__)
 
-# Keras's layer -> Caffe's; the classifier, fc8, is left out.
+# Keras's layer name -> Caffe's; the classifier, fc8, is left out.
 _VGG16_CONVOLUTIONS = {
     f"block{block}_conv{index}": f"conv{block}_{index}"
     for block, count in enumerate((2, 2, 3, 3, 3), start=1)
@@ -64,14 +64,14 @@ def set_caffe_weights(
 
     Args:
       encoder: a functional model of convolutions, one Flatten and fully connected layers.
-      blobs: of `read_caffemodel`.
-      names: Keras's layer -> Caffe's.
+      blobs: the result of `read_caffemodel`.
+      names: Keras's layer name -> Caffe's.
 
     Raises:
-      ValueError: a layer is missing or of another shape; the first is named.
+      ValueError: a layer is missing or has another shape; the message names the first one.
     """
     flattened = None
-    made = []
+    converted = []
     for layer in encoder.layers:
         if isinstance(layer, keras.layers.Flatten):
             flattened = tuple(layer.input.shape[1:])
@@ -91,33 +91,34 @@ def set_caffe_weights(
         received = [array.shape for array in arrays]
         if received != shapes:
             raise ValueError(
-                f"`caffemodel`: its layer {name!r} must have blobs of shapes {shapes}. "
+                f"`caffemodel` must have blobs of shapes {shapes} in its layer {name!r}. "
                 f"Received: {received}"
             )
         dense = isinstance(layer, keras.layers.Dense)
-        made.append((layer, _kernel(layer, arrays[0], flattened if dense else None), arrays[1]))
+        kernel = _kernel(layer, arrays[0], flattened if dense else None)
+        converted.append((layer, kernel, arrays[1]))
         flattened = None if dense else flattened
-    for layer, kernel, bias in made:
+    for layer, kernel, bias in converted:
         layer.set_weights([kernel, bias])
 
 
 def convert_caffe_weights(
     caffemodel: str | pathlib.Path, network: str, output: str | pathlib.Path
 ) -> int:
-    """Writes the weights of a published `.caffemodel` as an encoder's weights file.
+    """Converts a published `.caffemodel` to an encoder's weights file.
 
     Args:
       caffemodel: such as bvlc_reference_caffenet.caffemodel, bvlc_alexnet.caffemodel or
         VGG_ILSVRC_16_layers.caffemodel.
       network: "caffenet", "alexnet" or "vgg16".
-      output: the file to write, ending in ".weights.h5"; `EncoderConfig.weights` takes it.
+      output: the file to write, ending in ".weights.h5", for `EncoderConfig.weights`.
 
     Returns:
       The number of weights written.
 
     Raises:
       FileNotFoundError: there is no such caffemodel.
-      ValueError: an unknown network, another ending, or a file that is not the network's.
+      ValueError: an unknown network, a wrong file ending, or a file of another network.
     """
     if network not in NETWORKS:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Reads a `.caffemodel` without Caffe: the few fields of its protobuf messages that hold weights.
+"""Reader of `.caffemodel` files that needs no Caffe: it parses only the fields that hold weights.
 
     NetParameter           layers = 2 (V1LayerParameter), layer = 100 (LayerParameter), repeated
     V1LayerParameter       name = 4, blobs = 6
@@ -7,7 +7,7 @@
                            shape = 7 (BlobShape)
     BlobShape              dim = 1
 
-Published files of 2014 use `layers` and four-sided blobs, later ones `layer` and `shape`.
+Files published in 2014 use `layers` and blobs of rank 4; later ones use `layer` and `shape`.
 """
 
 import pathlib
@@ -19,8 +19,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 _Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "semreg_tf.caffe"
 
-# name: (number, type, repeated). `data` is packed floats; read as bytes, which look the same on
-# the wire, it becomes an array without a Python object for each of VGG16's 138 million numbers.
+# name: (number, type, repeated). `data` holds packed floats. It is declared as bytes, which have
+# the same encoding, so that VGG16's 138 million numbers do not become Python objects.
 _MESSAGES: dict[str, dict[str, tuple[int, int | str, bool]]] = {
     "BlobShape": {"dim": (1, _Field.TYPE_INT64, True)},
     "BlobProto": {
@@ -65,13 +65,10 @@ def _net_parameter() -> type[message.Message]:
 
 
 def _array(blob: Any) -> np.ndarray:
-    values = (
-        np.frombuffer(blob.double_data, "<f8")
-        if blob.double_data
-        else np.frombuffer(blob.data, "<f4")
-    )
-    sides = (blob.num, blob.channels, blob.height, blob.width)
-    return values.reshape(tuple(blob.shape.dim) if blob.HasField("shape") else sides)
+    data, dtype = (blob.double_data, "<f8") if blob.double_data else (blob.data, "<f4")
+    shape_2014 = (blob.num, blob.channels, blob.height, blob.width)
+    shape = tuple(blob.shape.dim) if blob.HasField("shape") else shape_2014
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def read_caffemodel(path: str | pathlib.Path) -> dict[str, list[np.ndarray]]:
@@ -81,14 +78,14 @@ def read_caffemodel(path: str | pathlib.Path) -> dict[str, list[np.ndarray]]:
       path: a `.caffemodel`.
 
     Returns:
-      For each layer that has any, its blobs as the file shapes them: kernels (filters,
+      Layer name -> its blobs in the file's shapes, for layers that have weights: kernels (filters,
       channels / groups, height, width), fully connected weights (outputs, inputs), biases
-      (outputs,); of 2014's files with leading ones to four sides.
+      (outputs,). Files of 2014 add leading ones up to rank 4.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: it is no NetParameter, holds no weights, or a blob's numbers do not fill its
-        shape.
+      ValueError: the file is not a NetParameter, holds no weights, or a blob does not have as many
+        values as its shape.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -110,14 +107,14 @@ def read_caffemodel(path: str | pathlib.Path) -> dict[str, list[np.ndarray]]:
             arrays = [_array(blob) for blob in layer.blobs]
         except ValueError as error:
             raise ValueError(
-                f"`caffemodel`: the numbers of layer {name!r} do not fill its shape. "
+                f"`caffemodel` must have as many values in layer {name!r} as its shape. "
                 f"Received: caffemodel={str(path)!r} ({error})"
             ) from error
         if arrays:
             layers[name] = arrays
     if not layers:
         raise ValueError(
-            "`caffemodel` must hold layers with weights; one from before 2014 needs Caffe's "
-            f"upgrade_net_proto_binary first. Received: caffemodel={str(path)!r}"
+            "`caffemodel` must hold layers with weights; convert a file from before 2014 with "
+            f"Caffe's upgrade_net_proto_binary first. Received: caffemodel={str(path)!r}"
         )
     return layers

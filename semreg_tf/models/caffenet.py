@@ -1,13 +1,14 @@
 """CaffeNet (the Caffe reference network, Table 1) and AlexNet (m-RNN's encoder).
 
-Both are Krizhevsky et al. (2012) on one GPU's worth of grouped convolutions; CaffeNet pools before
-it normalises, AlexNet normalises before it pools. Input: 227 x 227, BGR, ImageNet mean subtracted.
+Both are the network of Krizhevsky et al. (2012) with grouped convolutions in place of two GPUs.
+CaffeNet pools before it normalises; AlexNet normalises before it pools. Inputs are 227 x 227, BGR,
+with the ImageNet mean subtracted.
 """
 
 import keras
 import tensorflow as tf
 
-# The published prototxt: local_size 5, alpha 1e-4, beta 0.75. Caffe divides alpha by the size.
+# From the published prototxt (local_size, alpha, beta). Caffe divides alpha by the size.
 LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75
 
 
@@ -15,11 +16,11 @@ LRN_SIZE, LRN_ALPHA, LRN_BETA = 5, 1e-4, 0.75
 class GroupedConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with `groups`, computed as one convolution per group.
 
-    Same weights and results; on a CPU the gradient is six times faster than the grouped kernel's.
+    Weights and results are the same; on a CPU the gradient is six times as fast.
     """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Returns the convolution of (batch, h, w, c) without the bias."""
+        """Returns the convolution of inputs (batch, h, w, c), without the bias."""
         kernel = tf.convert_to_tensor(kernel)
         parts = zip(
             tf.split(inputs, self.groups, axis=-1),
@@ -37,8 +38,8 @@ class LocalResponseNormalization(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the normalised (batch, h, w, c) map.
 
-        In float32 whatever the policy: TensorFlow has no bfloat16 kernel, and the squares leave
-        float16's range.
+        It is computed in float32 under every dtype policy: TensorFlow has no bfloat16 kernel, and
+        the squares overflow float16.
         """
         normalised = tf.nn.local_response_normalization(
             tf.cast(inputs, tf.float32),
@@ -55,10 +56,9 @@ class LocalResponseNormalization(keras.layers.Layer):
 
 
 def caffe_max_pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """3 x 3 max pooling of stride 2 with Caffe's rounding up.
+    """Applies 3 x 3 max pooling of stride 2, with output sizes rounded up as in Caffe.
 
-    A last window that hangs over the edge by one row, which is what TensorFlow's "same" does for
-    even sides; odd sides have none.
+    For even sides the last window exceeds the edge by one row, as with TensorFlow's "same".
     """
     padding = "same" if x.shape[1] % 2 == 0 else "valid"
     return keras.layers.MaxPooling2D(3, 2, padding, name=name)(x)
@@ -105,17 +105,17 @@ def build_caffenet(
     width: float = 1.0,
     dropout: float = 0.0,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """Caffe reference network: conv, pool, LRN.
+    """Builds the Caffe reference network: conv, pool, LRN.
 
     Args:
       inputs: images, (batch, height, width, 3).
-      with_top: whether fc6 and fc7 are built; they fix the input size of a weights file.
-      width: multiplies the numbers of filters and units, for small tests.
-      dropout: after fc6 and after fc7, in training; 0: there are no such layers.
+      with_top: whether fc6 and fc7 are built; their weights require one input size.
+      width: factor of the numbers of filters and units, for small tests.
+      dropout: dropout rate after fc6 and after fc7 in training; 0: no dropout layers are built.
 
     Returns:
-      The map conv5, (batch, 13, 13, 256) from 227 x 227, and fc7 after its ReLU, (batch, 4096),
-      or None.
+      The map conv5, (batch, 13, 13, 256) for inputs of 227 x 227, and fc7 after its ReLU,
+      (batch, 4096), or None without the top.
     """
     return _build(inputs, with_top, pool_first=True, width=width, dropout=dropout)
 
@@ -126,5 +126,5 @@ def build_alexnet(
     width: float = 1.0,
     dropout: float = 0.0,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """AlexNet: conv, LRN, pool. Otherwise as `build_caffenet`."""
+    """Builds AlexNet: conv, LRN, pool. Otherwise as `build_caffenet`."""
     return _build(inputs, with_top, pool_first=False, width=width, dropout=dropout)

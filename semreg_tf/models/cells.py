@@ -1,7 +1,7 @@
-"""Recurrent cells with a hoistable input projection.
+"""Recurrent cells whose input projection is separate from the step.
 
-A cell is a `Cell`: `project_input(x)` depends on no state and so runs over a whole sequence at
-once; `step(projected, state)` moves the state by one word.
+`Cell.project_input(x)` does not depend on the state, so it runs over a whole sequence at once;
+`Cell.step(projected, state)` advances the state by one word.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ State = tuple[tf.Tensor, ...]
 
 
 class Cell(keras.layers.Layer):
-    """Base of the cells; a cell gives `step` and its weights in `build`.
+    """Base class of the cells; subclasses define `step`, and create weights in `build`.
 
     Args:
-      units: width of the output, which is the first of the states.
+      units: width of the output, which is also the first state.
       activation: "relu" or "tanh".
       initializer_range: im2txt's uniform range, or None for Keras's defaults.
     """
 
-    # The gates that `gates` returns.
+    # Names of the gates that `gates` returns.
     gate_names: tuple[str, ...] = ()
-    # True where the inputs are added to the state, so that both are as wide as each other.
+    # True where the inputs are added to the state, so that both must have the same width.
     input_is_added = False
 
     def __init__(
@@ -53,7 +53,7 @@ class Cell(keras.layers.Layer):
         }
 
     def _keras_cell(self, kind: type[keras.Layer], **options: object) -> keras.Layer:
-        """Returns Keras's cell of a kind, whose weights this cell owns."""
+        """Returns a Keras cell with this cell's arguments; it holds the weights."""
         return kind(
             self.units,
             activation=self.activation_name,
@@ -64,51 +64,55 @@ class Cell(keras.layers.Layer):
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
-        """Widths of the states, the output's first."""
+        """Widths of the states; the first one is the output's."""
         return (self.units,)
 
     def zero_state(self, rows: tf.Tensor) -> State:
-        """Returns states of zeros, each (rows, its width)."""
+        """Returns zero states, each (rows, width of the state)."""
         return tuple(tf.zeros((rows, size), self.compute_dtype) for size in self.state_sizes)
 
     def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the part of a step that no state changes, (..., p), from inputs (..., d)."""
+        """Returns the part of a step that does not depend on the state, (..., p).
+
+        Args:
+          inputs: (..., d).
+        """
         return inputs
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Moves the state by one word.
+        """Advances the state by one word.
 
         Args:
           projected: `project_input` of this step's inputs, (rows, p).
-          state: each (rows, its width).
+          state: the states, each (rows, width of the state).
 
         Returns:
           The output, (rows, units), and the new state.
 
         Raises:
-          TypeError: the class does not define its step.
+          TypeError: the subclass does not define `step`.
         """
         raise TypeError(f"`{type(self).__name__}` must define `step`.")
 
     def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
-        """Returns the values of `gate_names` in `step` of the same arguments, (rows, units)."""
+        """Returns the gates of `step` for the same arguments, by `gate_names`, (rows, units)."""
         return {}
 
     def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Runs `step` over time, (time, rows, p) in, outputs (time, rows, units)."""
+        """Runs `step` over time: inputs (time, rows, p), outputs (time, rows, units)."""
         return unroll_steps(lambda t, state: self.step(projected[t], state), projected, state)
 
     def call(self, inputs: tf.Tensor, states: State) -> tuple[tf.Tensor, State]:
-        """Projects and steps, (rows, d) in, so that the layer also serves as an RNN cell."""
+        """Projects inputs (rows, d) and steps, so that `keras.layers.RNN` can use the cell."""
         return self.step(self.project_input(inputs), tuple(states))
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class LSTM(Cell):
-    """TensorFlow's BasicLSTMCell (Sec. 4.2): no peepholes, forget bias 1, `activation` for both
-    the candidate and the output.
+    """The LSTM of TensorFlow's BasicLSTMCell (Sec. 4.2).
 
-    The weights are those of the `keras.layers.LSTMCell` it owns, gate order i, f, g, o.
+    It has no peepholes and a forget bias of 1; `activation` applies to candidate and output. The
+    weights are those of its `keras.layers.LSTMCell`, in the gate order i, f, g, o.
     """
 
     gate_names = ("input", "forget", "output")
@@ -131,21 +135,19 @@ class LSTM(Cell):
         """Returns W_.x x + b for all four gates, (..., 4 * units)."""
         kernel = tf.cast(self.cell.kernel, self.compute_dtype)
         bias = tf.cast(self.cell.bias, self.compute_dtype)
-        return (
-            tf.linalg.matmul(inputs, kernel) + bias
-            if inputs.shape.rank == 2
-            else (tf.tensordot(inputs, kernel, 1) + bias)
-        )
+        if inputs.shape.rank == 2:
+            return tf.linalg.matmul(inputs, kernel) + bias
+        return tf.tensordot(inputs, kernel, 1) + bias
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """One step of eq. (2) without the W_.c terms, as `Cell.step`; the state is h and c."""
+        """Runs one step of eq. (2) without the W_.c terms, as `Cell.step`; the state is h and c."""
         i, f, g, o = self.before_activation(projected, state)
         memory = tf.sigmoid(f) * state[1] + tf.sigmoid(i) * self.activation(g)
         hidden = tf.sigmoid(o) * self.activation(memory)
         return hidden, (hidden, memory)
 
     def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
-        """Returns i, f and o by name, between 0 and 1, (rows, units)."""
+        """Returns i, f and o by name, (rows, units), between 0 and 1."""
         i, f, _, o = self.before_activation(projected, state)
         return {"input": tf.sigmoid(i), "forget": tf.sigmoid(f), "output": tf.sigmoid(o)}
 
@@ -155,7 +157,7 @@ class LSTM(Cell):
         return tf.split(projected + tf.linalg.matmul(state[0], recurrent), 4, axis=-1)
 
     def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Runs `step` over time, (time, rows, 4 * units) in, outputs (time, rows, units)."""
+        """Runs `step` over time: inputs (time, rows, 4 * units), outputs (time, rows, units)."""
         recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)
         outputs, *last = unroll_lstm(projected, *state, recurrent, self.activation_name)
         return outputs, tuple(last)
@@ -163,9 +165,9 @@ class LSTM(Cell):
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class PeepholeLSTM(LSTM):
-    """The cell as eq. (2) prints it: every gate also sees W_.c c_{t-1}, a full matrix.
+    """The cell as printed in eq. (2): every gate also reads W_.c c_{t-1}, with full matrices W_.c.
 
-    Parameters: 4 u (d + 2 u + 1), the plain cell's 4 u (d + u + 1) and four u x u more.
+    Parameters: 4 u (d + 2 u + 1), which is the plain cell's 4 u (d + u + 1) and four u x u more.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -184,17 +186,17 @@ class PeepholeLSTM(LSTM):
         return super().before_activation(projected, state)
 
     def unroll(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Runs `step` over time, as `Cell.unroll`: the plain cell's own gradient has no W_.c."""
+        """Runs `step` over time as `Cell.unroll`; the gradient in `unroll_lstm` has no W_.c."""
         return Cell.unroll(self, projected, state)
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class GRU(Cell):
-    """The gated recurrent unit of Cho et al. (2014): the reset gate acts before the product.
+    """The gated recurrent unit of Cho et al. (2014), with the reset gate before the product.
 
     z = s(Wz x + Uz h + bz), r = s(Wr x + Ur h + br), h~ = f(W x + U (r * h) + b), and the new state
-    is z h + (1 - z) h~. The weights are those of the `keras.layers.GRUCell` it owns, gate order
-    z, r, h~.
+    is z h + (1 - z) h~. The weights are those of its `keras.layers.GRUCell`, in the gate order z,
+    r, h~.
 
     Parameters: 3 u (d + u + 1).
     """
@@ -216,7 +218,7 @@ class GRU(Cell):
         return tf.tensordot(inputs, kernel, 1) + tf.cast(self.cell.bias, self.compute_dtype)
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """One step, as `Cell.step`; the output is the new state."""
+        """Runs one step, as `Cell.step`; the output is the new state."""
         (hidden,) = state
         update, reset = self._gates(projected, hidden)
         recurrent = tf.cast(self.cell.recurrent_kernel, self.compute_dtype)[:, 2 * self.units :]
@@ -225,7 +227,7 @@ class GRU(Cell):
         return hidden, (hidden,)
 
     def gates(self, projected: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
-        """Returns z and r by name, between 0 and 1, (rows, units)."""
+        """Returns z and r by name, (rows, units), between 0 and 1."""
         return dict(zip(self.gate_names, self._gates(projected, state[0]), strict=True))
 
     def _gates(self, projected: tf.Tensor, hidden: tf.Tensor) -> list[tf.Tensor]:
@@ -237,7 +239,9 @@ class GRU(Cell):
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class AdditiveRNN(Cell):
-    """r_t = f(U r_{t-1} + w_t) (Mao et al. 2015): the word is added as it is, so it is as wide.
+    """r_t = f(U r_{t-1} + w_t) (Mao et al. 2015).
+
+    The word embedding is added without a projection, so it must be as wide as the state.
 
     Parameters: u u.
     """
@@ -252,7 +256,7 @@ class AdditiveRNN(Cell):
         """
         if input_shape[-1] != self.units:
             raise ValueError(
-                f"`input_shape` must end in the cell's {self.units} units, for the two are added. "
+                f"`input_shape` must end in {self.units}, the cell's units, as both are added. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         self.recurrent_kernel = self.add_weight(
@@ -263,7 +267,7 @@ class AdditiveRNN(Cell):
         self.built = True
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """One step, as `Cell.step`; the output is the new state."""
+        """Runs one step, as `Cell.step`; the output is the new state."""
         recurrent = tf.cast(self.recurrent_kernel, self.compute_dtype)
         hidden = self.activation(tf.linalg.matmul(state[0], recurrent) + projected)
         return hidden, (hidden,)
@@ -274,12 +278,12 @@ def unroll_steps(
     inputs: tf.Tensor,
     state: State,
 ) -> tuple[tf.Tensor, State]:
-    """Runs a step over time with automatic gradients.
+    """Runs a step function over time with automatic gradients.
 
     Args:
-      step: (time, int32 scalar; state) -> the output (rows, units) and the new state.
-      inputs: what the steps read, (time, rows, ...): it says how many there are.
-      state: the first state; the first tensor is as wide as the output.
+      step: (time index, a scalar int32; state) -> output (rows, units) and new state.
+      inputs: (time, rows, ...), which gives the numbers of steps and of rows.
+      state: the first state; its first tensor is as wide as the output.
 
     Returns:
       The outputs, (time, rows, units), and the last state.

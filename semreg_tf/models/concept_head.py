@@ -1,4 +1,4 @@
-"""The prediction layer on the CNN's features: the semantic concepts s_hat (Sec. 3.2)."""
+"""The concept head: predicts the semantic concepts s_hat from the CNN's features (Sec. 3.2)."""
 
 import keras
 import numpy as np
@@ -15,10 +15,10 @@ STANDARDISE, HIDDEN, LOGITS = "standardise", "image_hidden", "image_logits"
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class Standardise(keras.layers.Layer):
-    """Features less a fixed mean, by a fixed deviation; both are set from the training split."""
+    """Standardises features by the mean and the deviation of the training split."""
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates `mean` and `deviation`, (d,), which leave features as they are until set."""
+        """Creates `mean` and `deviation`, (d,), which start at 0 and 1."""
         shape = input_shape[-1:]
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.deviation = self.add_weight(
@@ -26,7 +26,7 @@ class Standardise(keras.layers.Layer):
         )
 
     def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Sets both, each (d,); a feature that never varies keeps its scale."""
+        """Sets both, each (d,); a constant feature is not scaled."""
         self.mean.assign(mean)
         self.deviation.assign(np.where(deviation > 1e-6, deviation, 1.0))
 
@@ -39,21 +39,21 @@ class Standardise(keras.layers.Layer):
 def build_concept_head(
     config: Config, feature_size: int, num_concepts: int, cell_size: int | None = None
 ) -> tuple[keras.Model, keras.Model | None]:
-    """Builds features (and user tags) -> concept logits and probabilities.
+    """Builds the concept head: features (and user tags) -> concept logits and probabilities.
 
     Args:
-      config: the experiment; `concepts`, `encoder` and what `data` has of user tags and groups.
+      config: the experiment; `concepts`, `encoder` and `data` are read.
       feature_size: width of the encoder's features.
       num_concepts: number of concepts k.
-      cell_size: channels of the map, where its cells are scored.
+      cell_size: channels of the CNN's map, where its cells are scored.
 
     Returns:
-      The head, from `features` (batch, feature_size), of crops (batch, crops, feature_size), and
-      what else the experiment reads by the contract's names (`spatial_features`, `user_tags`,
-      `groups`, `neighbour_features` with `neighbour_mask`), to `features` of the whole image
-      (after dropout), `concept_logits` and `concept_probabilities` (batch, num_concepts) float32,
-      `image_logits` and `tag_logits` where user tags have a perceptron of their own, and the
-      logits of each other layer of concepts that is predicted; and the tag model, or None.
+      The head and the tag model (or None). The head's inputs are `features` (batch, feature_size),
+      with crops (batch, crops, feature_size), and where the config reads them `spatial_features`,
+      `user_tags`, `groups`, and `neighbour_features` with `neighbour_mask`. Its outputs are
+      `features` of the whole image after dropout, `concept_logits` and `concept_probabilities`
+      (batch, num_concepts) float32, with a tag model `image_logits` and `tag_logits`, and the
+      logits of each further predicted layer of concepts.
     """
     of_crops = config.concepts.places.kind == "crops"
     shape = (None, feature_size) if of_crops else (feature_size,)
@@ -77,9 +77,9 @@ def build_concept_head(
     elif config.concepts.layers is not None:
         if "groups" in config.observed_layers:
             inputs["groups"] = keras.Input((config.data.num_groups,), name="groups")
-        found = layer_logits(config, num_concepts, {**inputs, "features": dropped})
-        image_logits = found.pop("concepts")
-        outputs |= {layer_output(name): logits for name, logits in found.items()}
+        by_layer = layer_logits(config, num_concepts, {**inputs, "features": dropped})
+        image_logits = by_layer.pop("concepts")
+        outputs |= {layer_output(name): logits for name, logits in by_layer.items()}
     else:
         of_cells = config.concepts.places.kind == "cells"
         places = _cells(config, cell_size, inputs) if of_cells else dropped
@@ -101,9 +101,11 @@ def _image_logits(config: Config, num_concepts: int, x: keras.KerasTensor) -> ke
     if config.concepts.hidden_units:
         x = keras.layers.Dense(config.concepts.hidden_units, "relu", name=HIDDEN)(x)
         x = keras.layers.Dropout(config.encoder.feature_dropout, name="hidden_dropout")(x)
-    # On few pictures a random kernel is noise that rare concepts never unlearn.
-    first = "zeros" if config.concepts.initial_bias == "frequencies" else "glorot_uniform"
-    layer = keras.layers.Dense(num_concepts, kernel_initializer=first, dtype="float32", name=LOGITS)
+    # With few images, training does not remove a random kernel's noise for rare concepts.
+    kernel = "zeros" if config.concepts.initial_bias == "frequencies" else "glorot_uniform"
+    layer = keras.layers.Dense(
+        num_concepts, kernel_initializer=kernel, dtype="float32", name=LOGITS
+    )
     places = config.concepts.places
     if places.kind == "image":
         return layer(x)
@@ -111,14 +113,14 @@ def _image_logits(config: Config, num_concepts: int, x: keras.KerasTensor) -> ke
 
 
 def _cells(config: Config, cell_size: int | None, inputs: dict) -> keras.KerasTensor:
-    """Returns the cells of the map after their dropout; the map joins `inputs`."""
+    """Adds the map to `inputs` and returns its cells after dropout."""
     inputs["spatial_features"] = keras.Input((None, cell_size), name="spatial_features")
     dropout = keras.layers.Dropout(config.encoder.feature_dropout, name="cell_dropout")
     return dropout(inputs["spatial_features"])
 
 
 def label_bias(config: Config, head: keras.Model) -> keras.Variable:
-    """Returns the bias that is added to the image's logits of the concepts, (num_concepts,)."""
+    """Returns the bias of the concept logits of the image, (num_concepts,)."""
     if config.concepts.layers is None:
         return head.get_layer(LOGITS).bias
     return label_layer_bias(config, head)

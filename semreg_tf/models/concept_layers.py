@@ -1,4 +1,4 @@
-"""Layers of concepts that pass messages to each other, coarse to fine and back (Hu et al. 2016)."""
+"""Message passing between layers of concepts, from coarse to fine and back (Hu et al. 2016)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,40 +8,40 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 
-# Of the literature: masked weights begin at |N(0, 0.01)|.
+# Hu et al.: masked weights are initialised as |N(0, 0.01)|.
 MASKED_DEVIATION = 0.01
-# From coarse to fine, and back.
+# Step of the layer index per direction: "down" goes from coarse to fine.
 _STEPS = {"down": 1, "up": -1}
 _SIGNS = ("positive", "negative")
 MESSAGES = "messages"
-# Coarse to fine; the labels are always there.
+# All layers, coarse to fine; "concepts", the labels, is in every model.
 _LAYERS = ("groups", "concepts", "user_tags")
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class MessagePassing(keras.layers.Layer):
-    """Scores of every layer's concepts to logits of the predicted layers'.
+    """Maps the scores of all layers' concepts to the logits of the predicted layers.
 
-    In the linear form, with layers from coarse to fine and x_l a layer's scores,
+    Hu et al. 2016, with layers l from coarse to fine and scores x_l. In the linear form
 
         down_l = V_(l-1) down_(l-1) + H_l x_l + b_l
         up_l = V'_(l+1) up_(l+1) + H'_l x_l + b'_l
         a_l = U_l down_l + U'_l up_l + b''_l
 
-    where every matrix is of its own and full. In the signed forms H and V (and H', V') are two
-    matrices each, of the positive and the negative relations alone:
+    where all matrices are separate and full. In the signed forms, each of H, V, H' and V' is a pair
+    of matrices, masked by the positive and by the negative relations:
 
         signed: down_l = relu(V+ down) + relu(H+ x) - relu(V- down) - relu(H- x) + b
         signed_sum: down_l = relu(V+ down + H+ x) - relu(V- down + H- x) + b
 
-    and up_l alike. The signs of the weights themselves are free (ours). There are no weights that
-    reach no predicted layer.
+    and up_l likewise. The weights themselves may have either sign (ours). Weights that no predicted
+    layer depends on are not created.
 
     Args:
       form: "linear", "signed" or "signed_sum".
-      sizes: concepts of each layer, coarse to fine.
-      predicted: the layers, counted from 0, whose logits are wanted.
-      **kwargs: of a layer.
+      sizes: number of concepts of each layer, coarse to fine.
+      predicted: indices of the layers whose logits are returned.
+      **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class MessagePassing(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.form, self.sizes, self.predicted = form, list(sizes), list(predicted)
-        # The layers that messages pass, in their order.
+        # The layers that each direction visits, in order.
         self._order = {
             "down": range(max(self.predicted) + 1),
             "up": range(len(self.sizes) - 1, min(self.predicted) - 1, -1),
         }
 
     def build(self, input_shape: object = None) -> None:
-        """Creates the weights; the relations are all there until they are set."""
-        # By (direction, source layer, layer), (direction, layer) and layer.
+        """Creates the weights; all relations are on until `set_relations`."""
+        # Keys: (direction, source layer, layer), (direction, layer) or layer.
         self._maps, self._masks, self._biases, self._readouts, self._output_biases = (
             {} for _ in range(5)
         )
@@ -75,11 +75,11 @@ class MessagePassing(keras.layers.Layer):
     def set_relations(
         self, relations: Mapping[tuple[int, int], tuple[np.ndarray, np.ndarray]]
     ) -> None:
-        """Sets which weights of the signed forms there are.
+        """Sets the masks of the signed forms.
 
         Args:
-          relations: (layer, layer) -> positive and negative, 0/1 (concepts, concepts), of each
-            layer with itself and with the next, both ways.
+          relations: (source layer, layer) -> positive and negative relations, each 0/1 (source
+            concepts, concepts), for each layer with itself and with its neighbours.
         """
         for (_, source, layer), masks in self._masks.items():
             for mask, values in zip(masks, relations[source, layer], strict=True):
@@ -96,17 +96,17 @@ class MessagePassing(keras.layers.Layer):
           scores: x_l of each layer, (batch, concepts).
 
         Returns:
-          a_l of each predicted layer, (batch, concepts), logits.
+          Logits a_l of each predicted layer, (batch, concepts).
         """
         states = {direction: self._states(direction, scores) for direction in _STEPS}
         logits = []
         for layer in self.predicted:
-            read = [tf.matmul(states[d][layer], self._readouts[d, layer]) for d in _STEPS]
-            logits.append(sum(read) + self._output_biases[layer])
+            parts = [tf.matmul(states[d][layer], self._readouts[d, layer]) for d in _STEPS]
+            logits.append(sum(parts) + self._output_biases[layer])
         return logits
 
     def _sources(self, direction: str, layer: int) -> list[int]:
-        """Returns the layers whose messages reach a layer: its own scores, and the one before."""
+        """Returns the layers that send a layer messages: itself (its scores) and the previous."""
         before = layer - _STEPS[direction]
         return [layer, before] if before in self._order[direction] else [layer]
 
@@ -115,14 +115,14 @@ class MessagePassing(keras.layers.Layer):
         for layer in self._order[direction]:
             messages = []
             for source in self._sources(direction, layer):
-                read = scores[layer] if source == layer else states[source]
+                values = scores[layer] if source == layer else states[source]
                 kernels = self._kernels(direction, source, layer)
-                messages.append([tf.matmul(read, kernel) for kernel in kernels])
+                messages.append([tf.matmul(values, kernel) for kernel in kernels])
             states[layer] = self._joined(messages) + self._biases[direction, layer]
         return states
 
     def _kernels(self, *key: str | int) -> list[tf.Tensor]:
-        """Returns a map's matrix, in the signed forms the positive and the negative one."""
+        """Returns the matrix of a map; in the signed forms its positive and negative matrices."""
         kernels = self._maps[key]
         if self.form == "linear":
             return kernels
@@ -161,13 +161,13 @@ class MessagePassing(keras.layers.Layer):
         return self.add_weight(name=f"{name}_bias", shape=(self.sizes[layer],), initializer="zeros")
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> list[tuple]:
-        """Returns (batch, concepts) of each predicted layer."""
+        """Returns the shape (batch, concepts) of each predicted layer."""
         return [(input_shape[0][0], self.sizes[layer]) for layer in self.predicted]
 
     def get_config(self) -> dict[str, object]:
-        """Returns the arguments."""
-        own = {"form": self.form, "sizes": self.sizes, "predicted": self.predicted}
-        return {**super().get_config(), **own}
+        """Returns the constructor's arguments."""
+        arguments = {"form": self.form, "sizes": self.sizes, "predicted": self.predicted}
+        return {**super().get_config(), **arguments}
 
 
 def _masked_initializer(shape: tuple[int, ...], dtype: object = None) -> tf.Tensor:
@@ -176,19 +176,19 @@ def _masked_initializer(shape: tuple[int, ...], dtype: object = None) -> tf.Tens
 
 
 def observed_scores(truth: keras.KerasTensor, epsilon: float) -> keras.KerasTensor:
-    """Returns an observed layer's scores: log((1 - e) / e) where a concept is there, or minus that.
+    """Returns an observed layer's scores: log((1 - e) / e) for present concepts, else minus it.
 
     Args:
-      truth: 0/1 (batch, concepts).
+      truth: ground truth, 0/1 (batch, concepts).
       epsilon: e, above 0 and below 1/2.
     """
     return (2.0 * truth - 1.0) * float(np.log((1.0 - epsilon) / epsilon))
 
 
 def concept_layer_names(config: Config) -> tuple[str, ...]:
-    """Returns the layers of concepts that there are, coarse to fine, by the contract's names."""
-    there = {"concepts", *config.observed_layers, *config.predicted_layers}
-    return tuple(name for name in _LAYERS if name in there)
+    """Returns the names of the model's layers of concepts, coarse to fine."""
+    names = {"concepts", *config.observed_layers, *config.predicted_layers}
+    return tuple(name for name in _LAYERS if name in names)
 
 
 def layer_output(layer: str) -> str:
@@ -204,12 +204,12 @@ def layer_logits(
     Args:
       config: the experiment.
       num_concepts: number of labels.
-      inputs: `features` (batch, d), and of each observed layer its truth (batch, concepts).
+      inputs: `features` (batch, d), and the truth of each observed layer (batch, concepts).
 
     Returns:
-      By the contract's names, the labels' among them, (batch, concepts) float32.
+      Layer name -> logits, (batch, concepts) float32; "concepts" are the labels.
     """
-    own, names = config.concepts.layers, concept_layer_names(config)
+    layers, names = config.concepts.layers, concept_layer_names(config)
     widths = {
         "groups": config.data.num_groups,
         "concepts": num_concepts,
@@ -218,13 +218,13 @@ def layer_logits(
     scores, predicted = [], []
     for place, name in enumerate(names):
         if name in config.observed_layers:
-            scores.append(observed_scores(inputs[name], own.observed_epsilon))
+            scores.append(observed_scores(inputs[name], layers.observed_epsilon))
             continue
         predicted.append(place)
         dense = keras.layers.Dense(widths[name], dtype="float32", name=f"{name}_scores")
         scores.append(dense(inputs["features"]))
     sizes = [widths[name] for name in names]
-    messages = MessagePassing(own.form, sizes, predicted, dtype="float32", name=MESSAGES)
+    messages = MessagePassing(layers.form, sizes, predicted, dtype="float32", name=MESSAGES)
     return dict(zip((names[i] for i in predicted), messages(scores), strict=True))
 
 

@@ -1,7 +1,6 @@
-"""How the image reaches the decoder (Fig. 1): each way is a class of `CONDITIONINGS`."""
+"""The conditionings: classes through which the image reaches the decoder (Fig. 1)."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import ConditioningConfig
@@ -20,10 +19,13 @@ from semreg_tf.models.conditioning_hooks import (
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class InitState(Conditioning):
-    """Fig. 1(b, d): h0 = Wi Ie + bi (Sec. 3.1); c0 = 0, or a second map with states='both'."""
+    """The image sets the first state (Fig. 1(b, d)): h0 = Wi Ie + bi (Sec. 3.1).
+
+    c0 is 0, or with states='both' a second map of Ie.
+    """
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates Wi, bi for h0 and, with states='both', for every state."""
+        """Creates Wi and bi for h0, and with states='both' for every state."""
         size = self.embedding_size(encoder_shapes)
         states = self.state_sizes if self.config.states == "both" else self.state_sizes[:1]
         self.maps = [
@@ -33,39 +35,40 @@ class InitState(Conditioning):
         self.built = True
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
-        """Returns the mapped states, `state_<i>`, each (batch, units)."""
+        """Returns the mapped states `state_<i>`, each (batch, units)."""
         embedding = self.embedding(encoder_outputs)
         return {f"state_{i}": layer(embedding) for i, layer in enumerate(self.maps)}
 
     def initial_state(
         self, context: Context, cell: Cell, drop_input: Dropout = tf.identity
     ) -> State:
-        """Returns the mapped states, zeros for those without a map."""
-        given = [context[f"state_{i}"] for i in range(len(self.maps))]
-        zeros = cell.zero_state(tf.shape(given[0])[0])
-        return (*given, *zeros[len(given) :])
+        """Returns the mapped states, and zeros for states without a map."""
+        mapped = [context[f"state_{i}"] for i in range(len(self.maps))]
+        zeros = cell.zero_state(tf.shape(mapped[0])[0])
+        return (*mapped, *zeros[len(mapped) :])
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class StepZero(Conditioning):
-    """Fig. 1(a): (h0, c0) = LSTM(We Ie, 0, 0), the image as a word before START."""
+    """The image is read like a word before START (Fig. 1(a)): (h0, c0) = LSTM(We Ie, 0, 0)."""
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates We, the map to the cell's inputs: into the word-embedding space, unless wider."""
+        """Creates We, the map to the cell's inputs, which usually are word embeddings."""
         size = self.embedding_size(encoder_shapes)
         self.map = self.dense("image_embedding", widths.cell_input, size)
         self.built = True
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
-        """Returns `image_embedding`, as wide as the cell's inputs, (batch, d)."""
+        """Returns `image_embedding`, (batch, d), as wide as the cell's inputs."""
         return {"image_embedding": self.map(self.embedding(encoder_outputs))}
 
     def initial_state(
         self, context: Context, cell: Cell, drop_input: Dropout = tf.identity
     ) -> State:
-        """Returns the state after one call of the cell on the image from zeros.
+        """Returns the cell's state after one step on the image from the zero state.
 
-        im2txt wraps the cell in its dropout, so the image's input drops like a word's.
+        With `input_dropout`, dropout applies to the image's input as to a word's: im2txt wraps the
+        cell in its dropout.
         """
         image = context["image_embedding"]
         if self.config.input_dropout:
@@ -76,10 +79,13 @@ class StepZero(Conditioning):
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class OutputFusion(Conditioning):
-    """Fig. 1(c), Wang et al. 2016: x_t = relu(Uo o_t + Ui Ie), of width 64."""
+    """The image is fused with the output (Fig. 1(c), Wang et al. 2016).
+
+    x_t = relu(Uo o_t + Ui Ie), of width 64.
+    """
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates Uo and Ui; neither has a bias in the source."""
+        """Creates Uo and Ui, without bias as in the source."""
         size, width = self.embedding_size(encoder_shapes), self.config.width
         self.image_map = self.dense("image_projection", width, size, use_bias=False)
         self.output_map = self.dense("output_projection", width, widths.hidden, use_bias=False)
@@ -98,21 +104,22 @@ class OutputFusion(Conditioning):
         return tf.nn.relu(projected + context["image_projection"])
 
     def output_size(self, hidden_size: int) -> int:
-        """Width of x_t."""
+        """Returns the width of x_t."""
         return self.config.width
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class MultimodalOutput(Conditioning):
-    """Mao et al. 2015: m_t = g(Vw w_t + Vr r_t + Vi Ie), g(x) = 1.7159 tanh(2 x / 3), width 512.
+    """The multimodal layer of m-RNN (Mao et al. 2015), of width 512.
 
-    embedding='none' leaves out Vi Ie (their RNN-base). One bias, with Vw, serves the sum (ours).
+    m_t = g(Vw w_t + Vr r_t + Vi Ie) with g(x) = 1.7159 tanh(2 x / 3). embedding='none' leaves out
+    Vi Ie (their RNN-base). The sum has one bias, that of Vw (ours).
     """
 
     embeddings = (*EMBEDDING_KEYS, "none")
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates Vw with the bias, Vr and, where the image is read, Vi."""
+        """Creates Vw with the bias, Vr and, unless embedding='none', Vi."""
         width = self.config.width
         self.word_map = self.dense("word_projection", width, widths.word)
         self.output_map = self.dense("output_projection", width, widths.hidden, use_bias=False)
@@ -123,7 +130,7 @@ class MultimodalOutput(Conditioning):
         self.built = True
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
-        """Returns `image_projection`, (batch, width); nothing where the image is not read."""
+        """Returns `image_projection`, (batch, width), or nothing with embedding='none'."""
         if self.image_map is None:
             return {}
         return {"image_projection": self.image_map(self.embedding(encoder_outputs))}
@@ -139,27 +146,26 @@ class MultimodalOutput(Conditioning):
         return 1.7159 * tf.tanh(projected * (2 / 3))
 
     def output_size(self, hidden_size: int) -> int:
-        """Width of m_t."""
+        """Returns the width of m_t."""
         return self.config.width
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class SoftAttention(Conditioning):
-    """Xu et al. 2015, Secs. 3.1.2 and 4.2, soft attention over the cells a_i of the CNN's map.
+    """Soft attention over the cells a_i of the CNN's map (Xu et al. 2015, Secs. 3.1.2 and 4.2).
 
-    e_i = v . tanh(Wa a_i + Wh h_{t-1} + b), alpha = softmax(e), z_t = sum_i alpha_i a_i; the cell
-    reads the word and z_t side by side. `width` is that of the tanh layer. Their gate on z_t, their
-    penalty on the sums of alpha and their deep output are left out.
+    e_i = v . tanh(Wa a_i + Wh h_{t-1} + b), alpha = softmax(e), z_t = sum_i alpha_i a_i. The
+    decoder's cell reads the word embedding and z_t concatenated. `width` is the width of the tanh
+    layer. Their gate on z_t, their penalty on the sums of alpha and their deep output are left out.
 
-    Parameters: w (a + u + 2), for cells a_i of a channels and u units; the kernel of the LSTM has
-    a rows more.
+    Parameters: w (a + u + 2) for maps of a channels and u units; the LSTM's kernel has a more rows.
     """
 
     reads_state = True
     embeddings = ("spatial_features",)
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates Wa with the bias, Wh and v, on whose bias a softmax would not depend."""
+        """Creates Wa with the bias b, Wh, and v without bias, which the softmax would cancel."""
         width, channels = self.config.width, self.embedding_size(encoder_shapes)
         self.key_map = self.dense("attention_keys", width, channels)
         self.query_map = self.dense("attention_query", width, self.state_sizes[0], use_bias=False)
@@ -172,30 +178,30 @@ class SoftAttention(Conditioning):
         return {"cells": cells, "keys": self.key_map(cells)}
 
     def attention(self, context: Context, state: State) -> tf.Tensor:
-        """Returns alpha, how much of each cell the next step reads, (rows, cells)."""
+        """Returns alpha, the attention weight of each cell at the next step, (rows, cells)."""
         hidden = tf.tanh(context["keys"] + self.query_map(state[0])[:, None])
         return tf.nn.softmax(tf.squeeze(self.score_map(hidden), -1), axis=-1)
 
     def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
-        """Returns the word and z_t side by side, (rows, e + channels)."""
+        """Returns the word embedding and z_t concatenated, (rows, e + channels)."""
         alpha = self.attention(context, state)
-        seen = tf.linalg.matvec(context["cells"], alpha, transpose_a=True)
-        return tf.concat([word_embedding, seen], axis=-1)
+        attended = tf.linalg.matvec(context["cells"], alpha, transpose_a=True)
+        return tf.concat([word_embedding, attended], axis=-1)
 
     def input_size(self, word_size: int, encoder_shapes: EncoderShapes) -> int:
-        """Width of the word and z_t."""
+        """Returns the width of the word embedding and z_t together."""
         return word_size + self.embedding_size(encoder_shapes)
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class UnsaidConcepts(Conditioning):
-    """Each step reads which concepts are still to be said: x_t = E a_{t-1} + Wr r_t.
+    """Each step reads the concepts that are not yet in the hypothesis: x_t = E a_{t-1} + Wr r_t.
 
-    r_t holds the concepts' probabilities, 0 for those whose word was said before (after Fang et al.
-    2015, whose language model reads the set of detected words not yet said; that the probabilities
-    themselves are read, by a linear map added to the word, is ours).
+    r_t holds the concept probabilities, set to 0 for concepts whose word has been emitted. Fang et
+    al. 2015 condition a language model on the set of detected words not yet emitted; reading their
+    probabilities through a linear map that is added to the word embedding is ours.
 
-    Parameters: k e, for k concepts and an input of e.
+    Parameters: k e, for k concepts and cell inputs of width e.
     """
 
     reads_state = True
@@ -204,38 +210,27 @@ class UnsaidConcepts(Conditioning):
     embeddings = ("concepts",)
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates Wr, and the concepts' words."""
+        """Creates Wr, and the word ids of the concepts."""
         concepts = self.embedding_size(encoder_shapes)
         self.map = self.dense("unsaid_concepts", widths.step_input, concepts, use_bias=False)
-        self.word_ids = self.add_weight(
-            name="concept_word_ids",
-            shape=(concepts,),
-            dtype="int32",
-            # Until `set_concept_words`: both lists begin with the most frequent words.
-            initializer=lambda shape, dtype: keras.ops.arange(shape[0], dtype=dtype),
-            trainable=False,
-        )
+        self.add_concept_word_ids(concepts)
         self.built = True
-
-    def set_concept_words(self, word_ids: np.ndarray) -> None:
-        """Sets which word each concept is, (num_concepts,) int32; checkpoints hold it."""
-        self.word_ids.assign(word_ids)
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
         """Returns `probabilities`, (batch, num_concepts)."""
         return {"probabilities": self.encoder_output(encoder_outputs)}
 
     def first_memory(self, context: Context) -> tf.Tensor:
-        """Returns ones: no concept is said, (rows, num_concepts)."""
+        """Returns ones, (rows, num_concepts): no concept has been emitted."""
         return tf.ones_like(context["probabilities"])
 
     def remember(self, context: Context, memory: tf.Tensor, token_ids: tf.Tensor) -> tf.Tensor:
-        """Returns 1 for each concept that is still not said, (rows, num_concepts)."""
+        """Returns 1 for concepts not yet emitted, else 0, (rows, num_concepts)."""
         words = tf.convert_to_tensor(self.word_ids)
         return memory * tf.cast(words != token_ids[:, None], memory.dtype)
 
     def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
-        """Returns x_t, as wide as the word embedding."""
+        """Returns x_t, (rows, e)."""
         return word_embedding + self.map(context["probabilities"] * state[-1])
 
 
@@ -260,7 +255,7 @@ def build_conditioning(
     """Returns the conditioning that `config.kind` names.
 
     Raises:
-      ValueError: the kind is unknown, or it has not that embedding or that penalty.
+      ValueError: the kind is unknown, or does not support the embedding or the attention penalty.
     """
     if config.kind not in CONDITIONINGS:
         raise ValueError(
@@ -269,17 +264,15 @@ def build_conditioning(
         )
     kind = CONDITIONINGS[config.kind]
     if config.embedding not in kind.embeddings:
-        able = [
-            name for name, other in CONDITIONINGS.items() if config.embedding in other.embeddings
-        ]
+        supporting = [name for name, c in CONDITIONINGS.items() if config.embedding in c.embeddings]
         raise ValueError(
             f"`embedding` must be one of {', '.join(kind.embeddings)} where the kind is "
-            f"{config.kind}; {config.embedding!r} is for {', '.join(able)}. "
+            f"{config.kind}; {config.embedding!r} is for {', '.join(supporting)}. "
             f"Received: kind={config.kind!r}, embedding={config.embedding!r}"
         )
     if config.attention_penalty and kind.attention_weights is Conditioning.attention_weights:
         raise ValueError(
-            f"`attention_penalty` must be 0 where the kind is {config.kind}, which has none. "
+            f"`attention_penalty` must be 0 where the kind is {config.kind}, which has no weights. "
             f"Received: attention_penalty={config.attention_penalty}, kind={config.kind!r}"
         )
     return kind(

@@ -1,4 +1,4 @@
-"""Several conditionings in a row, each reading what the one before it returned."""
+"""A decoder's conditionings in sequence: each one's output is the input of the next."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,18 +17,18 @@ from semreg_tf.models.conditioning_hooks import (
 )
 
 DecoderContext = tuple[Context, ...]
-# Attention weights, (rows, attended), each with its conditioning's fields.
+# Attention weights, (rows, attended), each with the config of its conditioning.
 Penalised = list[tuple[ConditioningConfig, tf.Tensor]]
 
 
 class ConditioningChain:
-    """The hooks of several conditionings as those of one.
+    """Combines the hooks of several conditionings.
 
     Args:
-      conditionings: in order.
+      conditionings: the conditionings, in the order in which they are applied.
 
     Raises:
-      ValueError: several set the first state.
+      ValueError: more than one conditioning sets the first state.
     """
 
     def __init__(self, conditionings: Sequence[Conditioning]) -> None:
@@ -36,8 +36,8 @@ class ConditioningChain:
         setting = [c.name for c in conditionings if c.sets_state]
         if len(setting) > 1:
             raise ValueError(
-                "`conditionings` may hold only one that sets the cell's first state, for no other "
-                f"would be read: keep one of them. Received: conditionings={setting}"
+                "`conditionings` must hold at most one that sets the cell's first state: keep one "
+                f"of them. Received: conditionings={setting}"
             )
         self.sets_state = bool(setting)
         self.changes_input = any(c.changes_input for c in conditionings)
@@ -51,21 +51,21 @@ class ConditioningChain:
         """Returns the width of the cell's inputs.
 
         Raises:
-          ValueError: the cell cannot read inputs so wide.
+          ValueError: the cell cannot read inputs of that width.
         """
         size = word_size
         for conditioning in self._all:
             size = conditioning.input_size(size, encoder_shapes)
         if cell.input_is_added and size != cell.units:
             raise ValueError(
-                f"`conditionings` must leave the step's input {cell.units} wide for "
-                f"cell={cell.name!r}, which adds it to its state. Received: a width of {size} "
+                f"`conditionings` must keep the step's input at width {cell.units} for "
+                f"cell={cell.name!r}, which adds it to its state. Received: width {size} "
                 f"after conditionings={[c.name for c in self._all]}"
             )
         return size
 
     def build(self, encoder_shapes: EncoderShapes, word_size: int, cell: Cell) -> int:
-        """Creates the weights of all; returns the width of what the output layer sees."""
+        """Creates all weights and returns the width of the output layer's inputs."""
         cell_input = self.input_size(encoder_shapes, word_size, cell)
         step_input, hidden = word_size, cell.units
         for conditioning in self._all:
@@ -83,35 +83,35 @@ class ConditioningChain:
     def initial_state(
         self, context: DecoderContext, cell: Cell, drop_input: Dropout = tf.identity
     ) -> State | None:
-        """Returns the cell's first state, or None where nothing sets it."""
-        for conditioning, own in zip(self._all, context, strict=True):
+        """Returns the cell's first state, or None if no conditioning sets it."""
+        for conditioning, own_context in zip(self._all, context, strict=True):
             if conditioning.sets_state:
-                return conditioning.initial_state(own, cell, drop_input)
+                return conditioning.initial_state(own_context, cell, drop_input)
         return None
 
     def first_memories(self, context: DecoderContext) -> State:
-        """Returns the memories of the conditionings that remember, each (rows, m)."""
+        """Returns the first memory of each conditioning that has one, (rows, m)."""
         return tuple(self._all[i].first_memory(context[i]) for i in self._remembering)
 
     def remember(self, context: DecoderContext, state: State, token_ids: tf.Tensor) -> State:
-        """Returns a decoder's state whose memories, its last tensors, know one word more."""
-        cell, memories = self.parted(state)
+        """Returns the decoder's state with its memories, the last tensors, updated by one word."""
+        cell, memories = self.split_state(state)
         numbered = zip(self._remembering, memories, strict=True)
         new = [self._all[i].remember(context[i], memory, token_ids) for i, memory in numbered]
         return (*cell, *new)
 
-    def parted(self, state: State) -> tuple[State, State]:
-        """Returns the cell's part of a decoder's state, and the memories."""
-        place = len(state) - len(self._remembering)
-        return state[:place], state[place:]
+    def split_state(self, state: State) -> tuple[State, State]:
+        """Splits the decoder's state into the cell's state and the memories."""
+        count = len(state) - len(self._remembering)
+        return state[:count], state[count:]
 
     def step_input(self, context: DecoderContext, words: tf.Tensor, state: State) -> tf.Tensor:
-        """Returns the cell's input at one step, (rows, d), from the words (rows, e)."""
-        cell, memories = self.parted(state) if state else ((), ())
-        own_memory = dict(zip(self._remembering, memories, strict=False))
-        for i, (conditioning, own) in enumerate(zip(self._all, context, strict=True)):
-            memory = (own_memory[i],) if i in own_memory else ()
-            words = conditioning.step_input(own, words, (*cell, *memory))
+        """Returns the cell's input at one step, (rows, d), from word embeddings (rows, e)."""
+        cell, memories = self.split_state(state) if state else ((), ())
+        memory_of = dict(zip(self._remembering, memories, strict=False))
+        for i, conditioning in enumerate(self._all):
+            memory = (memory_of[i],) if i in memory_of else ()
+            words = conditioning.step_input(context[i], words, (*cell, *memory))
         return words
 
     def cell_input(
@@ -122,18 +122,23 @@ class ConditioningChain:
         state: State,
         mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Returns what the cell's step reads of the words, (rows, p).
+        """Returns the projected input of the cell's step, (rows, p), as `Cell.project_input`.
 
-        `mask`, (rows, d), multiplies the cell's inputs.
+        Args:
+          cell: the decoder's cell.
+          context: the result of `prepare`, repeated to rows.
+          words: word embeddings, (rows, e).
+          state: the decoder's state.
+          mask: dropout mask by which the cell's inputs are multiplied, (rows, d), or None.
         """
         inputs = self.step_input(context, words, state)
         return cell.project_input(inputs if mask is None else inputs * mask)
 
     def move(self, cell: Cell, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Moves the cell by one word: its output (rows, units) and the decoder's new state."""
-        own, memories = self.parted(state)
-        hidden, own = cell.step(projected, own)
-        return hidden, (*own, *memories)
+        """Advances the cell by one word; returns its output (rows, units) and the new state."""
+        cell_state, memories = self.split_state(state)
+        hidden, cell_state = cell.step(projected, cell_state)
+        return hidden, (*cell_state, *memories)
 
     def unroll(
         self,
@@ -144,15 +149,15 @@ class ConditioningChain:
         state: State,
         masks: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Runs the step that search calls over time, where an input depends on the state.
+        """Runs the same step as search in a loop over time, for inputs that depend on the state.
 
         Args:
-          cell: the decoder's.
-          context: of `prepare`, of these rows.
+          cell: the decoder's cell.
+          context: the result of `prepare`, repeated to rows.
           input_ids: (rows, time) int32.
-          words: (rows, time, e).
+          words: their word embeddings, (rows, time, e).
           state: the decoder's first state.
-          masks: (time, rows, d), which multiply the cell's inputs, or None.
+          masks: dropout masks by which the cell's inputs are multiplied, (time, rows, d), or None.
 
         Returns:
           The cell's outputs, (time, rows, units).
@@ -167,35 +172,39 @@ class ConditioningChain:
         return unroll_steps(step, by_time, state)[0]
 
     def inputs_of_all_steps(self, context: DecoderContext, words: tf.Tensor) -> tf.Tensor:
-        """Returns the cell's inputs, (rows, time, d), from the words (rows, time, e).
+        """Returns the cell's inputs of all steps, (rows, time, d), if none depends on the state.
 
-        It is for conditionings none of which reads the state.
+        Args:
+          context: the result of `prepare`, repeated to rows.
+          words: word embeddings, (rows, time, e).
         """
         if not self.changes_input:
             return words
         shape = tf.shape(words)
         flat = tf.reshape(words, (-1, words.shape[-1]))
         pairs = zip(self._all, context, strict=True)
-        read = tuple(own if c.changes_input else {} for c, own in pairs)
-        repeated = tf.nest.map_structure(lambda x: tf.repeat(x, shape[1], axis=0), read)
+        input_context = tuple(x if c.changes_input else {} for c, x in pairs)
+        repeated = tf.nest.map_structure(lambda x: tf.repeat(x, shape[1], axis=0), input_context)
         flat = self.step_input(repeated, flat, ())
         return tf.reshape(flat, (shape[0], shape[1], flat.shape[-1]))
 
     def output_context(
         self, context: DecoderContext, change: Callable[[tf.Tensor], tf.Tensor]
     ) -> DecoderContext:
-        """Returns the context's tensors changed, without what the output does not read.
+        """Returns the context that the output reads, with its rows repeated or gathered.
+
+        Tensors that only the input reads are left out, because a map's cells would take much memory
+        when repeated for every token.
 
         Args:
-          context: of `prepare`.
-          change: to other rows; a map's cells would be large there.
+          context: the result of `prepare`.
+          change: repeats or gathers the rows of a tensor.
         """
         pairs = zip(self._all, context, strict=True)
-        read = tuple(own if c.changes_output else {} for c, own in pairs)
-        return tf.nest.map_structure(change, read)
+        return tf.nest.map_structure(change, tuple(x if c.changes_output else {} for c, x in pairs))
 
     def project_output(self, words: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
-        """Returns the part of the output that no image changes, (rows, p), for `fuse_output`."""
+        """Returns the part of the output that does not depend on the image, (rows, p)."""
         if not self._changing_output:
             return hidden
         return self._all[self._changing_output[0]].project_output(words, hidden)
@@ -203,7 +212,7 @@ class ConditioningChain:
     def fuse_output(
         self, context: DecoderContext, words: tf.Tensor, projected: tf.Tensor
     ) -> tf.Tensor:
-        """Returns what the output layer sees, (rows, d), from `project_output` (rows, p)."""
+        """Returns the output layer's inputs, (rows, d), from `project_output` (rows, p)."""
         output = projected
         for number, i in enumerate(self._changing_output):
             if number == 0:
@@ -215,23 +224,26 @@ class ConditioningChain:
     def penalised_attention(
         self, context: DecoderContext, words: tf.Tensor, hidden: tf.Tensor
     ) -> Penalised:
-        """Returns the weights, (rows, attended), of each conditioning whose attention is penalised.
+        """Returns the attention weights of each conditioning that has an `attention_penalty`.
 
         Args:
-          context: of `prepare`, of these rows.
-          words: (rows, e).
+          context: the result of `prepare`, repeated to rows.
+          words: word embeddings, (rows, e).
           hidden: the cell's outputs, (rows, u).
+
+        Returns:
+          Pairs of the conditioning's config and weights, (rows, attended).
         """
-        found, inputs = [], words
+        weights, inputs = [], words
         penalised = [i for i, c in enumerate(self._all) if c.config.attention_penalty]
         for i in range(max(penalised, default=-1) + 1):
-            conditioning, own = self._all[i], context[i]
+            conditioning = self._all[i]
             if i in penalised:
-                weights = conditioning.attention_weights(own, inputs, hidden)
-                found += [(conditioning.config, x) for x in weights]
-            # What reads the state widens the word, and stands before none that has weights here.
+                own_weights = conditioning.attention_weights(context[i], inputs, hidden)
+                weights += [(conditioning.config, x) for x in own_weights]
+            # The state of each token is not known here, so an input that depends on it is left out.
             if conditioning.changes_input and not conditioning.reads_state:
-                inputs = conditioning.step_input(own, inputs, ())
+                inputs = conditioning.step_input(context[i], inputs, ())
             if conditioning.changes_output:
-                hidden = conditioning.step_output(own, words, hidden)
-        return found
+                hidden = conditioning.step_output(context[i], words, hidden)
+        return weights

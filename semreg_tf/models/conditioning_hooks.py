@@ -1,8 +1,8 @@
-"""What a way for the image to reach the decoder says: the hooks of a conditioning.
+"""The base class of conditionings, whose hooks define how the image reaches the decoder.
 
-Every hook does nothing by default. Context tensors are batch-first: repeated per caption,
-gathered with the beams, indexed by row where steps are packed. Several conditionings together
-each have their own context; each hook gets what the conditionings before it returned.
+Every hook does nothing by default. Context tensors are batch-first: they are repeated per caption,
+gathered with the beams, and indexed by row where steps are packed. Each of several conditionings
+has its own context, and each hook gets what the same hook of the previous conditioning returned.
 """
 
 import dataclasses
@@ -18,9 +18,9 @@ from semreg_tf.models.cells import Cell, State
 from semreg_tf.models.dense import built_dense
 
 Context = dict[str, tf.Tensor]
-# Makes E, (vocab_size + 1, e): called by what reads it, for it is a large copy.
+# Returns E, (vocab_size + 1, e). It is called only where E is read, because E is a large copy.
 Table = Callable[[], tf.Tensor]
-# The decoder's input dropout, on or off.
+# Applies the decoder's input dropout, or nothing outside training.
 Dropout = Callable[[tf.Tensor], tf.Tensor]
 EncoderShapes = dict[str, tuple[int | None, ...]]
 EMBEDDING_KEYS = {
@@ -31,13 +31,13 @@ EMBEDDING_KEYS = {
 
 
 class Widths(NamedTuple):
-    """Widths around one conditioning among several.
+    """Widths of the tensors around one conditioning of a chain.
 
     Attributes:
-      word: of the word embedding.
-      step_input: of what `step_input` is given, the word after the conditionings before.
-      cell_input: of what the cell reads, after all conditionings.
-      hidden: of what `project_output` is given, the cell's output after the conditionings before.
+      word: width of the word embedding.
+      step_input: width of the input of `step_input`, after the previous conditionings.
+      cell_input: width of the cell's inputs, after all conditionings.
+      hidden: width of the input of `project_output`, after the previous conditionings.
     """
 
     word: int
@@ -48,24 +48,24 @@ class Widths(NamedTuple):
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class Conditioning(keras.layers.Layer):
-    """Base of the conditionings.
+    """Base class of the conditionings.
 
     Args:
-      config: the conditioning's fields.
+      config: the conditioning's config.
       word_embedding: width of the decoder's word embedding.
       state_sizes: widths of the cell's states.
       initializer_range: im2txt's uniform range, or None.
     """
 
-    # True where `step_input` reads the state: training then calls the decoder's step in a loop;
-    # otherwise it projects the inputs of all steps at once and `step_input` gets an empty state.
+    # True if `step_input` reads the state. Training then calls the decoder's step in a loop;
+    # otherwise it projects the inputs of all steps at once, and `step_input` gets an empty state.
     reads_state = False
-    # True where it reads concepts by the words that they are, and so is told which those are.
+    # True if the conditioning needs the word id of each concept, see `set_concept_words`.
     reads_concept_words = False
-    # True where it has a memory: a state of its own beside the cell's, which words change and
-    # `step_input` is given behind the cell's.
+    # True if the conditioning has a memory: an additional state that words update and that
+    # `step_input` gets after the cell's state.
     remembers = False
-    # What `config.embedding` may name.
+    # Allowed values of `config.embedding`.
     embeddings: tuple[str, ...] = tuple(EMBEDDING_KEYS)
 
     def __init__(
@@ -96,68 +96,81 @@ class Conditioning(keras.layers.Layer):
         """Creates the weights.
 
         Args:
-          encoder_shapes: of the encoder's outputs, by name.
-          widths: of what the hooks are given.
+          encoder_shapes: shapes of the encoder's outputs, by name.
+          widths: widths of the inputs of the hooks.
         """
         self.built = True
 
     @property
     def sets_state(self) -> bool:
-        """Whether it sets the cell's first state, which one conditioning alone may."""
+        """Whether it sets the cell's first state; only one conditioning of a decoder may."""
         return type(self).initial_state is not Conditioning.initial_state
 
     @property
     def changes_input(self) -> bool:
-        """Whether the cell's input depends on it."""
+        """Whether it changes the cell's input."""
         return type(self).step_input is not Conditioning.step_input
 
     @property
     def changes_output(self) -> bool:
-        """Whether what the output layer sees depends on it."""
+        """Whether it changes the output layer's input."""
         hooks = ("project_output", "fuse_output")
         return any(getattr(type(self), h) is not getattr(Conditioning, h) for h in hooks)
 
     def embedding(self, encoder_outputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns Ie, (batch, d), the gradient cut if asked.
+        """Returns Ie, (batch, d), without gradient if `config.stop_gradient`.
 
-        That is features, concept probabilities, or of spatial features the mean over all cells
-        (as Xu et al. 2015 start their LSTM).
+        Ie is the features, the concept probabilities, or the mean of the spatial features over all
+        cells (as Xu et al. 2015 initialise their LSTM).
         """
         value = self.encoder_output(encoder_outputs)
         return tf.reduce_mean(value, 1) if self.config.embedding == "spatial_features" else value
 
     def encoder_output(self, encoder_outputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns what `config.embedding` names, the gradient cut if asked: (batch, d), of spatial
-        features (batch, cells, d).
+        """Returns the encoder output of `config.embedding`, as `embedding` but with all cells.
+
+        Its shape is (batch, d), or (batch, cells, d) for spatial features.
         """
         value = tf.cast(encoder_outputs[EMBEDDING_KEYS[self.config.embedding]], self.compute_dtype)
         return tf.stop_gradient(value) if self.config.stop_gradient else value
 
+    def add_concept_word_ids(self, num_concepts: int) -> None:
+        """Creates `word_ids`, the word id of each concept, which checkpoints store."""
+        self.word_ids = self.add_weight(
+            name="concept_word_ids",
+            shape=(num_concepts,),
+            dtype="int32",
+            # A guess until `set_concept_words`: both lists start with the most frequent words.
+            initializer=lambda shape, dtype: keras.ops.arange(shape[0], dtype=dtype),
+            trainable=False,
+        )
+
     def set_concept_words(self, word_ids: np.ndarray) -> None:
-        """Sets which word of the vocabulary each concept is, (num_concepts,) int32."""
+        """Sets the word id of each concept, (num_concepts,) int32, after `add_concept_word_ids`."""
+        self.word_ids.assign(word_ids)
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor], embedding_table: Table) -> Context:
-        """Projects once an image. Returns tensors with the batch first."""
+        """Computes, once per image, the batch-first tensors that the other hooks read."""
         return {}
 
     def initial_state(
         self, context: Context, cell: Cell, drop_input: Dropout = tf.identity
     ) -> State | None:
-        """Returns the cell's first state, or None where this conditioning does not set it.
+        """Returns the cell's first state, or None if this conditioning does not set it.
 
         Args:
-          context: what `prepare` gave.
-          cell: the decoder's.
-          drop_input: the dropout of the cell's inputs, for what the cell reads here.
+          context: the result of `prepare`.
+          cell: the decoder's cell.
+          drop_input: dropout of the cell's inputs, for inputs that the cell reads here.
         """
         return None
 
     def first_memory(self, context: Context) -> tf.Tensor:
-        """Returns the memory before the first word, (rows, m); only where it remembers."""
+        """Returns the memory before the first word, (rows, m); for classes with `remembers`."""
         raise TypeError(f"`{type(self).__name__}` must define `first_memory`.")
 
     def remember(self, context: Context, memory: tf.Tensor, token_ids: tf.Tensor) -> tf.Tensor:
-        """Returns the memory, (rows, m), once the words of a step, (rows,), are known too."""
+        """Returns the memory, (rows, m), updated by the words of one step, (rows,)."""
         return memory
 
     def step_input(self, context: Context, word_embedding: tf.Tensor, state: State) -> tf.Tensor:
@@ -165,20 +178,20 @@ class Conditioning(keras.layers.Layer):
         return word_embedding
 
     def input_size(self, word_size: int, encoder_shapes: EncoderShapes) -> int:
-        """Width of `step_input`'s result from that of its word embedding."""
+        """Returns the width of `step_input`'s result for word embeddings of width `word_size`."""
         return word_size
 
     def step_output(
         self, context: Context, word_embedding: tf.Tensor, hidden: tf.Tensor
     ) -> tf.Tensor:
-        """Returns what the output layer sees, (rows, d), from the cell's output (rows, u).
+        """Returns the output layer's input, (rows, d), from the cell's output (rows, u).
 
-        It is not for overriding: override `project_output` and `fuse_output`.
+        Do not override it; override `project_output` and `fuse_output`.
         """
         return self.fuse_output(context, self.project_output(word_embedding, hidden))
 
     def project_output(self, word_embedding: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
-        """Returns the part of `step_output` that no image changes, (rows, p)."""
+        """Returns the part of `step_output` that does not depend on the image, (rows, p)."""
         return hidden
 
     def fuse_output(self, context: Context, projected: tf.Tensor) -> tf.Tensor:
@@ -188,14 +201,17 @@ class Conditioning(keras.layers.Layer):
     def attention_weights(
         self, context: Context, word_embedding: tf.Tensor, hidden: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
-        """Returns what `config.attention_penalty` is computed of, each (rows, attended).
+        """Returns the weights that `config.attention_penalty` applies to, each (rows, attended).
 
-        It gets what `step_input` and `project_output` get.
+        Args:
+          context: the result of `prepare`, repeated to rows.
+          word_embedding: the input of `step_input`, (rows, e).
+          hidden: the input of `project_output`, (rows, u).
         """
         return ()
 
     def output_size(self, hidden_size: int) -> int:
-        """Width of `step_output`'s result."""
+        """Returns the width of `step_output`'s result for outputs of width `hidden_size`."""
         return hidden_size
 
     def embedding_size(self, encoder_shapes: EncoderShapes) -> int:
@@ -215,7 +231,7 @@ class Conditioning(keras.layers.Layer):
     def dense(
         self, name: str, units: int, input_size: int, **options: object
     ) -> keras.layers.Dense:
-        """Returns a dense layer whose weights exist, initialised as the decoder's are."""
+        """Returns a built dense layer, initialised like the decoder's layers."""
         return built_dense(
             name, units, input_size, self.initializer_range, self.dtype_policy, **options
         )

@@ -1,4 +1,4 @@
-"""The relational model (eq. 3): words in, scores of the next word out, conditioned on an image."""
+"""The decoder, the relational model of eq. (3): logits of the next word, given an image."""
 
 import dataclasses
 from functools import partial
@@ -18,17 +18,17 @@ from semreg_tf.models.dense import built_dense, uniform_initializer
 class Decoder(keras.layers.Layer):
     """x_t = E a_{t-1}; h_t = cell(x_t, state); y_t = softmax(W h_t + b) (eq. 3).
 
-    With a second embedding layer, x_t = E2 E a_{t-1} + b2 (Mao et al. 2015). It offers
-    `initial_state`, `step` and `unroll`; `prepare` makes the context they read. The embedding has
-    one row more than there are outputs: START, which is input only.
+    With a second embedding layer, x_t = E2 E a_{t-1} + b2 (Mao et al. 2015). `prepare` computes the
+    context that `initial_state`, `step` and `unroll` read. The embedding has one row more than
+    there are outputs, for START, which is only an input.
 
     Args:
-      config: the decoder's fields.
-      conditionings: how the image reaches it, each applied to what the one before returned.
-      vocab_size: number of output rows.
+      config: the decoder's config.
+      conditionings: configs of the conditionings, in the order in which they are applied.
+      vocab_size: number of outputs.
 
     Raises:
-      ValueError: an unknown conditioning, or several that set the first state.
+      ValueError: an unknown conditioning, or more than one that sets the first state.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Decoder(keras.layers.Layer):
     def build(
         self, encoder_outputs_shape: dict[str, tuple], input_ids_shape: tuple | None = None
     ) -> None:
-        """Creates every weight from the shapes of the encoder's outputs.
+        """Creates all weights for the shapes of the encoder's outputs.
 
         Raises:
-          ValueError: an output that a conditioning reads is not there, the cell cannot read inputs
-            so wide, or the output is tied but its width is not the word embedding's.
+          ValueError: an output that a conditioning reads is missing, the cell cannot read inputs of
+            that width, or a tied output layer's input is not as wide as the word embedding.
         """
         initializer = uniform_initializer(self.config.initializer_range, "uniform")
         self.embedding = self.add_weight(
@@ -89,8 +89,8 @@ class Decoder(keras.layers.Layer):
         width = self._chain.build(*sizes)
         if self.config.tie_output and width != self.config.word_embedding:
             raise ValueError(
-                f"`tie_output` needs a word embedding as wide as the scores' input, {width}. "
-                f"Received: word_embedding={self.config.word_embedding}"
+                "`tie_output` needs a word embedding as wide as the output layer's input, "
+                f"{width}. Received: word_embedding={self.config.word_embedding}"
             )
         if not self.config.tie_output:
             self.output_layer = self._dense("output", self.vocab_size, width)
@@ -98,12 +98,12 @@ class Decoder(keras.layers.Layer):
 
     @property
     def state_reads_image(self) -> bool:
-        """False where the image enters at the output alone: the states are the words' own."""
+        """Whether the cell's states depend on the image; False if it only enters at the output."""
         return self._chain.changes_input or self._chain.sets_state
 
     @property
     def reads_state(self) -> bool:
-        """Whether an input depends on the state, so that training unrolls the step in a loop."""
+        """Whether the cell's input depends on the state, so that training loops over steps."""
         return self._chain.reads_state
 
     @property
@@ -113,30 +113,30 @@ class Decoder(keras.layers.Layer):
 
     @property
     def reads_image(self) -> bool:
-        """False where no conditioning reads anything of the image."""
+        """Whether any conditioning reads an output of the encoder."""
         return bool(self.encoder_outputs_read)
 
     @property
     def variables_read_by_row(self) -> list[keras.Variable]:
-        """Tables of which a step's loss reads only the rows of its words."""
+        """Embeddings of which a training step reads only the rows of its words."""
         return [] if self.config.tie_output else [self.embedding]
 
     def prepare(self, encoder_outputs: dict[str, tf.Tensor]) -> DecoderContext:
-        """Projects what the image gives once, for every caption and step.
+        """Computes once per image what all captions and steps read.
 
         Args:
-          encoder_outputs: `features` (batch, d), `concept_probabilities` (batch, num_concepts),
-            `spatial_features` (batch, cells, d); those of `encoder_outputs_read`.
+          encoder_outputs: those of `encoder_outputs_read`: `features` (batch, d),
+            `concept_probabilities` (batch, num_concepts), `spatial_features` (batch, cells, d).
 
         Returns:
-          One dict of tensors a conditioning, the batch first.
+          For each conditioning a dict of batch-first tensors.
         """
         return self._chain.prepare(encoder_outputs, self._word_table)
 
     def initial_state(
         self, context: DecoderContext, rows: tf.Tensor | None = None, training: bool = False
     ) -> State:
-        """Returns the cell's first state, zeros where nothing sets it, and what is remembered."""
+        """Returns the first state: the cell's, zeros unless it is set, and the memories."""
         if self._chain.sets_state:
             drop_input = partial(self.input_dropout, training=training)
             state = self._chain.initial_state(context, self.cell, drop_input)
@@ -153,14 +153,14 @@ class Decoder(keras.layers.Layer):
         input_table: tf.Tensor | None = None,
         output_weights: tuple[tf.Tensor, tf.Tensor] | None = None,
     ) -> tuple[tf.Tensor, State]:
-        """One step of eq. (3) without dropout, the function that search calls.
+        """Runs one step of eq. (3) without dropout; search calls it.
 
         Args:
-          token_ids: the last words, START first, (rows,) int32.
-          state: the cell's state, each (rows, units).
-          context: what `prepare` gave, repeated to rows.
-          input_table: `input_table()`, where there is one.
-          output_weights: `output_weights(dtype)`, to score in another precision.
+          token_ids: the previous words, at first START, (rows,) int32.
+          state: the states, each (rows, units).
+          context: the result of `prepare`, repeated to rows.
+          input_table: the result of `input_table`, or None.
+          output_weights: the result of `output_weights`, to compute logits in another dtype.
 
         Returns:
           Logits (rows, vocab_size) and the new state.
@@ -175,7 +175,7 @@ class Decoder(keras.layers.Layer):
         context: DecoderContext,
         input_table: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor, State]:
-        """Moves the cell by one word, as `step`, and scores nothing.
+        """Advances the cell by one word, as `step`, without computing logits.
 
         Returns:
           The cell's outputs (rows, units), the word embeddings (rows, e) and the new state.
@@ -192,18 +192,18 @@ class Decoder(keras.layers.Layer):
     def gates(
         self, token_ids: tf.Tensor, state: State, context: DecoderContext
     ) -> tuple[dict[str, tf.Tensor], State]:
-        """Moves the cell by one word, as `step`, and looks at its gates.
+        """Advances the cell by one word, as `step`, and returns its gates.
 
         Returns:
-          The values of the cell's `gate_names`, (rows, units), and the new state.
+          The gates by the cell's `gate_names`, (rows, units), and the new state.
         """
         state = self._chain.remember(context, state, token_ids)
         projected = self._chain.cell_input(self.cell, context, self.words(token_ids), state)
-        gates = self.cell.gates(projected, self._chain.parted(state)[0])
+        gates = self.cell.gates(projected, self._chain.split_state(state)[0])
         return gates, self._chain.move(self.cell, projected, state)[1]
 
     def input_table(self) -> tf.Tensor | None:
-        """Returns E Wx + b for every word, (vocab_size + 1, p); None where the image changes it."""
+        """Returns E Wx + b of all words, (vocab_size + 1, p); None if a conditioning changes it."""
         if self._chain.changes_input:
             return None
         return self.cell.project_input(self._word_table())
@@ -219,8 +219,8 @@ class Decoder(keras.layers.Layer):
 
         Args:
           input_ids: START a1 a2 ..., (rows, time) int32.
-          state: the first state, each (rows, units).
-          context: what `prepare` gave, repeated to rows.
+          state: the first states, each (rows, units).
+          context: the result of `prepare`, repeated to rows.
           training: whether dropout is on.
 
         Returns:
@@ -240,16 +240,16 @@ class Decoder(keras.layers.Layer):
         return self.output_dropout(hidden, training=training), words
 
     def _input_masks(self, words: tf.Tensor, training: bool) -> tf.Tensor | None:
-        """Returns what multiplies the cell's inputs at each step, (time, rows, d), or None."""
+        """Returns the dropout masks of the cell's inputs, (time, rows, d), or None."""
         if not (training and self.config.input_dropout):
             return None
-        # Drawn for all steps at once: a loop must not move the seed of the draws.
+        # Drawn for all steps at once: the seed's state must not change inside a loop.
         rows, time = tf.unstack(tf.shape(words))[:2]
         ones = tf.ones((time, rows, self.cell_input_size), self.compute_dtype)
         return self.input_dropout(ones, training=True)
 
     def output_weights(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns W, (d, vocab_size), and b of eq. (3) in another precision, for `step`."""
+        """Returns W (d, vocab_size) and b (vocab_size,) of eq. (3) in a dtype, for `step`."""
         if self.config.tie_output:
             kernel = tf.transpose(tf.convert_to_tensor(self.embedding)[: self.vocab_size])
             return tf.cast(kernel, dtype), tf.zeros((self.vocab_size,), dtype)
@@ -262,22 +262,19 @@ class Decoder(keras.layers.Layer):
         context: DecoderContext,
         output_weights: tuple[tf.Tensor, tf.Tensor] | None = None,
     ) -> tf.Tensor:
-        """Scores the next word.
+        """Returns the logits of the next word, (rows, vocab_size).
 
         Args:
           hidden: the cell's outputs, (rows, units).
-          words: the word embeddings that went in, (rows, e).
-          context: what `prepare` gave, indexed to these rows.
-          output_weights: in place of the layer's own, see `output_weights`.
-
-        Returns:
-          Logits, (rows, vocab_size).
+          words: the word embeddings of the inputs, (rows, e).
+          context: the result of `prepare`, indexed by row.
+          output_weights: the result of `output_weights`, in place of the output layer's weights.
         """
         projected = self.project_output(hidden, words)
         return self.fused_logits(projected, words, context, output_weights)
 
     def project_output(self, hidden: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        """Returns the output's part that no image changes, (rows, p), for `fused_logits`."""
+        """Returns the part of the output that does not depend on the image, (rows, p)."""
         return self._chain.project_output(words, hidden)
 
     def fused_logits(
@@ -292,7 +289,7 @@ class Decoder(keras.layers.Layer):
         if output_weights is None and self.config.tie_output:
             table = tf.cast(self.embedding[: self.vocab_size], self.compute_dtype)
             return tf.linalg.matmul(hidden, table, transpose_b=True)
-        # Not the layer's BiasAdd, whose gradient takes four times as long as this sum's on a CPU.
+        # Not the layer's BiasAdd: on a CPU its gradient takes four times as long as the sum's.
         kernel, bias = output_weights or self.output_weights(self.compute_dtype)
         return tf.linalg.matmul(tf.cast(hidden, kernel.dtype), kernel) + bias
 
@@ -303,27 +300,27 @@ class Decoder(keras.layers.Layer):
         padding_mask: tf.Tensor,
         training: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor, Penalised]:
-        """Scores the real targets alone: padding costs no output row.
+        """Returns the logits at real targets only; none are computed at padding.
 
         Args:
           encoder_outputs: as for `prepare`.
           input_ids: (batch, captions, time) int32.
-          padding_mask: (batch, captions, time) bool.
+          padding_mask: (batch, captions, time) bool, true on real targets.
           training: whether dropout is on.
 
         Returns:
-          Logits (tokens, vocab_size), in the order of `tf.where(padding_mask)`, each token's
-          row among batch * captions, (tokens,) int32, and the attention that is penalised.
+          Logits (tokens, vocab_size) in the order of `tf.where(padding_mask)`, each token's row
+          among batch * captions, (tokens,) int32, and the attention weights that have a penalty.
         """
         hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
         time = tf.shape(input_ids)[2]
         positions = tf.cast(tf.where(tf.reshape(padding_mask, (-1,)))[:, 0], tf.int32)
         rows = positions // time
-        own = self._chain.output_context(context, lambda x: tf.gather(x, rows))
+        context = self._chain.output_context(context, lambda x: tf.gather(x, rows))
         hidden = tf.gather(tf.reshape(hidden, (-1, hidden.shape[-1])), positions)
         words = tf.gather(tf.reshape(words, (-1, words.shape[-1])), positions)
-        attention = self._chain.penalised_attention(own, words, hidden)
-        return self.logits(hidden, words, own), rows, attention
+        attention = self._chain.penalised_attention(context, words, hidden)
+        return self.logits(hidden, words, context), rows, attention
 
     def call(
         self,
@@ -331,23 +328,20 @@ class Decoder(keras.layers.Layer):
         input_ids: tf.Tensor,
         training: bool = False,
     ) -> tf.Tensor:
-        """Scores every position, padding included.
+        """Returns the token logits at all positions, (batch, captions, time, vocab_size).
 
         Args:
           encoder_outputs: as for `prepare`.
           input_ids: (batch, captions, time) int32.
           training: whether dropout is on.
-
-        Returns:
-          Token logits, (batch, captions, time, vocab_size).
         """
         hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
         shape = tf.shape(input_ids)
-        own = self._chain.output_context(context, lambda x: tf.repeat(x, shape[2], axis=0))
+        context = self._chain.output_context(context, lambda x: tf.repeat(x, shape[2], axis=0))
         logits = self.logits(
             tf.reshape(hidden, (-1, hidden.shape[-1])),
             tf.reshape(words, (-1, words.shape[-1])),
-            own,
+            context,
         )
         return tf.reshape(logits, tf.concat([shape, [self.vocab_size]], 0))
 
@@ -369,8 +363,8 @@ class Decoder(keras.layers.Layer):
         return hidden, words, context
 
     def words(self, token_ids: tf.Tensor) -> tf.Tensor:
-        """Returns what the cell and the conditionings read of words, (..., input_width)."""
-        # The rows of the variable itself, so that a table is neither copied nor cast for a few.
+        """Returns the word embeddings that cell and conditionings read, (..., input_width)."""
+        # Gathered from the variable itself, so that the whole table is neither copied nor cast.
         words = tf.cast(tf.gather(self.embedding.value, token_ids), self.compute_dtype)
         return words if self.second_embedding is None else self.second_embedding(words)
 

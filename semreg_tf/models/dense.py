@@ -1,10 +1,10 @@
-"""Dense layers of a decoder, built where they are created."""
+"""Dense layers of the decoder, which are built when they are created."""
 
 import keras
 
 
 def uniform_initializer(limit: float | None, default: str = "glorot_uniform") -> object:
-    """Returns im2txt's uniform initialiser, or Keras's default where `limit` is None."""
+    """Returns im2txt's uniform initialiser, or `default` if `limit` is None."""
     return default if limit is None else keras.initializers.RandomUniform(-limit, limit)
 
 
@@ -16,14 +16,14 @@ def built_dense(
     dtype_policy: object,
     **options: object,
 ) -> keras.layers.Dense:
-    """Returns a dense layer whose weights exist.
+    """Returns a built dense layer.
 
     Args:
       name: the layer's name.
       units: width of its outputs.
       input_size: width of its inputs.
       initializer_range: im2txt's uniform range of the kernel, or None for Keras's default.
-      dtype_policy: of the layer that owns it.
+      dtype_policy: the dtype policy of the layer that contains it.
       **options: further arguments of `keras.layers.Dense`.
     """
     layer = keras.layers.Dense(

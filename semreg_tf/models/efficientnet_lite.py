@@ -1,7 +1,7 @@
 """EfficientNet-Lite 0 to 4: EfficientNet (Tan and Le 2019) without squeeze-and-excite.
 
-As published for small devices: ReLU6 in place of swish, and a stem of 32 and a head of 1,280
-filters at every scale. Layers are named by their place: `stem_conv`, `block0_depthwise_norm`, ...
+The networks, published for small devices, use ReLU6 in place of swish, and have a stem of 32 and a
+head of 1,280 filters at every scale. Layer names give the position: `block0_depthwise_norm`.
 """
 
 import math
@@ -15,12 +15,12 @@ BATCH_NORM_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class Scale:
-    """How a network of the family differs from Lite0.
+    """Scaling of a network relative to Lite0.
 
     Attributes:
       width: factor of the blocks' filters.
-      depth: factor of the repetitions in the groups between the first and the last.
-      size: the side of its published input in pixels.
+      depth: factor of the repetitions, in all groups except the first and the last.
+      size: side of the published square input in pixels.
     """
 
     width: float
@@ -47,7 +47,7 @@ class Block:
     filters: int
 
 
-# Repetitions of each group at Lite0; the first block of a group alone has the stride.
+# (repetitions at Lite0, block) of each group; only the first block of a group has the stride.
 _GROUPS = (
     (1, Block(3, 1, 1, 16)),
     (2, Block(3, 2, 6, 24)),
@@ -60,22 +60,22 @@ _GROUPS = (
 
 
 def scaled_filters(filters: int, width: float) -> int:
-    """Returns `filters` times `width` as a multiple of 8, at most a tenth below it."""
-    wanted = filters * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded
+    """Returns `filters` times `width`, rounded to a multiple of 8 that is at most 10 % lower."""
+    scaled = filters * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
 def blocks(scale: Scale) -> list[Block]:
     """Returns the blocks of a network in order."""
-    found = []
+    expanded = []
     for index, (repeats, block) in enumerate(_GROUPS):
         if 0 < index < len(_GROUPS) - 1:
             repeats = math.ceil(repeats * scale.depth)
         filters = scaled_filters(block.filters, scale.width)
         strides = [block.stride] + [1] * (repeats - 1)
-        found += [Block(block.kernel, s, block.expansion, filters) for s in strides]
-    return found
+        expanded += [Block(block.kernel, s, block.expansion, filters) for s in strides]
+    return expanded
 
 
 def _norm(x: keras.KerasTensor, name: str, relu: bool = True) -> keras.KerasTensor:
@@ -109,13 +109,13 @@ def _bottleneck(inputs: keras.KerasTensor, block: Block, name: str) -> keras.Ker
 def build_efficientnet_lite(
     inputs: keras.KerasTensor, with_top: bool = False, *, scale: Scale
 ) -> tuple[keras.KerasTensor, None]:
-    """EfficientNet-Lite up to the map that its ImageNet classifier averages.
+    """Builds EfficientNet-Lite up to the map that its ImageNet classifier averages.
 
-    The stochastic depth that it was trained with is left out (ours).
+    The stochastic depth of its published training is left out (ours).
 
     Args:
-      inputs: images, (batch, height, width, 3), (x - 127) / 128 of RGB in [0, 255].
-      with_top: unused, there are no fully connected layers before the classifier.
+      inputs: images, (batch, height, width, 3), normalised as (x - 127) / 128 from [0, 255], RGB.
+      with_top: unused: there are no fully connected layers before the classifier.
       scale: an entry of `SCALES`.
 
     Returns:

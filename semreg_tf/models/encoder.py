@@ -1,4 +1,4 @@
-"""The CNNs (f_enc of eq. 1) as one registry: a new CNN is one entry of `ENCODERS`.
+"""The encoders, CNNs (f_enc of eq. 1), in one registry: a new CNN is one entry of `ENCODERS`.
 
 Every encoder is a functional model from `{"image": (batch, size, size, 3) float32}`, normalised by
 `image_ops.normalise` in the mode its spec names, to `{"features": (batch, d),
@@ -10,24 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
 from semreg_tf.config import EncoderConfig
-from semreg_tf.models import keras_applications
 from semreg_tf.models.caffenet import build_alexnet, build_caffenet
 from semreg_tf.models.efficientnet_lite import SCALES, build_efficientnet_lite
 from semreg_tf.models.efficientnet_lite_weights import find_imagenet_weights, load_lite_weights
 from semreg_tf.models.encoder_weights import load_weights
+from semreg_tf.models.keras_applications import (
+    Application,
+    find_application,
+    input_size,
+    preprocessing,
+)
 from semreg_tf.models.small_cnn import build_small_cnn
 from semreg_tf.models.squeezenet import build_squeezenet_v1_1
 from semreg_tf.registered_encoders import REGISTERED
 
-# (images, with_top), with `dropout` where there is fc7 -> the spatial map, and the fully connected
-# features or None.
+# (images, with_top, and `dropout` if there is an fc7) -> the last map, and fc7 or None.
 Build = Callable[..., tuple[keras.KerasTensor, keras.KerasTensor | None]]
-# Of the dropout after the fully connected layers, where there is such.
+# Names of the dropout layers after the fully connected layers.
 FC_DROPOUT_LAYERS = ("fc6_dropout", "fc7_dropout")
 
 logger = logging.getLogger(__name__)
@@ -35,20 +39,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """What a CNN is, apart from its weights.
+    """The definition of a CNN, without weights.
 
     Attributes:
-      build: (images, with_top) -> the last map before pooling, and fc7 or None; where there is fc7,
-        `dropout` is that after the fully connected layers.
-      default_size: the side of its square input in pixels.
+      build: (images, with_top) -> the last map before pooling, and fc7 or None; for a CNN with fc7
+        it takes `dropout`, the rate of the dropout after the fully connected layers.
+      default_size: side of the square input in pixels.
       preprocessing: a mode of `image_ops.normalise`.
-      native_features: what `pooling="native"` means: "fc7", "average" or "average_max".
-      imagenet_build: `build` with Keras's own download of ImageNet weights, where there is one.
-      imagenet_file: returns the file of ImageNet weights, where a pip package carries it.
-      load_file: sets the weights from a file: (encoder, path, the encoder's name).
-      weights_hint: otherwise, where a weights file comes from.
-      fine_tuning_momentum: of batch normalisation's moving statistics, set where weights are
-        loaded; None: the layers' own.
+      native_features: the meaning of `pooling="native"`: "fc7", "average" or "average_max".
+      imagenet_build: `build` with ImageNet weights that Keras downloads, or None.
+      imagenet_file: returns the file of ImageNet weights from a pip package, or None.
+      load_file: sets the weights from a file: (encoder, path, encoder's name).
+      weights_hint: for error messages, how to get a weights file.
+      fine_tuning_momentum: momentum of batch normalisation's moving statistics for training on from
+        loaded weights; None: the layers' own momentum.
     """
 
     build: Build
@@ -62,18 +66,12 @@ class EncoderSpec:
     fine_tuning_momentum: float | None = None
 
 
-def _application(function: Callable[..., keras.Model], **options: object) -> EncoderSpec:
-    fields = {
-        key: options.pop(key)
-        for key in ("native_features", "fine_tuning_momentum")
-        if key in options
-    }
-    build = partial(keras_applications.build_application, function=function, **options)
+def _application_spec(application: Application, **fields: Any) -> EncoderSpec:
     return EncoderSpec(
-        build=build,
-        imagenet_build=partial(build, weights="imagenet"),
-        default_size=keras_applications.input_size(function),
-        preprocessing=keras_applications.preprocessing(function),
+        build=application.build,
+        imagenet_build=partial(application.build, weights="imagenet"),
+        default_size=input_size(application.function),
+        preprocessing=preprocessing(application.function),
         **fields,
     )
 
@@ -91,14 +89,14 @@ def _efficientnet_lite(name: str) -> EncoderSpec:
 _CAFFE_HINT = "convert the published .caffemodel with data_prep.convert_caffe_weights"
 
 ENCODERS = {
-    # im2txt's encoder; its batch normalisation decays by 0.9997 (epsilon 1e-3 is Keras's too).
-    "inception_v3": _application(keras.applications.InceptionV3, fine_tuning_momentum=0.9997),
-    # fc7 after its ReLU; the map is conv5_3 (14 x 14), as Xu et al. (2015) attend to.
-    "vgg16": _application(
-        keras.applications.VGG16,
+    # im2txt's encoder, with its batch-normalisation decay (its epsilon is Keras's default).
+    "inception_v3": _application_spec(
+        Application(keras.applications.InceptionV3), fine_tuning_momentum=0.9997
+    ),
+    # fc7 after its ReLU. The map is conv5_3 (14 x 14), the one that Xu et al. (2015) attend to.
+    "vgg16": _application_spec(
+        Application(keras.applications.VGG16, spatial_layer="block5_conv3", top_layer="fc2"),
         native_features="fc7",
-        top_layer="fc2",
-        spatial_layer="block5_conv3",
     ),
     "caffenet": EncoderSpec(
         build_caffenet, 227, "caffe", native_features="fc7", weights_hint=_CAFFE_HINT
@@ -112,34 +110,33 @@ ENCODERS = {
     "efficientnet_lite2": _efficientnet_lite("efficientnet_lite2"),
     "efficientnet_lite3": _efficientnet_lite("efficientnet_lite3"),
     "efficientnet_lite4": _efficientnet_lite("efficientnet_lite4"),
-    # The maximum beside the average keeps apart "one of it" and "much of it".
+    # The maximum tells whether an object is present, the average how much of the image it covers.
     "small_cnn": EncoderSpec(build_small_cnn, 96, "inception", native_features="average_max"),
 }
 
 
 def encoder_spec(name: str) -> EncoderSpec:
-    """Returns the spec of an encoder: of `ENCODERS`, registered, or of `keras.applications`.
+    """Returns the spec of an encoder of `ENCODERS`, a registered one, or one of Keras.
 
     Raises:
-      ValueError: nothing is called `name`.
+      ValueError: no encoder has that name.
     """
     if name in ENCODERS:
         return ENCODERS[name]
     if name in REGISTERED:
         return EncoderSpec(**REGISTERED[name])
-    function = keras_applications.find_application(name)
+    function = find_application(name)
     if function is None:
         raise ValueError(
             f"`encoder.name` must be one of {', '.join(map(repr, sorted(ENCODERS)))}, the name of "
             "a network in keras.applications, such as 'resnet50', or one registered by a module "
-            "that --import names. "
-            f"Received: encoder.name={name!r}"
+            f"that --import names. Received: encoder.name={name!r}"
         )
-    return _application(function)
+    return _application_spec(Application(function))
 
 
 def pooling_of(config: EncoderConfig) -> str:
-    """Returns what the features are: "fc7", "average" or "average_max"."""
+    """Returns the kind of the features: "fc7", "average" or "average_max"."""
     native = config.pooling == "native"
     return encoder_spec(config.name).native_features if native else config.pooling
 
@@ -159,8 +156,8 @@ def _choose_build(config: EncoderConfig, spec: EncoderSpec, size: int, with_top:
         return spec.build
     if spec.imagenet_build is None:
         raise ValueError(
-            f"`weights` may be 'imagenet' only where Keras or a pip package has them; for "
-            f"{config.name!r} {spec.weights_hint}, or train from nothing with "
+            f"`weights` may be 'imagenet' only if Keras or a pip package has such weights; for "
+            f"{config.name!r} {spec.weights_hint}, or train from random weights with "
             "--config.encoder.weights=null. Received: weights='imagenet'"
         )
     if with_top and size != spec.default_size:
@@ -177,25 +174,25 @@ def build_encoder(
     name: str = "encoder",
     load_first_weights: bool = True,
 ) -> keras.Model:
-    """Builds f_enc of eq. (1) and loads its first weights.
+    """Builds f_enc of eq. (1) and loads its initial weights.
 
-    The concept head applies `feature_dropout`. `fc_dropout` gives the encoder dropout after its
-    fully connected layers, where it has such layers and trains.
+    The concept head applies `feature_dropout`. With `fc_dropout`, a trainable encoder has dropout
+    after its fully connected layers, if it has such layers.
 
     Args:
-      config: which CNN, its weights, and how its map is pooled. With `trainable=False` the model
-        is not trainable, and its batch normalisation never moves.
-      image_size: the side of the square input in pixels; None: the encoder's own.
+      config: the CNN, its weights, and its pooling. With `trainable=False` the model is not
+        trainable, and its batch-normalisation statistics never change.
+      image_size: side of the square input in pixels; None: the encoder's default.
       name: the model's name.
-      load_first_weights: False where others take their place, so that no file is read.
+      load_first_weights: False if other weights will replace them; no file is then read.
 
     Returns:
       A functional model from `{"image": (batch, size, size, 3)}` to `{"features": (batch, d),
       "spatial_features": (batch, cells, channels)}`, in the compute dtype.
 
     Raises:
-      ValueError: an unknown name, an input too small, weights that do not fit.
-      FileNotFoundError: no weights file at that path.
+      ValueError: an unknown name, an input that is too small, or weights that do not fit.
+      FileNotFoundError: there is no weights file at that path.
 
     Example:
       encoder = build_encoder(EncoderConfig(name="small_cnn", weights=None))
@@ -216,19 +213,16 @@ def build_encoder(
         if build is spec.imagenet_build:
             raise
         raise ValueError(
-            f"`image_size` is too small for {config.name!r}, whose own is {spec.default_size}. "
-            f"Received: image_size={size}"
+            f"`image_size` is too small for {config.name!r}, whose default is "
+            f"{spec.default_size}. Received: image_size={size}"
         ) from error
-    features = keras.layers.Identity(name="features")(top) if pooling == "fc7" else None
+    if pooling == "fc7":
+        features = keras.layers.Identity(name="features")(top)
+    else:
+        features = _pool(spatial, pooling)
     cells = keras.layers.Reshape((-1, spatial.shape[-1]), name="spatial_features")(spatial)
-    encoder = keras.Model(
-        {"image": inputs},
-        {
-            "features": _pool(spatial, pooling) if features is None else features,
-            "spatial_features": cells,
-        },
-        name=name,
-    )
+    outputs = {"features": features, "spatial_features": cells}
+    encoder = keras.Model({"image": inputs}, outputs, name=name)
     if load_first_weights:
         _load_first_weights(encoder, config, spec)
     if config.weights is not None and spec.fine_tuning_momentum is not None:
@@ -250,15 +244,15 @@ def _load_first_weights(encoder: keras.Model, config: EncoderConfig, spec: Encod
 
 
 def fc_dropout_layers(encoder: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the dropout layers after the encoder's fully connected layers, if it has them."""
+    """Returns the dropout layers after the encoder's fully connected layers."""
     return [layer for layer in encoder.layers if layer.name in FC_DROPOUT_LAYERS]
 
 
 def stored_variables(encoder: keras.Model) -> list[keras.Variable]:
-    """Returns the encoder's variables that are its weights, with or without `fc_dropout` the same.
+    """Returns the encoder's variables without the seed states of `fc_dropout`.
 
-    The seeds of that dropout are left out: training draws from (seed, step), and checkpoints,
-    caches and other runs must not tell a CNN with it from one without.
+    Training seeds that dropout from (seed, step), and checkpoints and caches must be
+    interchangeable between a CNN with it and one without.
     """
     seeds = {id(v) for layer in fc_dropout_layers(encoder) for v in layer.variables}
     return [v for v in encoder.variables if id(v) not in seeds]
@@ -270,6 +264,6 @@ def batch_norm_layers(encoder: keras.Model) -> list[keras.layers.BatchNormalizat
 
 
 def set_batch_norm_momentum(encoder: keras.Model, momentum: float) -> None:
-    """Sets the share of the moving statistics that each training step keeps."""
+    """Sets the momentum of the encoder's batch-normalisation layers."""
     for layer in batch_norm_layers(encoder):
         layer.momentum = momentum

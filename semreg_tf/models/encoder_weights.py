@@ -1,4 +1,4 @@
-"""Weights of an encoder from a file: Keras's `.weights.h5`, and its earlier HDF5 layout."""
+"""Loading an encoder's weights from Keras's `.weights.h5` or its earlier HDF5 layout."""
 
 import logging
 import pathlib
@@ -12,12 +12,12 @@ logger = logging.getLogger(__name__)
 
 
 def _plain(name: bytes | str) -> str:
-    """Keras 3 allows no "/" in a layer's name; files of earlier versions have it."""
+    """Replaces "/", which earlier Keras versions allowed in layer names and Keras 3 does not."""
     return (name.decode() if isinstance(name, bytes) else str(name)).replace("/", "_")
 
 
 def _read_numbered(group: h5py.Group) -> tuple[dict[str, list], dict[str, list]]:
-    """Reads Keras 3's layout: the arrays by the layers' names and by class and number."""
+    """Reads Keras 3's layout; returns the arrays by layer name, and by class and number."""
     by_name, by_number = {}, {}
     for key, layer in group.items():
         variables = layer.get("vars", {})
@@ -29,7 +29,7 @@ def _read_numbered(group: h5py.Group) -> tuple[dict[str, list], dict[str, list]]
 
 
 def _read_listed(group: h5py.Group) -> dict[str, list]:
-    """Reads the earlier layout, whose layers are listed in the order of the network."""
+    """Reads the earlier layout, which lists the layers in the network's order."""
     layers = {
         _plain(name): [group[name][weight][()] for weight in group[name].attrs["weight_names"]]
         for name in group.attrs["layer_names"]
@@ -38,7 +38,7 @@ def _read_listed(group: h5py.Group) -> dict[str, list]:
 
 
 def _numbered_names(layers: list[keras.layers.Layer]) -> list[str]:
-    """Returns the keys of Keras 3's layout: the class's name and, from the second on, a number."""
+    """Returns the layers' keys in Keras 3's layout, such as "conv2d", "conv2d_1"."""
     seen: dict[str, int] = {}
     names = []
     for layer in layers:
@@ -50,10 +50,10 @@ def _numbered_names(layers: list[keras.layers.Layer]) -> list[str]:
 
 
 def _match(path: pathlib.Path, layers: list[keras.layers.Layer]) -> list[tuple[str, list]]:
-    """Returns for each layer its name and arrays in the file (none where the file has no such).
+    """Returns each layer's name and arrays in the file, empty if it has no such layer.
 
-    By name where the file has all the names. Otherwise, for names that Keras made up differ from
-    one building to the next, by the place in the network.
+    Layers are matched by name if the file has all names. Otherwise they are matched by position,
+    because the names that Keras generates differ from one build to the next.
     """
     with h5py.File(path) as file:
         root = file.get("model_weights", file)
@@ -74,18 +74,17 @@ def _shapes(arrays: list) -> str:
 
 
 def load_weights(encoder: keras.Model, path: str, encoder_name: str) -> None:
-    """Sets all weights of an encoder from a file, or none of them.
+    """Sets all weights of an encoder from a file; on an error it sets none.
 
     Args:
       encoder: a functional model.
-      path: an HDF5 file: Keras's `.weights.h5` or the earlier layout, of the whole network or
-        without its classifier.
-      encoder_name: what messages call the encoder.
+      path: an HDF5 file in Keras's `.weights.h5` or earlier layout, with or without the classifier.
+      encoder_name: the encoder's name in messages.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: the file cannot be read, or is another network's; the first layer that does not
-        fit is named with its shapes.
+      ValueError: the file cannot be read or is of another network; the message gives the shapes of
+        the first layer that does not fit.
     """
     file = pathlib.Path(path)
     if not file.is_file():
@@ -94,20 +93,20 @@ def load_weights(encoder: keras.Model, path: str, encoder_name: str) -> None:
         )
     layers = [layer for layer in encoder.layers if layer.weights]
     try:
-        found = _match(file, layers)
+        matches = _match(file, layers)
     except (OSError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             "`weights` must be an HDF5 file of Keras weights. "
             f"Received: weights={path!r} ({reason})"
         ) from error
-    for layer, (name, arrays) in zip(layers, found, strict=True):
+    for layer, (name, arrays) in zip(layers, matches, strict=True):
         if _shapes(layer.weights) != _shapes(arrays):
             raise ValueError(
                 f"`weights` must be those of {encoder_name!r}: its layer {layer.name!r} has shapes "
                 f"{_shapes(layer.weights)}, the file's {name!r} has {_shapes(arrays)}. "
                 f"Received: weights={path!r}"
             )
-    for layer, (_, arrays) in zip(layers, found, strict=True):
+    for layer, (_, arrays) in zip(layers, matches, strict=True):
         layer.set_weights([np.asarray(array) for array in arrays])
     logger.info("Encoder %s: weights of %d layers from %s", encoder_name, len(layers), path)

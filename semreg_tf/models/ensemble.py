@@ -1,6 +1,6 @@
-"""Several annotators as one: probabilities averaged, of the concepts and of the word at each step.
+"""Ensembles: the mean of several annotators' concept and word probabilities.
 
-NICv2 and ATT were ensembled so; the paper's own figures are of single models.
+NICv2 and ATT were ensembled this way; the paper reports single models.
 """
 
 import math
@@ -12,19 +12,20 @@ import tensorflow as tf
 from semreg_tf.models.annotator import Annotator
 
 Outputs = tuple[dict[str, tf.Tensor], ...]
-# `DecodingConfig.ensemble_mean`.
+# Values of `DecodingConfig.ensemble_mean`.
 Mean = Literal["probabilities", "log_probabilities"]
 
 
 def log_mean_softmax(logits: Sequence[tf.Tensor], mean: Mean = "probabilities") -> tf.Tensor:
-    """Returns the logarithm of the mean of softmaxes, which is its own logits.
+    """Returns the logarithm of the mean of several softmaxes; its softmax is that mean.
 
     Args:
-      logits: of each model, (rows, vocab_size) each, any float type.
-      mean: of what: with "log_probabilities" their geometric mean, normalised.
+      logits: logits of each model, (rows, vocab_size), any float type.
+      mean: "probabilities" for the arithmetic mean, "log_probabilities" for the normalised
+        geometric mean.
 
     Returns:
-      (rows, vocab_size) float32; of one model its logits as they are.
+      (rows, vocab_size) float32; for a single model its unchanged logits.
     """
     if len(logits) == 1:
         return tf.cast(logits[0], tf.float32)
@@ -35,16 +36,16 @@ def log_mean_softmax(logits: Sequence[tf.Tensor], mean: Mean = "probabilities") 
 
 
 class Ensemble:
-    """Models of one vocabulary whose probabilities are averaged; a single model is allowed.
+    """An ensemble of one or more annotators with the same vocabulary.
 
-    Each reads inputs of its own, for encoders differ in what they are fed.
+    Each member has its own inputs, because encoders differ in size and preprocessing.
 
     Args:
-      members: at least one; all with a decoder, or none.
-      mean: of the words' probabilities, or of their logarithms.
+      members: at least one annotator; all of them have a decoder, or none.
+      mean: the mean of the word probabilities, see `log_mean_softmax`.
 
     Raises:
-      ValueError: no model, or models that cannot be averaged.
+      ValueError: no members, or members that differ in their vocabulary sizes.
 
     Example:
       >>> ensemble = Ensemble([first, second])
@@ -59,46 +60,47 @@ class Ensemble:
         kinds = [(m.num_concepts, m.vocab_size, m.decoder is not None) for m in self.members]
         if len(set(kinds)) > 1:
             raise ValueError(
-                "`members` must have equal numbers of concepts and of words, and a decoder all or "
-                f"none. Received: (concepts, words, decoder)={kinds}"
+                "`members` must have equal numbers of concepts and of words, and all or none of "
+                f"them a decoder. Received: (concepts, words, decoder)={kinds}"
             )
 
     @property
     def has_decoder(self) -> bool:
-        """Whether there are sequences to search for."""
+        """Whether the members have decoders."""
         return self.members[0].decoder is not None
 
     @property
     def reads_image(self) -> bool:
-        """Whether any decoder reads something of the image."""
+        """Whether any decoder reads an output of the encoder."""
         return any(m.decoder.reads_image for m in self.members)
 
     def encode(self, inputs: Sequence[dict[str, tf.Tensor]]) -> Outputs:
-        """Runs encoder and head of each model.
+        """Runs encoder and head of each member.
 
         Args:
-          inputs: of each model, by the contract's names; `concepts` without `image` or
-            `features` stands in for the concept probabilities, as in the relational stage.
+          inputs: the inputs of each member, by the names of `semreg_tf.data.batch`. Without `image`
+            and `features`, `concepts` replace the concept probabilities, as in the relational
+            stage.
 
         Returns:
-          The outputs of each.
+          The outputs of each member.
         """
         return tuple(
-            member.encode(own)
-            if "image" in own or "features" in own
-            else {"concept_probabilities": own["concepts"]}
-            for member, own in zip(self.members, inputs, strict=True)
+            member.encode(x)
+            if "image" in x or "features" in x
+            else {"concept_probabilities": x["concepts"]}
+            for member, x in zip(self.members, inputs, strict=True)
         )
 
     def concept_probabilities(self, outputs: Outputs) -> tf.Tensor:
         """Returns the mean concept probabilities, (batch, num_concepts)."""
         if len(outputs) == 1:
             return outputs[0]["concept_probabilities"]
-        own = [tf.cast(x["concept_probabilities"], tf.float32) for x in outputs]
-        return tf.reduce_mean(tf.stack(own), axis=0)
+        each = [tf.cast(x["concept_probabilities"], tf.float32) for x in outputs]
+        return tf.reduce_mean(tf.stack(each), axis=0)
 
     def input_tables(self) -> tuple[tf.Tensor | None, ...]:
-        """Returns each decoder's input table, for `search_start`; made once for many batches."""
+        """Returns each decoder's input table for `search_start`, to be reused for many batches."""
         return tuple(m.decoder.input_table() for m in self.members)
 
     def search_start(
@@ -107,12 +109,12 @@ class Ensemble:
         input_tables: Sequence[tf.Tensor | None] | None = None,
         bfloat16_output: bool = False,
     ) -> tuple[Callable, tuple, tuple]:
-        """Returns what a search reads: the step function, the first states and the contexts.
+        """Returns the inputs of a search: the step function, the first states and the contexts.
 
         Args:
-          outputs: of `encode`.
-          input_tables: of `input_tables`, or None.
-          bfloat16_output: whether words are scored in bfloat16.
+          outputs: the result of `encode`.
+          input_tables: the result of `input_tables`, or None.
+          bfloat16_output: whether logits are computed in bfloat16.
         """
         tables = input_tables or (None,) * len(self.members)
         starts = [
@@ -122,11 +124,11 @@ class Ensemble:
         steps, states, contexts = zip(*starts, strict=True)
 
         def step(token_ids: tf.Tensor, states: tuple, contexts: tuple) -> tuple[tf.Tensor, tuple]:
-            made = [
-                own(token_ids, state, context)
-                for own, state, context in zip(steps, states, contexts, strict=True)
+            results = [
+                member_step(token_ids, state, context)
+                for member_step, state, context in zip(steps, states, contexts, strict=True)
             ]
-            logits, new_states = zip(*made, strict=True)
+            logits, new_states = zip(*results, strict=True)
             return log_mean_softmax(logits, self.mean), new_states
 
         return step, states, contexts
@@ -134,10 +136,10 @@ class Ensemble:
     def packed_logits(
         self, outputs: Outputs, input_ids: tf.Tensor, padding_mask: tf.Tensor
     ) -> tf.Tensor:
-        """Scores the real targets under teacher forcing, averaged as in a search.
+        """Returns the logits at real targets under teacher forcing, averaged as in a search.
 
         Args:
-          outputs: of `encode`.
+          outputs: the result of `encode`.
           input_ids: (batch, captions, time) int32.
           padding_mask: (batch, captions, time) bool.
 
@@ -146,8 +148,8 @@ class Ensemble:
         """
         return log_mean_softmax(
             [
-                member.decoder.packed_logits(own, input_ids, padding_mask)[0]
-                for member, own in zip(self.members, outputs, strict=True)
+                member.decoder.packed_logits(x, input_ids, padding_mask)[0]
+                for member, x in zip(self.members, outputs, strict=True)
             ],
             self.mean,
         )

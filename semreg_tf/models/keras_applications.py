@@ -1,13 +1,14 @@
-"""The bridge to `keras.applications`: any of its networks by its function's name."""
+"""Networks of `keras.applications` as encoders."""
 
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-# Published input sides other than 224.
+# Sides of published inputs that are not 224 pixels.
 INPUT_SIZES = {
     "InceptionV3": 299,
     "InceptionResNetV2": 299,
@@ -27,20 +28,18 @@ INPUT_SIZES = {
     "EfficientNetV2M": 480,
     "EfficientNetV2L": 480,
 }
-# What each preprocessing of Keras makes of a black pixel's first channel.
+# The first channel of a black pixel after each preprocessing of Keras.
 BLACK_PIXELS = {"raw": 0.0, "inception": -1.0, "torch": -0.485 / 0.229, "caffe": -103.939}
 
 
 def find_application(name: str) -> Callable[..., keras.Model] | None:
     """Returns the function of `keras.applications` with this name, or None.
 
-    Case and underscores do not matter: "resnet50", "mobilenet_v2", "EfficientNetB0".
+    Case and underscores are ignored: "resnet50", "mobilenet_v2", "EfficientNetB0".
     """
-    wanted = name.lower().replace("_", "")
-    for key, value in inspect.getmembers(keras.applications, inspect.isfunction):
-        if key.lower() == wanted:
-            return value
-    return None
+    name = name.lower().replace("_", "")
+    functions = inspect.getmembers(keras.applications, inspect.isfunction)
+    return next((function for key, function in functions if key.lower() == name), None)
 
 
 def input_size(function: Callable[..., keras.Model]) -> int:
@@ -55,57 +54,64 @@ def preprocessing(function: Callable[..., keras.Model]) -> str:
     return min(BLACK_PIXELS, key=lambda mode: abs(BLACK_PIXELS[mode] - black))
 
 
-def build_application(
-    inputs: keras.KerasTensor,
-    with_top: bool = False,
-    *,
-    function: Callable[..., keras.Model],
-    weights: str | None = None,
-    spatial_layer: str | None = None,
-    top_layer: str | None = None,
-    dropout: float = 0.0,
-) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """Builds a network of `keras.applications` on `inputs`.
+@dataclass(frozen=True)
+class Application:
+    """A network of `keras.applications` and the layers whose outputs are read.
 
-    Args:
-      inputs: images, (batch, height, width, 3).
-      with_top: whether `top_layer` is built.
+    Attributes:
       function: the function of `keras.applications`.
-      weights: "imagenet" for Keras's own download, None for random weights.
-      spatial_layer: the layer whose map is returned; None: the last before the classifier.
-      top_layer: the fully connected layer that is returned.
-      dropout: before and after `top_layer`, in training; 0: there are no such layers.
-
-    Returns:
-      A map, (batch, height, width, channels), and the fully connected layer's output or None.
-
-    Raises:
-      ValueError: the download failed.
+      spatial_layer: the layer whose map is read; None: the last before the classifier.
+      top_layer: the fully connected layer whose output is read.
     """
-    arguments = {
-        "include_top": with_top,
-        "weights": weights,
-        "input_tensor": inputs,
-        # Not taken from the tensor by all of them.
-        "input_shape": tuple(inputs.shape[1:]),
-    }
-    try:
-        network = function(**arguments)
-    except Exception as error:
-        if weights is None:
-            raise
-        raise ValueError(
-            f"`weights`: Keras could not fetch the ImageNet weights of {function.__name__}; "
-            f"download them elsewhere and give their path. Received: weights={weights!r} "
-            f"({str(error).splitlines()[0]})"
-        ) from error
-    spatial = network.get_layer(spatial_layer).output if spatial_layer else network.output
-    return spatial, _top(network.get_layer(top_layer), dropout) if with_top else None
 
+    function: Callable[..., keras.Model]
+    spatial_layer: str | None = None
+    top_layer: str | None = None
 
-def _top(layer: keras.layers.Layer, dropout: float) -> keras.KerasTensor:
-    """Returns a fully connected layer's output; `dropout` is that of VGG's last two layers."""
-    if not dropout:
-        return layer.output
-    dropped = keras.layers.Dropout(dropout, name="fc6_dropout")(layer.input)
-    return keras.layers.Dropout(dropout, name="fc7_dropout")(layer(dropped))
+    def build(
+        self,
+        inputs: keras.KerasTensor,
+        with_top: bool = False,
+        *,
+        weights: str | None = None,
+        dropout: float = 0.0,
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+        """Builds the network on `inputs`.
+
+        Args:
+          inputs: images, (batch, height, width, 3).
+          with_top: whether `top_layer` is built.
+          weights: "imagenet" to download them by Keras, None for random weights.
+          dropout: dropout rate before and after `top_layer` in training; 0: no dropout layers.
+
+        Returns:
+          The map, (batch, height, width, channels), and the output of `top_layer` or None.
+
+        Raises:
+          ValueError: the download failed.
+        """
+        try:
+            # Some of the functions do not take the shape from the tensor.
+            network = self.function(
+                include_top=with_top,
+                weights=weights,
+                input_tensor=inputs,
+                input_shape=tuple(inputs.shape[1:]),
+            )
+        except Exception as error:
+            if weights is None:
+                raise
+            raise ValueError(
+                "`weights`: Keras could not fetch the ImageNet weights of "
+                f"{self.function.__name__}; download them elsewhere and give their path. "
+                f"Received: weights={weights!r} ({str(error).splitlines()[0]})"
+            ) from error
+        layer = self.spatial_layer
+        spatial = network.get_layer(layer).output if layer else network.output
+        if not with_top:
+            return spatial, None
+        top = network.get_layer(self.top_layer)
+        if not dropout:
+            return spatial, top.output
+        dropped = keras.layers.Dropout(dropout, name="fc6_dropout")(top.input)
+        return spatial, keras.layers.Dropout(dropout, name="fc7_dropout")(top(dropped))

@@ -1,15 +1,36 @@
-"""The plain LSTM unrolled with its own gradient: one large product for the recurrent weights.
+"""The plain LSTM unrolled with a custom gradient.
 
-Automatic differentiation of the loop multiplies and adds a (units, 4 units) matrix at every step;
-here the gates' gradients are stacked and multiplied once. In half precision the products alone are
-computed in it: gates and memory are float32, more exact and on a CPU several times as fast.
+Automatic differentiation of the loop computes and adds a (units, 4 units) matrix product at every
+step for the recurrent weights. Here the gates' gradients are stacked and multiplied once. In half
+precision only the products are computed in it; gates and memory are float32, which is more exact
+and on a CPU several times as fast.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
-Activation = Callable[[tf.Tensor], tf.Tensor]
+
+class Activation(NamedTuple):
+    """An activation function; `slope` gives its derivative from its value."""
+
+    function: Callable[[tf.Tensor], tf.Tensor]
+    slope: Callable[[tf.Tensor], tf.Tensor]
+
+
+class Sequence(NamedTuple):
+    """The values of all steps of the recurrence.
+
+    Attributes:
+      outputs: h, (time, rows, units).
+      memories: c, (time, rows, units) float32.
+      gates: i, f, g and o after their activations, (time, rows, 4 * units) float32.
+    """
+
+    outputs: tf.Tensor
+    memories: tf.Tensor
+    gates: tf.Tensor
 
 
 def unroll_lstm(
@@ -22,11 +43,11 @@ def unroll_lstm(
     """Runs eq. (2) without the W_.c terms over time.
 
     Args:
-      projected: W_.x x + b, gate order i, f, g, o, (time, rows, 4 * units).
+      projected: W_.x x + b, (time, rows, 4 * units), in the gate order i, f, g, o.
       hidden: h before the first step, (rows, units).
       memory: c before the first step, (rows, units).
       recurrent: W_.h, (units, 4 * units).
-      activation: "relu" or "tanh", of candidate and output.
+      activation: activation of candidate and output, "relu" or "tanh".
 
     Returns:
       All outputs h, (time, rows, units), and the last h and c.
@@ -41,9 +62,8 @@ def _forward(
     hidden: tf.Tensor,
     memory: tf.Tensor,
     recurrent: tf.Tensor,
-    activate: Activation,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns all h, all c and all activated gates, each with time first; c and gates float32."""
+    activate: Callable[[tf.Tensor], tf.Tensor],
+) -> Sequence:
     steps, units = tf.shape(projected)[0], recurrent.shape[0]
     rows, dtype = projected.shape[1], recurrent.dtype
     kinds = (((rows, units), dtype), ((rows, units), tf.float32), ((rows, 4 * units), tf.float32))
@@ -56,42 +76,49 @@ def _forward(
         i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), activate(g), tf.sigmoid(o)
         c = f * c + i * g
         h = tf.cast(o * activate(c), dtype)
-        made = (h, c, tf.concat([i, f, g, o], -1))
-        return t + 1, h, c, tuple(a.write(t, x) for a, x in zip(arrays, made, strict=True))
+        values = (h, c, tf.concat([i, f, g, o], -1))
+        return t + 1, h, c, tuple(a.write(t, x) for a, x in zip(arrays, values, strict=True))
 
     *_, arrays = tf.while_loop(
         lambda t, *_: t < steps, body, (0, hidden, memory, arrays), maximum_iterations=steps
     )
-    return tuple(a.stack() for a in arrays)
+    return Sequence(*(a.stack() for a in arrays))
 
 
 def _backward(
     d_outputs: tf.Tensor,
     d_last_memory: tf.Tensor,
-    before: tf.Tensor,
-    memories: tf.Tensor,
-    gates: tf.Tensor,
+    first_memory: tf.Tensor,
+    sequence: Sequence,
     recurrent: tf.Tensor,
-    activate: Activation,
-    slope: Activation,
+    activation: Activation,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the gradients of the projected gates, (time, rows, 4 units), of h0 and of c0.
+    """Runs back-propagation through time.
 
-    That of c0 is float32, the others have the weights' dtype.
+    Args:
+      d_outputs: gradient of h, (time, rows, units).
+      d_last_memory: gradient of the last c, (rows, units) float32.
+      first_memory: c before the first step, (rows, units) float32.
+      sequence: the values of the forward pass.
+      recurrent: W_.h, (units, 4 * units).
+      activation: the activation of candidate and output.
 
-    The recurrent weights are transposed once: with few rows, a float32 product that transposes
-    its weights at every step takes four times as long on a CPU.
-
-    `before` are the memories c_{t-1}; `slope` gives an activation's derivative from its value.
+    Returns:
+      The gradients of `projected`, (time, rows, 4 * units), of h0, both with the weights' dtype,
+      and of c0, float32.
     """
+    memories, gates, slope = sequence.memories, sequence.gates, activation.slope
+    before = tf.concat([first_memory[None], memories[:-1]], 0)
     steps, dtype = tf.shape(gates)[0], recurrent.dtype
     array = tf.TensorArray(dtype, steps, element_shape=gates.shape[1:])
-    back = tf.transpose(recurrent)
+    # Transposed once: with few rows, a float32 product that transposes its weights at every step
+    # takes four times as long on a CPU.
+    transposed = tf.transpose(recurrent)
     d_outputs = tf.cast(d_outputs, tf.float32)
 
     def body(t: tf.Tensor, dh: tf.Tensor, dc: tf.Tensor, array: tf.TensorArray) -> tuple:
         i, f, g, o = tf.split(gates[t], 4, axis=-1)
-        squashed = activate(memories[t])
+        squashed = activation.function(memories[t])
         dh = dh + d_outputs[t]
         dc = dc + dh * o * slope(squashed)
         dz = tf.concat(
@@ -104,7 +131,7 @@ def _backward(
             -1,
         )
         dz = tf.cast(dz, dtype)
-        dh = tf.cast(tf.linalg.matmul(dz, back), tf.float32)
+        dh = tf.cast(tf.linalg.matmul(dz, transposed), tf.float32)
         return t - 1, dh, dc * f, array.write(t, dz)
 
     _, dh, dc, array = tf.while_loop(
@@ -116,33 +143,32 @@ def _backward(
     return array.stack(), tf.cast(dh, dtype), dc
 
 
-def _differentiable(activate: Activation, slope: Activation) -> Callable:
+def _differentiable(activation: Activation) -> Callable:
     @tf.custom_gradient
     def run(
         projected: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor, recurrent: tf.Tensor
     ) -> tuple:
-        outputs, memories, gates = _forward(projected, hidden, memory, recurrent, activate)
+        sequence = _forward(projected, hidden, memory, recurrent, activation.function)
 
         def gradient(d_outputs: tf.Tensor, d_memory: tf.Tensor) -> tuple:
-            before = tf.concat([memory[None], memories[:-1]], 0)
-            d_gates, d_hidden, d_first_memory = _backward(
-                d_outputs, d_memory, before, memories, gates, recurrent, activate, slope
+            d_projected, d_hidden, d_first_memory = _backward(
+                d_outputs, d_memory, memory, sequence, recurrent, activation
             )
             units = recurrent.shape[0]
-            hiddens = tf.concat([hidden[None], outputs[:-1]], 0)
+            hiddens = tf.concat([hidden[None], sequence.outputs[:-1]], 0)
             d_recurrent = tf.linalg.matmul(
                 tf.reshape(hiddens, (-1, units)),
-                tf.reshape(d_gates, (-1, 4 * units)),
+                tf.reshape(d_projected, (-1, 4 * units)),
                 transpose_a=True,
             )
-            return d_gates, d_hidden, d_first_memory, d_recurrent
+            return d_projected, d_hidden, d_first_memory, d_recurrent
 
-        return (outputs, memories[-1]), gradient
+        return (sequence.outputs, sequence.memories[-1]), gradient
 
     return run
 
 
 _RUNS = {
-    "relu": _differentiable(tf.nn.relu, lambda y: tf.cast(y > 0, y.dtype)),
-    "tanh": _differentiable(tf.tanh, lambda y: 1 - y * y),
+    "relu": _differentiable(Activation(tf.nn.relu, lambda y: tf.cast(y > 0, y.dtype))),
+    "tanh": _differentiable(Activation(tf.tanh, lambda y: 1 - y * y)),
 }

@@ -1,4 +1,4 @@
-"""Features of the pictures with like user tags, pooled by the maximum (Johnson et al. 2015)."""
+"""Max pooling of the features of images with similar user tags (Johnson et al. 2015)."""
 
 import itertools
 
@@ -10,17 +10,17 @@ from semreg_tf.config import NeighbourConfig
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class NeighbourPooling(keras.layers.Layer):
-    """v_z = max over a neighbourhood of relu(W_z F(z_i) + b_z), W_z shared by the neighbours.
+    """v_z = max over a neighbourhood of relu(W_z F(z_i) + b_z), with W_z shared by all neighbours.
 
-    A neighbourhood is `drawn` of the neighbours. Training draws one at random for each picture;
-    otherwise the mean of v_z over all of them is returned, which gives the mean of the scores,
-    since these are linear in v_z. Ours: of fewer neighbours than `drawn` the maximum is over those
-    there, and without any v_z is 0.
+    A neighbourhood has `drawn` of an image's neighbours. In training, one neighbourhood is drawn at
+    random for each image; otherwise v_z is averaged over all neighbourhoods, which averages the
+    scores, because they are linear in v_z. For an image with fewer than `drawn` neighbours, the
+    maximum is over those that it has, and v_z is 0 without any (ours).
 
     Args:
       units: width of v_z.
-      drawn: neighbours in a neighbourhood.
-      **kwargs: of a layer.
+      drawn: number of neighbours in a neighbourhood.
+      **kwargs: arguments of `keras.layers.Layer`.
 
     Example:
       >>> NeighbourPooling(500, 3)([features, mask], training=True).shape
@@ -37,68 +37,64 @@ class NeighbourPooling(keras.layers.Layer):
         """Creates W_z (d, units) and b_z (units,)."""
         features, _ = input_shape
         self.dense.build(features)
-        chosen = itertools.combinations(range(features[1]), self.drawn)
-        self._neighbourhoods = [list(places) for places in chosen]
+        combinations = itertools.combinations(range(features[1]), self.drawn)
+        self._neighbourhoods = [list(indices) for indices in combinations]
 
     def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Pools.
+        """Returns v_z, (batch, units).
 
         Args:
           inputs: features (batch, neighbours, d), and a mask (batch, neighbours) bool, true on
-            those that are there.
-          training: whether one neighbourhood is drawn.
-
-        Returns:
-          (batch, units).
+            existing neighbours.
+          training: whether one random neighbourhood is used instead of all.
         """
-        features, there = inputs
-        # At least 0, so that a maximum over zeros leaves out what is not there.
-        values = self.dense(features) * tf.cast(there, self.compute_dtype)[..., None]
+        features, mask = inputs
+        # ReLU outputs are at least 0, so masked values of 0 never change a maximum.
+        values = self.dense(features) * tf.cast(mask, self.compute_dtype)[..., None]
         if training:
-            return self._over_one(values, there)
-        numbers = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
-        enough = (numbers >= self.drawn)[:, None]
-        return tf.where(enough, self._over_all(values, there), tf.reduce_max(values, axis=1))
+            return self._max_of_random(values, mask)
+        counts = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        enough = (counts >= self.drawn)[:, None]
+        return tf.where(enough, self._mean_of_maxima(values, mask), tf.reduce_max(values, axis=1))
 
-    def _over_one(self, values: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-        """Returns the maximum over a neighbourhood drawn at random among those there."""
-        draws = keras.random.uniform(tf.shape(there), seed=self.seed_generator)
-        # Neighbours that are not there come last; their values are 0.
-        draws = tf.where(there, draws, -1.0)
-        places = tf.math.top_k(draws, self.drawn).indices
-        return tf.reduce_max(tf.gather(values, places, batch_dims=1), axis=1)
+    def _max_of_random(self, values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Returns the maximum over a random neighbourhood of existing neighbours."""
+        keys = keras.random.uniform(tf.shape(mask), seed=self.seed_generator)
+        # Missing neighbours come last; their values are 0.
+        keys = tf.where(mask, keys, -1.0)
+        indices = tf.math.top_k(keys, self.drawn).indices
+        return tf.reduce_max(tf.gather(values, indices, batch_dims=1), axis=1)
 
-    def _over_all(self, values: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-        """Returns the mean of the maxima over every neighbourhood whose members are all there."""
-        total, number = 0.0, 0.0
-        for places in self._neighbourhoods:
-            whole = tf.reduce_all(tf.gather(there, places, axis=1), axis=1)
-            whole = tf.cast(whole, values.dtype)[:, None]
-            total += whole * tf.reduce_max(tf.gather(values, places, axis=1), axis=1)
-            number += whole
-        return tf.math.divide_no_nan(total, number)
+    def _mean_of_maxima(self, values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Returns the mean of the maxima over all neighbourhoods without missing neighbours."""
+        total, count = 0.0, 0.0
+        for indices in self._neighbourhoods:
+            complete = tf.reduce_all(tf.gather(mask, indices, axis=1), axis=1)
+            complete = tf.cast(complete, values.dtype)[:, None]
+            total += complete * tf.reduce_max(tf.gather(values, indices, axis=1), axis=1)
+            count += complete
+        return tf.math.divide_no_nan(total, count)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple:
-        """Returns (batch, units)."""
+        """Returns the shape (batch, units)."""
         return input_shape[0][0], self.units
 
     def get_config(self) -> dict[str, object]:
-        """Returns the arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "units": self.units, "drawn": self.drawn}
 
 
 def neighbour_hidden(
     config: NeighbourConfig, inputs: dict[str, keras.KerasTensor]
 ) -> keras.KerasTensor:
-    """Returns [v_x ; v_z], the picture's own tags beside them, of f = W_y [v_x ; v_z] + b_y.
+    """Returns [v_x ; v_z] of f = W_y [v_x ; v_z] + b_y, (batch, units).
+
+    The image's own user tags are appended unless `config.tag_vector` is "none".
 
     Args:
-      config: widths, and how the tags enter.
+      config: widths, dropout, and how the user tags are read.
       inputs: `features` (batch, d), `neighbour_features` (batch, neighbours, d), `neighbour_mask`
-        (batch, neighbours) and, where they enter, `user_tags` (batch, num_user_tags).
-
-    Returns:
-      (batch, units).
+        (batch, neighbours) and, if they are read, `user_tags` (batch, num_user_tags).
     """
 
     def hidden(name: str, x: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""User tags as side information (Sec. 4.1): a small perceptron, and its sum with the image."""
+"""User tags as side information (Sec. 4.1): a small perceptron whose scores are added."""
 
 from typing import Literal
 
@@ -6,14 +6,14 @@ import keras
 
 from semreg_tf.config import ConceptConfig
 
-# Whose logits: of the image, of the user tags, or of both together.
+# The inputs that logits depend on: the image, the user tags, or both.
 Part = Literal["image", "tags", "all"]
 LOGITS: dict[str, str] = {
     "image": "image_logits",
     "tags": "tag_logits",
     "all": "concept_logits",
 }
-# Summed probabilities reach 0 and 1; their loss stays finite inside these bounds.
+# Keeps summed probabilities away from 0 and 1, where the loss is not finite.
 PROBABILITY_MARGIN = 1e-6
 
 
@@ -21,7 +21,7 @@ def build_tag_model(config: ConceptConfig, num_user_tags: int, num_concepts: int
     """Builds the perceptron with one hidden layer of 256 ReLU units (Sec. 4.1).
 
     Args:
-      config: `tag_hidden_units` is read.
+      config: its `tag_hidden_units` are read.
       num_user_tags: width of the multi-hot `user_tags`.
       num_concepts: number of concepts.
 
@@ -37,17 +37,16 @@ def build_tag_model(config: ConceptConfig, num_user_tags: int, num_concepts: int
 def fuse(
     config: ConceptConfig, image_logits: keras.KerasTensor, tag_logits: keras.KerasTensor
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Sums the predictions of image and tags.
+    """Adds the predictions of image and user tags (Sec. 4.1).
 
     Args:
-      config: `tag_fusion` "logits": sigmoid of the summed logits; "probabilities": the summed
-        probabilities, clipped to 1.
+      config: `tag_fusion` is "logits" to add logits, or "probabilities" to add probabilities, which
+        are clipped to [1e-6, 1 - 1e-6] so that their logits are finite.
       image_logits: (batch, num_concepts) float32.
       tag_logits: (batch, num_concepts) float32.
 
     Returns:
-      The concepts' logits and probabilities, each (batch, num_concepts) float32. Clipped
-      probabilities have no finite logits at 0 and 1 and are kept 1e-6 away from them.
+      The concepts' logits and probabilities, each (batch, num_concepts) float32.
     """
     if config.tag_fusion == "logits":
         logits = keras.layers.Add(name="concept_logits")([image_logits, tag_logits])

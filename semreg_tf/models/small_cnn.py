@@ -1,21 +1,21 @@
-"""A small strided CNN for the demo: trains from scratch on a CPU in minutes."""
+"""A small strided CNN for the demo, which trains from scratch on a CPU in minutes."""
 
 import keras
 
-# The last convolution keeps the map at an eighth of the side, so small objects keep their places.
+# The last convolution has stride 1, so that the map, an eighth of the side, shows small objects.
 FILTERS_AND_STRIDES = ((24, 2), (48, 2), (96, 2), (128, 1))
-# Keras's 0.99 would still hold a third of the initial statistics after 100 steps.
+# With Keras's 0.99, a third of the initial statistics would remain after 100 steps.
 BATCH_NORM_MOMENTUM = 0.9
 
 
 def build_small_cnn(
     inputs: keras.KerasTensor, with_top: bool = False
 ) -> tuple[keras.KerasTensor, None]:
-    """Four 3 x 3 convolutions, each with batch normalisation and ReLU (ours).
+    """Builds four 3 x 3 convolutions, each with batch normalisation and ReLU (ours).
 
     Args:
       inputs: images in [-1, 1], (batch, height, width, 3).
-      with_top: unused, there are no fully connected layers.
+      with_top: unused: there are no fully connected layers.
 
     Returns:
       The last map, (batch, height / 8, width / 8, 128) with sides rounded up, and None.

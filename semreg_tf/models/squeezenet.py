@@ -4,7 +4,7 @@ import keras
 
 from semreg_tf.models.caffenet import caffe_max_pool
 
-# Filters of squeeze1x1 and of each expand; a pooling follows conv1, fire3 and fire5.
+# Filters of squeeze1x1 and of each expand convolution.
 FIRE_MODULES = {
     "fire2": (16, 64),
     "fire3": (16, 64),
@@ -19,7 +19,7 @@ POOL_AFTER = {"fire3": "pool3", "fire5": "pool5"}
 
 
 def fire_module(x: keras.KerasTensor, name: str, squeeze: int, expand: int) -> keras.KerasTensor:
-    """Returns relu(1x1) and relu(3x3) of relu(1x1) side by side, (batch, h, w, 2 * expand)."""
+    """Returns the expand1x1 and expand3x3 of squeeze1x1 concatenated, (batch, h, w, 2 * expand)."""
 
     def conv(x: keras.KerasTensor, part: str, filters: int, kernel: int) -> keras.KerasTensor:
         return keras.layers.Conv2D(
@@ -34,14 +34,14 @@ def fire_module(x: keras.KerasTensor, name: str, squeeze: int, expand: int) -> k
 def build_squeezenet_v1_1(
     inputs: keras.KerasTensor, with_top: bool = False
 ) -> tuple[keras.KerasTensor, None]:
-    """SqueezeNet v1.1 up to fire9, where its ImageNet classifier begins.
+    """Builds SqueezeNet v1.1 up to fire9, the last module before its ImageNet classifier.
 
     Args:
       inputs: images, (batch, height, width, 3), BGR with the ImageNet mean subtracted.
-      with_top: unused, there are no fully connected layers.
+      with_top: unused: there are no fully connected layers.
 
     Returns:
-      The map fire9, (batch, 14, 14, 512) from 227 x 227, and None.
+      The map fire9, (batch, 14, 14, 512) for inputs of 227 x 227, and None.
     """
     del with_top
     x = keras.layers.Conv2D(64, 3, strides=2, activation="relu", name="conv1")(inputs)

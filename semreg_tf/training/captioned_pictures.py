@@ -1,4 +1,4 @@
-"""Pictures of a split with a line of text below each, for TensorBoard."""
+"""Images of a split with text below, for TensorBoard."""
 
 import io
 import textwrap
@@ -15,25 +15,22 @@ _FONT_SIZE, _CHARACTERS_A_LINE = 15, 40
 
 
 def captioned_pictures(split: Split, texts: Sequence[str]) -> np.ndarray:
-    """Returns the split's first pictures, a text below each.
+    """Returns the split's first images with a text below each, (images, 312, 320, 3) uint8.
 
     Args:
-      split: whose shards are read.
-      texts: one a picture, from the first on.
-
-    Returns:
-      uint8, (pictures, 312, 320, 3).
+      split: the split.
+      texts: one text per image.
     """
     reader = split.record_reader()
     feature = {"image": tf.io.FixedLenFeature((), tf.string)}
     records = reader.read(np.arange(len(texts)))
-    made = []
+    cards = []
     for record, text in zip(records, texts, strict=True):
         picture = Image.open(
             io.BytesIO(tf.io.parse_single_example(record, feature)["image"].numpy())
         )
-        made.append(_card(picture.convert("RGB"), text))
-    return np.stack(made)
+        cards.append(_card(picture.convert("RGB"), text))
+    return np.stack(cards)
 
 
 def _card(picture: Image.Image, text: str) -> np.ndarray:

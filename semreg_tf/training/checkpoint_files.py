@@ -1,4 +1,4 @@
-"""The files of one checkpoint: read whole, or refused by name."""
+"""Reading and verifying the files of a checkpoint."""
 
 import contextlib
 import math
@@ -15,13 +15,13 @@ from semreg_tf.files.json_files import read_json_object
 STATE_FILE = "state.json"
 TENSORS = "tensors"
 INDEX_FILE = f"{TENSORS}.index"
-# In state.json: of the index of tensors, and of all the rest of it.
+# Fields of state.json: the digests of TensorFlow's index file and of state.json itself.
 INDEX_DIGEST = "tensors_index_sha256"
 _CHECKS = (INDEX_DIGEST, digests.OWN_DIGEST)
 
 
 def list_checkpoints(workdir: str | Path) -> list[Path]:
-    """Returns the whole checkpoints of a run, oldest first."""
+    """Returns the checkpoints of a run, oldest first, without partially written ones."""
     return sorted((Path(workdir) / "checkpoints").glob("step-????????"))
 
 
@@ -29,7 +29,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """Reads `state.json`.
 
     Raises:
-      ValueError: it is missing, damaged or changed, or was written by another format version.
+      ValueError: the file is missing, damaged, changed, or of another format version.
     """
     path = checkpoint / STATE_FILE
     state = read_json_object(path, "checkpoint", fields=("format_version",))
@@ -41,8 +41,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     digests.check_own_digest(state, path, "checkpoint")
     if not isinstance(state.get("step"), int):
         raise ValueError(
-            f"`checkpoint` must hold a whole {STATE_FILE}: it lacks its step. "
-            f"Received: {str(path)!r}"
+            f"`checkpoint` must hold a whole {STATE_FILE}: it has no step. Received: {str(path)!r}"
         )
     return {name: value for name, value in state.items() if name not in _CHECKS}
 
@@ -54,7 +53,7 @@ def stored_names(checkpoint: Path) -> list[str]:
 
 
 def parameter_counts(checkpoint: Path) -> dict[str, int]:
-    """Returns how many numbers the encoder, the head and the decoder have, those that rest too."""
+    """Returns the numbers of parameters of encoder, head and decoder, including frozen ones."""
     with tensor_errors(checkpoint):
         shapes = open_tensors(checkpoint).get_variable_to_shape_map()
     counts = dict.fromkeys(("encoder", "head", "decoder"), 0)
@@ -66,12 +65,10 @@ def parameter_counts(checkpoint: Path) -> dict[str, int]:
 
 
 def check_index(checkpoint: Path) -> dict[str, Any]:
-    """Reads the state, and refuses tensors that were not written with it.
-
-    TensorFlow's index holds a checksum of each tensor, so that the index's digest stands for all.
+    """Reads the state and verifies the digest of TensorFlow's index, which has tensor checksums.
 
     Raises:
-      ValueError: as said, or a file is missing or damaged.
+      ValueError: the index was not written with the state, or a file is missing or damaged.
     """
     state = read_state(checkpoint)
     raw = read_json_object(checkpoint / STATE_FILE, "checkpoint")
@@ -81,10 +78,10 @@ def check_index(checkpoint: Path) -> dict[str, Any]:
 
 
 def verify(checkpoint: Path) -> None:
-    """Reads a checkpoint through.
+    """Reads all tensors of a checkpoint to verify them.
 
     Raises:
-      ValueError: a file of it is missing or damaged; it is named.
+      ValueError: a file is missing or damaged; the message names it.
     """
     check_index(checkpoint)
     with tensor_errors(checkpoint):
@@ -95,10 +92,10 @@ def verify(checkpoint: Path) -> None:
 
 @contextlib.contextmanager
 def tensor_errors(checkpoint: Path) -> Iterator[None]:
-    """Turns TensorFlow's errors about a damaged or missing file into a ValueError naming it."""
+    """Turns TensorFlow's errors about damaged or missing files into a ValueError."""
     try:
         yield
-    except Exception as error:  # TensorFlow raises whatever the damage leads it to.
+    except Exception as error:  # TensorFlow may raise any exception on damaged files.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"`checkpoint` must hold whole tensors: a file of them is missing or damaged "
@@ -107,5 +104,5 @@ def tensor_errors(checkpoint: Path) -> Iterator[None]:
 
 
 def open_tensors(checkpoint: Path) -> Any:
-    """Opens TensorFlow's reader; inside `tensor_errors`, for it checks what it reads."""
+    """Opens TensorFlow's reader, which verifies checksums; use it inside `tensor_errors`."""
     return tf.train.load_checkpoint(str(checkpoint / TENSORS))

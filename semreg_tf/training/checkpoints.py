@@ -1,7 +1,7 @@
-"""Checkpoints that are whole or absent: weights, optimiser and step under stable names.
+"""Atomic checkpoints of weights, optimisers and progress under stable names.
 
-A checkpoint is a folder `checkpoints/step-00000500` with TensorFlow's own tensor file and
-`state.json`. It is written under another name and renamed, so a kill leaves the last good one.
+A checkpoint is a folder `checkpoints/step-00000500` with TensorFlow's tensor files and
+`state.json`. It is written under a temporary name and renamed, so a kill leaves others intact.
 """
 
 import contextlib
@@ -41,27 +41,27 @@ _ROW_STEPS = "row_steps"
 
 
 def optimizer_variables(name: str, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Returns an optimiser's variables by a stable name."""
-    found = {f"optimizer/{name}/{i:04d}": v for i, v in enumerate(optimizer.variables)}
+    """Returns an optimiser's variables by stable names."""
+    variables = {f"optimizer/{name}/{i:04d}": v for i, v in enumerate(optimizer.variables)}
     rows = getattr(optimizer, "row_steps", [])
-    return found | {f"optimizer/{name}/{_ROW_STEPS}/{i:04d}": v for i, v in enumerate(rows)}
+    return variables | {f"optimizer/{name}/{_ROW_STEPS}/{i:04d}": v for i, v in enumerate(rows)}
 
 
 def restore_optimizer(
     checkpoint: Path, name: str, optimizer: keras.optimizers.Optimizer
 ) -> list[str]:
-    """Restores an optimiser's variables, from before rows were followed one by one too.
+    """Restores an optimiser's variables; checkpoints of earlier versions may lack `row_steps`.
 
     Args:
-      checkpoint: the folder.
-      name: as given to `optimizer_variables`.
-      optimizer: built.
+      checkpoint: the checkpoint's folder.
+      name: the argument of `optimizer_variables`.
+      optimizer: the optimiser, built.
 
     Returns:
-      The names restored.
+      The names of the restored variables.
 
     Raises:
-      ValueError: as `restore`.
+      ValueError: as for `restore`.
     """
     variables = optimizer_variables(name, optimizer)
     stored = set(stored_names(checkpoint))
@@ -81,16 +81,16 @@ def save(
     """Writes a checkpoint atomically.
 
     Args:
-      workdir: the run's folder.
-      step: updates done.
-      variables: everything to restore, by name.
-      state: JSON values kept beside (stage, phase, metric).
+      workdir: the work directory.
+      step: number of updates done.
+      variables: the variables to store, by name.
+      state: further JSON values for `state.json`: stage, phases, metric.
 
     Returns:
       The checkpoint's folder.
 
     Raises:
-      OSError: the disk is full or read-only; earlier checkpoints are as they were.
+      OSError: the disk is full or read-only; earlier checkpoints are not changed.
     """
     folder = Path(workdir) / "checkpoints"
     final = folder / f"step-{step:08d}"
@@ -117,24 +117,24 @@ def save(
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OSError(
-            f"`workdir` could not take the checkpoint of step {step}; earlier ones are intact. "
-            f"Received: workdir={str(workdir)!r} ({str(error).splitlines()[0]})"
+            f"`workdir` must be writable for the checkpoint of step {step}; earlier ones are "
+            f"intact. Received: workdir={str(workdir)!r} ({str(error).splitlines()[0]})"
         ) from error
     return final
 
 
 def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]:
-    """Assigns a checkpoint's tensors to the variables of the same names, all or none.
+    """Assigns a checkpoint's tensors to variables by name; on an error it assigns none.
 
     Args:
-      checkpoint: the folder.
-      variables: by name.
+      checkpoint: the checkpoint's folder.
+      variables: the variables by name.
 
     Returns:
-      The names restored.
+      The names of the restored variables.
 
     Raises:
-      ValueError: a variable is missing or of another shape, or a file is missing or damaged.
+      ValueError: a variable is missing or has another shape, or a file is missing or damaged.
     """
     check_index(checkpoint)
     with tensor_errors(checkpoint):
@@ -143,13 +143,13 @@ def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]
     for name, variable in variables.items():
         if name not in shapes:
             raise ValueError(
-                f"`checkpoint` lacks {name!r}: it is of another system. "
+                f"`checkpoint` must hold {name!r}: it is of another system. "
                 f"Received: checkpoint={str(checkpoint)!r}"
             )
         if tuple(shapes[name]) != tuple(variable.shape):
             raise ValueError(
-                f"`checkpoint` holds {name!r} of another shape: {tuple(shapes[name])}, "
-                f"{tuple(variable.shape)} is needed (another vocabulary size or other fields?). "
+                f"`checkpoint` must hold {name!r} of shape {tuple(variable.shape)}: it has "
+                f"{tuple(shapes[name])} (another vocabulary size or other fields?). "
                 f"Received: checkpoint={str(checkpoint)!r}"
             )
     with tensor_errors(checkpoint):
@@ -160,13 +160,13 @@ def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]
 
 
 def mark_best(workdir: str | Path, checkpoint: Path, metric: str, value: float) -> None:
-    """Notes the best checkpoint by a validation metric, atomically."""
+    """Stores which checkpoint is the best by a validation metric, atomically."""
     best = {"checkpoint": checkpoint.name, "metric": metric, "value": value}
     write_json(Path(workdir) / "checkpoints" / BEST_FILE, best)
 
 
 def repair_best(workdir: str | Path, checkpoint: Path) -> None:
-    """Notes a checkpoint as the best if it was saved as such and a kill came in between."""
+    """Completes `mark_best` for a checkpoint that was saved as the best before a kill."""
     state = read_state(checkpoint)
     if state.get("is_best"):
         mark_best(workdir, checkpoint, *state["metric"])
@@ -180,56 +180,56 @@ def all_finite(variables: dict[str, keras.Variable]) -> bool:
 
 
 def read_best(workdir: str | Path) -> dict[str, Any] | None:
-    """Returns what `mark_best` noted, or None.
+    """Returns the values that `mark_best` stored, or None.
 
     Raises:
-      ValueError: the file is damaged, or says other than the checkpoint that it names.
+      ValueError: the file is damaged, or contradicts the state of its checkpoint.
     """
     path = Path(workdir) / "checkpoints" / BEST_FILE
     if not path.exists():
         return None
-    fix = "Delete it: the last checkpoint is then the one used."
+    fix = "Delete it: then the last checkpoint is used."
     best = read_json_object(path, "workdir", fix, ("checkpoint", "metric", "value"))
     try:
         stored = read_state(path.parent / str(best["checkpoint"])).get("metric")
     except ValueError:
-        # Missing or damaged: named where it is used.
+        # A missing or damaged checkpoint is reported where it is used.
         stored = None
     if stored and list(stored) != [best["metric"], best["value"]]:
         raise ValueError(
-            f"`workdir` must hold a {BEST_FILE} that fits its checkpoint, which was judged "
+            f"`workdir` must hold a {BEST_FILE} that agrees with its checkpoint, which has "
             f"{stored[0]} {stored[1]}. {fix} Received: {best} in {str(path)!r}"
         )
     return best
 
 
 def best_or_last(workdir: str | Path) -> Path:
-    """Returns the best checkpoint of a run, or its last where none was judged.
+    """Returns the best checkpoint of a run, or its last if none was validated.
 
     Raises:
       ValueError: there is no checkpoint.
     """
-    found = list_checkpoints(workdir)
-    if not found:
+    paths = list_checkpoints(workdir)
+    if not paths:
         raise ValueError(
             "`workdir` must hold checkpoints of a finished or running stage. "
             f"Received: workdir={str(workdir)!r}"
         )
     best = read_best(workdir)
-    by_name = {path.name: path for path in found}
+    by_name = {path.name: path for path in paths}
     if best and best["checkpoint"] not in by_name:
-        logger.warning("%s, the best, is gone: %s is used", best["checkpoint"], found[-1])
-    return by_name.get(best["checkpoint"], found[-1]) if best else found[-1]
+        logger.warning("%s, the best, is missing: %s is used", best["checkpoint"], paths[-1])
+    return by_name.get(best["checkpoint"], paths[-1]) if best else paths[-1]
 
 
 def resumable(workdir: str | Path) -> Path | None:
-    """Returns the newest whole checkpoint; damaged ones after it are moved aside with a warning.
+    """Returns the newest intact checkpoint; newer damaged ones are renamed, with a warning.
 
     Returns:
-      The checkpoint, or None where there is none at all.
+      The checkpoint, or None if there are no checkpoints.
 
     Raises:
-      ValueError: there are checkpoints, none of them whole.
+      ValueError: all checkpoints are damaged.
     """
     damaged: dict[Path, str] = {}
     for path in reversed(list_checkpoints(workdir)):
@@ -238,24 +238,25 @@ def resumable(workdir: str | Path) -> Path | None:
         except ValueError as error:
             damaged[path] = str(error)
             continue
-        for other, why in damaged.items():
-            aside = other.with_name(f"{_DAMAGED}{other.name}")
-            logger.warning("%s Going on from %s; it is kept as %s.", why, path.name, aside.name)
-            # Another worker may have moved it.
+        for other, reason in damaged.items():
+            renamed = other.with_name(f"{_DAMAGED}{other.name}")
+            message = "%s Going on from %s; the damaged one is renamed to %s."
+            logger.warning(message, reason, path.name, renamed.name)
+            # Another worker may have renamed it.
             with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(aside, ignore_errors=True)
-                os.replace(other, aside)
+                shutil.rmtree(renamed, ignore_errors=True)
+                os.replace(other, renamed)
         return path
     if damaged:
         raise ValueError(
-            f"{next(iter(damaged.values()))} No whole checkpoint is left: give another folder, or "
-            "delete this one to begin anew."
+            f"{next(iter(damaged.values()))} No intact checkpoint is left: give another folder, or "
+            "delete this one to start again."
         )
     return None
 
 
-def whole_beside(checkpoint: Path) -> list[str]:
-    """Returns the names of the whole checkpoints beside one, newest first."""
+def other_intact(checkpoint: Path) -> list[str]:
+    """Returns the names of the other intact checkpoints of the run, newest first."""
     names = []
     for path in reversed(list_checkpoints(checkpoint.parents[1])):
         with contextlib.suppress(ValueError):
@@ -266,7 +267,7 @@ def whole_beside(checkpoint: Path) -> list[str]:
 
 
 def prune(workdir: str | Path, keep_last: int = 2) -> None:
-    """Removes all but the best and the last few checkpoints, and half-written ones."""
+    """Removes all checkpoints but the best and the last few, and partially written ones."""
     best = read_best(workdir)
     kept = {path.name for path in list_checkpoints(workdir)[-keep_last:]}
     kept |= {best["checkpoint"]} if best else set()

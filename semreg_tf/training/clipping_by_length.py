@@ -1,4 +1,4 @@
-"""How often batches of short and of long captions are clipped, which bucketing keeps apart."""
+"""Measures how often the gradients of batches of short and of long captions are clipped."""
 
 from pathlib import Path
 from typing import Any
@@ -21,26 +21,26 @@ from semreg_tf.training.train_step import Gradients, mean_length
 def measure_clipping(
     path: str | Path, data_dir: str | Path, num_batches: int = 200, num_buckets: int = 5
 ) -> dict[str, Any]:
-    """Takes gradients on training batches with the run's weights, and sorts them by caption length.
+    """Computes gradients of training batches with a run's weights, in buckets of caption length.
 
-    Dropout is the training's; nothing is updated.
+    Dropout is on; no weight is updated.
 
     Args:
       path: work directory of a stage that trains the decoder; its best checkpoint is read.
       data_dir: the folder of prepared data sets.
-      num_batches: batches whose gradients are taken.
-      num_buckets: groups of equally many batches, shortest captions first.
+      num_batches: number of batches.
+      num_buckets: number of buckets with equally many batches, shortest captions first.
 
     Returns:
-      `experiment`, `stage`, `clip_norm`, `num_batches` and `buckets`: for each `mean_length` (words
-      of a caption, END among them), `mean_norm` of the gradient of the summed loss without the
-      CNN's, `norm_per_word`, that by the length, and for the threshold `clipped` and `kept`: the
-      share of batches above it, and the mean share of a gradient's norm that clipping leaves. For
-      `clipped_per_word` and `kept_per_word` the threshold is held against the norm by the length;
-      it is `clip_norm` by the mean length of all batches, so that both clip on one scale.
+      `experiment`, `stage`, `clip_norm`, `num_batches` and `buckets`. A bucket has `mean_length`
+      (words of a caption, counting END), `mean_norm` (of the gradient of the summed loss, without
+      the CNN's), `norm_per_word` (norm / length), `clipped` (fraction of batches whose norm exceeds
+      `clip_norm`) and `kept` (mean fraction of the norm that remains after clipping).
+      `clipped_per_word` and `kept_per_word` are the same for norm / length and the threshold
+      `clip_norm` / mean length of all batches.
 
     Raises:
-      ValueError: the run's stage has no clipped decoder, or data is not there.
+      ValueError: the run's stage does not clip the decoder's gradients, or data is missing.
     """
     for name, value in (("num_batches", num_batches), ("num_buckets", num_buckets)):
         if value < 1:
@@ -53,7 +53,7 @@ def measure_clipping(
             "`workdir` must be of a stage that trains the decoder with a `clip_norm`. "
             f"Received: workdir={str(path)!r}, of the {stage.name} stage, clip_norm={threshold}"
         )
-    # The one that trains everything; those before it, if they have steps, train a part.
+    # The last phase trains everything; earlier ones train a part.
     phase = stage.planned[-1]
     config, _, annotator = workdir.load_annotator(path)
     data = StageData(config, stage, find_builder(data_dir, config.data.dataset), vocabularies)
@@ -88,16 +88,16 @@ def by_length(rows: np.ndarray, threshold: float, num_buckets: int) -> list[dict
 
     Args:
       rows: mean length and gradient norm of each batch, (batches, 2).
-      threshold: of the norm.
-      num_buckets: at most; there is none without a batch.
+      threshold: the threshold of the norm.
+      num_buckets: maximum number of buckets; empty ones are left out.
     """
     per_word = threshold / rows[:, 0].mean()
-    found = []
+    buckets = []
     for bucket in np.array_split(rows[np.argsort(rows[:, 0], kind="stable")], num_buckets):
         if not len(bucket):
             continue
         lengths, norms = bucket.T
-        found.append(
+        buckets.append(
             {
                 "mean_length": float(lengths.mean()),
                 "mean_norm": float(norms.mean()),
@@ -108,4 +108,4 @@ def by_length(rows: np.ndarray, threshold: float, num_buckets: int) -> list[dict
                 "kept_per_word": float(np.minimum(1.0, per_word * lengths / norms).mean()),
             }
         )
-    return found
+    return buckets

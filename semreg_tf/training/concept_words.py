@@ -1,4 +1,4 @@
-"""Which word of the vocabulary each concept is, for a decoder that reads concepts as words."""
+"""The word id of each concept, for decoders that read concepts as words."""
 
 import logging
 
@@ -11,28 +11,28 @@ logger = logging.getLogger(__name__)
 
 
 def concept_word_ids(vocabularies: Vocabularies) -> np.ndarray:
-    """Returns the output id of each concept, (num_concepts,) int32; UNK for what is no word.
+    """Returns the output id of each concept, (num_concepts,) int32; UNK if it is not a word.
 
     Raises:
-      ValueError: a concept is none of a tagger's labels.
+      ValueError: a concept of a tagger is not a label.
     """
     return vocabularies.output.encode(vocabularies.concepts.names)
 
 
 def set_concept_words(annotator: Annotator, vocabularies: Vocabularies) -> None:
-    """Tells each conditioning that asks for it which word each concept is.
+    """Sets the concepts' word ids in all conditionings that read them.
 
     Args:
-      annotator: whose decoder is told.
-      vocabularies: the names of its concepts and words.
+      annotator: the models.
+      vocabularies: the vocabularies of concepts and words.
     """
     conditionings = () if annotator.decoder is None else annotator.decoder.conditionings
-    asking = [c for c in conditionings if c.reads_concept_words]
-    if not asking:
+    readers = [c for c in conditionings if c.reads_concept_words]
+    if not readers:
         return
     ids = concept_word_ids(vocabularies)
     unknown = int(np.sum(ids == vocabularies.output.unknown_id))
     if unknown:
-        logger.warning("%d of %d concepts are no words of the vocabulary", unknown, len(ids))
-    for conditioning in asking:
+        logger.warning("%d of %d concepts are not in the vocabulary", unknown, len(ids))
+    for conditioning in readers:
         conditioning.set_concept_words(ids)

@@ -1,4 +1,4 @@
-"""What the steps of this process run on, in words."""
+"""The name of the device that training steps run on."""
 
 import tensorflow as tf
 
@@ -6,10 +6,9 @@ CPU = "CPU"
 
 
 def device_name() -> str:
-    """Returns the name of the first GPU that TensorFlow sees, as its driver tells it, or "CPU".
+    """Returns the driver's name of the first GPU that TensorFlow sees, or "CPU".
 
-    Matrix products in float32 round their factors to TF32 on GPUs that have it, unless that was
-    switched off; the name tells.
+    The name ends in "TF32" if float32 matrix products are computed in TF32.
 
     Example:
       >>> device_name()

@@ -1,8 +1,8 @@
-"""Which devices and machines share a step, and what they tell each other.
+"""Distribution of training steps over devices and machines.
 
-The batch of a config is the global one: replica i of n takes every n-th of its examples from the
-i-th on. Each worker is a process with the same command and its own TF_CONFIG; all see one work
-directory, which the chief alone writes.
+The config's batch size is the global one: replica i of n reads every n-th example of a batch from
+the i-th on. Each worker is a process of the same command with its own TF_CONFIG. All workers share
+one work directory, which only the chief writes.
 """
 
 import contextlib
@@ -15,24 +15,24 @@ STRATEGIES = ("none", "mirrored", "multi_worker_mirrored", "tpu")
 
 
 class LostWorkerError(RuntimeError):
-    """Another worker is gone, so no step can be made; the message says how to go on."""
+    """Another worker has ended, so training cannot continue."""
 
 
 class Distribution:
-    """The replicas that share a step; one, without communication, where `name` is "none".
+    """The replicas that share a training step.
 
-    It must be made before TensorFlow runs any operation.
+    It must be created before TensorFlow runs any operation.
 
     Attributes:
-      strategy: TensorFlow's.
-      num_replicas: of all workers.
-      num_workers: processes.
+      strategy: the strategy of `tf.distribute`.
+      num_replicas: number of replicas of all workers.
+      num_workers: number of processes.
       is_chief: whether this process writes checkpoints, logs and results.
 
     Args:
-      name: one of `STRATEGIES`. "mirrored": all GPUs of this machine. "multi_worker_mirrored":
-        the processes that TF_CONFIG names. "tpu": the TPU this process is attached to; never run
-        by us.
+      name: one of `STRATEGIES`. "none": one replica. "mirrored": all GPUs of this machine.
+        "multi_worker_mirrored": the processes of TF_CONFIG. "tpu": the TPU of this process (not
+        tested).
 
     Raises:
       ValueError: the name is unknown, or the machine has no such devices.
@@ -64,15 +64,11 @@ class Distribution:
         self._sum = tf.function(self._sum_over_workers)
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Returns the scope in which variables are made."""
+        """Returns the scope in which variables must be created."""
         return self.strategy.scope()
 
     def check_xla(self, jit_compile: bool) -> None:
-        """Refuses XLA where several replicas share a step, which has not been shown to work.
-
-        Raises:
-          ValueError: as said.
-        """
+        """Raises a ValueError for XLA with several replicas, which is not supported."""
         if jit_compile and self.num_replicas > 1:
             raise ValueError(
                 f"`jit_compile` must be False where replicas share a step, {self.num_replicas} "
@@ -80,11 +76,7 @@ class Distribution:
             )
 
     def check_batch(self, batch_size: int) -> None:
-        """Refuses a global batch that its replicas cannot share evenly.
-
-        Raises:
-          ValueError: as said.
-        """
+        """Raises a ValueError for a global batch that the replicas cannot share evenly."""
         if batch_size % self.num_replicas:
             raise ValueError(
                 f"`batch_size` is the global batch and must be a multiple of the "
@@ -93,33 +85,33 @@ class Distribution:
             )
 
     def batches(
-        self, make: Callable[[int, int], tf.data.Dataset]
+        self, dataset_of: Callable[[int, int], tf.data.Dataset]
     ) -> Iterator[dict[str, tf.Tensor]]:
-        """Yields each step's batch, one value a replica of this process where there are several.
+        """Yields each step's batch; with several replicas, it has one value per local replica.
 
         Args:
-          make: given the number of replicas and a replica's index, its share of every batch.
+          dataset_of: (number of replicas, replica's index) -> dataset of its shares of batches.
         """
         if self.num_replicas == 1:
-            yield from make(1, 0)
+            yield from dataset_of(1, 0)
             return
         iterators: dict[int, Iterator] = {}
 
-        def own(context: tf.distribute.experimental.ValueContext) -> dict[str, tf.Tensor]:
+        def share(context: tf.distribute.experimental.ValueContext) -> dict[str, tf.Tensor]:
             index = context.replica_id_in_sync_group
             if index not in iterators:
-                iterators[index] = iter(make(self.num_replicas, index))
+                iterators[index] = iter(dataset_of(self.num_replicas, index))
             return next(iterators[index])
 
         while True:
-            yield self.strategy.experimental_distribute_values_from_function(own)
+            yield self.strategy.experimental_distribute_values_from_function(share)
 
     def run(self, step: Callable, *arguments: Any) -> dict[str, tf.Tensor]:
-        """Runs `step` on every replica, inside a `tf.function`; its results are all alike."""
+        """Runs `step`, whose results are equal on all replicas, inside a `tf.function`."""
         if self.num_replicas == 1:
             return step(*arguments)
-        made = self.strategy.run(step, args=arguments)
-        return {k: self.strategy.experimental_local_results(v)[0] for k, v in made.items()}
+        results = self.strategy.run(step, args=arguments)
+        return {k: self.strategy.experimental_local_results(v)[0] for k, v in results.items()}
 
     def local(self, value: Any) -> tf.Tensor:
         """Returns the values of this process's replicas as one tensor."""
@@ -137,7 +129,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def chief_first(self) -> Iterator[None]:
-        """Lets the chief run the block before the others, as what it writes they then read."""
+        """Runs the block on the chief first, so that other workers can read what it writes."""
         if not self.is_chief:
             self.from_chief(0.0)
         yield
@@ -159,17 +151,17 @@ class Distribution:
             if self.num_workers == 1:
                 raise
             raise LostWorkerError(
-                "Another worker is gone. Start the same command on every worker again: all go on "
+                "Another worker has ended. Run the same command on every worker again to continue "
                 f"from the last checkpoint. ({type(error).__name__})"
             ) from error
 
     def _total(self, value: float) -> float:
-        number = self.num_replicas // self.num_workers
-        return float(self._sum(tf.constant(value / number, tf.float64)))
+        replicas_per_worker = self.num_replicas // self.num_workers
+        return float(self._sum(tf.constant(value / replicas_per_worker, tf.float64)))
 
     def _sum_over_workers(self, value: tf.Tensor) -> tf.Tensor:
-        made = self.strategy.run(lambda x: sum_over_replicas([x])[0], args=(value,))
-        return self.strategy.experimental_local_results(made)[0]
+        results = self.strategy.run(lambda x: sum_over_replicas([x])[0], args=(value,))
+        return self.strategy.experimental_local_results(results)[0]
 
 
 def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -177,7 +169,7 @@ def sum_over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1 or not tensors:
         return tensors
-    # An input of the graph has no device yet, which the reduction needs to know.
+    # `identity` gives inputs of the graph a device, which the reduction needs.
     placed = [tf.identity(x) for x in tensors]
     return context.all_reduce(tf.distribute.ReduceOp.SUM, placed)
 
@@ -191,7 +183,7 @@ def _build(name: str) -> tf.distribute.Strategy:
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
-        # Logical CPU devices serve where there is no GPU, as in the tests.
+        # Without a GPU, as in the tests, logical CPU devices are used.
         gpus = tf.config.list_logical_devices("GPU")
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([d.name for d in devices])

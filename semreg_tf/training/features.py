@@ -1,4 +1,4 @@
-"""Cached features of an experiment's frozen encoder."""
+"""The inputs of models, with the cached features of a frozen encoder."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -31,17 +31,17 @@ def cached_keys(config: Config) -> tuple[str, ...]:
 
 
 def head_keys(config: Config) -> tuple[str, ...]:
-    """Returns those of `cached_keys` that the concept head reads."""
+    """Returns the `cached_keys` that the concept head reads."""
     return cached_keys(config) if config.concepts.places.kind == "cells" else (batch.FEATURES,)
 
 
 def visual_keys(config: Config) -> tuple[str, ...]:
-    """Returns the keys by which the image reaches the models: cached where the CNN is frozen."""
+    """Returns the keys of the image as an input: the image, or cached outputs of a frozen CNN."""
     return (batch.IMAGE,) if config.encoder.trainable else cached_keys(config)
 
 
 def side_keys(config: Config) -> tuple[str, ...]:
-    """Returns the keys of what the models read beside the image itself."""
+    """Returns the keys of further inputs of the models: user tags, groups, neighbours."""
     neighbours = (batch.NEIGHBOUR_FEATURES, batch.NEIGHBOUR_MASK)
     return (
         *((batch.USER_TAGS,) if config.reads_user_tags else ()),
@@ -58,15 +58,15 @@ def model_inputs(
     train: Callable[[], Split],
     views: int = 1,
 ) -> Inputs:
-    """Returns what a model reads of a split; a frozen encoder's outputs are computed once.
+    """Returns the inputs of a model from a split; outputs of a frozen encoder are cached.
 
     Args:
-      annotator: its config says how pictures are prepared; its encoder computes what is not cached.
+      annotator: the model, whose encoder computes outputs that are not cached yet.
       split: the split.
-      keys: of the contract.
-      folder: where caches live.
-      train: returns the training split, where neighbours are sought.
-      views: of each image, where cached outputs are read.
+      keys: keys of `semreg_tf.data.batch`.
+      folder: the folder of the cache.
+      train: returns the training split, for the search of neighbours.
+      views: number of cached views of each image.
     """
     config = annotator.config
     return Inputs(
@@ -87,27 +87,28 @@ def frozen_outputs(
     train: Callable[[], Split],
     views: int = 1,
 ) -> dict[str, Any]:
-    """Returns what `Inputs` reads of a frozen encoder's cached outputs, by its arguments' names.
+    """Returns the cached outputs of a frozen encoder, as arguments of `Inputs`.
 
     Args:
-      annotator: its encoder computes what is not cached yet.
-      split: whose images.
-      folder: where caches live.
-      keys: of the contract; what is among them is returned.
-      train: returns the training split, where neighbours are sought.
-      views: of each image.
+      annotator: the model, whose encoder computes outputs that are not cached yet.
+      split: the split.
+      folder: the folder of the cache.
+      keys: keys of `semreg_tf.data.batch`; only outputs among them are returned.
+      train: returns the training split, for the search of neighbours.
+      views: number of views of each image.
     """
     config = annotator.config
-    wanted = [k for k in (batch.FEATURES, batch.SPATIAL_FEATURES) if k in keys]
-    found: dict[str, Any] = {
-        k: frozen_features(config, annotator, split, folder, views, k) for k in wanted
+    outputs: dict[str, Any] = {
+        key: frozen_features(config, annotator, split, folder, views, key)
+        for key in (batch.FEATURES, batch.SPATIAL_FEATURES)
+        if key in keys
     }
     if batch.NEIGHBOUR_FEATURES in keys:
-        own = config.concepts.neighbours
-        pool = split if own.pool == "split" else train()
-        rows = load_or_find(folder, split.tag_sets(), pool.tag_sets(), own.count)
-        found["neighbours"] = Neighbours(rows, frozen_features(config, annotator, pool, folder))
-    return found
+        neighbours = config.concepts.neighbours
+        pool = split if neighbours.pool == "split" else train()
+        rows = load_or_find(folder, split.tag_sets(), pool.tag_sets(), neighbours.count)
+        outputs["neighbours"] = Neighbours(rows, frozen_features(config, annotator, pool, folder))
+    return outputs
 
 
 def frozen_features(
@@ -118,22 +119,23 @@ def frozen_features(
     views: int = 1,
     output: str = batch.FEATURES,
 ) -> np.ndarray:
-    """Runs the encoder once over a split, or reads what an earlier run wrote.
+    """Returns a frozen encoder's outputs of a split from the cache, which it fills if needed.
 
-    Both poolings of the map are kept, so that a run with the other one encodes nothing: twice the
-    size of the average alone, where the map would be 49 (7 x 7 cells) to 196 times it.
+    The average and the maximum of the map are both cached, so that runs with either pooling share
+    the cache at twice the size; the map itself would take 49 to 196 times the size.
 
     Args:
       config: the experiment.
-      annotator: its encoder runs with frozen batch normalisation.
-      split: whose images.
-      folder: where caches live.
-      views: 1: the centre crop; 2: and its mirror image; 10: Caffe's five crops, mirrored.
+      annotator: the model, whose encoder runs in inference mode.
+      split: the split.
+      folder: the folder of the cache.
+      views: 1: the centre crop; 2: and its mirror image; 10: Caffe's five crops and their mirror
+        images.
       output: "features", or "spatial_features" for the map before pooling.
 
     Returns:
-      float32 (images, views, d), of maps (images, views, cells, d), memory-mapped, the centre
-      view first; where crops are scored, (images, 1, crops, d), as a map's.
+      float32, memory-mapped: features (images, views, d), the centre view first; maps (images,
+      views, cells, d); features of crops (images, 1, crops, d).
     """
     mode = encoder_spec(config.encoder.name).preprocessing
     size = image_size(config)
@@ -142,7 +144,7 @@ def frozen_features(
     pooled = not by_place and pooling_of(config.encoder) != "fc7"
     cells, channels = annotator.encoder.output["spatial_features"].shape[1:]
     if of_crops:
-        # A crop is no view: all are read together, and they have none of their own.
+        # Crops are read together, like cells of a map, and have no further views.
         views, cells, channels = 1, len(annotator.crops.boxes), annotator.feature_size
     key = features_cache.cache_key(
         (np.asarray(v) for v in stored_variables(annotator.encoder)),
@@ -154,7 +156,7 @@ def frozen_features(
         views=views,
         split=split.name,
         image_ids=[str(i) for i in split.encoded.image_ids],
-        # Features' keys stay as they were before maps were kept.
+        # Without it for features, so that caches of earlier versions stay valid.
         **({} if output == batch.FEATURES else {"output": output}),
         **({"crops": list(annotator.crops.boxes)} if of_crops else {}),
     )
@@ -174,25 +176,26 @@ def frozen_features(
         inputs = Inputs(split, (batch.IMAGE,), config.image, size, mode)
         dataset = evaluation_batches(inputs, BATCH_SIZE)
         for tensors in itertools.islice(dataset, first // BATCH_SIZE, None):
-            own = [encode(view) for view in fixed_views(tensors[batch.IMAGE], views)]
-            yield np.stack([x.numpy() for x in own], axis=1)
+            by_view = [encode(view) for view in fixed_views(tensors[batch.IMAGE], views)]
+            yield np.stack([x.numpy() for x in by_view], axis=1)
 
     width = cells * channels if by_place else 2 * channels if pooled else annotator.feature_size
-    what = "crops' features" if of_crops else output.replace("_", " ")
+    title = "crops' features" if of_crops else output.replace("_", " ")
     shape = (split.num_images, views, width)
-    made = features_cache.load_or_compute(folder, key, shape, compute, what)
+    cached = features_cache.load_or_compute(folder, key, shape, compute, title)
     if by_place:
-        return made.reshape(split.num_images, views, cells, channels)
-    # The average comes first, and is all of its pooling.
-    return made[..., : annotator.feature_size]
+        return cached.reshape(split.num_images, views, cells, channels)
+    # For the pooling "average", only the first half is read.
+    return cached[..., : annotator.feature_size]
 
 
 def set_feature_statistics(annotator: Annotator, batches: Iterable[np.ndarray]) -> None:
     """Sets the head's standardisation from features of the training split.
 
     Args:
-      annotator: its head standardises.
-      batches: arrays (rows, d), of crops (rows, crops, d), of which the whole image counts.
+      annotator: a model whose head standardises.
+      batches: arrays (rows, d), or for crops (rows, crops, d), of which only the first, the whole
+        image, is used.
     """
     count, total, squares = 0, 0.0, 0.0
     for features in batches:

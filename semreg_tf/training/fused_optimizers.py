@@ -1,8 +1,8 @@
-"""Keras's optimisers with one kernel a variable in place of several passes over memory.
+"""Keras's optimisers with one fused kernel per variable in place of several passes over memory.
 
-Slots, schedules and formulas are Keras's; gradients are dense float32 tensors, or rows where
-`FusedRMSprop` follows them. The kernels write through handles, so that inside a strategy each
-replica moves its own copy of a variable.
+Slots, schedules and formulas are Keras's. Gradients are dense float32 tensors, or rows of the
+variables that `FusedRMSprop` follows. The kernels write through handles, so that under a strategy
+each replica updates its own copy of a variable.
 """
 
 import keras
@@ -13,14 +13,14 @@ import tensorflow as tf
 class FusedRMSprop(keras.optimizers.RMSprop):
     """v = rho v + (1 - rho) g^2; m = momentum m + rate g / sqrt(v + epsilon); w = w - m.
 
-    Without momentum a row whose gradient is zero stays where it is while its v shrinks by rho.
-    Of the variables given to `follow_rows` such rows are left alone, and v is multiplied by the
-    rho^n it missed once a gradient comes. The n-th update of a row is noted in float32, which
-    counts exactly to 2^24 steps.
+    Without momentum, a row with zero gradient does not change, except that its v is multiplied by
+    rho. For variables given to `follow_rows`, rows without gradient are skipped, and v is
+    multiplied by rho^n at the row's next gradient, where n is the number of skipped updates. The
+    steps of rows are stored in float32, which is exact up to 2^24.
     """
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Creates the slots, and scratch ones for the kernel where there is no momentum."""
+        """Creates the slots, and without momentum scratch slots that the kernel requires."""
         super().build(variables)
         self._scratch = []
         if self.momentum == 0:
@@ -28,41 +28,41 @@ class FusedRMSprop(keras.optimizers.RMSprop):
         self._row_steps: list[keras.Variable | None] = [None] * len(variables)
 
     def follow_rows(self, variables: list[keras.Variable]) -> None:
-        """Creates what `update_rows` needs of these; with momentum every row moves: nothing."""
+        """Enables `update_rows` for variables; with momentum it has no effect, as all rows move."""
         for variable in variables if self.momentum == 0 else []:
             self._row_steps[self._get_variable_index(variable)] = keras.Variable(
                 tf.zeros((variable.shape[0],)), trainable=False, name="row_steps"
             )
 
     def follows_rows(self, variable: keras.Variable) -> bool:
-        """Returns whether `update_rows` takes this variable."""
+        """Returns whether `update_rows` is enabled for a variable."""
         return self._row_steps[self._get_variable_index(variable)] is not None
 
     @property
     def row_steps(self) -> list[keras.Variable]:
-        """The updates done when v of each row was last right, (rows,) a followed variable."""
+        """The update at which v of each row was last current, (rows,), per followed variable."""
         return [steps for steps in self._row_steps if steps is not None]
 
     def sync_row_steps(self) -> None:
-        """Takes every v as right now: for slots that were written without `row_steps`."""
+        """Declares all v current, for slots that were restored without `row_steps`."""
         for steps in self.row_steps:
             steps.assign(tf.fill(steps.shape, self._updates_done()))
 
     def update_rows(
         self, gradient: tf.IndexedSlices, variable: keras.Variable, learning_rate: tf.Tensor
     ) -> None:
-        """Updates the rows of a followed variable that a gradient has, each of them once."""
+        """Updates the rows of a followed variable that the gradient has, which must be distinct."""
         index, rows = self._get_variable_index(variable), gradient.indices
-        slot, noted = (x[index].value.handle for x in (self._velocities, self._row_steps))
+        slot, row_steps = (x[index].value.handle for x in (self._velocities, self._row_steps))
         done = self._updates_done()
         read, write = tf.raw_ops.ResourceGather, tf.raw_ops.ResourceScatterUpdate
-        missed = done - read(resource=noted, indices=rows, dtype=done.dtype)
+        skipped = done - read(resource=row_steps, indices=rows, dtype=done.dtype)
         velocity = read(resource=slot, indices=rows, dtype=variable.dtype)
-        velocity *= tf.pow(self.rho, missed + 1)[:, None]
+        velocity *= tf.pow(self.rho, skipped + 1)[:, None]
         velocity += (1 - self.rho) * tf.square(gradient.values)
         move = learning_rate * gradient.values / tf.sqrt(velocity + self.epsilon)
         write(resource=slot, indices=rows, updates=velocity)
-        write(resource=noted, indices=rows, updates=tf.fill(tf.shape(rows), done + 1))
+        write(resource=row_steps, indices=rows, updates=tf.fill(tf.shape(rows), done + 1))
         tf.raw_ops.ResourceScatterSub(resource=variable.value.handle, indices=rows, updates=move)
 
     def update_step(
@@ -72,7 +72,7 @@ class FusedRMSprop(keras.optimizers.RMSprop):
         index = self._get_variable_index(variable)
         if self._row_steps[index] is not None:
             self._catch_up(index)
-        # Without momentum the kernel writes its slot but never reads it.
+        # Without momentum the kernel writes this slot but does not read it.
         momentum = self._momentums[index].value if self.momentum > 0 else self._scratch[index]
         tf.raw_ops.ResourceApplyRMSProp(
             var=variable.value.handle,
@@ -90,18 +90,18 @@ class FusedRMSprop(keras.optimizers.RMSprop):
         return tf.cast(tf.convert_to_tensor(self.iterations.value), tf.float32)
 
     def _catch_up(self, index: int) -> None:
-        """Makes v of all rows what it is before this update, and notes that they all get it."""
-        slot, noted = (x[index].value.handle for x in (self._velocities, self._row_steps))
+        """Applies the skipped updates of v to all rows before a dense update."""
+        slot, row_steps = (x[index].value.handle for x in (self._velocities, self._row_steps))
         done = self._updates_done()
-        missed = done - tf.raw_ops.ReadVariableOp(resource=noted, dtype=done.dtype)
+        skipped = done - tf.raw_ops.ReadVariableOp(resource=row_steps, dtype=done.dtype)
 
-        def shrink() -> None:
+        def decay() -> None:
             velocity = tf.raw_ops.ReadVariableOp(resource=slot, dtype=tf.float32)
-            shrunk = velocity * tf.pow(self.rho, missed)[:, None]
-            tf.raw_ops.AssignVariableOp(resource=slot, value=shrunk)
+            decayed = velocity * tf.pow(self.rho, skipped)[:, None]
+            tf.raw_ops.AssignVariableOp(resource=slot, value=decayed)
 
-        tf.cond(tf.reduce_any(missed > 0), shrink, lambda: None)
-        tf.raw_ops.AssignVariableOp(resource=noted, value=tf.fill(tf.shape(missed), done + 1))
+        tf.cond(tf.reduce_any(skipped > 0), decay, lambda: None)
+        tf.raw_ops.AssignVariableOp(resource=row_steps, value=tf.fill(tf.shape(skipped), done + 1))
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
@@ -129,7 +129,7 @@ class FusedSGD(keras.optimizers.SGD):
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class FusedAdam(keras.optimizers.Adam):
-    """m, v: running means of g and g^2; w = w - rate m' / (sqrt(v') + epsilon), both unbiased."""
+    """w = w - rate m' / (sqrt(v') + epsilon), with unbiased running means m' of g and v' of g^2."""
 
     def update_step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor

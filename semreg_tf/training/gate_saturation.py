@@ -1,4 +1,4 @@
-"""How far an LSTM's gates are open or shut: a gate that hardly moves no longer learns."""
+"""Saturation of a cell's gates: gates near 0 or 1 have small gradients."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,12 +15,10 @@ def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str
 
     Args:
       annotator: the models.
-      tensors: a batch with the sequence keys and what the encoder reads; `concepts` alone feed
-        the ground truth.
+      tensors: a batch with the sequence keys and the inputs of the encoder, or with `concepts`.
 
     Returns:
-      For "input", "forget" and "output" the gate's values at real words, (words, units) float32;
-      nothing where there is no decoder or its cell has no such gates.
+      Gate name -> values at real words, (words, units) float32; {} without a decoder or gates.
     """
     decoder = annotator.decoder
     if decoder is None or not decoder.cell.gate_names:
@@ -29,16 +27,16 @@ def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str
     context = decoder.prepare(outputs)
     ids, mask = tensors[batch.INPUT_IDS][:, 0], tensors[batch.PADDING_MASK][:, 0].numpy()
     state = decoder.initial_state(context, tf.shape(ids)[0])
-    found: dict[str, list[np.ndarray]] = {name: [] for name in decoder.cell.gate_names}
+    by_name: dict[str, list[np.ndarray]] = {name: [] for name in decoder.cell.gate_names}
     for t in range(ids.shape[1]):
         gates, state = decoder.gates(ids[:, t], state, context)
         for name, gate in gates.items():
-            found[name].append(tf.cast(gate, tf.float32).numpy()[mask[:, t]])
-    return {name: np.concatenate(values) for name, values in found.items()}
+            by_name[name].append(tf.cast(gate, tf.float32).numpy()[mask[:, t]])
+    return {name: np.concatenate(values) for name, values in by_name.items()}
 
 
 def saturation(gates: dict[str, np.ndarray]) -> dict[str, float]:
-    """Returns each gate's share of values below 0.1 and above 0.9, by the scalar's name."""
+    """Returns the fractions of each gate's values below 0.1 and above 0.9, by scalar name."""
     shares: dict[str, float] = {}
     for name, values in gates.items():
         shares[f"gates/{name}_below_{SHUT}"] = float(np.mean(values < SHUT))

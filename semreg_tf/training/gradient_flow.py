@@ -1,4 +1,4 @@
-"""What each half of eq. 4, Lu and Lr, asks of the CNN and of the concept head: gradients."""
+"""Compares the gradients of Lu and of Lr (eq. 4) for the CNN and the concept head."""
 
 import dataclasses
 from pathlib import Path
@@ -20,59 +20,59 @@ from semreg_tf.training.phases import find_stage
 from semreg_tf.training.stage_data import StageData
 from semreg_tf.training.train_step import Gradients
 
-_READ_BY_BOTH = ("encoder", "image_head")
+_SHARED_GROUPS = ("encoder", "image_head")
 
 
 @plain_record_errors()
 def measure_gradients(
     path: str | Path, data_dir: str | Path, num_batches: int = 20
 ) -> dict[str, Any]:
-    """Takes both losses' gradients on the training batches with which the joint stage began.
+    """Computes the gradients of both losses on the first training batches of the joint stage.
 
-    Dropout and augmentation are the training's; nothing is updated.
+    Dropout and augmentation are on; no weight is updated.
 
     Args:
       path: work directory of a joint stage; its best checkpoint is read.
       data_dir: the folder of prepared data sets.
-      num_batches: batches, whose figures are averaged.
+      num_batches: number of batches, over which the figures are averaged.
 
     Returns:
-      `experiment`, `num_batches`, `batch_size` and `groups`: for "encoder" (where it is trained)
-      and "image_head" the means of `unary_norm`, `relational_norm` (of the weighted losses, not
-      clipped) and `cosine` between the two, None where either is zero throughout.
+      `experiment`, `num_batches`, `batch_size` and `groups`: for "encoder" (if it is trained) and
+      "image_head" the mean `unary_norm` and `relational_norm` of the weighted losses before
+      clipping, and the mean `cosine` between both gradients, None if one is always zero.
 
     Raises:
-      ValueError: the folder is not of a joint stage, or data is not there.
+      ValueError: the folder is not of a joint stage, or data is missing.
     """
     if num_batches < 1:
         raise ValueError(f"`num_batches` must be at least 1. Received: num_batches={num_batches}")
     config, vocabularies, stage_name = workdir.load_run(path)
     stage = find_stage(config, stage_name)
-    # The joint stage's: it trains the decoder and what the decoder reads of the image.
-    both = [p for p in stage.planned if {"image_head", "decoder"} <= set(p.groups)]
-    if not both:
+    joint_phases = [p for p in stage.planned if {"image_head", "decoder"} <= set(p.groups)]
+    if not joint_phases:
         raise ValueError(
-            f"`workdir` must be of a joint stage, where both losses are. It is of the {stage.name} "
-            f"stage. Received: workdir={str(path)!r}"
+            "`workdir` must be of a joint stage, which has both losses: it is of the "
+            f"{stage.name} stage. Received: workdir={str(path)!r}"
         )
     config, _, annotator = workdir.load_annotator(path)
-    (phase,) = both
+    (phase,) = joint_phases
     builder = find_builder(data_dir, config.data.dataset)
     data = StageData(config, stage, builder, vocabularies)
     inputs = data.training_inputs(annotator, phase)
     batches = training_batches(inputs, config.joint.batch_size, config.seed).take(num_batches)
     gradients_of = BothGradients(annotator, phase)
-    found: dict[str, list[dict[str, float]]] = {}
-    shown = tqdm(batches, "gradients", num_batches, unit="batch", mininterval=1)
-    for step, tensors in enumerate(shown):
-        own = {k: v for k, v in tensors.items() if k != batch.IMAGE_ID}
-        for name, figures in gradients_of(own, tf.constant([config.seed, step], tf.int32)).items():
-            found.setdefault(name, []).append({k: float(v) for k, v in figures.items()})
+    by_group: dict[str, list[dict[str, float]]] = {}
+    progress = tqdm(batches, "gradients", num_batches, unit="batch", mininterval=1)
+    for step, tensors in enumerate(progress):
+        tensors.pop(batch.IMAGE_ID)
+        seed = tf.constant([config.seed, step], tf.int32)
+        for name, figures in gradients_of(tensors, seed).items():
+            by_group.setdefault(name, []).append({k: float(v) for k, v in figures.items()})
     return {
         "experiment": config.name,
         "num_batches": num_batches,
         "batch_size": config.joint.batch_size,
-        "groups": {name: _means(rows) for name, rows in found.items()},
+        "groups": {name: _means(rows) for name, rows in by_group.items()},
     }
 
 
@@ -81,13 +81,13 @@ class BothGradients:
 
     Args:
       annotator: the models.
-      phase: the joint stage's; the losses' weights count.
+      phase: the joint phase, whose loss weights are applied.
     """
 
     def __init__(self, annotator: Annotator, phase: Phase) -> None:
-        trained = tuple(group for group in phase.trained if group.name in _READ_BY_BOTH)
+        trained = tuple(group for group in phase.trained if group.name in _SHARED_GROUPS)
         self._groups = build_groups(annotator, dataclasses.replace(phase, trained=trained))
-        self._halves = [
+        self._gradients_of = [
             Gradients(
                 annotator,
                 dataclasses.replace(phase, loss=loss),
@@ -108,21 +108,21 @@ class BothGradients:
         """Returns for each group `unary_norm`, `relational_norm` and `cosine`, float32 scalars.
 
         Args:
-          tensors: a batch by the contract's names.
-          seed: int32 (2,), of dropout; both halves draw the same masks.
+          tensors: a batch with keys of `semreg_tf.data.batch`.
+          seed: seed of dropout, (2,) int32; both losses get the same masks.
         """
-        unary, relational = (iter(half(tensors, seed, tf.ones(()))[1]) for half in self._halves)
-        found = {}
+        unary, relational = (iter(f(tensors, seed, tf.ones(()))[1]) for f in self._gradients_of)
+        by_group = {}
         for group in self._groups:
             of_unary = [next(unary) for _ in group.variables]
             of_relational = [next(relational) for _ in group.variables]
             norms = tf.linalg.global_norm(of_unary), tf.linalg.global_norm(of_relational)
-            found[group.name] = {
+            by_group[group.name] = {
                 "unary_norm": norms[0],
                 "relational_norm": norms[1],
                 "cosine": _product(of_unary, of_relational) / (norms[0] * norms[1]),
             }
-        return found
+        return by_group
 
 
 def _product(left: list[Gradient], right: list[Gradient]) -> tf.Tensor:
@@ -130,10 +130,10 @@ def _product(left: list[Gradient], right: list[Gradient]) -> tf.Tensor:
 
 
 def _means(rows: list[dict[str, float]]) -> dict[str, float | None]:
-    """Returns the means over batches; a cosine that is nowhere defined is None."""
+    """Returns the means over batches; a cosine that is never defined is None."""
     means: dict[str, float | None] = {}
     for name in rows[0]:
-        # Zero over zero is not a number.
+        # NaN, from zero norms, is left out.
         values = [row[name] for row in rows if row[name] == row[name]]
         means[name] = sum(values) / len(values) if values else None
     return means

@@ -20,19 +20,19 @@ def dense(gradient: Gradient | None, variable: keras.Variable) -> tf.Tensor:
 
 
 def summed_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """Returns the gradient with every row once, repeated ones summed."""
+    """Returns the gradient with repeated rows summed."""
     rows, positions = tf.unique(gradient.indices)
     values = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(rows))
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
 def values(gradient: Gradient) -> tf.Tensor:
-    """Returns what is not known to be zero: the tensor, or the rows' values."""
+    """Returns the values of a gradient: the dense tensor, or those of its rows."""
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
 
 
-def with_values(gradient: Gradient, changed: tf.Tensor) -> Gradient:
-    """Returns a gradient like the given one with other `values`."""
+def with_values(gradient: Gradient, new_values: tf.Tensor) -> Gradient:
+    """Returns a copy of a gradient with other `values`."""
     if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(changed, gradient.indices, gradient.dense_shape)
-    return changed
+        return tf.IndexedSlices(new_values, gradient.indices, gradient.dense_shape)
+    return new_values

@@ -1,4 +1,4 @@
-"""`history.jsonl`: one row a validation, from which the report draws its curves."""
+"""`history.jsonl`: a row per validation, for the curves of the report."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ HISTORY_FILE = "history.jsonl"
 
 
 def append_row(workdir: Path, step: int, elapsed_secs: float, values: dict[str, Any]) -> None:
-    """Adds a row: the step, the seconds of training so far, and `values`.
+    """Appends a row with the step, the seconds of training so far, and `values`.
 
     Raises:
       OSError: the file cannot be written.
@@ -23,13 +23,13 @@ def append_row(workdir: Path, step: int, elapsed_secs: float, values: dict[str, 
             f.write(json.dumps(row) + "\n")
     except OSError as error:
         raise OSError(
-            f"`workdir` could not take the row of step {step} in {HISTORY_FILE}; what was there is "
-            f"intact. Received: workdir={str(workdir)!r} ({error.strerror})"
+            f"`workdir` must be writable for the row of step {step} in {HISTORY_FILE}; earlier "
+            f"rows are intact. Received: workdir={str(workdir)!r} ({error.strerror})"
         ) from error
 
 
 def rewind(workdir: Path, step: int) -> None:
-    """Drops the rows after `step`, which a resumed run writes again, and one that was cut short."""
+    """Removes the rows after `step`, which a resumed run writes again, and an incomplete row."""
     path = workdir / HISTORY_FILE
     if not path.exists():
         return
@@ -42,16 +42,16 @@ def rewind(workdir: Path, step: int) -> None:
 
 
 def read_rows(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Returns the rows that lines of the file hold.
+    """Parses the rows of the file's lines.
 
     Raises:
-      ValueError: a line is damaged; it is named.
+      ValueError: a line is damaged; the message gives its number.
     """
     rows = []
     for number, line in enumerate(lines, 1):
         try:
             row = parse_json(line)
-            reason = "no row with a step"
+            reason = "not a row with a step"
         except JsonError as error:
             row, reason = None, str(error)
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):

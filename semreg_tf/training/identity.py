@@ -1,4 +1,4 @@
-"""What ties weights to their names and config: carried by checkpoints, checked at each load."""
+"""Digests and config fields in checkpoints that tie weights to their vocabularies and config."""
 
 import functools
 import logging
@@ -19,44 +19,53 @@ _FIX = "Put the earlier file back."
 
 
 def identity(config: Config, vocabularies: Vocabularies) -> dict[str, Any]:
-    """Returns what a checkpoint carries of its run.
+    """Returns the values by which a checkpoint identifies its run.
 
     Returns:
-      `digests`: of the files of names, by their names; `shape`: the fields that shape the model.
+      `digests`: digests of the vocabulary files, by file name; `shape`: the config fields that
+      define the model.
     """
     return {DIGESTS: vocabularies.digests(), SHAPE: config_io.shaping_fields(config)}
 
 
-def check_names(folder: Path, vocabularies: Vocabularies, carried: Mapping[str, str]) -> None:
-    """Refuses names that are not those of the digests.
+def check_names(folder: Path, vocabularies: Vocabularies, stored: Mapping[str, str]) -> None:
+    """Refuses vocabularies that do not match the stored digests.
 
     Args:
       folder: the work directory.
-      vocabularies: as read from it.
-      carried: digests by file name.
+      vocabularies: its vocabularies.
+      stored: digests by file name.
 
     Raises:
-      ValueError: names, their order or their counts were changed; the file is named.
+      ValueError: names, their order or their counts were changed; the message names the file.
     """
-    there = vocabularies.digests()
-    for name in sorted(there.keys() | carried.keys()):
-        if there.get(name) != carried.get(name):
-            wrong = "was changed" if name in there and name in carried else "came or went"
+    current = vocabularies.digests()
+    for name in sorted(current.keys() | stored.keys()):
+        if current.get(name) != stored.get(name):
+            if name not in stored:
+                change = "was added"
+            else:
+                change = "was changed" if name in current else "was removed"
             raise ValueError(
-                f"`workdir` must hold {name} as the weights were trained with it: it {wrong} "
+                f"`workdir` must hold {name} as the weights were trained with it: it {change} "
                 f"(names, their order or their counts). {_FIX} Received: {str(folder / name)!r}"
             )
 
 
-def check_shape(folder: Path, config: Config, carried: Mapping[str, Any]) -> None:
-    """Refuses a config whose fields that shape the model are not the checkpoint's.
+def check_shape(folder: Path, config: Config, shape: Mapping[str, Any]) -> None:
+    """Refuses a config whose model fields differ from the checkpoint's.
+
+    Args:
+      folder: the work directory.
+      config: its config.
+      shape: the model fields that the checkpoint stores.
 
     Raises:
-      ValueError: as said; the file, the field and both values are named.
+      ValueError: a field differs; the message gives its name and both values.
     """
-    found = config_io.first_difference(carried, config_io.shaping_fields(config))
-    if found is not None:
-        name, stored, value = found
+    difference = config_io.first_difference(shape, config_io.shaping_fields(config))
+    if difference is not None:
+        name, stored, value = difference
         raise ValueError(
             f"`workdir` must hold {CONFIG_FILE} as the weights were trained with it: "
             f"{name} was {stored!r}. {_FIX} Received: {name}={value!r} in "
@@ -67,36 +76,36 @@ def check_shape(folder: Path, config: Config, carried: Mapping[str, Any]) -> Non
 def check_run(
     folder: Path, about: Mapping[str, Any], config: Config, vocabularies: Vocabularies
 ) -> None:
-    """Refuses a work directory whose names or config are not those of its weights.
+    """Refuses a work directory whose vocabularies or config do not match its weights.
 
-    A folder written before digests were kept passes, with one line in the log.
+    A folder of an earlier version, without digests, passes with a warning.
 
     Args:
       folder: the work directory.
-      about: what its config.json holds.
-      config: the config of it.
-      vocabularies: its names.
+      about: the content of its config.json.
+      config: its config.
+      vocabularies: its vocabularies.
 
     Raises:
-      ValueError: as said, the file is named; or a checkpoint's state is damaged.
+      ValueError: a file was changed; the message names it.
     """
-    carried = about.get(DIGESTS)
-    if carried is not None:
-        check_names(folder, vocabularies, carried)
+    stored = about.get(DIGESTS)
+    if stored is not None:
+        check_names(folder, vocabularies, stored)
     for checkpoint in checkpoints.list_checkpoints(folder):
         try:
             state = checkpoints.read_state(checkpoint)
         except ValueError:
-            # It is named where it is used, and another one may be used.
+            # A damaged checkpoint is reported where it is used, and another one may be used.
             continue
         if DIGESTS in state:
             check_names(folder, vocabularies, state[DIGESTS])
             check_shape(folder, config, state[SHAPE])
-            carried = state[DIGESTS]
-    if carried is None:
-        _say_there_are_none(str(folder))
+            stored = state[DIGESTS]
+    if stored is None:
+        _warn_without_digests(str(folder))
 
 
 @functools.cache
-def _say_there_are_none(folder: str) -> None:
-    logger.warning("%s carries no digests: it was written before they were kept", folder)
+def _warn_without_digests(folder: str) -> None:
+    logger.warning("%s has no digests: an earlier version wrote it", folder)

@@ -1,4 +1,4 @@
-"""The relations that layers of concepts pass messages along, set from the training split."""
+"""Sets the relations between layers of concepts from the training split."""
 
 import logging
 
@@ -11,21 +11,20 @@ logger = logging.getLogger(__name__)
 
 
 def set_label_graph(annotator: Annotator, split: Split) -> None:
-    """Sets which weights of the signed forms there are; the linear form has no graph.
+    """Sets the masks of the signed forms; the linear form has no graph.
 
     Args:
-      annotator: its head has layers of concepts and is untrained.
+      annotator: a model whose head has layers of concepts and is untrained.
       split: the training split.
     """
     config = annotator.config
     if config.concepts.layers.form == "linear":
         return
     names = concept_layer_names(config)
-    found = concept_relations(split.encoded, split.vocabularies, names, config.concepts.layers)
-    for (layer, other), (positive, negative) in found.items():
-        told = layer, other, int(positive.sum()), int(negative.sum())
-        logger.info("Relations of %s to %s: %d positive, %d negative", *told)
-    places = {name: place for place, name in enumerate(names)}
+    relations = concept_relations(split.encoded, split.vocabularies, names, config.concepts.layers)
+    for (layer, other), (positive, negative) in relations.items():
+        counts = int(positive.sum()), int(negative.sum())
+        logger.info("Relations of %s to %s: %d positive, %d negative", layer, other, *counts)
     annotator.head.get_layer(MESSAGES).set_relations(
-        {(places[a], places[b]): relations for (a, b), relations in found.items()}
+        {(names.index(a), names.index(b)): masks for (a, b), masks in relations.items()}
     )

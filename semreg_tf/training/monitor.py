@@ -1,4 +1,4 @@
-"""What a person watching sees: a progress bar and TensorBoard's summaries."""
+"""The progress bar and TensorBoard summaries of training."""
 
 import contextlib
 import logging
@@ -16,15 +16,15 @@ LOG_EVERY_STEPS = 20
 
 
 class Monitor:
-    """Means of the step's scalars, shown and written every few steps.
+    """Shows and writes the means of the steps' scalars every few steps.
 
     Args:
-      workdir: the run's folder, summaries go to `logs/`; None: nothing is shown or written.
-      name: shown before the bar.
-      first_step: where the run begins.
-      last_step: where it ends.
-      batch_size: examples a step, for the rate.
-      unit: what an example is, for the rate's name.
+      workdir: the work directory, whose `logs/` get the summaries; None: no output.
+      name: title of the progress bar.
+      first_step: the first step.
+      last_step: the last step.
+      batch_size: examples per step.
+      unit: plural name of an example, for the name of the rate.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Monitor:
         self._since = time.perf_counter()
 
     def step(self, step: int, logs: dict[str, float], waited_secs: float) -> None:
-        """Takes one step's scalars and the time it waited for input."""
+        """Adds one step's scalars and the time that it waited for input."""
         for name, value in logs.items():
             self._sums.setdefault(name, []).append(value)
         self._waited += waited_secs
@@ -81,7 +81,7 @@ class Monitor:
 
     @contextlib.contextmanager
     def summaries(self) -> Iterator[None]:
-        """Lets `tf.summary` write to this run's log within the block.
+        """Directs `tf.summary` to this run's log inside the context.
 
         Raises:
           OSError: the log cannot be written.
@@ -91,8 +91,8 @@ class Monitor:
                 yield
             self._writer.flush()
         except tf.errors.OpError as error:
-            why = re.sub(r"\{\{.*?\}\} ", "", error.message).splitlines()[0]
-            raise OSError(f"TensorBoard's log cannot be written: {why}") from error
+            reason = re.sub(r"\{\{.*?\}\} ", "", error.message).splitlines()[0]
+            raise OSError(f"TensorBoard's log cannot be written: {reason}") from error
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Writes scalars to TensorBoard."""
@@ -105,15 +105,15 @@ class Monitor:
         tqdm.write(message)
 
     def restart_clock(self) -> None:
-        """Leaves what happened between two steps, such as a validation, out of the rate."""
+        """Excludes the time until now, such as that of a validation, from the rate."""
         self._since = time.perf_counter()
 
     def close(self, step: int) -> None:
-        """Writes what is left and closes bar and writer."""
+        """Writes the remaining means and closes the bar and the writer."""
         self._bar.close()
         try:
             self.flush(step)
             self._writer.close()
         except (OSError, tf.errors.OpError) as error:
-            # What stopped the run may be what stops the log: it must not hide the first error.
+            # Only logged, so that it does not replace the error that stopped the run.
             logger.warning("%s", str(error).splitlines()[0])

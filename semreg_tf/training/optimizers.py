@@ -1,4 +1,4 @@
-"""Optimisers by group: weight decay, clipping, one update each."""
+"""Optimisers of parameter groups: weight decay, clipping and updates."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class ParameterGroup:
 
     Attributes:
       name: "encoder", "image_head", "tag_model" or "decoder".
-      variables: what is trained.
-      optimizer: applies the update.
-      weight_decay: of kernels, added to the gradient (L2, as Caffe does).
+      variables: the trained variables.
+      optimizer: the optimiser.
+      weight_decay: L2 weight decay of kernels, added to the gradient as in Caffe.
     """
 
     name: str
@@ -28,8 +28,8 @@ class ParameterGroup:
     optimizer: keras.optimizers.Optimizer
     weight_decay: float
 
-    def takes_rows(self, variable: keras.Variable) -> bool:
-        """Returns whether the gradient of one of its variables may be some rows of it alone."""
+    def accepts_rows(self, variable: keras.Variable) -> bool:
+        """Returns whether the gradient of a variable may consist of some of its rows."""
         rmsprop = isinstance(self.optimizer, FusedRMSprop)
         return rmsprop and self.optimizer.follows_rows(variable)
 
@@ -38,11 +38,11 @@ def build_groups(annotator: Annotator, phase: Phase) -> list[ParameterGroup]:
     """Builds one optimiser for each group of a phase that has variables.
 
     Args:
-      annotator: whose variables are trained.
-      phase: which groups, at which rates; its steps are the schedule's length.
+      annotator: the models.
+      phase: the phase, whose steps are the schedule's length.
 
     Returns:
-      The groups, their optimisers built.
+      The groups, with built optimisers.
     """
     groups = []
     for group in phase.trained:
@@ -61,7 +61,7 @@ def build_groups(annotator: Annotator, phase: Phase) -> list[ParameterGroup]:
 def build_optimizer(
     stage: StageConfig, learning_rate: float, steps: int
 ) -> keras.optimizers.Optimizer:
-    """Returns the optimiser a stage names, its schedule `steps` long."""
+    """Returns the optimiser of a stage, with a schedule of `steps`."""
     rate = learning_rate
     if stage.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(steps, 1))
@@ -79,22 +79,22 @@ def clip_gradients(
     encoder_clip_norm: float | None,
     length: tf.Tensor | float = 1.0,
 ) -> tuple[list[list[Gradient]], dict[str, tf.Tensor]]:
-    """Clips by global norm, the CNN apart from the rest.
+    """Clips gradients by global norm, those of the CNN separately.
 
     Args:
-      groups: what is trained.
-      gradients: of each group's variables, no row twice, summed losses' scale, summed over
-        replicas.
-      clip_norm: threshold of head, tags and decoder together; None: no clipping.
-      encoder_clip_norm: threshold of the CNN; None: no clipping.
-      length: a number by which the norms that `clip_norm` is for are divided before.
+      groups: the parameter groups.
+      gradients: gradients of each group's variables, with distinct rows, of the summed losses and
+        summed over replicas.
+      clip_norm: threshold for head, tag model and decoder together; None: no clipping.
+      encoder_clip_norm: threshold for the CNN; None: no clipping.
+      length: the norm is divided by it before it is compared with `clip_norm`.
 
     Returns:
-      The gradients, and `gradient_norm` and, where the CNN trains, `encoder_gradient_norm`, before
-      clipping, and `clipped` and `encoder_clipped`, 0 or 1: float32 scalars.
+      The clipped gradients, and float32 scalars: `gradient_norm` and, if the CNN is trained,
+      `encoder_gradient_norm` before clipping, and `clipped` and `encoder_clipped`, 0 or 1.
     """
     logs: dict[str, tf.Tensor] = {}
-    made = list(gradients)
+    clipped = list(gradients)
     scaled_norm = None if clip_norm is None else clip_norm * length
     for prefix, threshold, is_encoder in (
         ("encoder_", encoder_clip_norm, True),
@@ -103,41 +103,43 @@ def clip_gradients(
         chosen = [i for i, g in enumerate(groups) if (g.name == "encoder") == is_encoder]
         if not chosen:
             continue
-        norm = tf.linalg.global_norm([values(g) for i in chosen for g in made[i]])
+        norm = tf.linalg.global_norm([values(g) for i in chosen for g in gradients[i]])
         logs[f"{prefix}gradient_norm"] = norm
         if threshold is not None:
-            flat = iter(_clipped([g for i in chosen for g in made[i]], norm, threshold))
+            flat = iter(_clipped([g for i in chosen for g in gradients[i]], norm, threshold))
             for i in chosen:
-                made[i] = [next(flat) for _ in made[i]]
+                clipped[i] = [next(flat) for _ in gradients[i]]
             logs[f"{prefix}clipped"] = tf.cast(norm > threshold, tf.float32)
-    return made, logs
+    return clipped, logs
 
 
 def _clipped(
     gradients: list[Gradient], norm: tf.Tensor, threshold: tf.Tensor | float
 ) -> list[Gradient]:
-    """Returns gradients of the norm `threshold` at most; where they are, memory is left alone."""
-    found = [values(g) for g in gradients]
+    """Scales gradients to at most `threshold`; it writes no memory if their norm is lower."""
+    tensors = [values(g) for g in gradients]
 
     def scaled() -> list[tf.Tensor]:
-        return [x * tf.cast(threshold / norm, x.dtype) for x in found]
+        return [x * tf.cast(threshold / norm, x.dtype) for x in tensors]
 
-    made = tf.cond(norm > threshold, scaled, lambda: [tf.identity(x) for x in found])
-    made = made if isinstance(made, list | tuple) else [made]
-    return [with_values(g, x) for g, x in zip(gradients, made, strict=True)]
+    results = tf.cond(norm > threshold, scaled, lambda: [tf.identity(x) for x in tensors])
+    # `tf.cond` unpacks lists of one tensor.
+    results = results if isinstance(results, list | tuple) else [results]
+    return [with_values(g, x) for g, x in zip(gradients, results, strict=True)]
 
 
 def update_variables(groups: list[ParameterGroup], gradients: list[list[Gradient]]) -> None:
-    """Adds the weight decay and moves every variable, on each replica its own copy.
+    """Adds the weight decay and updates all variables; each replica updates its own copy.
 
     Args:
-      groups: what is trained.
-      gradients: of each group's variables, rows where it `takes_rows`, the same on every replica.
+      groups: the parameter groups.
+      gradients: gradients of each group's variables, equal on all replicas, as rows only if the
+        group accepts them.
     """
-    for group, own in zip(groups, gradients, strict=True):
+    for group, group_gradients in zip(groups, gradients, strict=True):
         optimizer = group.optimizer
         rate = tf.convert_to_tensor(optimizer.learning_rate)
-        for gradient, variable in zip(own, group.variables, strict=True):
+        for gradient, variable in zip(group_gradients, group.variables, strict=True):
             if isinstance(gradient, tf.IndexedSlices):
                 optimizer.update_rows(gradient, variable, rate)
                 continue
@@ -149,7 +151,7 @@ def update_variables(groups: list[ParameterGroup], gradients: list[list[Gradient
 
 
 def learning_rates(groups: list[ParameterGroup]) -> dict[str, tf.Tensor]:
-    """Returns the rate of each group's next update, as `learning_rate/<group>`."""
+    """Returns the learning rate of each group's next update, as `learning_rate/<group>`."""
     return {
         f"learning_rate/{g.name}": tf.convert_to_tensor(g.optimizer.learning_rate) for g in groups
     }

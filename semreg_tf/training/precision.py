@@ -1,4 +1,4 @@
-"""The number format of training: decided once a run, Keras's policy while models are made."""
+"""The precision of training, which is chosen once per run, and Keras's dtype policy."""
 
 import contextlib
 import dataclasses
@@ -15,21 +15,21 @@ from semreg_tf.training.phases import Stage
 
 
 def with_precision(config: Config, stage: Stage, path: str | Path, num_workers: int = 1) -> Config:
-    """Returns the config with "auto" decided; a run that goes on keeps what it began with.
+    """Returns the config with the precision "auto" replaced; a resumed run keeps its precision.
 
     Args:
       config: the experiment.
-      stage: whether it trains the CNN.
+      stage: the stage.
       path: the work directory, which may hold the run.
-      num_workers: processes that share a step.
+      num_workers: number of processes that share a step.
 
     Raises:
-      ValueError: several workers would each decide.
+      ValueError: "auto" with several workers, which might choose differently.
     """
     if config.precision == "auto" and num_workers > 1:
         raise ValueError(
-            "`precision` must be 'float32' or 'mixed_bfloat16' where several workers share a step: "
-            f"their machines may differ. Received: precision='auto', workers={num_workers}"
+            "`precision` must be 'float32' or 'mixed_bfloat16' with several workers, whose "
+            f"machines may differ. Received: precision='auto', workers={num_workers}"
         )
     stored = Path(path) / CONFIG_FILE
     if config.precision == "auto" and stored.exists():
@@ -42,7 +42,7 @@ def with_precision(config: Config, stage: Stage, path: str | Path, num_workers: 
 
 @contextlib.contextmanager
 def dtype_policy_scope(precision: str) -> Iterator[None]:
-    """Makes the models of the block compute in `precision`; what is made later is as before.
+    """Sets Keras's dtype policy for the models that are created inside the context.
 
     Args:
       precision: "float32", "mixed_bfloat16" or "mixed_float16".

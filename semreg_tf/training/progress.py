@@ -1,4 +1,4 @@
-"""How far a stage has come, phase by phase: the part of a checkpoint that is not a tensor."""
+"""The progress of a stage and its phases, which checkpoints store as JSON."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Planned(Protocol):
-    """What is read here of a `phase.Phase`."""
+    """The fields of a `phase.Phase` that are read here."""
 
     name: str
     steps: int
@@ -16,15 +16,15 @@ class Planned(Protocol):
 
 @dataclass
 class PhaseProgress:
-    """How far one phase has come.
+    """The progress of one phase.
 
     Attributes:
-      name: the phase's.
-      steps: updates it has taken.
-      metric: name of the metric that judges it, once it was validated.
+      name: the phase's name.
+      steps: number of updates done.
+      metric: name of its validation metric; None before the first validation.
       best_value: the highest value of that metric so far.
-      without_rise: validations since then.
-      ended: what ended it, "steps" or "patience"; None: it goes on.
+      without_rise: number of validations since then.
+      ended: the reason for its end, "steps" or "patience"; None: it has not ended.
     """
 
     name: str
@@ -35,7 +35,7 @@ class PhaseProgress:
     ended: str | None = None
 
     def judge(self, metric: str, value: float) -> None:
-        """Notes a validation."""
+        """Adds the result of a validation."""
         rose = self.best_value is None or value > self.best_value
         self.metric = metric
         self.without_rise = 0 if rose else self.without_rise + 1
@@ -44,13 +44,13 @@ class PhaseProgress:
 
 @dataclass
 class Progress:
-    """How far a stage has come.
+    """The progress of a stage.
 
     Attributes:
-      elapsed_secs: of training; validations and writing are not in it.
-      quantity: what the best checkpoint was judged by, of `PhaseMetric.quantity`.
-      best_value: the highest value of it, in all phases that are judged by it.
-      phases: those that have begun, in order; the last is the current one.
+      elapsed_secs: seconds of training, without validation and writing.
+      quantity: `PhaseMetric.quantity` by which the best checkpoint was chosen.
+      best_value: its highest value in all phases with that quantity.
+      phases: the phases that have begun, in order; the last is the current one.
     """
 
     elapsed_secs: float = 0.0
@@ -60,20 +60,20 @@ class Progress:
 
     @property
     def step(self) -> int:
-        """Updates taken in all phases."""
+        """Number of updates done in all phases."""
         return sum(phase.steps for phase in self.phases)
 
     def begin(self, phase: Planned) -> PhaseProgress:
-        """Returns the progress of a phase, which begins now where it had not begun."""
+        """Returns the progress of a phase, which is added if it has not begun."""
         if not self.phases or self.phases[-1].name != phase.name:
             self.phases.append(PhaseProgress(phase.name))
         return self.phases[-1]
 
     def judge(self, phase: Planned, name: str, value: float) -> bool:
-        """Notes a validation; returns whether the stage has no better checkpoint.
+        """Adds the result of a validation; returns whether it is the best of the stage.
 
-        Patience asks the phase's own best value. The checkpoint is chosen among all phases that are
-        judged by the same quantity; where the quantity changes, the choice begins anew.
+        Patience depends on the best value of the phase. The best checkpoint is chosen among all
+        phases with the same quantity; when the quantity changes, the choice starts again.
         """
         self.phases[-1].judge(name, value)
         if phase.metric.quantity != self.quantity:
@@ -83,7 +83,7 @@ class Progress:
         return rose
 
     def remaining(self, phases: Sequence[Planned]) -> Iterable[Planned]:
-        """Returns the current phase and those after it: a phase that was followed is over."""
+        """Returns the current phase and those after it."""
         names = [phase.name for phase in phases]
         current = self.phases[-1].name if self.phases else None
         return phases[names.index(current) :] if current in names else phases
@@ -94,27 +94,27 @@ class Progress:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], phases: Sequence[Planned]) -> "Progress":
-        """Reads what `to_state` wrote, or the state of a checkpoint from before it was written.
+        """Reads the result of `to_state`, or the state of a checkpoint of an earlier version.
 
         Args:
-          state: of a checkpoint.
-          phases: the stage's, with the steps that earlier checkpoints took them to have: phases
-            began and ended at planned steps.
+          state: the state of a checkpoint.
+          phases: the stage's phases. In earlier versions, all phases ended after their planned
+            steps, so the phase follows from the step.
         """
         if "phases" in state:
             begun = [PhaseProgress(**phase) for phase in state["phases"]]
             fields = (state[name] for name in ("elapsed_secs", "quantity", "best_value"))
             return cls(*fields, begun)
-        progress, left, reached = cls(state["elapsed_secs"]), state["step"], None
+        progress, remaining, last = cls(state["elapsed_secs"]), state["step"], None
         for phase in phases:
-            if not left:
+            if not remaining:
                 break
-            reached, current = phase, progress.begin(phase)
-            current.steps = left if phase is phases[-1] else min(left, phase.steps)
-            left -= current.steps
-        if reached is not None:
+            last, current = phase, progress.begin(phase)
+            current.steps = remaining if phase is phases[-1] else min(remaining, phase.steps)
+            remaining -= current.steps
+        if last is not None:
             current = progress.phases[-1]
             current.best_value = progress.best_value = state["best_value"]
             current.without_rise = state["without_rise"]
-            progress.quantity = reached.metric.quantity
+            progress.quantity = last.metric.quantity
         return progress

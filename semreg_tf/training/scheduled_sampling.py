@@ -1,8 +1,8 @@
-"""Scheduled sampling (Bengio et al. 2015): training feeds the decoder some of its own words.
+"""Scheduled sampling (Bengio et al. 2015): training feeds the decoder some of its own predictions.
 
-The words are drawn in a pass of their own, by the step that search calls and so without dropout
-(ours), for each one depends on the words before. The loss is then that of teacher forcing on the
-mixed words: no gradient passes through a draw. Coins and draws are functions of seed and step.
+The inputs are sampled in a separate pass by the step function of search, so without dropout (ours),
+because each prediction depends on the previous words. The loss is then computed with teacher
+forcing on these inputs, without gradient through the sampling, which depends on seed and step only.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ from semreg_tf.decoding.step_function import StepFunction
 
 
 def with_decay(config: SamplingConfig, steps: int) -> SamplingConfig | None:
-    """Returns the schedule of a stage, its decay known; None where every word is true.
+    """Returns the schedule of a stage with its decay, or None if all inputs are true words.
 
-    A decay that is not given is that by which eps is `last_share` after the stage's steps (ours).
+    If the decay is None, it is set such that eps is `last_share` after the stage's steps (ours).
 
     Args:
       config: the schedule.
-      steps: of the stage.
+      steps: number of steps of the stage.
     """
     if config.schedule == "none":
         return None
@@ -45,15 +45,15 @@ def share_of_true_words(config: SamplingConfig, step: tf.Tensor) -> tf.Tensor:
     """Returns eps_i, the probability of feeding the true word, a float32 scalar.
 
     Args:
-      config: of `with_decay`.
-      step: i, of the stage, int32 scalar.
+      config: the result of `with_decay`.
+      step: the stage's step i, an int32 scalar.
     """
     i, decay = tf.cast(step, tf.float32), config.decay
     if config.schedule == "linear":
         return tf.clip_by_value(config.offset - decay * i, config.minimum, 1.0)
     if config.schedule == "exponential":
         return tf.exp(i * math.log(decay))
-    # k / (k + exp(i / k)), whose exponential leaves float32.
+    # k / (k + exp(i / k)), whose exponential would overflow float32.
     return tf.sigmoid(math.log(decay) - i / decay)
 
 
@@ -66,21 +66,21 @@ def mixed_inputs(
     seed: tf.Tensor,
     draw: Literal["sample", "argmax"] = "sample",
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Replaces words of sequences by the model's own, each by a coin; START stays.
+    """Replaces words of sequences at random by the model's predictions, except START.
 
-    A word drawn after END's place, or END itself, is fed like any other (ours).
+    Predictions after END, and END itself, are fed like other words (ours).
 
     Args:
       step_fn: the model, see `semreg_tf.decoding.step_function`.
-      state: its first states, nested tensors (rows, ...).
-      context: nested tensors (rows, ...), or ().
+      state: its first states, nested structure of tensors (rows, ...).
+      context: nested structure of tensors (rows, ...), or ().
       input_ids: START a1 a2 ..., (rows, time) int32.
-      share: eps, float32 scalar.
-      seed: int32 (2,), of all coins and draws.
-      draw: from the model's softmax, or its likeliest word.
+      share: eps, a float32 scalar.
+      seed: seed of the sampling, (2,) int32.
+      draw: "sample" from the model's softmax, or "argmax", its most probable word.
 
     Returns:
-      What is fed, (rows, time) int32, and where it is the true word, (rows, time) bool.
+      The inputs, (rows, time) int32, and whether each is the true word, (rows, time) bool.
     """
     rows, time = tf.unstack(tf.shape(input_ids))
     uniform = tf.random.stateless_uniform((2, time, rows), seed)
@@ -91,19 +91,20 @@ def mixed_inputs(
 
     def body(t: tf.Tensor, last: tf.Tensor, state: Any, fed: tf.TensorArray) -> tuple:
         logits, state = step_fn(last, state, context)
-        own = _drawn(tf.cast(logits, tf.float32), uniform[1, t], draw)
-        following = tf.where(is_true[t], by_time[t], own)
-        return t + 1, following, state, fed.write(t, following)
+        predicted = _sample(tf.cast(logits, tf.float32), uniform[1, t], draw)
+        next_ids = tf.where(is_true[t], by_time[t], predicted)
+        return t + 1, next_ids, state, fed.write(t, next_ids)
 
     *_, fed = tf.while_loop(lambda t, *_: t < time, body, (tf.constant(1), by_time[0], state, fed))
     return tf.stop_gradient(tf.transpose(fed.stack())), tf.transpose(is_true)
 
 
-def _drawn(logits: tf.Tensor, uniform: tf.Tensor, draw: str) -> tf.Tensor:
-    """Returns a word a row, (rows,) int32, by the uniform number where it is sampled."""
+def _sample(logits: tf.Tensor, uniform: tf.Tensor, draw: str) -> tf.Tensor:
+    """Returns one word per row, (rows,) int32; `uniform` are random numbers in [0, 1), (rows,)."""
     if draw == "argmax":
         return tf.argmax(logits, axis=-1, output_type=tf.int32)
-    below = tf.cumsum(tf.nn.softmax(logits), axis=-1)
-    words = tf.reduce_sum(tf.cast(below <= (uniform * below[:, -1])[:, None], tf.int32), axis=-1)
-    # Rounding may leave a number at the very end of the last word's share.
+    cumulative = tf.cumsum(tf.nn.softmax(logits), axis=-1)
+    exceeded = cumulative <= (uniform * cumulative[:, -1])[:, None]
+    words = tf.reduce_sum(tf.cast(exceeded, tf.int32), axis=-1)
+    # By rounding, a number may exceed the cumulative probability of the last word.
     return tf.minimum(words, tf.shape(logits)[1] - 1)

@@ -1,4 +1,4 @@
-"""A TensorBoard trace of some steps."""
+"""TensorBoard's profiler for a range of steps."""
 
 from pathlib import Path
 
@@ -6,26 +6,27 @@ import tensorflow as tf
 
 
 class StepProfiler:
-    """Traces the steps from `first` to `last`, exclusive, into TensorBoard's folder.
+    """Traces the steps from `first` up to, but not including, `last`.
 
     Args:
-      steps: (first, last), or None: nothing is traced.
-      folder: TensorBoard's; the trace goes to `plugins/profile` below it.
+      steps: (first, last), or None: no trace.
+      folder: TensorBoard's log folder; the trace is written to its `plugins/profile`.
 
     Raises:
-      ValueError: the steps are no range.
+      ValueError: the steps are not a range.
     """
 
     def __init__(self, steps: tuple[int, int] | None, folder: Path) -> None:
         if steps is not None and not 0 <= steps[0] < steps[1]:
             raise ValueError(
-                f"`profile` must be two rising steps, such as 100,110. Received: profile={steps}"
+                "`profile` must be two increasing steps, such as 100,110. "
+                f"Received: profile={steps}"
             )
         self._steps, self._folder = steps, folder
         self._running = False
 
     def before_step(self, step: int) -> None:
-        """Starts or ends the trace where it is due."""
+        """Starts or ends the trace if it is due at this step."""
         if self._steps is None:
             return
         if not self._running and self._steps[0] <= step < self._steps[1]:

@@ -1,4 +1,4 @@
-"""The small record that each job of a study leaves: scores, curves, times, where it came from."""
+"""The records of a study's jobs: scores, curves, times, provenance."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training.history import read_rows
 
 _RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
-# Of results.json, what is small and says how the system did.
-_KEPT = (
+# The small fields of results.json, which a record includes.
+_RESULT_FIELDS = (
     "task",
     "split",
     "num_images",
@@ -31,25 +31,25 @@ _KEPT = (
 
 
 def file_name(system: str) -> str:
-    """Returns a system's name as a file's: "captions, NIC-F" -> "captions_nic-f"."""
+    """Returns a file name for a system: "captions, NIC-F" -> "captions_nic-f"."""
     return re.sub(r"[^a-z0-9.-]+", "_", system.lower()).strip("_")
 
 
 def is_finished(path: str | Path) -> bool:
-    """Returns whether a stage was trained to its end in this work directory."""
+    """Returns whether a work directory holds a completely trained stage."""
     return (Path(path) / _TRAINED).exists()
 
 
 def stage_record(path: str | Path) -> dict[str, Any]:
-    """Returns what is kept of a trained stage.
+    """Returns the record of a trained stage.
 
     Args:
       path: its work directory.
 
     Returns:
-      `steps` that it took, `phases` with what each took and what ended it, `metric` and
-      `best_value` of its validations, `history`, one entry a validation with phase, step,
-      seconds, metric and loss, and `device`, which runs of earlier versions do not tell.
+      `steps` done, `phases` with their steps and reasons to end, `metric`, `best_value` and
+      `best_checkpoint`, `history` with phase, step, seconds, metric and loss of each validation,
+      and `device`, which runs of earlier versions lack.
     """
     folder = Path(path)
     trained = _read(folder / _TRAINED, "steps", "best")
@@ -67,25 +67,25 @@ def stage_record(path: str | Path) -> dict[str, Any]:
 
 
 def scores_of(path: str | Path) -> dict[str, Any]:
-    """Returns what is kept of an evaluation's `results.json` in a folder."""
+    """Returns the record of an evaluation from `results.json` in a folder."""
     results = _read(Path(path) / _RESULTS)
-    kept = {name: results[name] for name in _KEPT if name in results}
-    if "systems" in kept:
-        kept["systems"] = {
+    record = {name: results[name] for name in _RESULT_FIELDS if name in results}
+    if "systems" in record:
+        record["systems"] = {
             system: {name: value for name, value in scores.items() if name != "per_class"}
-            for system, scores in kept["systems"].items()
+            for system, scores in record["systems"].items()
         }
-    return kept
+    return record
 
 
 def provenance(paths: Sequence[str | Path]) -> dict[str, Any]:
-    """Returns what is behind a run, or several together.
+    """Returns the provenance of a run, or of several that form a system.
 
     Returns:
-      `commit`, `versions` and the vocabulary's sizes, of the first; `cores`; `parameters` of
-      encoder, head and decoder, of all together.
+      `commit`, `versions`, `precision` and vocabulary sizes of the first run; `cores`; and
+      `parameters`, the total numbers of parameters of encoders, heads and decoders.
     """
-    # TensorFlow takes seconds to import; reading the records should not.
+    # Imported here, because TensorFlow takes seconds to import and reading records needs none.
     from semreg_tf.data.vocabulary import Vocabularies
     from semreg_tf.training import checkpoints
     from semreg_tf.training.checkpoint_files import parameter_counts
@@ -109,20 +109,17 @@ def provenance(paths: Sequence[str | Path]) -> dict[str, Any]:
 
 
 def headline(record: dict[str, Any]) -> dict[str, Any]:
-    """Returns the few figures of a record that a person wants to see at once."""
+    """Returns the main scores of a record."""
     results = record["results"]
     if results["task"] == "captions":
-        wanted = ("CIDEr", "BLEU-4", "perplexity")
         scores = last_scores(results)
-        return {n: scores[n] for n in wanted if n in scores}
+        return {n: scores[n] for n in ("CIDEr", "BLEU-4", "perplexity") if n in scores}
     return {system: scores["O-F1"] for system, scores in results["systems"].items()}
 
 
 def write(path: str | Path, record: dict[str, Any]) -> None:
     """Writes a record atomically."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_json(target, record)
+    write_json(path, record)
 
 
 def read_all(folder: str | Path) -> list[dict[str, Any]]:
@@ -131,13 +128,13 @@ def read_all(folder: str | Path) -> list[dict[str, Any]]:
     Raises:
       ValueError: the folder holds none.
     """
-    found = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
-    if not found:
+    records = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
+    if not records:
         raise ValueError(
-            "`results` must be the folder of a study's records, made by train.run_study. "
+            "`results` must be the folder of a study's records, written by train.run_study. "
             f"Received: results={str(folder)!r}"
         )
-    return found
+    return records
 
 
 def _read(path: Path, *fields: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One update: losses, gradients summed over replicas, clipping by group, optimisers."""
+"""The training step: losses, gradients summed over replicas, clipping, updates."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from semreg_tf.training.optimizers import (
 from semreg_tf.training.phase import Phase
 
 TrainStep = Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]
-# XLA compiles once a shape: lengths are rounded up to a multiple of this.
+# Lengths are padded to a multiple of this, because XLA compiles once for each shape.
 TIME_MULTIPLE = 8
 
 
@@ -31,30 +31,28 @@ def build_train_step(
     distribution: Distribution | None = None,
     loss_scale: LossScale | None = None,
 ) -> TrainStep:
-    """Compiles the update of a phase.
+    """Returns the compiled training step of a phase.
 
-    The loss is the mean over the global batch: each replica's sum over its examples, divided by
-    the examples of all. Gradients are summed over replicas and then clipped. Dropout's masks and
-    sampled losses are drawn from (seed, step, replica), batch normalisation reads its replica's
-    statistics, and its moving averages are the mean of the replicas'.
+    The loss is the mean over the global batch. Gradients are summed over replicas, then clipped.
+    Dropout masks and sampled losses depend on (seed, step, replica). Batch normalisation uses the
+    statistics of its replica; moving averages are averaged over replicas.
 
     Args:
       annotator: the models.
-      phase: what is minimised, and how gradients are clipped.
+      phase: the phase: loss and clipping.
       groups: variables and their optimisers.
-      jit_compile: whether XLA compiles losses and gradients, once for every shape: give it
-        batches from `pad_time`. Every position is scored then.
+      jit_compile: whether XLA compiles losses and gradients, once for each shape, so batches should
+        come from `pad_time`. Logits are then computed at padding too.
       distribution: the replicas; None: one.
-      loss_scale: for float16; None: no scaling.
+      loss_scale: loss scaling for float16; None: no scaling.
 
     Returns:
-      A function of a batch and a seed, int32 (2,), the run's and the stage's step, to float32
-      scalars: the losses of
-      `PhaseLoss`, the norms of `clip_gradients`, the learning rates and what `LossScale.update`
-      returns.
+      A function from a batch and a seed, (2,) int32 (the run's seed and the stage's step), to
+      float32 scalars: the losses of `PhaseLoss`, the norms of `clip_gradients`, the learning rates
+      and the results of `LossScale.update`.
     """
     distribution = distribution or Distribution()
-    # Rows are summed over replicas, and compiled, as whole tables.
+    # Only dense gradients can be summed over replicas or compiled.
     rows = distribution.num_replicas == 1 and not jit_compile
     gradients_of = Gradients(annotator, phase, groups, not jit_compile, rows)
     compute = tf.function(gradients_of, jit_compile=True) if jit_compile else gradients_of
@@ -66,13 +64,13 @@ def build_train_step(
         if distribution.num_replicas > 1:
             seed = tf.random.experimental.stateless_fold_in(seed, replica_index())
         scale = tf.ones(()) if loss_scale is None else loss_scale.scale
-        made, flat, statistics = compute(tensors, seed, share * scale, step)
-        flat = sum_over_replicas(flat)
+        losses, gradients, statistics = compute(tensors, seed, share * scale, step)
+        gradients = sum_over_replicas(gradients)
         if loss_scale is not None:
-            flat = loss_scale.unscale(flat)
-        own = iter(flat)
-        by_group = [[next(own) for _ in group.variables] for group in groups]
-        scalars = _over_replicas(made, share)
+            gradients = loss_scale.unscale(gradients)
+        flat = iter(gradients)
+        by_group = [[next(flat) for _ in group.variables] for group in groups]
+        scalars = _over_replicas(losses, share)
         section, length = phase.section, 1.0
         if section.clip_scale == "word" and phase.loss.words:
             length = mean_length(scalars)
@@ -80,11 +78,11 @@ def build_train_step(
             groups, by_group, section.clip_norm, section.encoder_clip_norm, length
         )
         logs |= learning_rates(groups)
-        moving = sum_over_replicas([share * x for x in statistics])
+        new_statistics = sum_over_replicas([share * x for x in statistics])
 
         def update() -> None:
             update_variables(groups, by_group)
-            for variable, value in zip(gradients_of.statistics, moving, strict=True):
+            for variable, value in zip(gradients_of.statistics, new_statistics, strict=True):
                 tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
 
         if loss_scale is None:
@@ -102,22 +100,20 @@ def build_train_step(
 
 
 class Gradients:
-    """Losses, gradients and new moving statistics of one replica, as a pure function.
+    """Computes losses, gradients and new moving statistics of one replica, as a pure function.
 
-    Gradients are dense, or where `rows` is true and the optimiser takes them, the rows of a table.
-
-    Keras's dropout and batch normalisation write to variables; here the draws come from the seed
-    and the statistics are returned, so that it can be compiled, repeated and shared out.
+    Keras's dropout and batch normalisation write to variables. Here, masks depend on the seed and
+    the new statistics are returned, so that the function can be compiled, repeated and distributed.
 
     Attributes:
       statistics: the moving averages whose new values are returned.
 
     Args:
       annotator: the models.
-      phase: what is minimised.
-      groups: the variables.
-      packed: as in `PhaseLoss`.
-      rows: whether a table's gradient may be the rows that were touched.
+      phase: the phase, whose loss is computed.
+      groups: the parameter groups.
+      packed: as for `PhaseLoss`.
+      rows: whether gradients may be rows of a variable, for groups that accept them.
     """
 
     def __init__(
@@ -130,7 +126,7 @@ class Gradients:
     ) -> None:
         self._annotator, self._loss, self._packed = annotator, phase.loss, packed
         self._trained = [v for group in groups for v in group.variables]
-        self._rows = [rows and group.takes_rows(v) for group in groups for v in group.variables]
+        self._rows = [rows and group.accepts_rows(v) for group in groups for v in group.variables]
         self._seeds = annotator.seed_states()
         everything = annotator.all_variables().values() if phase.loss.moves_statistics else ()
         names = ("moving_mean", "moving_variance")
@@ -143,51 +139,51 @@ class Gradients:
         scale: tf.Tensor,
         step: tf.Tensor | int = 0,
     ) -> tuple[dict[str, tf.Tensor], list[Gradient], list[tf.Tensor]]:
-        """Runs the losses forward and back.
+        """Computes losses and gradients.
 
         Args:
-          tensors: this replica's batch by the contract's names.
-          seed: int32 (2,), of dropout and sampled losses.
-          scale: float32 scalar that the loss is multiplied by.
-          step: of the stage.
+          tensors: this replica's batch, with keys of `semreg_tf.data.batch`.
+          seed: seed of dropout and sampled losses, (2,) int32.
+          scale: the factor of the loss, a float32 scalar.
+          step: the stage's step.
 
         Returns:
-          The losses of `PhaseLoss`; the gradients of the scaled loss, in the order of the
-          groups' variables, float32; the new values of `statistics`.
+          The losses of `PhaseLoss`; the float32 gradients of the scaled loss, in the order of the
+          groups' variables; the new values of `statistics`.
         """
         fold_in = tf.random.experimental.stateless_fold_in
-        drawn = [(v, tf.cast(fold_in(seed, i), v.dtype)) for i, v in enumerate(self._seeds)]
+        seeds = [(v, tf.cast(fold_in(seed, i), v.dtype)) for i, v in enumerate(self._seeds)]
         variables = [v.value for v in self._trained]
-        with keras.StatelessScope(state_mapping=drawn) as scope:
+        with keras.StatelessScope(state_mapping=seeds) as scope:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                made = self._loss(self._annotator, tensors, seed, self._packed, step)
-                loss = made["loss"] * scale
-            found = tape.gradient(loss, variables)
+                losses = self._loss(self._annotator, tensors, seed, self._packed, step)
+                loss = losses["loss"] * scale
+            gradients = tape.gradient(loss, variables)
         gradients = [
             summed_rows(g) if rows and isinstance(g, tf.IndexedSlices) else dense(g, v)
-            for g, v, rows in zip(found, self._trained, self._rows, strict=True)
+            for g, v, rows in zip(gradients, self._trained, self._rows, strict=True)
         ]
-        moving = [scope.get_current_value(v) for v in self.statistics]
-        kept = [
+        updated = [scope.get_current_value(v) for v in self.statistics]
+        statistics = [
             tf.convert_to_tensor(v.value) if value is None else value
-            for v, value in zip(self.statistics, moving, strict=True)
+            for v, value in zip(self.statistics, updated, strict=True)
         ]
-        return made, gradients, kept
+        return losses, gradients, statistics
 
 
 def mean_length(scalars: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Returns the words of a caption, END among them, on average over a batch: Lr by Lr a word."""
+    """Returns the mean caption length of a batch in words, counting END: Lr / (Lr per word)."""
     length = tf.math.divide_no_nan(scalars["relational_loss"], scalars["loss_per_word"])
     return tf.where(length > 0, length, 1.0)
 
 
-def _over_replicas(made: dict[str, tf.Tensor], share: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns the scalars of the global batch from those of this replica's share of it."""
-    words = made.get("num_words", tf.zeros(()))
+def _over_replicas(losses: dict[str, tf.Tensor], share: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the scalars of the global batch from those of each replica's share."""
+    words = losses.get("num_words", tf.zeros(()))
     weights = {"num_words": 1.0, "loss_per_word": words}
-    names = sorted(made)
-    scaled = [tf.cast(made[n], tf.float32) * weights.get(n, share) for n in names]
+    names = sorted(losses)
+    scaled = [tf.cast(losses[n], tf.float32) * weights.get(n, share) for n in names]
     *sums, words = tf.unstack(sum_over_replicas([tf.stack([*scaled, words])])[0])
     summed = dict(zip(names, sums, strict=True))
     if "loss_per_word" in summed:

@@ -1,4 +1,4 @@
-"""What a trainer may be told beside the experiment, its stage and its folders."""
+"""Options of a trainer: warm starts, devices, profile."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +8,16 @@ from semreg_tf.training.distribution import Distribution
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerOptions:
-    """Where first weights come from, and what the steps run on.
+    """The sources of initial weights, and the devices of training.
 
     Attributes:
-      unary: work directory of the unary stage to start from, or None; the relational stage has
-        use for one only where it reads the features of that CNN.
+      unary: work directory of the unary stage to start from, or None. The relational stage only
+        uses it if it reads features of the CNN.
       relational: work directory of the relational stage to start from, or None.
-      init_from: work directory or export of any model whose encoder and matching names are taken
-        first.
+      init_from: work directory or export of another model, whose encoder and rows of matching names
+        are copied before the warm starts, or None.
       distribution: the devices and workers that share a step; None: this process's first device.
-      profile: steps (first, last) of which TensorBoard gets a trace, or None.
+      profile: steps (first, last) of a TensorBoard trace, or None.
     """
 
     unary: str | Path | None = None
@@ -28,5 +28,5 @@ class TrainerOptions:
 
     @property
     def warm_starts(self) -> dict[str, str | Path | None]:
-        """Earlier stages, each with its work directory or None."""
+        """Earlier stage -> its work directory or None."""
         return {"unary": self.unary, "relational": self.relational}

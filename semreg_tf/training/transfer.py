@@ -1,4 +1,4 @@
-"""Starting from another model whose vocabulary is not the same: what matches by name is kept."""
+"""Copying weights from another model, with rows matched by name if vocabularies differ."""
 
 import logging
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Donor:
-    """Another model, trained: a run's, or an export's.
+    """Another trained model, from a run or an export.
 
     Attributes:
       path: its folder.
       config: its experiment.
-      vocabularies: its names.
+      vocabularies: its vocabularies.
       annotator: its models.
-      saw_images: False where its stage was fed the true concepts, so that its CNN is untrained.
+      saw_images: False if its stage was trained on true concepts, so that its CNN is untrained.
     """
 
     path: Path
@@ -40,10 +40,10 @@ class Donor:
 
 
 def open_donor(path: str | Path) -> Donor:
-    """Loads another model, from the work directory of a run or from an export.
+    """Loads another model from a work directory or an export.
 
     Raises:
-      ValueError: the folder is neither, or a file in it is damaged or exchanged.
+      ValueError: the folder is neither, or a file in it is damaged or was exchanged.
     """
     if is_export(path):
         config, names, annotator, stage = load_exported(path)
@@ -61,21 +61,21 @@ def open_donor(path: str | Path) -> Donor:
 
 
 def init_from(annotator: Annotator, vocabularies: Vocabularies, donor: Donor) -> dict[str, str]:
-    """Takes over the encoder and the rows of matching names from another model.
+    """Copies the encoder, and the rows of matching names, from another model.
 
-    Concepts, words and user tags are matched by name, START, END and UNK by their role; what has
-    no match keeps its first value, and so does every part of another shape.
+    Concepts and words are matched by name; START, END and UNK by role. Rows without a match and
+    parts of another shape keep their initial values.
 
     Args:
-      annotator: whose weights are set.
-      vocabularies: of this run.
+      annotator: the model whose weights are set.
+      vocabularies: the vocabularies of this run.
       donor: the other model.
 
     Returns:
-      For each part, how much of it was taken.
+      Part -> how much of it was copied.
 
     Raises:
-      ValueError: the donor trained another encoder.
+      ValueError: the donor has another encoder.
     """
     config, others, source = donor.config, donor.vocabularies, donor.annotator
     name, saw_images = annotator.config.encoder.name, donor.saw_images
@@ -86,32 +86,32 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, donor: Donor) ->
         )
     concepts = _matches(vocabularies.concepts.names, others.concepts.names)
     words = _word_matches(vocabularies.output, others.output)
-    taken = {}
+    copied = {}
     if saw_images:
-        taken["encoder"] = _whole(*(stored_variables(a.encoder) for a in (annotator, source)))
+        copied["encoder"] = _copy_all(*(stored_variables(a.encoder) for a in (annotator, source)))
     if not saw_images:
-        taken["concepts"] = "nothing: a stage that is fed the true concepts trains no CNN"
+        copied["concepts"] = "nothing: a stage that is fed the true concepts trains no CNN"
     elif config.concepts.hidden_units != annotator.config.concepts.hidden_units:
-        taken["concepts"] = "nothing: another number of hidden units"
+        copied["concepts"] = "nothing: another number of hidden units"
     elif any(c.concepts.neighbours or c.concepts.layers for c in (config, annotator.config)):
-        taken["concepts"] = "nothing: of another kind of head no rows stand for a concept alone"
+        copied["concepts"] = "nothing: the head has no rows that belong to single concepts"
     else:
         if _transfer_head(annotator, source, concepts):
-            taken[STANDARDISE] = "whole"
-        taken["concepts"] = f"{len(concepts[0])} of {len(vocabularies.concepts)}"
+            copied[STANDARDISE] = "whole"
+        copied["concepts"] = f"{len(concepts[0])} of {len(vocabularies.concepts)}"
     if annotator.decoder is not None and source.decoder is not None:
-        taken["cell"] = _transfer_decoder(annotator, source, concepts, words)
-        taken["words"] = f"{len(words[0])} of {vocabularies.output.input_size}"
-    told = "; ".join(f"{part} {amount}" for part, amount in taken.items())
-    logger.info("Taken from %s, by name: %s", donor.path, told)
-    return taken
+        copied["cell"] = _transfer_decoder(annotator, source, concepts, words)
+        copied["words"] = f"{len(words[0])} of {vocabularies.output.input_size}"
+    summary = "; ".join(f"{part} {amount}" for part, amount in copied.items())
+    logger.info("Copied from %s, by name: %s", donor.path, summary)
+    return copied
 
 
 Matches = tuple[np.ndarray, np.ndarray]
 
 
 def _matches(names: tuple[str, ...], others: tuple[str, ...]) -> Matches:
-    """Returns the ids in both lists of the names that both have."""
+    """Returns the ids of the common names in both lists."""
     index = {name: i for i, name in enumerate(others)}
     ours = [i for i, name in enumerate(names) if name in index]
     return np.array(ours, int), np.array([index[names[i]] for i in ours], int)
@@ -125,7 +125,7 @@ def _word_matches(output: Vocabulary, other: Vocabulary) -> Matches:
     return np.append(ours, [a for a, _ in roles]), np.append(theirs, [b for _, b in roles])
 
 
-def _whole(ours: list[keras.Variable], theirs: list[keras.Variable]) -> str:
+def _copy_all(ours: list[keras.Variable], theirs: list[keras.Variable]) -> str:
     if [tuple(v.shape) for v in ours] != [tuple(v.shape) for v in theirs]:
         return "nothing: another shape"
     for variable, value in zip(ours, theirs, strict=True):
@@ -133,27 +133,29 @@ def _whole(ours: list[keras.Variable], theirs: list[keras.Variable]) -> str:
     return "whole"
 
 
-def _rows(variable: keras.Variable, other: keras.Variable, matches: Matches, axis: int) -> None:
-    """Sets the matching rows (axis 0) or columns (axis -1), where the other axis agrees."""
-    values, given = np.array(variable), np.asarray(other)
-    if np.delete(values.shape, axis).tolist() != np.delete(given.shape, axis).tolist():
+def _copy_rows(
+    variable: keras.Variable, other: keras.Variable, matches: Matches, axis: int
+) -> None:
+    """Copies the matching rows (axis 0) or columns (axis -1) if the other axes have equal sizes."""
+    values, other_values = np.array(variable), np.asarray(other)
+    if np.delete(values.shape, axis).tolist() != np.delete(other_values.shape, axis).tolist():
         return
     ours, theirs = matches
     if axis == 0:
-        values[ours] = given[theirs]
+        values[ours] = other_values[theirs]
     else:
-        values[..., ours] = given[..., theirs]
+        values[..., ours] = other_values[..., theirs]
     variable.assign(values)
 
 
 def _transfer_head(annotator: Annotator, source: Annotator, concepts: Matches) -> bool:
-    """Returns whether the features' standardisation was taken too."""
+    """Copies the head; returns whether the standardisation of features was copied too."""
     ours, theirs = (a.head.get_layer(LOGITS) for a in (annotator, source))
     if annotator.config.concepts.hidden_units:
         hidden = [a.head.get_layer(HIDDEN).variables for a in (annotator, source)]
-        _whole(*hidden)
-    _rows(ours.kernel, theirs.kernel, concepts, -1)
-    _rows(ours.bias, theirs.bias, concepts, -1)
+        _copy_all(*hidden)
+    _copy_rows(ours.kernel, theirs.kernel, concepts, -1)
+    _copy_rows(ours.bias, theirs.bias, concepts, -1)
     scaled = annotator.config.encoder.standardise and source.config.encoder.standardise
     if not scaled or annotator.feature_size != source.feature_size:
         return False
@@ -165,23 +167,24 @@ def _transfer_head(annotator: Annotator, source: Annotator, concepts: Matches) -
 def _transfer_decoder(
     annotator: Annotator, source: Annotator, concepts: Matches, words: Matches
 ) -> str:
+    """Copies the decoder; returns how much of the cell was copied."""
     ours, theirs = annotator.decoder, source.decoder
-    _rows(ours.embedding, theirs.embedding, words, 0)
+    _copy_rows(ours.embedding, theirs.embedding, words, 0)
     if ours.second_embedding is not None and theirs.second_embedding is not None:
-        _whole(ours.second_embedding.variables, theirs.second_embedding.variables)
+        _copy_all(ours.second_embedding.variables, theirs.second_embedding.variables)
     if not ours.config.tie_output and not theirs.config.tie_output:
-        # START is input only: the output has no row for it.
+        # START is only an input: the output layer has no column for it.
         outputs = words[0] < ours.vocab_size
-        chosen = words[0][outputs], words[1][outputs]
-        _rows(ours.output_layer.kernel, theirs.output_layer.kernel, chosen, -1)
-        _rows(ours.output_layer.bias, theirs.output_layer.bias, chosen, -1)
+        matches = words[0][outputs], words[1][outputs]
+        _copy_rows(ours.output_layer.kernel, theirs.output_layer.kernel, matches, -1)
+        _copy_rows(ours.output_layer.bias, theirs.output_layer.bias, matches, -1)
     for mine, other in zip(ours.conditionings, theirs.conditionings, strict=False):
         if type(mine) is not type(other) or mine.config.embedding != other.config.embedding:
             continue
         pairs = zip(mine.trainable_variables, other.trainable_variables, strict=False)
         for variable, value in pairs:
             if mine.config.embedding == "concepts" and variable.shape[0] == annotator.num_concepts:
-                _rows(variable, value, concepts, 0)
+                _copy_rows(variable, value, concepts, 0)
             elif tuple(variable.shape) == tuple(value.shape):
                 variable.assign(value)
-    return _whole(ours.cell.variables, theirs.cell.variables)
+    return _copy_all(ours.cell.variables, theirs.cell.variables)

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a validation: predictions and pictures, gates, word embedding."""
+"""TensorBoard summaries of a validation: predictions, images, gates, word embedding."""
 
 import itertools
 from pathlib import Path
@@ -20,30 +20,30 @@ from semreg_tf.training.stage_data import StageData
 
 NUM_PICTURES = 8
 NUM_CONCEPTS = 5
-# Images whose gates are looked at.
+# Number of images whose gate values are computed.
 GATE_IMAGES = 32
 
 
 class ValidationSummaries:
-    """Writes one validation's summaries.
+    """Writes the summaries of validations.
 
     Args:
       annotator: the models.
       data: the splits.
-      folder: TensorBoard's log folder of the run.
+      folder: the run's TensorBoard log folder.
     """
 
     def __init__(self, annotator: Annotator, data: StageData, folder: Path) -> None:
         self._annotator, self._data, self._folder = annotator, data, folder
 
     def write(self, phase: Phase, step: int, evaluation: Evaluation, monitor: Monitor) -> None:
-        """Writes the summaries.
+        """Writes the summaries of one validation.
 
         Args:
-          phase: what is being trained.
-          step: updates done.
-          evaluation: of the validation split.
-          monitor: whose log is written.
+          phase: the current phase.
+          step: number of updates done.
+          evaluation: the evaluation of the validation split.
+          monitor: writes to the run's log.
         """
         split = self._data.validation
         rows = list(itertools.islice(evaluation.rows(), NUM_PICTURES))
@@ -51,7 +51,7 @@ class ValidationSummaries:
         lines = [f"{row['image_id']}: {text}" for row, text in zip(rows, texts, strict=True)]
         with monitor.summaries():
             tf.summary.text("predictions/text", tf.constant("\n\n".join(lines)), step=step)
-            # A phase that sees none needs no picture on its machine.
+            # A phase without images must not require image files.
             if phase.sees_images:
                 pictures = captioned_pictures(split, texts)
                 tf.summary.image("predictions", pictures, step=step, max_outputs=NUM_PICTURES)
@@ -72,7 +72,7 @@ class ValidationSummaries:
 
 
 def _text(row: dict[str, Any]) -> str:
-    """Returns the best sequence of an image, or its likeliest concepts."""
+    """Returns the best sequence of an image, or its most probable concepts."""
     if row["n_best"]:
         return row["n_best"][0][0]
     return ", ".join(f"{name} {value:.2f}" for name, value in row["concepts"][:NUM_CONCEPTS])

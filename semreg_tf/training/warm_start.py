@@ -1,4 +1,4 @@
-"""Where a run's first weights come from: the work directories of earlier stages."""
+"""Warm starts: initial weights from the work directories of earlier stages."""
 
 import dataclasses
 import logging
@@ -21,19 +21,19 @@ def warm_start(
     sources: Sequence[WarmStart],
     folders: dict[str, str | Path | None],
 ) -> dict[str, str]:
-    """Takes weights from the runs of earlier stages (Sec. 3.3).
+    """Restores weights from runs of earlier stages (Sec. 3.3).
 
     Args:
-      annotator: whose weights are set.
-      vocabularies: of this run; the others' must be the same.
-      sources: what is taken of which stage.
-      folders: stage -> the work directory of its run, or None.
+      annotator: the model whose weights are set.
+      vocabularies: the vocabularies of this run, which the other runs must share.
+      sources: the parts that are restored from each stage.
+      folders: stage -> work directory of its run, or None.
 
     Returns:
-      For each part, where its weights came from.
+      Part -> origin of its weights.
 
     Raises:
-      ValueError: a directory is no run, has other vocabularies, or does not fit.
+      ValueError: a folder is not a run of that stage, has other vocabularies or another encoder.
     """
     origins = {"encoder": "its first weights", "head": "random", "decoder": "random"}
     variables = annotator.all_variables()
@@ -60,52 +60,51 @@ def _check(path: str | Path, source: WarmStart, config: Config, vocabularies: Vo
             f"Received: {name}={str(path)!r}"
         )
     if "head" not in source.parts:
-        # What is taken reads no user tags, so a run without them serves a model with them.
+        # Without the head, user tags and groups need not agree.
         vocabularies, others = (
             Vocabularies(v.output, v.concepts, labels=v.labels) for v in (vocabularies, others)
         )
     different = vocabularies.difference(others)
     if different:
         raise ValueError(
-            f"`{name}` was trained with another vocabulary: {different}. "
-            f"Received: {name}={str(path)!r}"
+            f"`{name}` must have this run's vocabulary: {different}. Received: {name}={str(path)!r}"
         )
     if "encoder" in source.parts and other.encoder.name != config.encoder.name:
         raise ValueError(
-            f"`{name}` was trained with the encoder {other.encoder.name!r}, this experiment has "
-            f"{config.encoder.name!r}. Received: {name}={str(path)!r}"
+            f"`{name}` must have this experiment's encoder, {config.encoder.name!r}: it has "
+            f"{other.encoder.name!r}. Received: {name}={str(path)!r}"
         )
 
 
-def with_encoder_of(config: Config, unary: str | Path, given: Sequence[str] = ()) -> Config:
-    """Returns the config with the CNN, its first weights and its pooling of a unary run.
+def with_encoder_of(config: Config, unary: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Returns the config with the name, initial weights and pooling of a unary run's CNN.
 
     Args:
-      config: of the stage that starts from it.
+      config: the config of the stage that starts from the unary run.
       unary: work directory of the unary stage.
-      given: the overrides in `config`, such as "encoder.pooling=average"; what they name is not
-        taken from the unary run, and must be as it was there.
+      overrides: the overrides in `config`, such as "encoder.pooling=average". Fields that they set
+        are not copied, and must agree with the unary run.
 
     Raises:
-      ValueError: the folder is no run, or something given is otherwise there.
+      ValueError: the folder is not a run, or an override contradicts it.
     """
     ours, theirs = config.encoder, workdir.load_run(unary)[0].encoder
-    named = {override.partition("=")[0] for override in given}
-    taken = {}
+    overridden = {override.partition("=")[0] for override in overrides}
+    fields = {}
     for field in ("name", "weights", "pooling"):
-        if f"encoder.{field}" not in named:
-            taken[field] = getattr(theirs, field)
-        elif _meaning(ours, field) != _meaning(theirs, field):
+        if f"encoder.{field}" not in overridden:
+            fields[field] = getattr(theirs, field)
+        elif _comparable(ours, field) != _comparable(theirs, field):
             raise ValueError(
                 f"`encoder.{field}` must be left out or be that of the unary run, "
                 f"{getattr(theirs, field)!r}: the CNN is taken from {str(unary)!r}. "
                 f"Received: encoder.{field}={getattr(ours, field)!r}"
             )
-    return dataclasses.replace(config, encoder=dataclasses.replace(ours, **taken))
+    return dataclasses.replace(config, encoder=dataclasses.replace(ours, **fields))
 
 
-def _meaning(encoder: EncoderConfig, field: str) -> str | None:
-    """Returns what is compared: a file by its name, for folders differ; a pooling as computed."""
+def _comparable(encoder: EncoderConfig, field: str) -> str | None:
+    """Returns a field's value for comparison: weights without folder, "native" pooling resolved."""
     value = getattr(encoder, field)
     if field == "weights":
         return value and Path(value).name

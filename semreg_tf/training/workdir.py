@@ -255,7 +255,7 @@ def restore_offering_others(checkpoint: Path, variables: dict[str, keras.Variabl
     try:
         checkpoints.restore(checkpoint, variables)
     except ValueError as error:
-        others = checkpoints.whole_beside(checkpoint)
+        others = checkpoints.other_intact(checkpoint)
         if not others:
             raise
         raise ValueError(

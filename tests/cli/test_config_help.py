@@ -31,5 +31,5 @@ def test_choices_and_comments_stand_below_the_field():
 def test_a_comment_belongs_to_the_field_below_it_and_is_inherited():
     comments = field_comments(UnaryConfig)
     assert comments["batch_size"] == field_comments(StageConfig)["batch_size"]
-    assert comments["part"].startswith('"tags" trains the user-tag MLP alone')
+    assert comments["part"].startswith('"tags" trains the user-tag MLP only')
     assert "optimizer" not in comments

@@ -87,7 +87,7 @@ def test_files_of_another_data_set_are_refused(folder, name):
     with pytest.raises(ValueError, match=rf"must hold {name} as it was prepared.*prepare it again"):
         read_all(folder)
     (folder / name).unlink()
-    with pytest.raises(ValueError, match=rf"{name} as it was prepared: it is not there"):
+    with pytest.raises(ValueError, match=rf"{name} as it was prepared: it is missing"):
         read_all(folder)
 
 
@@ -107,10 +107,10 @@ def test_damaged_json_is_named(folder, name, content):
 
 def test_a_folder_of_before_digests_is_read_and_told_of_once(folder, caplog):
     without_digests(folder)
-    dataset_digests._say_there_are_none.cache_clear()
+    dataset_digests._warn_without_digests.cache_clear()
     assert len(read_all(folder)) == 8
-    told = [m for m in caplog.messages if "carries no digests" in m]
-    assert told == [f"{folder} carries no digests: it was prepared before they were kept"]
+    told = [m for m in caplog.messages if "has no digests" in m]
+    assert told == [f"{folder} has no digests: an earlier version prepared it"]
 
 
 def test_counts_that_were_changed_are_refused(folder):

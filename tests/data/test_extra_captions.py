@@ -34,7 +34,7 @@ def test_pictures_of_the_data_set_are_left_out_and_counted(tmp_path, builder, ca
     caplog.set_level(logging.INFO)
     path = write(tmp_path / "a", [(name, "A dog.") for name in names])
     assert [a.image_id for a in read_extra_captions(path, builder).annotations] == ["another.jpg"]
-    assert "1 of 1 pictures; 2 pictures of the data set itself and 0 without words" in caplog.text
+    assert "1 of 1 pictures; 2 pictures that are in the data set and 0 without words" in caplog.text
 
 
 def test_a_file_that_brings_nothing_is_refused(tmp_path, builder):

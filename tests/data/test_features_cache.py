@@ -201,7 +201,7 @@ def test_a_cache_under_another_ones_name_is_computed_again(tmp_path, caplog):
 def test_a_cache_of_before_checksums_is_read_and_told(tmp_path, caplog):
     np.save(tmp_path / "key.npy", FEATURES)
     np.testing.assert_array_equal(load(tmp_path, Encoder(stop_before=0)), FEATURES)
-    assert "carries no checksum" in warnings_of(caplog)[0]
+    assert "has no checksum" in warnings_of(caplog)[0]
     np.save(tmp_path / "key.npy", FEATURES[:5])
     np.testing.assert_array_equal(load(tmp_path, Encoder()), FEATURES)
     assert "it holds (5, 2, 3) of float32, not (10, 2, 3)" in caplog.text
@@ -216,7 +216,7 @@ def test_damaged_rows_of_an_interrupted_run_are_computed_anew(tmp_path, caplog):
     encoder = Encoder()
     np.testing.assert_array_equal(load(tmp_path, encoder), FEATURES)
     assert encoder.asked == [0]
-    assert "key.partial.npy is damaged: it is computed anew" in caplog.text
+    assert "key.partial.npy is damaged: it is computed again" in caplog.text
 
 
 def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
@@ -225,7 +225,7 @@ def test_a_full_disk_is_told_before_anything_is_computed(tmp_path):
     encoder = Encoder()
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
     try:
-        with pytest.raises(OSError, match=r"`folder` could not take the 10 rows of key\.npy"):
+        with pytest.raises(OSError, match=r"`folder` has no space for the 10 rows of key\.npy"):
             load(tmp_path, encoder)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -238,7 +238,7 @@ def test_a_disk_that_fills_meanwhile_keeps_the_rows_done(tmp_path, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (128 + 4 * 24 + 10, hard))
     try:
-        with pytest.raises(OSError, match=r"those done are kept.*key\.npy.*File too large"):
+        with pytest.raises(OSError, match=r"finished rows are kept.*key\.npy.*File too large"):
             load(tmp_path, Encoder())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -311,7 +311,7 @@ def test_a_damaged_shard_is_named_before_the_first_batch(splits, tmp_path):
         with pytest.raises(ValueError, match=rf"{path.name}` is cut short at byte {size - 7}"):
             start()
     path.unlink()
-    with pytest.raises(ValueError, match=rf"{path.name}` is not there: prepare the data again"):
+    with pytest.raises(ValueError, match=rf"{path.name}` is missing: prepare the data again"):
         evaluation_batches(inputs, 2)
     # Where no picture is read, no shard is needed.
     without = dataclasses.replace(inputs, keys=(batch.CONCEPTS,))
@@ -360,7 +360,10 @@ def test_inputs_that_do_not_fit_the_split_are_refused(splits, changes, message):
     ("workers", "message"),
     [
         ((3, 0), "`batch_size` must be a multiple of the 3 workers. Received: batch_size=8"),
-        ((2, 2), "`worker` must be among the 2 workers, counted from 0. Received: worker=2"),
+        (
+            (2, 2),
+            "`worker` must be at least 0 and below the number of workers, 2. Received: worker=2",
+        ),
         ((2, -1), "Received: worker=-1"),
         ((400, 0), "`num_workers` must be at most the 200 examples of the split."),
     ],

@@ -62,7 +62,7 @@ def test_damaged_files_are_refused_with_path_and_line(tmp_path, text, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"there is none.*nowhere\.txt"):
+    with pytest.raises(ValueError, match=r"it does not exist.*nowhere\.txt"):
         NameList.load(tmp_path / "nowhere.txt")
 
 

@@ -52,7 +52,7 @@ def test_a_pipe_that_takes_a_files_place_does_not_hang(tmp_path, monkeypatch):
 def test_kinds_of_paths():
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFBLK: "a device", stat.S_IFREG: None}
     assert {mode: special_kind(mode) for mode in kinds} == kinds
-    assert special_kind(0) == "no regular file"
+    assert special_kind(0) == "not a regular file"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_another_number_of_records_is_refused(shards):
 
 def test_a_missing_shard_is_named(shards, tmp_path):
     missing = str(tmp_path / "part-7")
-    message = f"`{missing}` is not there: prepare the data again. Received: {missing!r}"
+    message = f"`{missing}` is missing: prepare the data again. Received: {missing!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
         RecordReader([shards[0][0], missing], [3, 1])
 

@@ -120,4 +120,4 @@ def test_numbers_that_do_not_fill_the_shape(tmp_path):
     path = tmp_path / "net.caffemodel"
     broken = field(7, field(1, varint(5))) + field(5, np.zeros(4, "<f4").tobytes())
     path.write_bytes(field(100, field(1, b"conv9") + field(7, broken)))
-    assert "the numbers of layer 'conv9' do not fill its shape" in error(path)
+    assert "must have as many values in layer 'conv9' as its shape" in error(path)

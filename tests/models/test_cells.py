@@ -170,7 +170,9 @@ def test_additive_cell_adds_the_word_to_the_mapped_state(activation):
 
 
 def test_additive_cell_refuses_words_of_another_width():
-    with pytest.raises(ValueError, match=r"`input_shape` must end in the cell's 5 .*\(None, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"`input_shape` must end in 5, the cell's units.*\(None, 3\)"
+    ):
         AdditiveRNN(UNITS).build((None, WIDTH))
     with pytest.raises(ValueError, match=r"`cells` must be .* Received: cells=5, .* of 4$"):
         DecoderConfig(cell="additive_rnn", cells=5, word_embedding=5, second_embedding=4)

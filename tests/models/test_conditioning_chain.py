@@ -97,13 +97,13 @@ def check_trains_whole_and_steps_as_it_unrolls(decoder):
 def test_every_combination(kinds):
     if sum(kind in STATE_SETTERS for kind in kinds) > 1:
         names = [f"{kind}_{i}" for i, kind in enumerate(kinds) if kind in STATE_SETTERS]
-        with pytest.raises(ValueError, match="hold only one that sets the cell's first state") as e:
+        with pytest.raises(ValueError, match="at most one that sets the cell's first state") as e:
             decoder_of(kinds)
         assert str(e.value).endswith(f"Received: conditionings={names}")
         return
     decoder = decoder_of(kinds)
     if kinds[1:2] == ("attribute_attention",) and kinds[0] in CHANGING_THE_WORD:
-        with pytest.raises(ValueError, match=r"`conditionings` must leave the word 4 wide before"):
+        with pytest.raises(ValueError, match="must not change the input's width, 4, before"):
             decoder.build(SHAPES)
         return
     check_trains_whole_and_steps_as_it_unrolls(decoder)
@@ -114,7 +114,7 @@ def test_every_combination(kinds):
 def test_every_kind_with_the_other_cells(kind, cell):
     decoder = decoder_of([kind], cell)
     if kind in CHANGING_THE_WORD and cell == "additive_rnn":
-        with pytest.raises(ValueError, match=r"`conditionings` must leave the step's input 5 wide"):
+        with pytest.raises(ValueError, match="must keep the step's input at width 5 for"):
             decoder.build(SHAPES)
         return
     check_trains_whole_and_steps_as_it_unrolls(decoder)

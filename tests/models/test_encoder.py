@@ -168,7 +168,7 @@ def test_unknown_names_list_the_known():
 @pytest.mark.parametrize("name", ["caffenet", "inception_v3"])
 def test_too_small_an_input(name):
     message = error(name=name, weights=None, size=20)
-    assert message.startswith(f"`image_size` is too small for {name!r}, whose own is ")
+    assert message.startswith(f"`image_size` is too small for {name!r}, whose default is ")
     assert message.endswith("Received: image_size=20")
 
 

@@ -144,7 +144,7 @@ def test_models_of_other_sizes_or_without_a_decoder_are_refused(models, toy):
     with pytest.raises(ValueError, match=r"equal numbers .*Received: .*\(5, 9, True\), \(5, 8"):
         Ensemble([models[0], other])
     cnn = annotator(toy, "demo_tags/cnn_logistic", 2)
-    with pytest.raises(ValueError, match=r"a decoder all or none.*\(5, 9, False\)"):
+    with pytest.raises(ValueError, match=r"all or none of them a decoder.*\(5, 9, False\)"):
         Ensemble([models[0], cnn])
     assert not Ensemble([cnn]).has_decoder
 

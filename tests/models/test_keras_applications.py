@@ -51,7 +51,7 @@ def test_a_failed_download_is_one_line(monkeypatch):
     module = sys.modules[keras.applications.MobileNetV2.__module__]
     monkeypatch.setattr(module.file_utils, "get_file", fail)
     with pytest.raises(ValueError, match="ImageNet weights of MobileNetV2; download") as info:
-        bridge.build_application(
-            keras.Input((96, 96, 3)), function=keras.applications.MobileNetV2, weights="imagenet"
+        bridge.Application(keras.applications.MobileNetV2).build(
+            keras.Input((96, 96, 3)), weights="imagenet"
         )
     assert "\n" not in str(info.value) and "unreachable" in str(info.value)

@@ -55,7 +55,7 @@ def test_any_other_global_is_refused_by_name_and_nothing_runs(torch_files, tmp_p
     attack = Attack(tmp_path / "ran")
     header = (attack, 1, {}) if where == "header" else None
     path = torch_files.write(tmp_path / "x.pth", {"x": attack}, {}, header)
-    assert "it names posix.system, which is no part of a tensor" in error(path)
+    assert "it names posix.system, which is not part of a tensor" in error(path)
     assert not (tmp_path / "ran").exists()
     # The file is a real one: Python's own unpickler would run it.
     with open(path, "rb") as file:
@@ -90,18 +90,18 @@ def test_other_files_are_refused(torch_files, tmp_path):
     whole = torch_files.write_state(tmp_path / "x.pth", {"x": NUMBERS.reshape(4, 6)}).read_bytes()
     read_tensors(tmp_path / "x.pth")
     for content, reason in (
-        (whole[:-4], "it ends too early"),
+        (whole[:-4], "it is truncated"),
         (whole[:60], ""),
         (b"", ""),
-        (b"PK\x03\x04 later", "it is in the later format, a zip file"),
+        (b"PK\x03\x04 later", "it is a zip file, the format since 1.6"),
         (b"\x89HDF\r\n", ""),
     ):
         (tmp_path / "y.pth").write_bytes(content)
         assert reason in error(tmp_path / "y.pth")
     wrong = torch_files.write(tmp_path / "y.pth", {}, {}, (1, 2, {"little_endian": True}))
-    assert "it does not begin as such a file" in error(wrong)
+    assert "it does not start like a file of that format" in error(wrong)
     besides = torch_files.write(tmp_path / "y.pth", {"x": [1, 2]}, {})
-    assert "it holds something besides tensors" in error(besides)
+    assert "it contains something other than tensors" in error(besides)
     short = {"x": torch_files.Tensor("a", "FloatStorage", 25, (4, 6), (6, 1))}
     path = torch_files.write(tmp_path / "y.pth", short, {"a": NUMBERS})
     assert "a storage has 24 values in place of 25" in error(path)

@@ -27,7 +27,7 @@ def test_round_trip(tmp_path):
 
 def test_another_shape_is_named(tmp_path):
     found = checkpoints.save(tmp_path, 1, variables(), {})
-    with pytest.raises(ValueError, match=r"'decoder/000/w' of another shape: \(2, 3\), \(9, 3\)"):
+    with pytest.raises(ValueError, match=r"'decoder/000/w' of shape \(9, 3\): it has \(2, 3\)"):
         checkpoints.restore(found, variables(shape=(9, 3)))
 
 
@@ -131,12 +131,14 @@ def test_a_damaged_checkpoint_is_one_line_and_the_one_before_is_taken(tmp_path, 
         checkpoints.restore(last, fresh)
     assert "\n" not in str(refused.value)
     np.testing.assert_array_equal(np.array(fresh["decoder/000/w"]), 7.0)
-    assert checkpoints.whole_beside(last) == ["step-00000001"]
+    assert checkpoints.other_intact(last) == ["step-00000001"]
     with pytest.raises(ValueError, match="Whole ones beside it: step-00000001"):
         workdir.restore_offering_others(last, fresh)
     assert checkpoints.resumable(tmp_path) == first
     (told,) = caplog.messages
-    assert "Going on from step-00000001; it is kept as damaged-step-00000002." in told
+    assert (
+        "Going on from step-00000001; the damaged one is renamed to damaged-step-00000002." in told
+    )
     assert checkpoints.list_checkpoints(tmp_path) == [first]
     assert (first.parent / "damaged-step-00000002").is_dir()
 
@@ -144,7 +146,7 @@ def test_a_damaged_checkpoint_is_one_line_and_the_one_before_is_taken(tmp_path, 
 def test_without_a_whole_checkpoint_nothing_begins_anew(tmp_path):
     for path in two_checkpoints(tmp_path):
         flip(path / "state.json")
-    with pytest.raises(ValueError, match=r"No whole checkpoint is left: give another folder"):
+    with pytest.raises(ValueError, match=r"No intact checkpoint is left: give another folder"):
         checkpoints.resumable(tmp_path)
     assert len(checkpoints.list_checkpoints(tmp_path)) == 2
     assert checkpoints.resumable(tmp_path / "new") is None
@@ -172,4 +174,4 @@ def test_a_best_that_is_gone_is_told(tmp_path, caplog):
     checkpoints.mark_best(tmp_path, first, "O-F1", 0.5)
     shutil.rmtree(first)
     assert checkpoints.best_or_last(tmp_path) == last
-    assert caplog.messages == [f"step-00000001, the best, is gone: {last} is used"]
+    assert caplog.messages == [f"step-00000001, the best, is missing: {last} is used"]

@@ -31,7 +31,7 @@ def test_concepts_are_matched_with_words_by_name(toy, caplog):
         set_concept_words(annotator, names)
     ids = np.asarray(annotator.decoder.conditionings[1].word_ids)
     assert ids.tolist() == [1, 0, 3, 2, 5, 4, 7, 6, 11, 10, 9, 12]
-    assert "1 of 12 concepts are no words of the vocabulary" in caplog.text
+    assert "1 of 12 concepts are not in the vocabulary" in caplog.text
 
 
 @pytest.fixture(scope="module")

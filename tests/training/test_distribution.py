@@ -278,7 +278,7 @@ def test_loss_of_one_of_two_workers_ends_the_other_with_one_line(
     code, err = ended[1 - index]
     assert code == 2, err
     (line,) = [x for x in err.splitlines() if x.startswith("error: ")]
-    assert "Another worker is gone. Start the same command on every worker again" in line
+    assert "Another worker has ended. Run the same command on every worker again" in line
     assert "Traceback" not in err
     assert_resumes(demo_data, path, undisturbed)
 

@@ -65,7 +65,7 @@ def test_a_run_starts_from_an_export_and_says_how_much_is_known(
     assert trainer.sources["init_from: encoder"] == "whole"
     assert trainer.sources["init_from: cell"] == "whole"
     assert trainer.sources["init_from: concepts"] == "7 of 7"
-    (line,) = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Taken from")]
+    (line,) = [r.getMessage() for r in caplog.records if r.getMessage().startswith("Copied from")]
     assert "encoder whole; concepts 7 of 7; cell whole; words " in line
     results = trainer.train()
     assert results["steps"] == 2

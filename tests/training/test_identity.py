@@ -122,7 +122,7 @@ def test_a_folder_of_before_digests_loads_with_one_line(run, caplog):
     (run / "concepts.txt").write_text("".join(swapped(lines_of(run / "concepts.txt"))))
     caplog.set_level(logging.INFO)
     workdir.load_run(run)
-    assert caplog.messages == [f"{run} carries no digests: it was written before they were kept"]
+    assert caplog.messages == [f"{run} has no digests: an earlier version wrote it"]
     reopen(run)
     read_run(run)
 

@@ -139,7 +139,9 @@ def test_a_full_disk_is_one_error_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(trainer.Trainer, "_save", fill)
-        with pytest.raises(OSError, match=r"`workdir` could not take the checkpoint of step 3"):
+        with pytest.raises(
+            OSError, match=r"`workdir` must be writable for the checkpoint of step 3"
+        ):
             run.train()
     small_files(resource.RLIM_INFINITY)
     assert checkpoints.list_checkpoints(tmp_path / "run")[-1].name == "step-00000002"
@@ -157,7 +159,9 @@ def test_a_full_disk_under_tensorboard_is_an_oserror(tmp_path, small_files):
 
 def test_a_full_disk_under_the_history_names_the_folder(tmp_path, small_files):
     small_files(10)
-    with pytest.raises(OSError, match=r"`workdir` could not take the row of step 7.*too large"):
+    with pytest.raises(
+        OSError, match=r"`workdir` must be writable for the row of step 7.*too large"
+    ):
         validator.append_row(tmp_path, 7, 1.0, {"CIDEr": 0.1})
 
 

@@ -190,7 +190,7 @@ def test_slots_of_a_dense_run_go_on_by_rows():
 def test_with_momentum_every_row_moves_so_none_is_followed():
     table = group("decoder", [[0.0]], FusedRMSprop(0.01, momentum=0.9))
     table.optimizer.follow_rows(table.variables)
-    assert not table.takes_rows(table.variables[0])
+    assert not table.accepts_rows(table.variables[0])
     assert not table.optimizer.row_steps
 
 

@@ -254,7 +254,7 @@ def test_warm_start_refuses_what_does_not_fit(toy, demo_data, tmp_path):
             tags, "joint", demo_data, tmp_path / "j1", TrainerOptions(relational=tmp_path / "unary")
         )
     captions = toy(experiments.get("demo_captions/s_cnn_rnn"))
-    with pytest.raises(ValueError, match="`unary` was trained with another vocabulary"):
+    with pytest.raises(ValueError, match="`unary` must have this run's vocabulary"):
         Trainer(
             captions, "joint", demo_data, tmp_path / "j2", TrainerOptions(unary=tmp_path / "unary")
         )

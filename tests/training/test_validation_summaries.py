@@ -102,5 +102,5 @@ def test_history_and_validation_agree(run, log):
 
 def test_steps_of_a_profile_must_rise(toy, demo_data, tmp_path):
     config = toy(experiments.get("demo_tags/s_cnn_rnn"))
-    with pytest.raises(ValueError, match=r"`profile` must be two rising steps.*\(5, 5\)"):
+    with pytest.raises(ValueError, match=r"`profile` must be two increasing steps.*\(5, 5\)"):
         Trainer(config, "unary", demo_data, tmp_path / "run", TrainerOptions(profile=(5, 5)))
