@@ -1,4 +1,4 @@
-"""The base of all builders: annotated files in, records out, what was left out counted."""
+"""The base class of all builders: converts raw examples to records, and counts problems."""
 
 import inspect
 import itertools
@@ -18,26 +18,26 @@ from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, check_tokenizer
 
 
 class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A builder of `annotation_features` whose subclass only reads the raw annotations.
+    """A builder of `annotation_features` whose subclasses read the raw annotations.
 
-    A subclass gives `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `_split_generators`, which
-    maps split names to `self._generate_examples(split, raw_examples)`. What it cannot use it
-    names with `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
-    `beam_folder`, where set, is a folder that all of Beam's workers reach, for their files.
+    A subclass defines `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `_split_generators`, which
+    maps split names to `self._generate_examples(split, raw_examples)`. It reports unusable images
+    by `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
+    `beam_folder`, if set, is a folder for files of Beam's workers, which all of them can access.
 
-    `VARIANTS` are as TFDS's `BUILDER_CONFIGS`, except that the data set's main form has no name:
-    `coco_captions` finds it, `coco_captions/karpathy` a variant.
+    `VARIANTS` are like TFDS's `BUILDER_CONFIGS`, but the main variant has no name: it is found as
+    `coco_captions`, others as `coco_captions/karpathy`.
     """
 
     VARIANTS: ClassVar[tuple[tfds.core.BuilderConfig, ...]] = ()
 
     @classmethod
     def get_builder_config(cls, name: str, version: Any = None) -> tfds.core.BuilderConfig | None:
-        """Returns the variant of that name, or None where there is none."""
+        """Returns the variant of that name, or None if there is none."""
         return next((variant for variant in cls.VARIANTS if variant.name == name), None)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Sets the path that TFDS would seek with a package it does not itself require."""
+        """Sets the code path, for which TFDS would need a package that it does not require."""
         super().__init_subclass__(**kwargs)
         cls.code_path = epath.Path(inspect.getfile(cls))
 
@@ -48,13 +48,13 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         tokenizer: Tokenizer | None = None,
         **kwargs: Any,
     ) -> None:
-        """Makes the builder.
+        """Creates the builder.
 
         Args:
-          shorter_side: shrink larger pictures to that many pixels at their shorter side.
-          tokenizer: how captions become tokens, one of `semreg_tf.data.text.TOKENIZERS`; None:
-            as the folder's shards have them, and "ptb" where there are none yet.
-          **kwargs: what every TFDS builder takes, `data_dir` above all.
+          shorter_side: larger images are resized to that many pixels at their shorter side.
+          tokenizer: one of `semreg_tf.data.text.TOKENIZERS`; None: that of existing shards, or
+            "ptb".
+          **kwargs: arguments of TFDS's builders, such as `data_dir`.
 
         Raises:
           ValueError: `shorter_side` is too small for any encoder, or the tokenizer is unknown.
@@ -73,50 +73,50 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What changes the records; shards made with other values are refused."""
+        """The parameters that affect records; shards with other values are refused."""
         return {"shorter_side": self.shorter_side, "tokenizer": self.tokenizer}
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """How captions become tokens, where shards are written."""
+        """The tokenizer of new shards."""
         return self.chosen_tokenizer or DEFAULT_TOKENIZER
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError where `raw_dir` cannot be read; nothing to check by default."""
+        """Raises a ValueError if `raw_dir` cannot be read; there is no check by default."""
 
     @classmethod
     def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
-        """Returns the builder's arguments for the options that its `options.py` declares.
+        """Returns the builder's arguments for the options of its `options.py`.
 
         Args:
           raw_dir: the folder of the raw files.
-          options: the values by name.
+          options: the options' values by name.
         """
         return options
 
     def describe_published(self) -> str:
-        """Returns what is published of the data set, to stand below the counts; nothing here."""
+        """Returns the published counts of the data set, which are printed below its counts."""
         return ""
 
     def label_names(self) -> tuple[str, ...]:
-        """The labels that exist though no image may bear them; none by default."""
+        """Returns all labels of the data set, including unused ones; none by default."""
         return ()
 
     def note(self, reason: str, name: str) -> None:
-        """Remembers that `name` was left out, or changed, and why."""
+        """Records the reason for which `name` was left out or changed."""
         self.info.metadata["notes"].setdefault(reason, []).append(name)
 
     def _generate_examples(self, split: str, raw_examples: Iterable[RawExample]) -> Any:
-        """Returns keys and records of a split, or where `beam_folder` is set, Beam's way to them.
+        """Returns keys and records of a split, or with `beam_folder` a Beam transform to them.
 
-        What has no picture is skipped and noted, as `make_record` says.
+        Unusable images are skipped and noted, see `make_record`.
         """
         if self.beam_folder is None:
             return self._generate_here(split, raw_examples)
         number = next(self._split_numbers)
         paths = beam_records.write_raw_examples(self.beam_folder, split, number, raw_examples)
         if not paths:
-            raise _nothing_in(split)
+            raise _empty_split(split)
         return beam_records.beam_records(
             self.beam_folder, split, paths, self.shorter_side, self.tokenizer
         )
@@ -124,18 +124,18 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def _generate_here(
         self, split: str, raw_examples: Iterable[RawExample]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Reads the pictures with all cores of this machine and yields keys and records.
+        """Reads images with all cores of this machine and yields keys and records.
 
         Raises:
-          ValueError: an image is there twice, or no image of the split can be used.
+          ValueError: an image occurs twice, or no image of the split can be used.
         """
         image_ids: set[str] = set()
         items = ((raw, raw.path) for raw in raw_examples)
         for raw, image in read_images(items, self.shorter_side):
-            made = make_record(raw, image, self.tokenizer)
-            for reason in made.notes:
+            result = make_record(raw, image, self.tokenizer)
+            for reason in result.notes:
                 self.note(reason, raw.file_name)
-            if made.record is None:
+            if result.record is None:
                 continue
             if raw.image_id in image_ids:
                 raise ValueError(
@@ -143,12 +143,12 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                     f"{raw.image_id!r} again, as {raw.file_name!r}"
                 )
             image_ids.add(raw.image_id)
-            yield raw.image_id, made.record
+            yield raw.image_id, result.record
         if not image_ids:
-            raise _nothing_in(split)
+            raise _empty_split(split)
 
     def _process_pipeline_result(self, pipeline_result: Any) -> None:
-        """Takes over what Beam's workers noted; TFDS calls this when they are done."""
+        """Collects the notes of Beam's workers; TFDS calls this when they are done."""
         super()._process_pipeline_result(pipeline_result)
         for reason, name in beam_records.read_notes(self.beam_folder):
             self.note(reason, name)
@@ -164,17 +164,13 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 **{UPRIGHT_KEY: True},
             ),
         )
-        # TFDS would ask a bucket, which knows none of these data sets, and leave an empty folder
-        # in the temporary directory each time.
-        info.initialize_from_bucket = _ask_nobody
+        # TFDS would search a bucket, which has none of these data sets, and leave an empty
+        # temporary folder each time.
+        info.initialize_from_bucket = lambda: None
         return info
 
 
-def _ask_nobody() -> None:
-    """Stands in for TFDS's search for a data set's description in its bucket."""
-
-
-def _nothing_in(split: str) -> ValueError:
+def _empty_split(split: str) -> ValueError:
     return ValueError(
         f"`raw_dir` must hold pictures of every split: none of {split!r} is there and whole. "
         f"Received: split={split!r}, 0 images"

@@ -1,7 +1,7 @@
-"""The records of a split made by Apache Beam, on as many machines as its runner has.
+"""Creation of the records of a split by Apache Beam, on all machines of its runner.
 
-The raw examples and the notes go through files in a folder that all machines reach, since a
-pipeline's own description must stay small: Dataflow takes 10 MB, and 209,347 photos have more.
+Raw examples and notes are passed by files in a folder that all machines can access, because a
+pipeline's description must be small: Dataflow's limit is 10 MB, which 209,347 photos exceed.
 """
 
 import itertools
@@ -14,24 +14,24 @@ from typing import Any
 from etils import epath
 
 from data_prep.images import read_image
-from data_prep.raw_examples import MadeRecord, RawExample, make_record
+from data_prep.raw_examples import RawExample, RecordResult, make_record
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer
 
-# Raw examples in one file: the unit that is handed to a worker to read.
+# Number of raw examples in one file, which one worker reads.
 _EXAMPLES_PER_FILE = 1_000
 _NOTES = "notes"
 Numbered = tuple[tuple[int, int], RawExample]
 
 
 def pipeline_options(arguments: Iterable[str]) -> Any:
-    """Returns Beam's options of `name=value` arguments, as TFDS's own command takes them.
+    """Returns Beam's options from `name=value` arguments, in the form of TFDS's command.
 
     Args:
-      arguments: `runner=FlinkRunner` and what that runner takes; a name alone for a switch.
+      arguments: such as `runner=FlinkRunner` and options of that runner; switches have no value.
 
     Raises:
-      ValueError: no runner is named (Beam itself would pass over a misspelt one), or Apache Beam
-        is not installed.
+      ValueError: no runner is named (Beam ignores misspelt options), or Apache Beam is not
+        installed.
     """
     arguments = [argument.removeprefix("--") for argument in arguments]
     if not any(argument.startswith("runner=") for argument in arguments):
@@ -52,24 +52,24 @@ def pipeline_options(arguments: Iterable[str]) -> Any:
 def write_raw_examples(
     folder: str | PathLike[str], split: str, number: int, raw_examples: Iterable[RawExample]
 ) -> list[str]:
-    """Writes raw examples as JSON lines, in files of a thousand.
+    """Writes raw examples as JSON Lines, in files of a thousand.
 
     Args:
-      folder: where all machines can read them.
-      split: of the files' names.
-      number: the split's place, kept with each example so that notes can be put in order.
+      folder: a folder that all machines can access.
+      split: the split's name, for the file names.
+      number: the split's index, by which notes are sorted.
       raw_examples: the examples.
 
     Returns:
-      The files.
+      The paths of the files.
     """
     epath.Path(folder).mkdir(parents=True, exist_ok=True)
     paths = []
     for batch in _batches(enumerate(raw_examples), _EXAMPLES_PER_FILE):
         path = epath.Path(folder) / f"{split}-{len(paths):06d}.jsonl"
         lines = (
-            json.dumps([number, place, {**asdict(raw), "path": fspath(raw.path)}])
-            for place, raw in batch
+            json.dumps([number, index, {**asdict(raw), "path": fspath(raw.path)}])
+            for index, raw in batch
         )
         path.write_text("\n".join(lines))
         paths.append(fspath(path))
@@ -77,11 +77,11 @@ def write_raw_examples(
 
 
 def read_raw_examples(path: str) -> Iterator[Numbered]:
-    """Yields what `write_raw_examples` wrote: ((split, place), example)."""
+    """Yields the examples that `write_raw_examples` wrote, as ((split, index), example)."""
     for line in epath.Path(path).read_text().splitlines():
-        number, place, values = json.loads(line)
+        number, index, values = json.loads(line)
         tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        yield (number, place), RawExample(**tuples)
+        yield (number, index), RawExample(**tuples)
 
 
 def beam_records(
@@ -91,14 +91,14 @@ def beam_records(
     shorter_side: int | None,
     tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> Any:
-    """Returns a Beam transform that makes keys and records, and writes the notes as files.
+    """Returns a Beam transform that creates keys and records, and writes the notes as files.
 
     Args:
-      folder: where the notes go.
-      split: of the notes' names.
-      paths: files of `write_raw_examples`.
-      shorter_side: as in `data_prep.images.read_image`.
-      tokenizer: as in `data_prep.raw_examples.make_record`.
+      folder: the folder of the notes.
+      split: the split's name, for the file names.
+      paths: the files of `write_raw_examples`.
+      shorter_side: as for `data_prep.images.read_image`.
+      tokenizer: as for `data_prep.raw_examples.make_record`.
 
     Returns:
       A transform from a pipeline to (image id, record).
@@ -107,8 +107,8 @@ def beam_records(
 
     notes_prefix = fspath(epath.Path(folder) / f"{_NOTES}-{split}")
 
-    def make(pipeline: Any) -> Any:
-        made = (
+    def transform(pipeline: Any) -> Any:
+        results = (
             pipeline
             | "Files" >> beam.Create(paths)
             | "SpreadFiles" >> beam.Reshuffle()
@@ -116,15 +116,15 @@ def beam_records(
             | "SpreadRawExamples" >> beam.Reshuffle()
             | "MakeRecords" >> beam.Map(_make_numbered, shorter_side, tokenizer)
         )
-        notes = made | "Notes" >> beam.FlatMap(_note_lines)
+        notes = results | "Notes" >> beam.FlatMap(_note_lines)
         _ = notes | "WriteNotes" >> beam.io.WriteToText(notes_prefix)
-        return made | "Records" >> beam.FlatMap(_keyed_records)
+        return results | "Records" >> beam.FlatMap(_keyed_records)
 
-    return beam.ptransform_fn(make)()
+    return beam.ptransform_fn(transform)()
 
 
 def read_notes(folder: str | PathLike[str]) -> list[tuple[str, str]]:
-    """Returns (reason, name) of all notes that the workers wrote, in the order of the splits."""
+    """Returns (reason, name) of all notes of the workers, in the order of the splits."""
     notes = []
     for path in epath.Path(folder).glob(f"{_NOTES}-*"):
         notes += map(json.loads, path.read_text().splitlines())
@@ -133,23 +133,23 @@ def read_notes(folder: str | PathLike[str]) -> list[tuple[str, str]]:
 
 def _make_numbered(
     numbered: Numbered, shorter_side: int | None, tokenizer: Tokenizer
-) -> tuple[tuple[int, int], MadeRecord]:
-    place, raw = numbered
-    return place, make_record(raw, read_image(raw.path, shorter_side), tokenizer)
+) -> tuple[tuple[int, int], RecordResult]:
+    position, raw = numbered
+    return position, make_record(raw, read_image(raw.path, shorter_side), tokenizer)
 
 
-def _note_lines(made: tuple[tuple[int, int], MadeRecord]) -> Iterator[str]:
-    (split, place), record = made
-    for number, reason in enumerate(record.notes):
-        yield json.dumps([split, place, number, reason, record.raw.file_name])
+def _note_lines(numbered: tuple[tuple[int, int], RecordResult]) -> Iterator[str]:
+    (split, index), result = numbered
+    for number, reason in enumerate(result.notes):
+        yield json.dumps([split, index, number, reason, result.raw.file_name])
 
 
 def _keyed_records(
-    made: tuple[tuple[int, int], MadeRecord],
+    numbered: tuple[tuple[int, int], RecordResult],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    _, record = made
-    if record.record is not None:
-        yield record.raw.image_id, record.record
+    _, result = numbered
+    if result.record is not None:
+        yield result.raw.image_id, result.record
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""Reads COCO's annotation files through pycocotools, and says what is wrong with them."""
+"""Reader of COCO's annotation files by pycocotools, with checks and readable errors."""
 
 import contextlib
 import io
@@ -21,20 +21,20 @@ def read_coco(
     annotation_keys: dict[str, type] | None,
     argument: str = "raw_dir",
 ) -> COCO:
-    """Reads an annotation file and checks what pycocotools takes on trust.
+    """Reads an annotation file and checks what pycocotools does not.
 
     Args:
       path: the file.
-      annotation_keys: what every annotation must have, as `{"caption": str}`; None: a caption
-        where the first has one, otherwise a category.
-      argument: what messages call the file or its folder.
+      annotation_keys: required fields of annotations, such as `{"caption": str}`; None: a caption
+        if the first annotation has one, otherwise a category.
+      argument: the name of the argument in messages.
 
     Returns:
-      pycocotools' index; `images` and `annotations` of its `dataset` keep the file's order.
+      pycocotools' index; `images` and `annotations` of its `dataset` are in the file's order.
 
     Raises:
-      ValueError: the file is cut short or of another form, an entry lacks something, or two
-        entries have one id. What and where is named.
+      ValueError: the file is truncated or of another form, an entry lacks a field, or two entries
+        have the same id; the message names the place.
     """
     dataset = read_json(path, argument)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -62,7 +62,7 @@ def read_coco(
 
 
 def unlisted_images(coco: COCO) -> list[str]:
-    """Names the annotations of images that the file does not list, in the file's order."""
+    """Returns descriptions of annotations whose images are not listed, in the file's order."""
     return [
         f"annotation {a['id']} of image {a['image_id']}"
         for a in coco.dataset["annotations"]
@@ -71,10 +71,13 @@ def unlisted_images(coco: COCO) -> list[str]:
 
 
 def check_distinct_images(files: Iterable[tuple[str, COCO]]) -> None:
-    """Checks that no image is in two annotation files, named first in each pair.
+    """Checks that no image is in two annotation files.
+
+    Args:
+      files: pairs of a file's name and its content.
 
     Raises:
-      ValueError: one is; it and both files are named.
+      ValueError: an image is in two files; the message names it and both files.
     """
     first: dict[int, str] = {}
     for name, coco in files:
@@ -112,7 +115,7 @@ def _check_entries(
 
 
 def _is(value: Any, kind: type) -> bool:
-    """Tells whether a value is of a kind; `true` is no number, nor is one beyond 64 bits an id."""
+    """Returns whether a value has a type; booleans and integers above 64 bits are not `int`."""
     if kind is int:
         return type(value) is int and abs(value) < 2**63
     return isinstance(value, kind)

@@ -1,4 +1,4 @@
-"""Draws pictures in a grid, each with its annotations under it."""
+"""Contact sheets: a grid of images with their annotations."""
 
 import contextlib
 import io
@@ -20,14 +20,14 @@ _INK, _FAINT, _TAG = (32, 33, 36), (128, 134, 139), (26, 95, 180)
 _LABEL_INK, _LABEL_PAPER = (19, 99, 56), (222, 243, 230)
 _CAPTION_LINES, _TAG_LINES = 3, 3
 _INDENT = 10
-# Fonts of the common systems, for texts with more than the built-in font's ASCII.
+# Fonts of common systems, for texts that are not ASCII, which the built-in font lacks.
 _WIDE_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
 Font = PIL.ImageFont.FreeTypeFont
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of text under a picture; a row of chips where `chips` are given."""
+    """A line of text below an image, or a row of `chips`."""
 
     text: str = ""
     ink: tuple[int, int, int] = _INK
@@ -45,14 +45,14 @@ def draw_contact_sheet(
     """Draws a contact sheet: labels as green chips, captions, and user tags in blue.
 
     Args:
-      images: the bytes of each picture file, and its annotation.
-      title: a line above all.
-      columns: pictures in a row.
-      font_file: a TrueType font; None: one of the system where the texts are not all ASCII, or
-        else the built-in one, which shows other characters as boxes.
+      images: pairs of an image file's bytes and its annotation.
+      title: the title line.
+      columns: images per row.
+      font_file: a TrueType font; None: a system font for texts that are not ASCII, otherwise or if
+        there is none the built-in font, which shows other characters as boxes.
 
     Returns:
-      An RGB picture as high as it needs to be.
+      An RGB image of suitable height.
 
     Raises:
       ValueError: there is no image, `columns` is below 1, or the font cannot be read.
@@ -86,7 +86,7 @@ def draw_contact_sheet(
 
 
 def ascii_only(annotation: Annotation) -> bool:
-    """Tells whether all texts of an annotation are within the built-in font."""
+    """Returns whether all texts of an annotation are ASCII."""
     texts = (annotation.captions, annotation.labels, annotation.user_tags, annotation.groups)
     return annotation.file_name.isascii() and all(
         t.isascii() for picture_texts in texts for t in picture_texts
@@ -140,10 +140,10 @@ def _chip_width(text: str, font: Font) -> int:
 
 
 def _wrap(text: str, font: Font, width: int, max_lines: int) -> list[str]:
-    """Returns lines no wider than `width` pixels; three dots end what is left out."""
+    """Wraps a text to lines of at most `width` pixels; three dots end a shortened text."""
     words: list[str] = []
     for word in text.split():
-        # Tokens of punctuation stay with the word before them.
+        # Punctuation stays with the previous word.
         if words and is_punctuation(word):
             words[-1] += f" {word}"
         else:
@@ -161,7 +161,7 @@ def _wrap(text: str, font: Font, width: int, max_lines: int) -> list[str]:
 
 
 def _fit(text: str, font: Font, width: int) -> str:
-    """Returns a text that is no wider than `width` pixels."""
+    """Shortens a text to at most `width` pixels."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}...") > width:

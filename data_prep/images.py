@@ -1,4 +1,4 @@
-"""Reads raw picture files into JPEG bytes for the shards, in threads."""
+"""Reading of raw picture files, in threads, as JPEG bytes for the shards."""
 
 import collections
 import hashlib
@@ -24,23 +24,23 @@ from semreg_tf.data.picture_decoding import (
 )
 from semreg_tf.data.picture_files import read_picture_file
 
-# Quality of pictures that are re-encoded; upright RGB or grey JPEGs are stored unchanged.
+# Quality of re-encoded images; upright RGB or grey JPEGs are stored unchanged.
 JPEG_QUALITY = 95
 _AHEAD = 64
 T = TypeVar("T")
 
 
 class RawImage(NamedTuple):
-    """What became of a file: `jpeg` holds bytes, or `problem` says why there are none.
+    """The result of reading a picture file.
 
     Attributes:
-      jpeg: the bytes of an upright JPEG file with one or three channels, or None.
-      problem: "missing" or "corrupt", or None.
-      shrunk: whether it had more pixels than wanted.
-      converted: whether it was no RGB or grey JPEG (but a PNG, a CMYK JPEG).
-      turned: whether its EXIF orientation said that it lay on its side, its head, or mirrored.
-      reason: what is wrong with it, in words, where there is a problem.
-      digest: equal for equal pictures only; b"" where there is a problem.
+      jpeg: the bytes of an upright JPEG with one or three channels; None if there is a problem.
+      problem: "missing", "corrupt", or None.
+      shrunk: whether it was resized to fewer pixels.
+      converted: whether it was not an RGB or grey JPEG (but a PNG or a CMYK JPEG, for example).
+      turned: whether it was rotated or mirrored by its EXIF orientation.
+      reason: a description of the problem.
+      digest: a digest of the image; b"" if there is a problem.
     """
 
     jpeg: bytes | None
@@ -53,17 +53,14 @@ class RawImage(NamedTuple):
 
 
 def read_image(path: str | PathLike[str], shorter_side: int | None = None) -> RawImage:
-    """Reads one picture file; one that is missing, no file, or damaged raises nothing.
+    """Reads one picture file; missing and damaged files are returned as problems.
 
     Args:
       path: the file.
-      shorter_side: as in `store_image`.
-
-    Returns:
-      The bytes, or the problem.
+      shorter_side: as for `store_image`.
 
     Raises:
-      OSError: the file is there, but the machine or the network does not give it.
+      OSError: the file exists, but the machine or the network fails to read it.
     """
     try:
         return store_image(read_picture_file(path), shorter_side)
@@ -76,15 +73,15 @@ def read_image(path: str | PathLike[str], shorter_side: int | None = None) -> Ra
 
 
 def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
-    """Makes a picture fit for the shards, and decodes it whole to find damage.
+    """Converts a picture file for the shards, and decodes it completely to detect damage.
 
     Args:
-      content: a picture file of `picture_decoding.FORMATS`, whatever its name says.
-      shorter_side: shrink it where its shorter side has more pixels; None: never.
+      content: the content of a file in one of `picture_decoding.FORMATS`.
+      shorter_side: the image is resized if its shorter side has more pixels; None: never.
 
     Returns:
-      `content` itself where it is an upright RGB or grey JPEG that need not shrink, else a JPEG
-      made of it, or the problem.
+      `content` itself for upright RGB or grey JPEGs that need not be resized, otherwise a new JPEG,
+      or the problem.
     """
     try:
         with open_picture(content) as image:
@@ -97,7 +94,7 @@ def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
                 return RawImage(content, digest=hashlib.sha256(content).digest())
             deep = is_deep(image, content)
             jpeg = _encode(upright(image), shorter_side if shrink else None)
-            # Eight bits of two pictures may be equal where their sixteen are not.
+            # Images of 16 bits may differ although their JPEGs are equal.
             digest = hashlib.sha256(content if deep else jpeg).digest()
             return RawImage(jpeg, None, shrink, not is_jpeg, turned, digest=digest)
     except UnreadablePictureError as error:
@@ -107,14 +104,14 @@ def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
 def read_images(
     items: Iterable[tuple[T, str | PathLike[str]]], shorter_side: int | None = None
 ) -> Iterator[tuple[T, RawImage]]:
-    """Reads many pictures with all cores, a few ahead of the caller.
+    """Reads many picture files with all cores, a few of them ahead.
 
     Args:
-      items: what to hand back with each picture, and the picture's path.
-      shorter_side: as in `read_image`.
+      items: pairs of any value and the path of a picture file.
+      shorter_side: as for `read_image`.
 
     Yields:
-      Each item's first part and its picture, in the order of `items`.
+      Pairs of the value and the image, in the order of `items`.
     """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         pending: collections.deque[tuple[T, Future[RawImage]]] = collections.deque()
@@ -128,7 +125,7 @@ def read_images(
 
 
 def _check_graph_reads(jpeg: bytes) -> None:
-    """Refuses a JPEG that the decoder of the input pipeline stops at, at an eighth of its size."""
+    """Refuses a JPEG that TensorFlow's decoder cannot read at an eighth of its size."""
     try:
         tf.io.decode_jpeg(jpeg, channels=3, ratio=8)
     except tf.errors.InvalidArgumentError:

@@ -1,4 +1,4 @@
-"""The JSON files of raw data sets: what is damaged is named by file and place."""
+"""Reader of the JSON files of raw data sets, whose errors name file and position."""
 
 from os import PathLike
 from typing import Any
@@ -8,14 +8,14 @@ from semreg_tf.text.text_files import parse_json
 
 
 def read_json(path: str | PathLike[str], argument: str = "raw_dir") -> Any:
-    """Returns what a JSON file holds.
+    """Returns the content of a JSON file.
 
     Args:
       path: the file.
-      argument: what messages call the file or its folder.
+      argument: the name of the argument in messages.
 
     Raises:
-      ValueError: it is not there, cut short, no JSON or no UTF-8.
+      ValueError: the file is missing, truncated, not JSON or not UTF-8.
     """
     fix = "Download or unpack it again."
     return json_files.read_json(path, argument, fix, parse=parse_json)

@@ -7,21 +7,21 @@ from os import PathLike, fspath
 
 from data_prep.json_files import read_json
 
-# Usage since: what is left of COCO's validation images is trained on too.
+# As usual since then, the rest of COCO's validation images is in the training split.
 _SPLITS = {"train": "train", "restval": "train", "val": "validation", "test": "test"}
 
 
 def read_karpathy_splits(path: str | PathLike[str]) -> dict[str, str]:
-    """Reads which image is in which split; the captions of the file are not read.
+    """Reads the split of each image; captions are not read.
 
     Args:
-      path: `dataset_*.json`.
+      path: a file `dataset_*.json`.
 
     Returns:
-      "train", "validation" or "test" by file name, in the order of the file.
+      File name -> "train", "validation" or "test", in the file's order.
 
     Raises:
-      ValueError: the file is damaged or of another form, or an image is there twice.
+      ValueError: the file is damaged or of another form, or an image occurs twice.
     """
     content = read_json(path)
     images = content.get("images") if isinstance(content, dict) else None

@@ -1,6 +1,6 @@
-"""What a data set's preparation can be asked for, declared beside its builder.
+"""Declarations of the options with which data sets are prepared.
 
-It imports nothing that is slow, so that `--help` is quick: a builder's module imports TensorFlow.
+They are separate from the builders, which import TensorFlow, so that `--help` is fast.
 """
 
 import importlib
@@ -12,16 +12,16 @@ from semreg_tf.data.text import TOKENIZERS
 
 @dataclass(frozen=True)
 class Option:
-    """A flag of a data set's preparation, which is the builder's argument of that name as well.
+    """A flag of a data set's preparation, and the builder's argument of the same name.
 
     Attributes:
-      name: of the flag and of the argument.
-      default: its value where none is given; its type is the flag's.
-      help: what the flag means.
-      choices: the values allowed; empty: any.
-      required: whether it must be given.
-      is_variant: whether it chooses one of the builder's `VARIANTS`. A default is then the data
-        set's main form, which has no name of its own.
+      name: the name of flag and argument.
+      default: the default value, whose type is the flag's.
+      help: the flag's help.
+      choices: the allowed values; empty: any.
+      required: whether the flag is required.
+      is_variant: whether it chooses one of the builder's `VARIANTS`; the default is then the main
+        variant, which has no name.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Option:
     is_variant: bool = False
 
 
-# Of the data sets with captions.
+# An option of all data sets with captions.
 TOKENIZER = Option(
     "tokenizer",
     None,
-    "How captions become tokens: ptb, the tokens that the COCO evaluation compares; treebank, as "
-    "in im2txt; characters, each letter of a script written without blanks by itself; blanks, for "
-    "captions that a segmenter parted by blanks before. [ptb]",
+    "Tokenizer of captions: ptb, the tokens of the COCO evaluation; treebank, as in im2txt; "
+    "characters, each letter of a script written without blanks is a token; blanks, for captions "
+    "whose tokens a segmenter separated by blanks. [ptb]",
     TOKENIZERS,
 )
 
@@ -48,10 +48,10 @@ class DatasetOptions:
     """A data set that can be prepared.
 
     Attributes:
-      name: of the data set.
-      summary: one line.
-      raw_files: what the folder `--raw_dir` must hold; None: the data set is drawn.
-      options: beside those that all have.
+      name: the data set's name.
+      summary: a one-line description.
+      raw_files: description of the folder `--raw_dir`; None: the data set is generated.
+      options: its options, in addition to those of all data sets.
     """
 
     name: str
@@ -60,6 +60,6 @@ class DatasetOptions:
     options: tuple[Option, ...] = ()
 
     def builder_class(self) -> Any:
-        """Imports the builder, and TensorFlow with it."""
+        """Imports the builder, which imports TensorFlow."""
         module = f"data_prep.{self.name}.{self.name}_dataset_builder"
         return importlib.import_module(module).Builder

@@ -1,7 +1,7 @@
-"""From a builder to a folder that training reads: shards, annotations, vocabulary, counts.
+"""Preparation of a data set: shards, annotations, vocabulary, counts.
 
-The steps run in this order, each is whole or absent, and a second start goes on where a killed
-one stopped; `dataset_counts.json` comes last and says that all is there.
+The steps run in this order. Each one is atomic, and after an interruption the same command
+continues; `dataset_counts.json` is written last and marks a finished preparation.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from semreg_tf.data.stored_orientation import UPRIGHT_KEY
 from semreg_tf.data.text import EARLIEST_TOKENIZER
 from semreg_tf.files.file_lock import FileLock
 
-# What a disk, a quota or a limit on a file's size says when it is full.
+# Error codes of a full disk, an exceeded quota and an exceeded file size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -32,18 +32,18 @@ def prepare(
     raw_dir: str | PathLike[str] | None = None,
     beam_pipeline_options: Sequence[str] = (),
 ) -> None:
-    """Prepares a data set and prints its counts; what is there already is not made again.
+    """Prepares a data set and prints its counts; finished steps are not repeated.
 
     Args:
-      builder: the data set's builder; its `data_dir` is where everything goes.
-      raw_dir: the folder of the official files, for builders that read any.
-      beam_pipeline_options: where given, Apache Beam makes the records, as these options say
-        (`runner=FlinkRunner`, ...); otherwise this machine does, with all its cores.
+      builder: the data set's builder, whose `data_dir` is written.
+      raw_dir: the folder of the raw files, for builders that read any.
+      beam_pipeline_options: options of Apache Beam, such as `runner=FlinkRunner`; empty: the
+        records are created by this machine with all its cores.
 
     Raises:
       ValueError: the raw files cannot be read, the folder holds shards of other parameters,
-        another preparation of it is running, or Beam is wanted and not installed.
-      OSError: the disk is full or read-only; the same command goes on when there is room.
+        another preparation is running, or Beam is not installed.
+      OSError: the disk is full or read-only; run the same command again to continue.
     """
     beam_options = pipeline_options(beam_pipeline_options) if beam_pipeline_options else None
     with preparation_lock(builder.data_dir), _full_disk_named(builder):
@@ -65,16 +65,16 @@ def prepare(
     print(describe_counts(read_counts(builder.data_dir) or {}))
     if not builder.info.metadata.get(UPRIGHT_KEY):
         print(
-            "It was prepared when pictures were stored as they lie in their files: prepare it "
-            "anew to have those turned upright whose EXIF orientation says so"
+            "An earlier version prepared this data set, without rotating pictures by their EXIF "
+            "orientation: prepare it again in another folder to have them upright"
         )
     print(f"Prepared in {builder.data_dir}")
 
 
 def preparation_lock(builder_dir: str | PathLike[str]) -> contextlib.AbstractContextManager:
-    """Returns a lock that ends with the process, so that nobody clears away another's work.
+    """Returns a lock, so that two processes do not prepare the same data set.
 
-    A bucket has none.
+    Buckets have no locks.
 
     Raises:
       ValueError: another process prepares the data set.
@@ -87,7 +87,7 @@ def preparation_lock(builder_dir: str | PathLike[str]) -> contextlib.AbstractCon
 
 @contextlib.contextmanager
 def _full_disk_named(builder: AnnotationBuilder) -> Iterator[None]:
-    """Names the folder where TensorFlow's or TFDS's writers meet a full disk."""
+    """Replaces errors of TensorFlow's and TFDS's writers on a full disk by one that names it."""
     try:
         yield
     except (OSError, RuntimeError, tf.errors.OpError) as error:
@@ -107,7 +107,7 @@ def _is_full(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def _beam_folder(builder: AnnotationBuilder) -> Iterator[None]:
-    """Lends Beam's workers a folder, whose name is one of what an interrupted run leaves."""
+    """Sets a temporary folder for Beam's workers, which `_remove_interrupted` removes too."""
     target = epath.Path(builder.data_dir)
     builder.beam_folder = target.parent / f"incomplete.beam_{target.name}"
     try:
@@ -119,7 +119,7 @@ def _beam_folder(builder: AnnotationBuilder) -> Iterator[None]:
 
 
 def _remove_interrupted(builder: AnnotationBuilder) -> None:
-    """Removes the shards that a killed run left unfinished beside the version's folder."""
+    """Removes unfinished shards of an interrupted preparation."""
     target = epath.Path(builder.data_dir)
     for path in target.parent.glob(f"incomplete.*_{target.name}"):
         print(f"Removing what an interrupted preparation left: {path}")
@@ -127,13 +127,13 @@ def _remove_interrupted(builder: AnnotationBuilder) -> None:
 
 
 def _check_parameters(builder: AnnotationBuilder) -> None:
-    # Shards of before there was a choice say nothing of it.
+    # Shards of earlier versions do not store their tokenizer.
     stored = {"tokenizer": EARLIEST_TOKENIZER, **builder.info.metadata["parameters"]}
-    wanted = builder.parameters
+    parameters = builder.parameters
     if builder.chosen_tokenizer is None:
-        wanted["tokenizer"] = stored["tokenizer"]
-    if stored != wanted:
+        parameters["tokenizer"] = stored["tokenizer"]
+    if stored != parameters:
         raise ValueError(
             f"`data_dir` holds {builder.name!r} prepared with {stored}: choose another folder, or "
-            f"delete {os.fspath(builder.data_dir)!r}. Received: {wanted}"
+            f"delete {os.fspath(builder.data_dir)!r}. Received: {parameters}"
         )

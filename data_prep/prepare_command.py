@@ -1,4 +1,4 @@
-"""What every prepare command does: the flags its data set declares, then the preparation."""
+"""The prepare commands: define the flags of a data set and prepare it."""
 
 import sys
 from collections.abc import Callable
@@ -25,13 +25,13 @@ def run(dataset: str | None = None) -> None:
     """Defines the flags of a data set, parses them and prepares it.
 
     Args:
-      dataset: its name; None: `--dataset` on the command line says it.
+      dataset: the data set's name; None: it is given by `--dataset` on the command line.
     """
     if dataset is None:
         flags.DEFINE_enum("dataset", None, list(DATASETS), "Data set to prepare.", required=True)
         dataset = next(iter(values_on(sys.argv, "dataset")), None)
     if dataset is None:
-        # Without a data set there is help, or the message that it must be given.
+        # Prints the help, or the error that `--dataset` is required.
         program.run(lambda _: None)
     with plain_errors():
         options = options_of(dataset)
@@ -42,7 +42,7 @@ def run(dataset: str | None = None) -> None:
 def _define(options: DatasetOptions) -> dict[str, flags.FlagHolder[Any]]:
     given = {option.name: _define_option(option) for option in options.options}
     given["data_dir"] = shared_flags.define_data_dir(
-        required=options.raw_files is None, text="Where the shards go."
+        required=options.raw_files is None, text="Folder of prepared data sets, to be written."
     )
     if options.raw_files is not None:
         given["raw_dir"] = flags.DEFINE_string("raw_dir", None, options.raw_files, required=True)
@@ -57,8 +57,8 @@ def _define(options: DatasetOptions) -> dict[str, flags.FlagHolder[Any]]:
         given["beam_pipeline_options"] = flags.DEFINE_list(
             "beam_pipeline_options",
             [],
-            "Have Apache Beam make the records: its options, comma-separated, such as "
-            "runner=DirectRunner. [this machine alone, with all its cores]",
+            "Comma-separated options of Apache Beam, which then creates the records, such as "
+            "runner=DirectRunner. [this machine only, with all its cores]",
         )
     return given
 
@@ -82,10 +82,10 @@ def _prepare(options: DatasetOptions, given: dict[str, flags.FlagHolder[Any]]) -
     beam, check_only = values.pop("beam_pipeline_options", ()), values.pop("check_only", False)
     with plain_errors(keep_lines=True):
         if not flags.FLAGS["verbosity"].present:
-            # TFDS warns of folders that it is about to fill.
+            # TFDS warns about folders that do not exist yet.
             logging.set_verbosity(logging.ERROR)
         if data_dir is None and not check_only:
-            raise ValueError("`data_dir` must say where the shards go. Received: data_dir=None")
+            raise ValueError("`data_dir` must be the folder to write. Received: data_dir=None")
         variant = None
         for option in options.options:
             if option.is_variant:

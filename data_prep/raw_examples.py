@@ -1,4 +1,4 @@
-"""One image as the raw files describe it, and the record that is made of it, on any machine."""
+"""Raw examples, as the raw files describe images, and their conversion to records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from semreg_tf.data.records import example
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, tokenize
 from semreg_tf.text.cleaning import CleanText, clean_caption, clean_name, lone_surrogate
 
-# Ours: what is longer is no caption but a text that went astray.
+# Longer texts are not captions (ours).
 MAX_CAPTION_WORDS = 200
 
 
 @dataclass(frozen=True)
 class RawExample:
-    """One image as the raw files describe it; `path` is where its picture should be."""
+    """One image as described by the raw files; `path` is the expected path of its file."""
 
     image_id: str
     path: str | PathLike[str]
@@ -28,13 +28,14 @@ class RawExample:
 
 
 @dataclass(frozen=True)
-class MadeRecord:
-    """What became of a raw example: `record` is None where it cannot be used.
+class RecordResult:
+    """The result of converting a raw example.
 
     Attributes:
-      raw: the example.
-      record: for `semreg_tf.data.records.annotation_features`, or None.
-      notes: why something was left out or changed, in order.
+      raw: the raw example.
+      record: the record of `semreg_tf.data.records.annotation_features`, or None if the example
+        cannot be used.
+      notes: the reasons for which something was left out or changed, in order.
     """
 
     raw: RawExample
@@ -44,31 +45,28 @@ class MadeRecord:
 
 def make_record(
     raw: RawExample, image: RawImage, tokenizer: Tokenizer = DEFAULT_TOKENIZER
-) -> MadeRecord:
-    """Makes the record of one image.
+) -> RecordResult:
+    """Converts a raw example to a record.
 
-    It is skipped where its picture is missing or damaged. Captions and names are brought to one
-    spelling (`semreg_tf.text.cleaning`). Captions without a word and those of more than
-    `MAX_CAPTION_WORDS` are left out, and so is an image of which they leave no caption.
+    An example is not used if its image is missing or damaged. Captions and names are normalised
+    (`semreg_tf.text.cleaning`). Captions without a word or with more than `MAX_CAPTION_WORDS` are
+    left out, and so are images that lose all captions by this.
 
     Args:
-      raw: the annotations.
-      image: the picture.
-      tokenizer: how captions become tokens, one of `semreg_tf.data.text.TOKENIZERS`.
-
-    Returns:
-      The record, or none, and notes on both.
+      raw: the raw example.
+      image: its image.
+      tokenizer: one of `semreg_tf.data.text.TOKENIZERS`.
 
     Raises:
       ValueError: a text holds half of a surrogate pair.
     """
     if image.jpeg is None:
-        return MadeRecord(raw, None, (f"image {image.problem}",))
+        return RecordResult(raw, None, (f"image {image.problem}",))
     notes = ["image converted (no RGB or grey JPEG)"] if image.converted else []
     notes += ["image turned upright (EXIF orientation)"] if image.turned else []
     captions = _captions(raw, tokenizer, notes)
     if raw.captions and not captions and not raw.labels:
-        return MadeRecord(raw, None, (*notes, "image without a usable caption"))
+        return RecordResult(raw, None, (*notes, "image without a usable caption"))
     record = example(
         image=image.jpeg,
         image_id=raw.image_id,
@@ -79,7 +77,7 @@ def make_record(
         groups=_names(raw, "group", raw.groups, notes),
         tokenizer=tokenizer,
     )
-    return MadeRecord(raw, record, tuple(notes))
+    return RecordResult(raw, record, tuple(notes))
 
 
 def _captions(raw: RawExample, tokenizer: Tokenizer, notes: list[str]) -> list[str]:
@@ -98,17 +96,17 @@ def _captions(raw: RawExample, tokenizer: Tokenizer, notes: list[str]) -> list[s
 
 
 def _names(raw: RawExample, kind: str, names: tuple[str, ...], notes: list[str]) -> list[str]:
-    """Returns names in one spelling, each once; those of which nothing is left are noted."""
+    """Returns normalised, distinct names; names that become empty are noted."""
     cleaned = [_clean(raw, kind, clean_name, name, notes) for name in names]
     notes += [f"{kind} empty"] * cleaned.count("")
     return list(dict.fromkeys(name for name in cleaned if name))
 
 
 def _without_commas(user_tags: list[str], notes: list[str]) -> list[str]:
-    # A model reads a picture's user tags as one text with commas between them.
-    kept = [tag for tag in user_tags if "," not in tag]
-    notes += ["user tag with a comma left out"] * (len(user_tags) - len(kept))
-    return kept
+    # Models get an image's user tags as one comma-separated text.
+    without = [tag for tag in user_tags if "," not in tag]
+    notes += ["user tag with a comma left out"] * (len(user_tags) - len(without))
+    return without
 
 
 def _clean(

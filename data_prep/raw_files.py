@@ -1,4 +1,4 @@
-"""Reads the text files that data sets are published as, and says what is wrong with them."""
+"""Readers of the text files of published data sets."""
 
 from os import PathLike, fspath
 
@@ -13,10 +13,10 @@ from semreg_tf.text.text_files import (
 
 
 def require_files(raw_dir: str | PathLike[str] | None, names: tuple[str, ...]) -> None:
-    """Checks that the folder of the raw files is there and holds what is needed.
+    """Checks that the folder of the raw files exists and holds all required files.
 
     Raises:
-      ValueError: the folder or some of the names are missing; all of them are named.
+      ValueError: the folder or files are missing; the message names all of them.
     """
     folder = epath.Path(raw_dir) if raw_dir is not None else None
     if folder is None or not folder.is_dir():
@@ -33,12 +33,12 @@ def require_files(raw_dir: str | PathLike[str] | None, names: tuple[str, ...]) -
 
 
 def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> list[str]:
-    """Returns the lines of a text file without line ends of either kind; empty ones stay.
+    """Returns the lines of a text file without their ends (LF or CRLF), including empty lines.
 
-    A byte order mark at the file's start is passed over.
+    A byte order mark at the start is skipped.
 
     Raises:
-      ValueError: the bytes are no text of that encoding, or CR alone ends the lines.
+      ValueError: the bytes do not have that encoding, or lines end in CR alone.
     """
     content = without_bom(epath.Path(path).read_bytes())
     if ends_in_carriage_returns(content):
@@ -60,10 +60,10 @@ def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> list[str]:
 
 
 def read_names(path: str | PathLike[str]) -> list[str]:
-    """Returns the names in a list file, one a line; blanks around them and empty lines go.
+    """Returns the stripped, non-empty lines of a file of names.
 
     Raises:
-      ValueError: a name is there twice.
+      ValueError: a name occurs twice.
     """
     names: dict[str, int] = {}
     for number, line in enumerate(read_lines(path), start=1):
@@ -79,15 +79,15 @@ def read_names(path: str | PathLike[str]) -> list[str]:
 
 
 def read_token_file(path: str | PathLike[str]) -> dict[str, tuple[str, ...]]:
-    r"""Reads captions in the form of Flickr8k and Flickr30k: `name.jpg#n<TAB>caption`.
+    r"""Reads a token file, as of Flickr8k and Flickr30k: `name.jpg#n<TAB>caption`.
 
     Args:
       path: the token file.
 
     Returns:
-      Each image's captions by rising number, images in the order of the file.
+      Image name -> its captions by number, images in the order of the file.
 
     Raises:
-      ValueError: a line is not of that form, or an image has two captions of one number.
+      ValueError: a line is not of that form, or an image has two captions of the same number.
     """
     return token_captions(read_lines(path), "raw_dir", path)

@@ -1,7 +1,7 @@
-"""What an experiment is: frozen dataclasses whose constructors make every check a user can trip.
+"""The config of an experiment: frozen dataclasses whose constructors check all fields.
 
-Each reading of a silence of the paper is one field with one default; the line beside it says
-whose choice it is. `semreg_tf.config_io` reads and writes them as JSON and applies overrides.
+Where the paper is silent or ambiguous, the choice is one field with one default, and its comment
+says whose choice it is. `semreg_tf.config_io` reads and writes configs and applies overrides.
 """
 
 from typing import Annotated, Literal
@@ -25,56 +25,55 @@ from semreg_tf.stage_config import JointConfig, RelationalConfig, SamplingConfig
 from semreg_tf.stage_config import StageConfig as StageConfig
 
 FORMAT_VERSION = 1
-# The stages of Sec. 3.3 in order, and the earlier ones whose weights each may start from.
+# The stages of Sec. 3.3 in order -> the earlier stages from whose weights they may start.
 WARM_STARTS = {"unary": (), "relational": ("unary",), "joint": ("unary", "relational")}
 
 
 @config_class
 class DataConfig(Checked):
-    """Which data set, and how its annotations become concepts and sequences (Sec. 4.1, 5.1)."""
+    """The data set, and the conversion of annotations to concepts and sequences (Sec. 4.1, 5.1)."""
 
     dataset: str = "demo"
     task: Literal["tags", "captions"] = "captions"
     train_split: str = "train"
     validation_split: str = "validation"
     test_split: str = "test"
-    # What scores on the test split are for. "report": it neither trains nor chooses checkpoints.
-    # "search": settings are compared on the pictures that choose. "fit": one set for everything
-    # says that training fits it, and nothing of other pictures.
+    # The use of test scores. "report": the test split is neither trained on nor used to choose
+    # checkpoints; "search": it may choose checkpoints; "fit": it may also be trained on.
     purpose: Literal["report", "search", "fit"] = "report"
-    # "captions": an image's labels are the concepts that occur in its captions (ours: it makes a
-    # multi-label task of a captioned data set).
+    # "captions": an image's labels are the concepts that occur in its captions, which makes a
+    # captioned data set a multi-label task (ours).
     labels_from: Literal["labels", "captions"] = "labels"
-    # Tags: every label. Captions: the 1,000 most frequent words (Sec. 5.1).
+    # Number of concepts. None: for tags all labels, for captions 1,000 (Sec. 5.1).
     num_concepts: int | None = number(None, 1)
-    # What counts as a word for a captioner's concepts: "words" leaves out punctuation and keeps
-    # stop words (ours; the paper says most frequent words); "lemmas": English nouns, verbs and
-    # adjectives, tense and plural merged (Wu et al. 2016).
+    # The tokens that may be a captioner's concepts: "words" excludes punctuation and includes stop
+    # words (ours; the paper says most frequent words); "lemmas": English nouns, verbs and
+    # adjectives, with tense and plural merged (Wu et al. 2016).
     concept_words: Literal["words", "all_tokens", "lemmas"] = "words"
-    # A file of concepts in place of the most frequent: a name a line, behind a tab other words
-    # that stand for it.
+    # A file of concepts that replace the most frequent words: one name per line, optionally
+    # followed by a tab and further words that stand for it.
     concept_list: str | None = None
-    # Concepts that people are shown last, for they are function words; "none" in other languages
-    # (ours: in data and scores they are concepts like all others).
+    # The language of function words, which are shown after other concepts; "none": no such words
+    # (ours; data and scores do not depend on it).
     function_words: Literal["english", "none"] = "english"
-    # Output rows of a caption model, END and UNK among them (Sec. 5.1: 12,000); None: all words.
+    # Number of outputs of a captioner, including END and UNK (Sec. 5.1: 12,000); None: all words.
     max_vocab_size: int | None = number(12_000, 4)
-    # im2txt: a word must occur four times in the training captions.
+    # Words that occur less often in the training captions become UNK (im2txt: 4).
     min_word_count: int = number(4, 1)
-    # Sec. 4.1: rare labels first; the others are the controls. "random" is one permutation of the
-    # labels, the same in every run (ours).
+    # Order of labels in a sequence. Sec. 4.1: rare labels first; the others are controls. "random"
+    # is one permutation, the same in every run (ours).
     label_order: Literal["rare_first", "frequent_first", "alphabetical", "random"] = "rare_first"
-    # Sec. 4.2: the 1,000 most frequent user tags; 0: no side information.
+    # Number of most frequent user tags that are read (Sec. 4.2: 1,000); 0: no side information.
     num_user_tags: int = number(0, 0)
-    # The most frequent folders or groups of the pictures, a layer of concepts; 0: none is read.
+    # Number of most frequent folders or groups of images, a layer of concepts; 0: none.
     num_groups: int = number(0, 0)
-    # None: all captions of an image at once, otherwise that many sampled each time (ours).
+    # Number of captions sampled per image in each batch; None: all captions (ours).
     captions_per_image: int | None = number(None, 1)
-    # Longer captions are cut and counted in training alone (ours; im2txt keeps all).
+    # In training, longer captions are cut, and counted in the log (ours; im2txt keeps all).
     max_caption_tokens: int = number(50, 1)
 
     def check(self) -> None:
-        """Refuses labels from captions for a captioner, which has none, and overlapping splits."""
+        """Refuses labels from captions or concept lists for other tasks, and overlapping splits."""
         if self.labels_from == "captions" and self.task != "tags":
             raise ValueError(
                 "`data.labels_from` may be 'captions' only where `data.task` is 'tags'. "
@@ -82,7 +81,7 @@ class DataConfig(Checked):
             )
         if self.concept_list is not None and "captions" not in (self.task, self.labels_from):
             raise ValueError(
-                "`data.concept_list` must be None for labels, all of which are concepts. "
+                "`data.concept_list` must be None for labels, which are all concepts. "
                 f"Received: data.concept_list={self.concept_list!r}, data.task={self.task!r}"
             )
         check_splits(self.train_split, self.validation_split, self.test_split, self.purpose)
@@ -90,17 +89,18 @@ class DataConfig(Checked):
 
 @config_class
 class ImageConfig(Checked):
-    """How a picture becomes the encoder's input."""
+    """Preprocessing and augmentation of images."""
 
-    # The side of the encoder's square input in pixels; None: the encoder's own.
+    # Side of the encoder's square input in pixels; None: the encoder's default.
     size: int | None = number(None, 16)
-    # im2txt: resize to 346 x 346 before a 299 crop, a ratio of 1.157, taken over for every size.
+    # Side of the resized image relative to the crop. im2txt: 346 / 299, used for every size.
     resize_ratio: float = number(346 / 299, 1.0, 4.0)
     random_crop: bool = True
     random_flip: bool = True
     # im2txt: brightness 32/255, saturation and contrast 0.5-1.5, hue 0.032, in two orders.
     color_jitter: bool = False
-    # Of a frozen encoder: 1: the centre; 2: its mirror too; 10: Caffe's corners; None: by size.
+    # Views of each image for cached features: 1: the centre crop; 2: and its mirror image; 10:
+    # Caffe's corner crops too; None: by the number of training images.
     cached_views: Annotated[Literal[1, 2, 10, None], NO_BOOLEAN] = 1
 
 
@@ -109,19 +109,20 @@ class EncoderConfig(Checked):
     """The CNN (f_enc of eq. 1)."""
 
     name: str = "inception_v3"
-    # "imagenet", a file, or None for random weights.
+    # Initial weights: "imagenet", a file, or None for random weights.
     weights: str | None = "imagenet"
-    # False: it keeps its first weights (Table 1, "Fix"). None: by size, `semreg_tf.size_rule`.
+    # False: the CNN is frozen (Table 1, "Fix"). None: by the number of training images
+    # (`semreg_tf.size_rule`).
     trainable: bool | None = True
     # "native": the encoder's own feature layer (fc7, or global average pooling).
     pooling: Literal["native", "average", "average_max"] = "native"
-    # Features to mean 0, deviation 1 in training, the cells of a map to a mean square of 1: for
-    # nets of large activations, Caffe's (ours).
+    # Whether features are standardised by training statistics, and cells of the map to a mean
+    # square of 1, for networks with large activations such as Caffe's (ours).
     standardise: bool = False
-    # im2txt: keep 0.8 of the pooled features where the CNN trains.
+    # Dropout rate of the features (im2txt: 0.2 when the CNN is trained).
     feature_dropout: float = number(0.0, 0.0, 0.99)
-    # After fc6 and fc7 of CaffeNet, AlexNet and VGG16, only while the CNN trains: Caffe's and VGG's
-    # practice is 0.5. Other CNNs have no such layers; cached features stay as they are.
+    # Dropout rate after fc6 and fc7 of CaffeNet, AlexNet and VGG16 when the CNN is trained (Caffe
+    # and VGG: 0.5). Other CNNs have no such layers, and cached features are not affected.
     fc_dropout: float = number(0.0, 0.0, 0.99)
 
 
@@ -130,35 +131,38 @@ class ConceptConfig(Checked):
     """The concept head and its loss Lu (Sec. 3.2, eq. 5)."""
 
     # "sigmoid": eq. 5, summed over concepts; "softmax" and "warp": the baselines of Tables 1, 2;
-    # "asymmetric": Ridnik et al. 2021, beyond the paper.
+    # "asymmetric": Ridnik et al. 2021, not in the paper.
     loss: Literal["sigmoid", "softmax", "warp", "asymmetric"] = "sigmoid"
-    # Of "asymmetric", as published for COCO.
+    # For "asymmetric": gamma of the negatives, as published for COCO.
     asymmetric_focus: float = number(4.0, 0.0)
+    # For "asymmetric": the margin of negatives, as published for COCO.
     asymmetric_margin: float = number(0.05, 0.0, 0.99)
-    # WARP estimates a label's rank from the draws that found a violation: (classes - 1) / draws
-    # (Weston et al. 2011; Gong et al. 2014), or negatives / draws, the same for one label (ours).
+    # For "warp": the rank is estimated from the number of draws until a violation, as (classes - 1)
+    # / draws (Weston et al. 2011; Gong et al. 2014), or as negatives / draws (ours).
     warp_rank: Literal["classes", "negatives"] = "classes"
-    # False: Lu is off (NIC-F, RIA, CNN-RNN).
+    # False: without Lu (NIC-F, RIA, CNN-RNN).
     supervised: bool = True
-    # ReLU units of a layer before Sec. 3.2's only one, which helps on weak features (ours).
+    # ReLU units of a hidden layer before the prediction layer of Sec. 3.2, which helps with weak
+    # features (ours); 0: no hidden layer.
     hidden_units: int = number(0, 0)
-    # "log_odds" of the training frequencies (ours); "frequencies": these, and the kernel at 0.
+    # "log_odds" of the training frequencies (ours); "frequencies": the same, with a zero kernel.
     initial_bias: Literal["zeros", "log_odds", "frequencies"] = "zeros"
-    # What the prediction layer scores, the whole image in the paper.
+    # The inputs of the prediction layer; in the paper the whole image.
     places: PlacesConfig = PlacesConfig()
-    # Sec. 4.1: a single hidden layer of 256 ReLU units on the user tags.
+    # ReLU units of the single hidden layer on user tags (Sec. 4.1: 256).
     tag_hidden_units: int = number(256, 1)
-    # Summed probabilities can exceed 1, so logits are summed and squashed (ours); the paper's
-    # words, "summing their predictions", also allow summed and clipped probabilities.
+    # The paper sums the predictions of image and user tags. "logits": their logits are summed
+    # (ours, as summed probabilities may exceed 1); "probabilities": summed and clipped.
     tag_fusion: Literal["logits", "probabilities"] = "logits"
-    # In place of Sec. 3.2's layer: scores from like pictures too, or from layers of concepts.
+    # In place of the prediction layer of Sec. 3.2: scores from similar images too.
     neighbours: NeighbourConfig | None = None
+    # In place of the prediction layer of Sec. 3.2: scores from layers of concepts.
     layers: ConceptLayersConfig | None = None
 
 
 @config_class
 class Config(SideInformation, Checked):
-    """One system on one data set: what a row of the papers' tables is."""
+    """One system on one data set, such as a row of the papers' tables."""
 
     name: str = "unnamed"
     table_row: str = ""
@@ -170,27 +174,27 @@ class Config(SideInformation, Checked):
     decoder: DecoderConfig | None = DecoderConfig()
     decoding: DecodingConfig = DecodingConfig()
     reranking: RerankingConfig = RerankingConfig()
-    # Of a captioner: it lists the data set's labels too, over the same CNN (ours).
+    # For a captioner that predicts the data set's labels too, on the same CNN (ours).
     labels: LabelsConfig | None = None
     stages: tuple[Literal["unary", "relational", "joint"], ...] = ("unary", "relational", "joint")
     unary: UnaryConfig = UnaryConfig()
     relational: RelationalConfig = RelationalConfig()
     joint: JointConfig = JointConfig(encoder_rate=0.1, update_batch_norm=False)
-    # Of every stage that trains words; its steps count from 0 in each.
+    # For each stage that trains the decoder; the stage's steps count from 0.
     sampling: SamplingConfig = SamplingConfig()
-    # How long training lasts where its steps follow from the number of pictures (ours).
+    # Length of training if the steps depend on the number of training images (ours).
     preset: Literal["fast", "thorough"] = "thorough"
     seed: int = number(0, 0)
-    # Of training; float16 with dynamic loss scaling. Weights, and every evaluation, are float32.
-    # "auto": mixed_bfloat16 where this machine is faster in it, measured as a run begins.
+    # Precision of training; float16 uses dynamic loss scaling. Weights and evaluation are float32.
+    # "auto": mixed_bfloat16 if it is faster on this machine, measured at the start of a run.
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
-    # XLA for losses and gradients: compiling costs seconds a shape, so off on a CPU (ours).
+    # XLA for losses and gradients; compiling takes seconds for each shape, so off (ours).
     jit_compile: bool = False
-    # TensorFlow's deterministic operations: the same seed on the same machine, the same weights.
+    # TensorFlow's deterministic operations: the same seed and machine give the same weights.
     deterministic: bool = True
 
     def check(self) -> None:
-        """Refuses combinations of fields that cannot mean anything."""
+        """Refuses combinations of fields that have no meaning."""
         if self.decoder is None:
             if self.conditionings:
                 raise ValueError(
@@ -226,25 +230,26 @@ class Config(SideInformation, Checked):
 
     @property
     def embeddings_read(self) -> frozenset[str]:
-        """Which of the encoder's outputs the decoder reads, as `ConditioningConfig.embedding`."""
+        """The encoder outputs that the decoder reads, by `ConditioningConfig.embedding`."""
         return frozenset(c.embedding for c in self.conditionings) - {"none"}
 
     @property
     def reads_map(self) -> bool:
-        """True where the decoder or the concept head reads the CNN's map, `spatial_features`."""
+        """Whether the decoder or the concept head reads the CNN's map, `spatial_features`."""
         return "spatial_features" in self.embeddings_read or self.concepts.places.kind == "cells"
 
     @property
     def pretrains_on_features(self) -> bool:
-        """True where the relational stage reads cached features: they have no ground truth."""
+        """Whether the relational stage reads cached features instead of true concepts."""
         read = self.embeddings_read
         return "relational" in self.stages and bool(read) and "concepts" not in read
 
     def warm_starts(self, stage: str) -> tuple[str, ...]:
-        """Returns the stages whose weights a stage of this experiment may start from."""
-        # Fed the true concepts, the relational stage has no use for a CNN.
-        fed = {} if self.pretrains_on_features else {"relational": ()}
-        return {**WARM_STARTS, **fed}[stage]
+        """Returns the earlier stages from whose weights a stage of this experiment may start."""
+        # A relational stage on true concepts needs no CNN.
+        if stage == "relational" and not self.pretrains_on_features:
+            return ()
+        return WARM_STARTS[stage]
 
     def _check_stages(self) -> None:
         read = self.embeddings_read
@@ -281,15 +286,14 @@ class Config(SideInformation, Checked):
         from_captions = "captions" in (self.data.task, self.data.labels_from)
         if extra is not None and (self.pretrains_on_features or not from_captions):
             raise ValueError(
-                "`relational.extra_captions` may be given only where the relational stage is fed "
-                "concepts found in captions: they come without pictures, so no decoder that reads "
-                "features can learn from them, and without labels. "
+                "`relational.extra_captions` may be given only where the relational stage reads "
+                "concepts of captions, because these captions have neither images nor labels. "
                 f"Received: relational.extra_captions={extra!r}, experiment={self.name!r}"
             )
         if self.relational.extra_words and self.data.task == "tags":
             raise ValueError(
-                "`relational.extra_words` may be True only where `data.task` is 'captions': labels "
-                "are those of pictures. Received: data.task='tags'"
+                "`relational.extra_words` may be True only where `data.task` is 'captions'. "
+                "Received: data.task='tags'"
             )
 
     def _check_words(self) -> None:
@@ -302,8 +306,8 @@ class Config(SideInformation, Checked):
             )
         if self.jit_compile and any(c.attention_penalty for c in self.conditionings):
             raise ValueError(
-                "`attention_penalty` needs `jit_compile` False: it is computed on the real words "
-                "alone. Received: jit_compile=True"
+                "`attention_penalty` needs `jit_compile` False, because it is computed at real "
+                "words only. Received: jit_compile=True"
             )
 
     def _check_places(self) -> None:
@@ -311,18 +315,18 @@ class Config(SideInformation, Checked):
         other = self.concepts.neighbours is not None or self.concepts.layers is not None
         if places != "image" and other:
             raise ValueError(
-                "`concepts.places.kind` must be 'image' where scores come from like pictures or "
-                f"from layers of concepts. Received: concepts.places.kind={places!r}"
+                "`concepts.places.kind` must be 'image' with `concepts.neighbours` or "
+                f"`concepts.layers`. Received: concepts.places.kind={places!r}"
             )
         if places == "crops" and ("spatial_features" in self.embeddings_read):
             raise ValueError(
-                "`concepts.places.kind` may be 'crops' only where the decoder reads no map, which "
-                f"each crop has of its own. Received: embeddings={sorted(self.embeddings_read)}"
+                "`concepts.places.kind` may be 'crops' only where the decoder reads no map. "
+                f"Received: embeddings={sorted(self.embeddings_read)}"
             )
         if places == "crops" and self.image.cached_views != 1:
             raise ValueError(
-                "`image.cached_views` must be 1 where `concepts.places.kind` is 'crops', which are "
-                f"the views. Received: image.cached_views={self.image.cached_views}"
+                "`image.cached_views` must be 1 where `concepts.places.kind` is 'crops'. "
+                f"Received: image.cached_views={self.image.cached_views}"
             )
         if places != "crops" and self.unary.crop_steps:
             raise ValueError(
@@ -332,14 +336,14 @@ class Config(SideInformation, Checked):
             )
 
     def _check_labels(self) -> None:
-        """Refuses labels beside captions where the two tasks would not read alike."""
+        """Refuses `labels` for configs in which the two tasks would need different inputs."""
         reads = {c.embedding for c in self.conditionings}
         places = self.concepts.places.kind != "image"
         other = self.data.task != "captions" or self.reads_user_tags or places
         if other or reads != {"concepts"}:
             raise ValueError(
                 "`labels` may be given only for captions, without user tags, where the decoder "
-                "reads concepts of the whole image alone. "
+                "only reads concepts of the whole image. "
                 f"Received: data.task={self.data.task!r}, "
                 f"data.num_user_tags={self.data.num_user_tags}, embeddings={sorted(reads)}, "
                 f"concepts.places.kind={self.concepts.places.kind!r}"

@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel: picture bytes in, strings out, everything inside the graph."""
+"""Export of trained models as SavedModels, whose graphs map picture bytes to strings."""
 
 import contextlib
 import copy
@@ -32,7 +32,7 @@ from semreg_tf.models.encoder import encoder_spec
 
 ASSETS = "assets.extra"
 INFO_FILE = "semreg_tf.json"
-# Of an export of two runs, the folder of the tag model's assets, and its part of the info.
+# In an export of two models: the folder of the tag model's assets, and the field of its info.
 TAG_ASSETS = "tags"
 FORMAT_VERSION = 2
 _EARLIER = ".earlier"
@@ -48,29 +48,29 @@ def export(
     weights_dtype: str = "float32",
     provenance: Provenance | None = None,
 ) -> Path:
-    """Writes a SavedModel that TensorFlow alone can run, atomically.
+    """Writes a SavedModel atomically; running it needs TensorFlow only.
 
-    Beside the graph and the weights, `assets.extra/` holds the vocabularies, the config, the run's
-    results, what `semreg_tf.load` reads, and what training needs to go on from the export;
-    `MODEL.md` is the model's card.
+    `assets.extra/` holds the vocabularies, the config, the run's results, the info that
+    `semreg_tf.load` reads, and what training needs to start from the export. `MODEL.md` is the
+    model card.
 
     Args:
       config: the experiment.
-      vocabularies: its names.
-      annotator: its models, weights set.
-      path: a folder that is not there yet or holds an earlier export.
-      num_results: sequences in an answer; None: the beam width.
-      weights_dtype: of the matrices on disk: "float32", or "bfloat16" or "float16", which halve
-        the size; arithmetic is in float32 all the same.
+      vocabularies: its vocabularies.
+      annotator: its models.
+      path: a folder that does not exist or holds an earlier export.
+      num_results: number of sequences in an answer; None: the beam width.
+      weights_dtype: dtype of the matrices on disk, see `exporting.stored_weights`; arithmetic is
+        always in float32.
       provenance: how the model was trained, for the card and the assets.
 
     Returns:
       The folder.
 
     Raises:
-      ValueError: the path is taken by something else, the annotator reads no pictures, the
-        weights do not fit the dtype, or another process writes there.
-      OSError: the disk is full or read-only; what was there is as it was.
+      ValueError: the folder holds something else, the annotator reads no images, the weights do not
+        fit the dtype, or another process writes the folder.
+      OSError: the disk is full or read-only; an earlier export is not changed.
     """
     part = ExportPart(config, vocabularies, annotator, provenance or Provenance())
     return export_parts([part], path, num_results, weights_dtype=weights_dtype)
@@ -83,22 +83,22 @@ def export_parts(
     *,
     weights_dtype: str = "float32",
 ) -> Path:
-    """Writes one model, or a captioner and a tag model together, whose one call answers both.
+    """Writes one model, or a captioner and a tag model whose answers one call returns.
 
-    Where the two read pictures by the same CNN, the export holds and runs it once.
+    If both models have the same CNN, the export holds it and runs it once.
 
     Args:
-      parts: one, or two of different tasks.
+      parts: one model, or two of different tasks.
       path: as for `export`.
       num_results: as for `export`.
       weights_dtype: as for `export`.
 
     Returns:
-      The folder. Of two, the tag model's assets are in `assets.extra/tags/`.
+      The folder. With two models, the tag model's assets are in `assets.extra/tags/`.
 
     Raises:
-      ValueError: as `export`; or two models that do not go together.
-      OSError: as `export`.
+      ValueError: as for `export`, or two models that cannot be combined.
+      OSError: as for `export`.
     """
     if len(parts) not in (1, 2):
         raise ValueError(
@@ -109,7 +109,7 @@ def export_parts(
     shared = len(parts) == 2 and share_encoder(*parts)
     final = Path(path)
     with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
-        _take_back_earlier(final)
+        _restore_earlier(final)
         if final.exists() and not (final / ASSETS / INFO_FILE).exists():
             raise ValueError(
                 "`path` must be new or hold an earlier export: something else is there. "
@@ -140,15 +140,15 @@ def export_parts(
 
 
 def _without_encoder(annotator: Annotator) -> Annotator:
-    """Returns the annotator as one that reads the features of another's encoder."""
-    reading = copy.copy(annotator)
-    reading.encoder = None
-    return reading
+    """Returns a copy of the annotator that reads features instead of images."""
+    without = copy.copy(annotator)
+    without.encoder = None
+    return without
 
 
 @contextlib.contextmanager
 def _whole_or_absent(final: Path) -> Iterator[Path]:
-    """Gives a folder beside `final` that takes its place, or is removed where anything fails."""
+    """Yields a temporary folder that replaces `final` at the end, or is removed on an error."""
     partial = final.with_name(final.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -156,42 +156,42 @@ def _whole_or_absent(final: Path) -> Iterator[Path]:
         _replace(final, partial)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
-            "`path` could not take the export; what was there is intact. Make room and export "
-            f"again. Received: path={str(final)!r} ({str(error).splitlines()[0]})"
+            "`path` must be writable for the export; an earlier one is intact. Free space and "
+            f"export again. Received: path={str(final)!r} ({str(error).splitlines()[0]})"
         ) from error
     finally:
-        _take_back_earlier(final)
+        _restore_earlier(final)
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_info(folder: Path, info: Mapping[str, Any]) -> None:
-    """Writes what `semreg_tf.load` reads, with the digests of the export's other files.
+    """Writes the info that `semreg_tf.load` reads, with the digests of the export's other files.
 
-    The card is for reading and may be written again. TensorFlow's index of the variables holds a
-    checksum of each, so that its digest stands for them.
+    The model card, which may be written again, has no digest. The variables' data files have none,
+    because TensorFlow's index has checksums of them.
 
     Args:
-      folder: the export, complete but for this file.
-      info: what it says.
+      folder: the export, complete except for this file.
+      info: the model's description.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     others = (f"{ASSETS}/{INFO_FILE}", CARD_FILE)
     names = [n for n in names if n not in others and ".data-" not in n]
-    carried = {digests.FILE_DIGESTS: digests.file_digests(folder, names)}
-    sealed = digests.with_own_digest({**info, **carried})
-    text = json.dumps(sealed, indent=2) + "\n"
+    file_digests = digests.file_digests(folder, names)
+    info = digests.with_own_digest({**info, digests.FILE_DIGESTS: file_digests})
+    text = json.dumps(info, indent=2) + "\n"
     (folder / ASSETS / INFO_FILE).write_text(text, encoding="utf-8")
 
 
-def _take_back_earlier(final: Path) -> None:
-    """Undoes the first of the two renamings where the second did not follow."""
+def _restore_earlier(final: Path) -> None:
+    """Restores the earlier export if `_replace` was interrupted between its two renamings."""
     earlier = final.with_name(final.name + _EARLIER)
     if earlier.exists() and not final.exists():
         os.replace(earlier, final)
 
 
 def _without_folders(config: Config) -> Config:
-    """Returns the config with the name alone of a file of first weights."""
+    """Returns the config with files of weights and concepts reduced to their names."""
     weights, listed = config.encoder.weights, config.data.concept_list
     encoder = dataclasses.replace(config.encoder, weights=weights and Path(weights).name)
     data = dataclasses.replace(config.data, concept_list=listed and Path(listed).name)
@@ -221,7 +221,7 @@ def _describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> 
 
 
 def _describe_both(captions: dict[str, Any], tags: dict[str, Any], shared: bool) -> dict[str, Any]:
-    """Returns the captioner's description with the tag model's inside."""
+    """Returns the captioner's info, which includes the tag model's."""
     digests_of_both = captions["weights_sha256"] + tags["weights_sha256"]
     own = ("config", "weights_sha256", "num_parameters", "commit", "stage", "step", "image_size")
     return {
@@ -253,14 +253,14 @@ def _write_assets(folder: Path, part: ExportPart) -> None:
 
 
 def _write_statistics(folder: Path, encoder: keras.Model) -> None:
-    """Writes what folding loses, so that training can start from the export."""
+    """Writes the batch-normalisation statistics, so that training can start from the export."""
     statistics = folded_statistics(encoder)
     if statistics:
         np.savez(folder / STATISTICS_FILE, *statistics)
 
 
 def _replace(final: Path, partial: Path) -> None:
-    # A folder cannot be renamed over another: the earlier export is moved aside, then removed.
+    # A folder cannot replace another by renaming, so the earlier export is renamed first.
     earlier = final.with_name(final.name + _EARLIER)
     shutil.rmtree(earlier, ignore_errors=True)
     if final.exists():

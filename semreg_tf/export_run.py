@@ -1,4 +1,4 @@
-"""From a run's folder to an export with its card, and the scores of the two side by side."""
+"""Export of runs with their model card, and comparison of the scores of a run and its export."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,22 +40,22 @@ def export_run(
     data_dir: str | Path | None = None,
     overrides: Sequence[str] = (),
 ) -> tuple[Path, ScoreComparison | None]:
-    """Exports a run's best checkpoint with all that its folder says of it.
+    """Exports a run's best checkpoint with its config, vocabularies and results.
 
     Args:
       run: the work directory.
       out: the folder to write.
-      num_results: sequences in an answer; None: the beam width.
-      weights_dtype: of the weights on disk.
-      compare_on: a split on which the export is scored beside the run, for the card; None: none.
-      data_dir: the folder of prepared data sets, needed to compare.
-      overrides: of the decoding, such as "decoding.block_unknown=true".
+      num_results: number of sequences in an answer; None: the beam width.
+      weights_dtype: dtype of the matrices on disk.
+      compare_on: a split on which the scores of run and export are compared for the card, or None.
+      data_dir: the folder of prepared data sets, required to compare.
+      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
 
     Returns:
-      The folder, and the comparison if one was asked for.
+      The folder, and the comparison or None.
 
     Raises:
-      ValueError: a folder, split or dtype that does not fit.
+      ValueError: an invalid folder, split or dtype.
     """
     if compare_on is not None and data_dir is None:
         raise ValueError(
@@ -71,10 +71,10 @@ def export_run(
         )
     evaluator = split = None
     if compare_on is not None:
-        # Before the export is written, so that a split that is not there is told at once.
-        same = exported_decoding(config).block_repeats
+        # Before the export is written, so that an unknown split is reported at once.
+        block_repeats = str(exported_decoding(config).block_repeats).lower()
         evaluator = EvaluatedRun(
-            run, data_dir, [*overrides, f"decoding.block_repeats={str(same).lower()}"]
+            run, data_dir, [*overrides, f"decoding.block_repeats={block_repeats}"]
         )
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
@@ -97,20 +97,20 @@ def export_runs(
     weights_dtype: str = "float32",
     overrides: Sequence[str] = (),
 ) -> Path:
-    """Exports a run on captions and a run on tags as one model that answers both.
+    """Exports a run on captions and a run on tags as one model that returns both.
 
     Args:
       runs: the two work directories, in either order.
       out: the folder to write.
-      num_results: captions, and lists of labels, in an answer; None: each run's beam width.
-      weights_dtype: of the weights on disk.
-      overrides: of the decoding of both, such as "decoding.block_unknown=true".
+      num_results: number of captions and of label lists in an answer; None: each run's beam width.
+      weights_dtype: dtype of the matrices on disk.
+      overrides: overrides of the decoding of both, such as "decoding.block_unknown=true".
 
     Returns:
-      The folder. Its info says under "encoders" whether one CNN serves both.
+      The folder. Its info has under "encoders" the number of CNNs.
 
     Raises:
-      ValueError: not two folders, or runs that do not go together.
+      ValueError: not two folders, or runs that cannot be combined.
     """
     if len(runs) != 2:
         raise ValueError(
@@ -127,11 +127,11 @@ def export_runs(
 
 
 def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:
-    """Returns a run's model, and of a run on captions and labels the tag model behind it."""
-    whole = workdir.load_annotator(run)
-    models, results = [whole], ["."]
-    if whole[0].labels is not None:
-        models = [workdir.caption_part(*whole), workdir.label_part(*whole)]
+    """Returns a run's model; for a run on captions and labels the captioner and the tag model."""
+    model = workdir.load_annotator(run)
+    models, results = [model], ["."]
+    if model[0].labels is not None:
+        models = [workdir.caption_part(*model), workdir.label_part(*model)]
         results.append(LABEL_RESULTS)
     return [
         ExportPart(
@@ -145,11 +145,11 @@ def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:
 
 
 def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
-    """Returns what a work directory says of its training; what is not there is unknown.
+    """Returns the provenance of a run from its work directory, without what is missing there.
 
     Args:
       run: the work directory.
-      results_in: the folder in it that holds the results of what is exported.
+      results_in: the folder in it with the results of the exported model.
     """
     folder = Path(run)
     about = workdir.read_about(folder)
@@ -164,20 +164,20 @@ def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
 
 
 def compare(run: EvaluatedRun, split: Split, model: ExportedModel) -> ScoreComparison:
-    """Scores a run in Python and its export, which reads the stored pictures, on a split.
+    """Compares the scores of a run and of its export, which reads the stored images, on a split.
 
     Args:
-      run: the run; its models compute in float32.
-      split: with ground truth.
+      run: the run, whose models compute in float32.
+      split: a split with ground truth.
       model: its export.
 
     Returns:
-      The scores beside each other. METEOR, which needs Java, is left out.
+      The scores of both, without METEOR, which needs Java.
     """
     ours = run.predict(split)
     theirs = _predict_exported(model, split)
     if not ours.sequences:
-        # A CNN alone: its export says the top k, so that is what is compared.
+        # For a CNN without decoder, the top k labels are compared, which its export returns.
         ours = _with_top_labels(ours, run.config, split)
     scored = [_scores(run, split, x) for x in (ours, theirs)]
     same = [a[0] == b[0] for a, b in zip(ours.sequences, theirs.sequences, strict=True)]
@@ -203,12 +203,12 @@ def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
     tags = None
     if split.vocabularies.user_tags is not None:
         tags = (",".join(a.user_tags) for a in split.annotations)
-    found = model.annotate_stream(_pictures(split), tags)
+    stream = model.annotate_stream(_pictures(split), tags)
     names = {name: i for i, name in enumerate(split.vocabularies.concepts.names)}
     sequences, scores = [], []
     probabilities = np.zeros((split.num_images, len(names)), np.float32)
     annotations: Iterator[ImageAnnotation] = tqdm(
-        found, total=split.num_images, desc=f"the export on {split.name}"
+        stream, total=split.num_images, desc=f"the export on {split.name}"
     )
     for row, annotation in enumerate(annotations):
         if annotation.error:

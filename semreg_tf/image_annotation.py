@@ -1,4 +1,4 @@
-"""What a model says of one picture, from the outputs of a signature."""
+"""A model's annotation of one picture, built from the outputs of a signature."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from semreg_tf.text.joined_labels import labels_of_text
 
 @dataclass(frozen=True)
 class ImageAnnotation:
-    """What the model says of one picture.
+    """A model's annotation of one picture.
 
     Attributes:
-      text: the best caption, or the labels in predicted order, comma-separated, to be read by
-        people; None if `error`.
+      text: the best caption, or the labels in predicted order, comma-separated, for display; None
+        if `error`.
       n_best: (text, score) pairs, best first; scores are log probabilities.
-      concepts: (name, probability) pairs of all concepts, most probable first; of a captioner
+      concepts: (name, probability) pairs of all concepts, most probable first; for captioners,
         content words come before function words such as "a" and "in".
-      error: why the picture could not be read, or None.
-      unknown_user_tags: how many of its user tags the model does not know; None without tags.
-      label_scores: of a tag model the probability of each label of `text`, in order, given the
-        picture and the labels before it; of a CNN alone its concept's probability. Empty of a
-        captioner and of exports of earlier versions.
-      labels: of a tag model the best labels in predicted order; None of a captioner or if `error`.
-      n_best_labels: of a tag model the labels of each entry of `n_best`; of a model of captions and
-        tags, whose `n_best` are captions, of each list of labels that was searched, best first.
-      label_probabilities: of a model of captions and tags, whose `concepts` are the captioner's,
-        what its CNN says of every label: (label, probability) pairs, most probable first.
+      error: the reason why the picture could not be read, or None.
+      unknown_user_tags: number of its user tags that are not in the vocabulary; None without tags.
+      label_scores: for tag models, the probability of each label of `text` given the picture and
+        the previous labels, or without decoder the concept's probability. Empty for captioners and
+        for exports of earlier versions.
+      labels: for tag models, the best labels in predicted order; None for captioners or if `error`.
+      n_best_labels: for tag models, the labels of each entry of `n_best`; for models of captions
+        and tags, whose `n_best` are captions, the label lists, best first.
+      label_probabilities: for models of captions and tags, whose `concepts` are the captioner's,
+        (label, probability) pairs of all labels, most probable first.
     """
 
     text: str | None
@@ -44,12 +44,12 @@ class ImageAnnotation:
 
 
 def tasks_of(info: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns what a model with this `info` says of a picture: "captions", "tags", or both."""
+    """Returns the tasks of a model with this info: "captions", "tags", or both."""
     return tuple(info.get("tasks") or (info["task"],))
 
 
 def shown_last_of(info: Mapping[str, Any]) -> frozenset[str]:
-    """Returns the concepts that are shown last by a model whose `info` this is."""
+    """Returns the concepts that a model with this info shows last."""
     data = info.get("config", {}).get("data", {})
     language = data.get("function_words", "english")
     return words_shown_last(info["task"], data.get("labels_from", "labels"), language)
@@ -62,18 +62,18 @@ def annotation_of_row(
     tasks: tuple[str, ...],
     shown_last: frozenset[str],
 ) -> ImageAnnotation:
-    """Returns what a signature says of one picture.
+    """Returns the annotation of one picture from the outputs of a signature.
 
     Args:
-      answer: its outputs by name, the batch first.
-      row: of the picture.
-      names: of the concepts.
-      tasks: of `tasks_of`.
-      shown_last: of `shown_last_of`.
+      answer: the outputs by name, batch-first.
+      row: the picture's row.
+      names: names of the concepts.
+      tasks: the result of `tasks_of`.
+      shown_last: the result of `shown_last_of`.
     """
     texts, probabilities = answer["annotations"][row], answer["concept_probabilities"][row]
-    there = _found(answer["scores"][row])
-    n_best = tuple((texts[i].decode(), float(answer["scores"][row][i])) for i in there)
+    scores = answer["scores"][row]
+    n_best = tuple((texts[i].decode(), float(scores[i])) for i in _existing(scores))
     labels = _labels_of(answer, row, set(names)) if "tags" in tasks else []
     order = content_first(names, probabilities, shown_last)
     unknown = answer.get("unknown_user_tags")
@@ -85,7 +85,7 @@ def annotation_of_row(
         label_scores=_label_scores(answer, row),
         labels=labels[0] if labels else None,
         n_best_labels=tuple(
-            labels[i] for i in _found(answer.get("label_list_scores", answer["scores"])[row])
+            labels[i] for i in _existing(answer.get("label_list_scores", answer["scores"])[row])
         )
         if labels
         else (),
@@ -93,8 +93,8 @@ def annotation_of_row(
     )
 
 
-def _found(scores: np.ndarray) -> list[int]:
-    """Returns the places of what the search found; there may be fewer than were asked for."""
+def _existing(scores: np.ndarray) -> list[int]:
+    """Returns the indices of existing results; a search may return fewer than requested."""
     return [i for i, score in enumerate(scores) if np.isfinite(score)]
 
 
@@ -113,7 +113,7 @@ def _label_scores(answer: dict[str, np.ndarray], row: int) -> tuple[float, ...]:
 
 
 def _labels_of(answer: dict[str, np.ndarray], row: int, known: set[str]) -> list[tuple[str, ...]]:
-    """Returns the labels of each result; exports of earlier versions have them in texts alone."""
+    """Returns the labels of each result; exports of earlier versions only have joined texts."""
     if "labels" not in answer:
         texts = answer["annotations"][row]
         return [tuple(labels_of_text(text.decode(), known)) for text in texts]

@@ -1,10 +1,10 @@
-"""Annotating pictures with an exported model: TensorFlow, Pillow and the SavedModel alone.
+"""Annotation of pictures by an exported model, which only needs TensorFlow and Pillow.
 
 Example:
   import semreg_tf
   model = semreg_tf.load("runs/export")
-  for found in model.annotate(["beach.jpg", "street.png"]):
-      print(found.text, found.concepts[:3])
+  for annotation in model.annotate(["beach.jpg", "street.png"]):
+      print(annotation.text, annotation.concepts[:3])
 """
 
 import itertools
@@ -36,20 +36,20 @@ _FIX = "Export the run again."
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 FORMAT_VERSION = 2
-# Two calls at once: one decodes its pictures while the other is in the network.
+# Number of concurrent calls: one decodes its pictures while the other runs the network.
 _CONCURRENT_CALLS = 2
-# Batches whose files are read ahead of the answers handed out.
+# Number of batches whose files are read ahead.
 _BATCHES_AHEAD = 3
 
 Picture = str | os.PathLike[str] | bytes | np.ndarray
 
 
 class PictureModel:
-    """Signatures that take pictures and say what is on them.
+    """A model that annotates pictures by its signatures.
 
     Attributes:
-      info: what is known of the model; `task` at least.
-      signatures: by name: `serving_default`, and `serving_with_tags` where user tags are read.
+      info: the model's description, which has at least `task`.
+      signatures: `serving_default`, and `serving_with_tags` for models that read user tags.
 
     Args:
       info: see above.
@@ -66,12 +66,12 @@ class PictureModel:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What it says of a picture: "captions", "tags", or both."""
+        """The model's tasks: "captions", "tags", or both."""
         return tasks_of(self.info)
 
     @property
     def words_shown_last(self) -> frozenset[str]:
-        """Function words, which stand behind the other concepts; none of a model of labels."""
+        """Function words, which are listed after other concepts; none for models of labels."""
         return shown_last_of(self.info)
 
     def annotate(
@@ -84,16 +84,16 @@ class PictureModel:
 
         Args:
           images: paths, encoded bytes, or uint8 arrays (height, width, 3), in any mixture.
-          user_tags: one comma-separated string an image, for models with side information.
-          batch_size: pictures at once.
+          user_tags: one comma-separated string per image, for models with side information.
+          batch_size: pictures per batch.
 
         Returns:
-          One annotation an image, in order. A picture that cannot be read has an `error` and
-          stops no other.
+          One annotation per image, in order. The annotation of a picture that cannot be read has an
+          `error`; other pictures are not affected.
 
         Raises:
           TypeError: one picture or one string of tags in place of a list.
-          ValueError: user tags for a model that has none, or not one string an image.
+          ValueError: user tags for a model that reads none, or not one string per image.
         """
         _check_arguments(images, user_tags, batch_size)
         images = list(images)
@@ -101,7 +101,7 @@ class PictureModel:
             self._check_has_tags(user_tags)
             if len(user_tags) != len(images):
                 raise ValueError(
-                    f"`user_tags` must hold one string an image, {len(images)}. "
+                    f"`user_tags` must hold one string per image, {len(images)}. "
                     f"Received: {len(user_tags)}"
                 )
         return list(self.annotate_stream(images, user_tags, batch_size))
@@ -112,21 +112,21 @@ class PictureModel:
         user_tags: Iterable[str] | None = None,
         batch_size: int = 32,
     ) -> Iterator[ImageAnnotation]:
-        """Annotates pictures as they come, for collections that no list should hold.
+        """Annotates a stream of pictures, for large collections.
 
-        Files are read and checked in threads and batches are in the network two at a time, so
-        that neither waits for the other; no more than a few batches are in memory.
+        Files are read in threads, and two batches are processed at a time, so that neither waits
+        for the other; only a few batches are in memory.
 
         Args:
           images: as for `annotate`.
-          user_tags: as for `annotate`; the shorter of the two ends the answers.
-          batch_size: pictures at once.
+          user_tags: as for `annotate`; the shorter of both iterables ends the stream.
+          batch_size: pictures per batch.
 
         Yields:
-          One annotation an image, in order.
+          One annotation per image, in order.
 
         Raises:
-          ValueError: user tags for a model that has none.
+          ValueError: user tags for a model that reads none.
         """
         if user_tags is not None:
             self._check_has_tags(user_tags)
@@ -144,7 +144,7 @@ class PictureModel:
             while pending:
                 yield from pending.popleft().result()
         finally:
-            # Also where the caller stops listening: what has not begun is let go.
+            # Also if the caller stops early: batches that have not begun are cancelled.
             callers.shutdown(cancel_futures=True)
             readers.shutdown(cancel_futures=True)
 
@@ -159,26 +159,26 @@ class PictureModel:
     def _annotate_batch(
         self, batch: list[tuple[Picture, str | None]], reads: list[Future]
     ) -> list[ImageAnnotation]:
-        """Annotates a batch whose pictures are being read; those that cannot be fail alone."""
-        found: list[ImageAnnotation | None] = [None] * len(batch)
+        """Annotates a batch whose pictures are being read; unreadable ones get an `error`."""
+        annotations: list[ImageAnnotation | None] = [None] * len(batch)
         encoded = {}
         for row, read in enumerate(reads):
             try:
                 encoded[row] = read.result()
             except (ValueError, OSError) as error:
-                found[row] = ImageAnnotation(None, error=str(error))
-        given = [batch[row] for row in encoded]
-        made = self._annotate_encoded(list(encoded.values()), given)
-        for row, annotation in zip(encoded, made, strict=True):
-            found[row] = annotation
-        return [annotation for annotation in found if annotation is not None]
+                annotations[row] = ImageAnnotation(None, error=str(error))
+        readable = [batch[row] for row in encoded]
+        results = self._annotate_encoded(list(encoded.values()), readable)
+        for row, annotation in zip(encoded, results, strict=True):
+            annotations[row] = annotation
+        return [annotation for annotation in annotations if annotation is not None]
 
     def _annotate_encoded(
-        self, encoded: list[bytes], given: list[tuple[Picture, str | None]]
+        self, encoded: list[bytes], batch: list[tuple[Picture, str | None]]
     ) -> list[ImageAnnotation]:
         if not encoded:
             return []
-        images, tags = tf.constant(encoded), [tags for _, tags in given]
+        images, tags = tf.constant(encoded), [tags for _, tags in batch]
         if tags[0] is None:
             answer = self.signatures["serving_default"](images=images)
         else:
@@ -190,18 +190,18 @@ class PictureModel:
         return [
             annotation_of_row(answer, row, concepts, self.tasks, self.words_shown_last)
             if answer["valid"][row]
-            else ImageAnnotation(None, error=_why_refused(image))
-            for row, (image, _) in enumerate(given)
+            else ImageAnnotation(None, error=_refusal_reason(image))
+            for row, (image, _) in enumerate(batch)
         ]
 
 
 def _check_digests(folder: Path, info: dict[str, Any]) -> None:
-    """Refuses an export that is not what was written; one from before digests is told of."""
+    """Refuses an export whose files were changed; warns if it has no digests."""
     digests.check_own_digest(info, folder / INFO_FILE, "path", _FIX)
     if digests.FILE_DIGESTS in info:
         digests.check_files(folder, info[digests.FILE_DIGESTS], "path", _FIX)
     else:
-        logger.warning("%s carries no digests: it was exported before they were kept", folder)
+        logger.warning("%s has no digests: an earlier version exported it", folder)
 
 
 class ExportedModel(PictureModel):
@@ -211,8 +211,8 @@ class ExportedModel(PictureModel):
       path: folder of the SavedModel.
 
     Raises:
-      ValueError: the folder holds no export of this project, one of another version, or one of
-        which a file is missing, damaged or exchanged.
+      ValueError: the folder holds no export of this project or one of another version, or a file is
+        missing, damaged or exchanged.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -232,7 +232,7 @@ class ExportedModel(PictureModel):
         _check_digests(folder, info)
         try:
             self._module = tf.saved_model.load(str(folder))
-        except Exception as error:  # TensorFlow raises whatever the damage leads it to.
+        except Exception as error:  # TensorFlow may raise any exception on damaged files.
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
                 f"`path` must hold a whole export: saved_model.pb or variables/ is missing or "
@@ -241,13 +241,13 @@ class ExportedModel(PictureModel):
         super().__init__(info, self._module.signatures)
 
 
-def _why_refused(image: Picture) -> str:
-    """Returns Pillow's reason not to read a picture that TensorFlow's decoders refuse."""
+def _refusal_reason(image: Picture) -> str:
+    """Returns Pillow's reason for refusing a picture that TensorFlow's decoders refused."""
     try:
         read_image(image)
     except (ValueError, OSError) as error:
         return str(error)
-    # It takes a few that they refuse.
+    # Pillow reads a few pictures that TensorFlow's decoders refuse.
     return _not_whole("damaged: TensorFlow's decoder refuses it", _name(image))
 
 
@@ -257,18 +257,18 @@ def load(path: str | os.PathLike[str]) -> ExportedModel:
 
 
 def read_image(image: Picture, read_through: bool = True) -> bytes:
-    """Returns a picture as bytes that the model's decoder takes.
+    """Returns a picture as bytes that the model's decoder reads.
 
-    What the graph would read otherwise than preparation does is decoded here, turned upright, and
-    passed on as PNG; docs/pictures.md has the table of formats.
+    Pictures that the graph would not read like preparation does are decoded here, rotated upright
+    and returned as PNG; docs/pictures.md has the table of formats.
 
     Args:
       image: a path, encoded bytes, or a uint8 array (height, width, 3).
-      read_through: whether a damaged picture is found here, before it costs a place in a batch;
-        False: its header alone is read where that is enough, and the model's decoder finds it.
+      read_through: whether damage is detected here, before the picture is part of a batch; False:
+        only the header is read if that is sufficient, and the model's decoder detects damage.
 
     Raises:
-      ValueError: no picture that can be read, truncated, or too large.
+      ValueError: the picture cannot be read, is truncated, or is too large.
       OSError: the file cannot be read.
     """
     if isinstance(image, np.ndarray):
@@ -294,7 +294,7 @@ def _check_arguments(images: Any, user_tags: Any, batch_size: int) -> None:
         )
     if isinstance(user_tags, str):
         raise TypeError(
-            "`user_tags` must be a list of strings, one an image. "
+            "`user_tags` must be a list of strings, one per image. "
             f"Received: user_tags={user_tags!r}"
         )
     half = lone_surrogate("".join(user_tags)) if isinstance(user_tags, list | tuple) else None
@@ -311,5 +311,5 @@ def _name(image: Picture) -> str:
     return type(image).__name__ if isinstance(image, bytes | np.ndarray) else str(image)
 
 
-def _not_whole(why: object, name: str) -> str:
-    return f"`images` must be whole pictures ({why}). Received: {name}"
+def _not_whole(reason: object, name: str) -> str:
+    return f"`images` must be whole pictures ({reason}). Received: {name}"

@@ -1,21 +1,21 @@
-"""An experiment on captions and labels, seen as the one on labels that is inside it."""
+"""The config of the tag model inside an experiment on captions and labels."""
 
 import dataclasses
 
 from semreg_tf.config import Config
 
-# Of a run on captions and labels, the folder of its labels' results.
+# The folder with the results on labels, in a run on captions and labels.
 LABEL_RESULTS = "labels"
 
 
 def label_config(config: Config) -> Config:
-    """Returns the tag model inside an experiment on both tasks, as an experiment of its own.
+    """Returns the config of the tag model inside an experiment on captions and labels.
 
     Args:
       config: an experiment with `labels`.
 
     Raises:
-      ValueError: the experiment has none.
+      ValueError: the experiment has no `labels`.
 
     Example:
       >>> label_config(experiments.get("demo_both/s_cnn_rnn")).decoding.method
@@ -24,8 +24,7 @@ def label_config(config: Config) -> Config:
     labels = config.labels
     if labels is None:
         raise ValueError(
-            "`config` must have `labels` beside its captions. "
-            f"Received: {config.name!r}, of captions alone"
+            f"`config` must have `labels`. Received: {config.name!r}, which only writes captions"
         )
     data = dataclasses.replace(
         config.data,

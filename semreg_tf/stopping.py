@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends a program in order, the second at once."""
+"""Handling of SIGINT and SIGTERM: the first stops a program in order, the second at once."""
 
 import contextlib
 import os
@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# One request may arrive twice: a terminal, `timeout` and a cluster's scheduler signal a whole group
-# of processes, whose members pass the signal on to each other.
+# Signals within this time are one request: a terminal, `timeout` or a scheduler signals a whole
+# process group, whose members pass the signal on to each other.
 _SAME_REQUEST_SECS = 0.5
 _CHILDREN: set[subprocess.Popen] = set()
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked the program to end.
+    """A signal requested the program to stop.
 
     Args:
-      number: the signal's.
-      message: what is kept and how to go on, in one line; empty: the program says it.
+      number: the signal's number.
+      message: one line on what is saved and how to continue; empty: the program's own message.
 
     Attributes:
-      number: the signal's.
+      number: the signal's number.
     """
 
     def __init__(self, number: int, message: str = "") -> None:
@@ -33,16 +33,16 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_status(self) -> int:
-        """The exit status of a program that this signal ended: 130 or 143."""
+        """The exit status of a program stopped by this signal: 130 or 143."""
         return 128 + self.number
 
 
 @contextlib.contextmanager
 def signals_handled_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Hands SIGINT and SIGTERM to `handler` for a while.
+    """Handles SIGINT and SIGTERM by `handler` inside the context.
 
-    A signal that the process was started to ignore stays ignored: a shell starts background jobs
-    so, and ends them itself. In a thread other than the main one nothing changes.
+    Signals that the process ignores since its start stay ignored, as in background jobs of a shell.
+    In threads other than the main thread this has no effect.
     """
     earlier = {}
     if threading.current_thread() is threading.main_thread():
@@ -60,8 +60,8 @@ def signals_handled_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
 def stoppable() -> Iterator[None]:
     """Raises `Stopped` at the first signal and ends the process at the second.
 
-    The second one ends it even while Python waits for TensorFlow: a thread reads the signals from
-    the file descriptor to which the interpreter's own handler writes them.
+    The second signal works even while Python waits for TensorFlow, because a thread reads signals
+    from the file descriptor to which the interpreter writes them.
     """
     raised: list[int] = []
 
@@ -97,7 +97,7 @@ def _end_at_second(reader: int) -> None:
 
 
 def run_child(command: Sequence[str]) -> int:
-    """Runs a program to its end and returns its exit status; a signal to us stops it first."""
+    """Runs a program and returns its exit status; a signal to this process stops it too."""
     process = subprocess.Popen(command)
     _CHILDREN.add(process)
     try:

@@ -240,12 +240,12 @@ MORE = {"relational": RelationalConfig(extra_captions="a.token")}
         ),
         (
             {"data": DataConfig(task="tags"), **MORE},
-            "`relational.extra_captions` may be given only where the relational stage is fed "
-            "concepts found in captions",
+            "`relational.extra_captions` may be given only where the relational stage reads "
+            "concepts of captions",
         ),
         (
             {**CAPTIONS, **MORE, "conditionings": FEATURES},
-            "no decoder that reads features can learn from them",
+            "these captions have neither images nor labels",
         ),
         (
             {

@@ -93,7 +93,7 @@ def test_an_export_of_before_digests_loads_with_one_line_and_damage_is_one_too(f
     caplog.set_level(logging.WARNING, "semreg_tf")
     ExportedModel(folder)
     told = [r.getMessage() for r in caplog.records if r.name == "semreg_tf.inference"]
-    assert told == [f"{folder} carries no digests: it was exported before they were kept"]
+    assert told == [f"{folder} has no digests: an earlier version exported it"]
     (folder / "saved_model.pb").write_bytes(b"\x0a\xff\xff")
     with pytest.raises(ValueError, match=r"whole export: saved_model\.pb or variables/") as refused:
         ExportedModel(folder)
@@ -106,7 +106,7 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_half(model, folder):
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
         try:
-            with pytest.raises(OSError, match=r"`path` could not take the export.*intact") as told:
+            with pytest.raises(OSError, match=r"must be writable for the export.*intact") as told:
                 export(*model, path)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -294,12 +294,12 @@ def test_user_tags_go_with_their_pictures(model, toy_export, tmp_path):
         (
             (["a.jpg", "b.jpg"], ["sea"]),
             ValueError,
-            "`user_tags` must hold one string an image, 2. Received: 1",
+            "`user_tags` must hold one string per image, 2. Received: 1",
         ),
         (
             (["a.jpg"], "sea"),
             TypeError,
-            "`user_tags` must be a list of strings, one an image. Received: user_tags='sea'",
+            "`user_tags` must be a list of strings, one per image. Received: user_tags='sea'",
         ),
         (
             ("a.jpg",),

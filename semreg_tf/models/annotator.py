@@ -1,4 +1,4 @@
-"""An experiment's models, put together: encoder, concept head, decoder, and the whole of them."""
+"""The annotator: an experiment's encoder, concept head and decoder, together as one model."""
 
 import copy
 from collections.abc import Callable
@@ -13,30 +13,31 @@ from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.encoder import build_encoder, fc_dropout_layers, stored_variables
 from semreg_tf.models.places import GridCrops
 
-# The groups of variables by which learning rates, clipping and freezing are set.
+# The groups of variables, for which learning rates, clipping and freezing are set separately.
 GROUPS = ("encoder", "image_head", "tag_model", "decoder")
 
 
 class Annotator:
-    """The functional models of one experiment; all share their weights.
+    """The models of one experiment, which share their weights.
 
     Attributes:
-      encoder: image -> features, spatial_features; None where features are given.
+      encoder: image -> features, spatial_features; None if `feature_size` is given.
       head: features (and user tags) -> concept logits and probabilities.
-      decoder: the relational model, or None for the CNN rows.
+      decoder: the relational model, or None for the CNN rows of the tables.
       config: the experiment.
-      labels: the concept head and the decoder of the labels that a captioner lists as well, which
-        read the features of `encoder`; None where it lists none.
+      labels: the concept head and the decoder of the labels that a captioner predicts too, which
+        read the features of `encoder`; None without labels.
 
     Args:
       config: the experiment.
       num_concepts: number of concepts k.
-      vocab_size: output rows of the decoder.
-      feature_size: given, no encoder is built and `features` of this width are read.
-      load_first_weights: False where the encoder's weights come from elsewhere or are not used.
-      map_shape: (cells, channels) of the `spatial_features` that are then read beside them, where
-        the decoder or the head reads the CNN's map.
-      num_labels: of an experiment with `labels`, how many there are; None: the captioner alone.
+      vocab_size: number of outputs of the decoder.
+      feature_size: width of precomputed features, which replace the encoder; None: the encoder is
+        built.
+      load_first_weights: False if the encoder's initial weights will be replaced or are not used.
+      map_shape: (cells, channels) of precomputed `spatial_features`, if the decoder or the head
+        reads the CNN's map.
+      num_labels: number of labels for an experiment with `labels`; None: no labels.
 
     Example:
       >>> annotator = Annotator(config, num_concepts=20, vocab_size=21)
@@ -63,10 +64,8 @@ class Annotator:
             map_shape = self.encoder.output["spatial_features"].shape[1:]
         self.feature_size, self.map_shape = feature_size, map_shape
         self.num_concepts, self.vocab_size = num_concepts, vocab_size
-        of_crops = config.concepts.places.kind == "crops"
-        self.crops = (
-            GridCrops(config.concepts.places.crop_grids, name="crops") if of_crops else None
-        )
+        places = config.concepts.places
+        self.crops = GridCrops(places.crop_grids, name="crops") if places.kind == "crops" else None
         self.head, self.tag_model = build_concept_head(
             config, feature_size, num_concepts, map_shape and map_shape[1]
         )
@@ -82,19 +81,19 @@ class Annotator:
             self.decoder.build(shapes)
         self.labels: Annotator | None = None
         if num_labels is not None:
-            # END follows the labels.
+            # The outputs are the labels and END.
             sizes = num_labels, num_labels + 1
             self.labels = Annotator(label_config(config), *sizes, feature_size)
 
     def for_labels(self) -> "Annotator":
-        """Returns the tag model inside a model of captions and labels; weights are shared.
+        """Returns the tag model of a model of captions and labels; weights are shared.
 
         Raises:
-          ValueError: it lists no labels.
+          ValueError: the model does not predict labels.
         """
         if self.labels is None:
             raise ValueError(
-                "`annotator` must list labels beside captions. Received: a model of "
+                "`annotator` must predict captions and labels. Received: a model of "
                 f"{self.config.name!r} without labels"
             )
         model = copy.copy(self.labels)
@@ -108,31 +107,30 @@ class Annotator:
         update_batch_norm: bool = False,
         encoder_dropout: bool = False,
         whole_image: bool = False,
-        head_rests: bool = False,
+        concepts_without_dropout: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Runs encoder and head.
 
         Args:
-          inputs: `image` (batch, height, width, 3), or in its place `features` (batch, d), of
-            crops (batch, crops, d), with `spatial_features` (batch, cells, d) where what runs
-            reads it; what else the head reads, such as `user_tags` (batch, num_user_tags).
-          training: whether the features' dropout is on.
-          update_batch_norm: whether batch normalisation uses and moves on batch statistics.
-          encoder_dropout: whether the dropout after the CNN's fully connected layers is on.
-          whole_image: whether the whole image alone is read where there are crops of it.
-          head_rests: whether concepts are predicted without dropout whatever `training` is.
+          inputs: `image` (batch, height, width, 3), or precomputed `features` (batch, d), for crops
+            (batch, crops, d), with `spatial_features` (batch, cells, d) if they are read; and the
+            head's further inputs, such as `user_tags` (batch, num_user_tags).
+          training: whether dropout of features is on.
+          update_batch_norm: whether batch normalisation uses batch statistics and updates its own.
+          encoder_dropout: whether dropout after the CNN's fully connected layers is on.
+          whole_image: whether only the whole image is read, for models of crops.
+          concepts_without_dropout: whether concepts are predicted without dropout in training too.
 
         Returns:
-          `features` (batch, d), `concept_logits` and `concept_probabilities`
-          (batch, num_concepts), and where the decoder reads it `spatial_features`
-          (batch, cells, d).
+          `features` (batch, d), `concept_logits` and `concept_probabilities` (batch, num_concepts),
+          and `spatial_features` (batch, cells, d) if the decoder reads them.
         """
         encoded = self.run_encoder(inputs, update_batch_norm, encoder_dropout, whole_image)
         head_inputs = self._head_inputs(inputs, encoded)
         outputs = dict(self.head(head_inputs, training=training))
-        if head_rests and training:
+        if concepts_without_dropout and training:
             outputs = {**self.head(head_inputs), "features": outputs["features"]}
-        # Phases that train the concept head alone feed no map that it does not read.
+        # Phases that only train the concept head may have no map.
         if self.config.reads_map and "spatial_features" in encoded:
             outputs["spatial_features"] = self._cells(encoded["spatial_features"])
         return outputs
@@ -140,7 +138,7 @@ class Annotator:
     def encode_images(
         self, images: tf.Tensor, training: bool = False, whole_image: bool = False
     ) -> dict[str, tf.Tensor]:
-        """Runs the encoder alone, on every crop where there are crops; as `encode`."""
+        """Runs the encoder only, on every crop for models of crops; arguments as for `encode`."""
 
         def features_of(images: tf.Tensor) -> tf.Tensor:
             return tf.cast(
@@ -154,7 +152,7 @@ class Annotator:
         return {"features": self.crops.encoded(images, features_of)}
 
     def _encode_symbolic(self, images: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
-        """Returns what `encode_images` does as part of a functional model."""
+        """Does the same as `encode_images` in a functional model."""
         if self.crops is None:
             return self.encoder({"image": images})
         features = self.encoder({"image": self.crops(images)})["features"]
@@ -164,15 +162,15 @@ class Annotator:
     def _head_inputs(
         self, inputs: dict[str, tf.Tensor], encoded: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Returns what the head reads, from the inputs and the encoder's outputs."""
-        read = {**inputs, "features": encoded["features"]}
+        """Returns the head's inputs from the model's inputs and the encoder's outputs."""
+        available = {**inputs, "features": encoded["features"]}
         if "spatial_features" in self.head.input:
-            read["spatial_features"] = self._cells(encoded["spatial_features"])
-        return {name: read[name] for name in self.head.input}
+            available["spatial_features"] = self._cells(encoded["spatial_features"])
+        return {name: available[name] for name in self.head.input}
 
     @property
     def num_places(self) -> int:
-        """How many places of a picture the concept head scores."""
+        """Number of places of an image that the concept head scores."""
         if self.crops is not None:
             return len(self.crops.boxes)
         return self.map_shape[0] if self.config.concepts.places.kind == "cells" else 1
@@ -184,7 +182,7 @@ class Annotator:
         encoder_dropout: bool = False,
         whole_image: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Returns `features` and `spatial_features` of pictures; of inputs with features, these.
+        """Returns `features` and `spatial_features` of images, or inputs that have features.
 
         Args:
           inputs: as for `encode`.
@@ -194,12 +192,12 @@ class Annotator:
         """
         if "features" in inputs:
             return inputs
-        # CNNs with such dropout have no batch normalisation, and only it reads the argument.
+        # CNNs with this dropout have no batch normalisation, so `training` has one effect only.
         training = update_batch_norm or (encoder_dropout and bool(fc_dropout_layers(self.encoder)))
         return self.encode_images(inputs["image"], training, whole_image)
 
     def _cells(self, spatial_features: tf.Tensor) -> tf.Tensor:
-        """Returns the map as decoder and head read it."""
+        """Returns the cells of the map, normalised if features are standardised."""
         if not self.config.encoder.standardise:
             return spatial_features
         channels = spatial_features.shape[-1]
@@ -211,26 +209,26 @@ class Annotator:
         input_table: tf.Tensor | None = None,
         bfloat16_output: bool = False,
     ) -> tuple[Callable, tuple[tf.Tensor, ...], tuple[dict[str, tf.Tensor], ...]]:
-        """Returns what a search reads: the step function, the first state and the context.
+        """Returns the inputs of a search: the step function, the first state and the context.
 
         Args:
-          encoder_outputs: of `encode`, or `concept_probabilities` alone.
-          input_table: `decoder.input_table()`, made once outside of the graph: as costly as
-            projecting every word of the vocabulary, it pays only over many batches.
-          bfloat16_output: whether words are scored in bfloat16.
+          encoder_outputs: the result of `encode`, or `concept_probabilities` only.
+          input_table: the result of `decoder.input_table`, computed once outside the graph, or
+            None. It is only worthwhile for many batches, because it projects the whole vocabulary.
+          bfloat16_output: whether logits are computed in bfloat16.
         """
         context = self.decoder.prepare(encoder_outputs)
         weights = self.decoder.output_weights(tf.bfloat16) if bfloat16_output else None
 
-        def step(token_ids: tf.Tensor, state: tuple, own: tuple) -> tuple[tf.Tensor, tuple]:
-            return self.decoder.step(token_ids, state, own, input_table, weights)
+        def step(token_ids: tf.Tensor, state: tuple, context: tuple) -> tuple[tf.Tensor, tuple]:
+            return self.decoder.step(token_ids, state, context, input_table, weights)
 
         rows = tf.shape(next(iter(encoder_outputs.values())))[0]
         return step, self.decoder.initial_state(context, rows), context
 
     @property
     def model(self) -> keras.Model:
-        """The whole annotator as one functional model, named by the contract."""
+        """The whole annotator as one functional model, with the names of `data.batch`."""
         visual = ("features", "spatial_features")
         inputs = {k: x for k, x in self.head.input.items() if k not in visual}
         if self.encoder is None:
@@ -244,16 +242,16 @@ class Annotator:
         outputs = dict(self.head(self._head_inputs(inputs, encoded)))
         if self.decoder is not None:
             inputs["input_ids"] = keras.Input((None, None), dtype="int32", name="input_ids")
-            read = {k: outputs[k] for k in ("features", "concept_probabilities")}
+            encoder_outputs = {k: outputs[k] for k in ("features", "concept_probabilities")}
             if "spatial_features" in self.config.embeddings_read:
-                read["spatial_features"] = self._cells(encoded["spatial_features"])
-            outputs["token_logits"] = self.decoder(read, inputs["input_ids"])
+                encoder_outputs["spatial_features"] = self._cells(encoded["spatial_features"])
+            outputs["token_logits"] = self.decoder(encoder_outputs, inputs["input_ids"])
         return keras.Model(inputs, outputs, name="annotator")
 
     def variables(self, group: str) -> list[keras.Variable]:
-        """Returns the trainable variables of one of `GROUPS`; none where there is no such part."""
-        own = self._variables(group)
-        return own if self.labels is None else own + self.labels.variables(group)
+        """Returns the trainable variables of one of `GROUPS`, [] if the model has none."""
+        labels = [] if self.labels is None else self.labels.variables(group)
+        return self._variables(group) + labels
 
     def _variables(self, group: str) -> list[keras.Variable]:
         if group == "encoder":
@@ -268,9 +266,9 @@ class Annotator:
         return [v for v in self.head.trainable_variables if id(v) not in ids]
 
     def all_variables(self) -> dict[str, keras.Variable]:
-        """Returns every variable by a stable name, seed generators and statistics included.
+        """Returns all variables by stable names, including seed states and statistics.
 
-        The seeds of the encoder's dropout are not among them: training draws from (seed, step).
+        The seed states of the encoder's dropout are left out: training seeds it by (seed, step).
         """
         named = {}
         if self.encoder is not None:
@@ -280,13 +278,13 @@ class Annotator:
             named.update(_numbered("decoder", self.decoder.variables))
         if self.labels is not None:
             for name, variable in self.labels.all_variables().items():
-                # A stage takes a part of both tasks together.
+                # The first component is the part, so that a warm start restores both tasks.
                 part, _, rest = name.partition("/")
                 named[f"{part}/labels/{rest}"] = variable
         return named
 
     def seed_states(self) -> list[keras.Variable]:
-        """Returns the states of the seed generators, those of the encoder's dropout last."""
+        """Returns the seed states, those of the encoder's dropout last."""
         states = list(self.all_variables().values())
         if self.encoder is not None:
             states += [v for layer in fc_dropout_layers(self.encoder) for v in layer.variables]
@@ -294,5 +292,5 @@ class Annotator:
 
 
 def _numbered(part: str, variables: list[keras.Variable]) -> dict[str, keras.Variable]:
-    # Keras numbers layers of one kind across a process, so the position is the name.
+    # The names include positions, because Keras numbers layers of a kind across the process.
     return {f"{part}/{i:03d}/{v.name}": v for i, v in enumerate(variables)}

@@ -1,4 +1,4 @@
-"""Training's way into an export: its models, trainable again, with the names they were made for."""
+"""Loading an export's models for training, with its config and vocabularies."""
 
 import copy
 import dataclasses
@@ -27,7 +27,7 @@ INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 _FORMAT_VERSION = 2
 _FIX = "Export the run again."
 _STORED = "weights/stored/{}/.ATTRIBUTES/VARIABLE_VALUE"
-# Of a matrix in eight bits, its columns' steps.
+# The scales of the columns of a matrix in eight bits.
 _SCALES = "weights/scales/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -37,17 +37,17 @@ def is_export(path: str | Path) -> bool:
 
 
 def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, str | None]:
-    """Builds an export's models in float32, batch normalisation unfolded.
+    """Builds an export's models in float32, with batch normalisation unfolded.
 
     Args:
       path: folder of the SavedModel.
 
     Returns:
-      The config, the names, the models, and the stage they were trained in, where it is known.
+      The config, the vocabularies, the models, and the stage in which they were trained or None.
 
     Raises:
-      ValueError: the export is of another version, a file is missing, damaged or exchanged, or it
-        was written before exports kept what training needs.
+      ValueError: the export is of another version, lacks what training needs, or a file is missing,
+        damaged or exchanged.
     """
     folder = Path(path)
     info = read_json_object(folder / INFO_FILE, "init_from", _FIX, ("config",))
@@ -66,7 +66,7 @@ def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, st
         annotator = Annotator(bare, *sizes, load_first_weights=False)
         folded = copy.copy(annotator)
         folded.encoder = fold_batch_norm(annotator.encoder)
-    # What is checked whole is assigned; the head and the decoder are the same objects in both.
+    # Sets the head and decoder of `annotator` too, which are the same objects.
     _assign(folder, info, folded)
     statistics = _statistics(folder, annotator)
     unfold_batch_norm(annotator.encoder, folded.encoder, statistics)
@@ -74,9 +74,9 @@ def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, st
 
 
 def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
-    """Sets the weights of the models as they are in the export, which keeps them in this order."""
+    """Sets the models' weights from the export, which stores them in this order."""
     variables = [v for v in folded.all_variables().values() if tf.as_dtype(v.dtype).is_floating]
-    # Of an export that captions and tags, training starts from the captioner.
+    # From an export of a captioner and a tag model, the captioner is loaded.
     part = "captioner/" if "captions" in info else ""
     stored, scales = part + _STORED, part + _SCALES
     expected = info.get("captions", info).get("weights_sha256")
@@ -87,7 +87,7 @@ def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
         for number, variable in enumerate(variables):
             name = stored.format(number)
             if list(shapes.get(name, ())) != list(variable.shape):
-                raise _refused(folder, f"weight {number} is not the one that its config asks for")
+                raise _refused(folder, f"weight {number} does not fit its config")
             value = np.asarray(reader.get_tensor(name))
             digest.update(value.tobytes())
             values.append(value.astype(np.float32))
@@ -118,7 +118,7 @@ def _statistics(folder: Path, annotator: Annotator) -> list[np.ndarray]:
         return [stored[f"arr_{number}"] for number in range(len(stored.files))]
 
 
-def _refused(folder: Path, why: str) -> ValueError:
+def _refused(folder: Path, reason: str) -> ValueError:
     return ValueError(
-        f"`init_from` must be a whole export: {why}. {_FIX} Received: init_from={str(folder)!r}"
+        f"`init_from` must be a whole export: {reason}. {_FIX} Received: init_from={str(folder)!r}"
     )

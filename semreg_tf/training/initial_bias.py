@@ -1,4 +1,4 @@
-"""Where the prediction layer's biases begin: at the concepts' frequencies in the training split."""
+"""Initialisation of the prediction layer's biases from the concepts' training frequencies."""
 
 import numpy as np
 
@@ -8,16 +8,14 @@ from semreg_tf.models.concept_head import label_bias
 
 
 def log_odds(counts: np.ndarray, num_images: int) -> np.ndarray:
-    """Returns the logits of the shares of images that have a concept.
+    """Returns the log odds of each concept, (k,) float32.
 
-    Half an image is added on both sides, so that a concept of no or of every image stays finite.
+    Half an image is added to both counts, so that the log odds of concepts of no or all images are
+    finite.
 
     Args:
-      counts: images with each concept, (k,).
-      num_images: of all.
-
-    Returns:
-      (k,) float32.
+      counts: number of images with each concept, (k,).
+      num_images: number of all images.
     """
     counts = np.asarray(counts, np.float64)
     return np.log((counts + 0.5) / (num_images - counts + 0.5)).astype(np.float32)
@@ -27,9 +25,9 @@ def set_log_odds(annotator: Annotator, split: Split, label_split: Split | None =
     """Sets the biases of the image's prediction layer (`concepts.initial_bias`).
 
     Args:
-      annotator: its head is untrained.
-      split: the training split; an image names each of its concepts once.
-      label_split: the same of the labels that are listed beside captions.
+      annotator: a model with an untrained head.
+      split: the training split.
+      label_split: the training split with labels, for captioners that predict labels too.
     """
     if annotator.labels is not None and label_split is not None:
         set_log_odds(annotator.labels, label_split)
@@ -41,16 +39,13 @@ def set_log_odds(annotator: Annotator, split: Split, label_split: Split | None =
 
 
 def log_odds_of_one_place(logits: np.ndarray, num_places: int) -> np.ndarray:
-    """Returns the logits of each of so many places whose noisy-or has the given logits.
+    """Returns the equal logits z of all places whose noisy-or has the given logits, (k,) float32.
 
-    1 - P = (1 - p)^n, so softplus(z) is softplus of the given logit by n.
+    From 1 - P = (1 - p)^n follows softplus(z) = softplus(logit) / n.
 
     Args:
-      logits: (k,).
-      num_places: n.
-
-    Returns:
-      (k,) float32.
+      logits: the logits of P, (k,).
+      num_places: number of places n.
     """
     share = np.logaddexp(0.0, np.asarray(logits, np.float64)) / num_places
     return np.log(np.expm1(share)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""One phase of training: what it feeds, trains and minimises, what judges it, when it ends."""
+"""A phase of training: its inputs, trained groups, loss, validation metric and end."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +13,12 @@ from semreg_tf.training.progress import PhaseProgress
 
 @dataclass(frozen=True)
 class TrainedGroup:
-    """A group of `annotator.GROUPS` and how fast it learns.
+    """A group of `annotator.GROUPS` with its learning rate and weight decay.
 
     Attributes:
-      name: of the group.
-      learning_rate: its first rate, which the schedule lowers.
-      weight_decay: of its kernels.
+      name: the group's name.
+      learning_rate: its initial learning rate.
+      weight_decay: weight decay of its kernels.
     """
 
     name: str
@@ -28,11 +28,11 @@ class TrainedGroup:
 
 @dataclass(frozen=True)
 class WarmStart:
-    """Weights that may be taken from the work directory of an earlier stage.
+    """Weights that may be restored from the work directory of an earlier stage.
 
     Attributes:
-      stage: the earlier stage, by which the directory is given.
-      parts: what is taken: "encoder", "head", "decoder".
+      stage: the earlier stage.
+      parts: the restored parts: "encoder", "head", "decoder".
     """
 
     stage: str
@@ -41,23 +41,23 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class Phase:
-    """A run of steps that trains the same weights on the same keys and is judged by one metric.
+    """A sequence of steps that train the same groups with the same inputs, loss and metric.
 
     Attributes:
-      name: shown, logged and stored with each checkpoint.
-      steps: after so many the phase ends.
-      keys: of the contract, what the pipeline makes.
-      trained: the groups that it trains, with their rates.
+      name: the phase's name in logs and checkpoints.
+      steps: maximum number of steps.
+      keys: the keys of its batches, of `semreg_tf.data.batch`.
+      trained: the trained groups with their learning rates.
       section: the stage's config: batch size, optimiser, schedule, clipping, validations, patience.
-      loss: what is minimised.
-      metric: computed on the validation split; it chooses the phase's best checkpoint and, with
-        `section.patience`, the phase's end.
-      shown: evaluators whose scores validations show beside the metric.
-      captions_per_image: captions sampled of an image; None: all.
-      label_metric: of the labels that are listed beside captions; the phase is then judged by the
-        sum of both figures.
-      warm_starts: earlier stages that its first weights may come from. Without them a phase goes on
-        from the weights of the phase before, or from the models' first ones.
+      loss: the loss.
+      metric: the validation metric. It chooses the best checkpoint and, with `section.patience`,
+        may end the phase.
+      shown: evaluators whose scores are logged with the metric.
+      captions_per_image: number of captions sampled per image; None: all.
+      warm_starts: earlier stages from which initial weights may be restored. Otherwise a phase
+        continues with the weights of the previous phase, or with the models' initial weights.
+      label_metric: the metric of the labels that a captioner predicts too; the phase's value is
+        then the sum of both metrics.
     """
 
     name: str
@@ -74,37 +74,37 @@ class Phase:
 
     @property
     def metric_name(self) -> str:
-        """The name of the figure that judges it."""
+        """The name of the validation metric."""
         if self.label_metric is None:
             return self.metric.name
         return f"{self.metric.name} + {self.label_metric.name}"
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The names of what it trains, of `annotator.GROUPS`."""
+        """The names of the trained groups."""
         return tuple(group.name for group in self.trained)
 
     @property
     def sees_images(self) -> bool:
-        """Whether it reads pictures, or the features of a CNN that rests."""
+        """Whether it reads images, or cached features of a frozen CNN."""
         return batch.IMAGE in self.keys or batch.FEATURES in self.keys
 
     @property
     def reads_captions(self) -> bool:
-        """Whether it reads the sequences that the decoder learns."""
+        """Whether it reads the target sequences of the decoder."""
         return batch.INPUT_IDS in self.keys
 
     def validation_is_due(self, steps: int) -> bool:
-        """Returns whether the phase is judged after so many of its steps: always after the last."""
+        """Returns whether to validate after so many steps of the phase; always after the last."""
         every = self.section.validate_every_steps
         return steps >= self.steps or bool(every and steps % every == 0)
 
     def save_is_due(self, steps: int) -> bool:
-        """Returns whether a checkpoint is written after so many of its steps."""
+        """Returns whether to write a checkpoint after so many steps of the phase."""
         return steps % self.section.checkpoint_every_steps == 0
 
     def end(self, progress: PhaseProgress) -> Literal["steps", "patience"] | None:
-        """Returns what ends the phase where it stands, or None where it goes on."""
+        """Returns the reason for which the phase ends now, or None if it continues."""
         if progress.steps >= self.steps:
             return "steps"
         patience = self.section.patience

@@ -1,4 +1,4 @@
-"""What a phase minimises: Lu (eq. 5), Lr (Sec. 3.3), or both (eq. 4), and what it runs for them."""
+"""The loss of a phase: Lu (eq. 5), Lr (Sec. 3.3), or both (eq. 4)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,26 +16,25 @@ from semreg_tf.training import label_alignment, scheduled_sampling
 
 @dataclass(frozen=True)
 class PhaseLoss:
-    """Lu, Lr or their weighted sum, on what the models make of a batch.
+    """Lu, Lr or their weighted sum.
 
     Attributes:
-      reads: "image": encoder and head run; "user_tags": the tag model alone; "true_concepts":
-        neither, the ground truth s replaces their prediction s_hat.
-      concepts: which Lu there is; None: there is none.
-      part: which logits Lu reads.
-      layers: other layers of concepts that are predicted, by the contract's names; each adds its
-        own sum of cross entropies to Lu (ours: a picture may be in several groups, so that theirs
-        is no softmax).
-      words: whether there is Lr, and with it the penalties of attention.
-      sampling: the schedule by which the decoder is fed its own words, of `with_decay`; None: it
-        is fed the true ones.
-      unary_weight: of Lu.
-      relational_weight: of Lr.
+      reads: "image": encoder and head are run; "user_tags": only the tag model is run;
+        "true_concepts": the ground truth s replaces the predicted s_hat.
+      concepts: the config of Lu; None: no Lu.
+      part: the logits on which Lu is computed.
+      layers: further predicted layers of concepts, whose summed cross entropies are added to Lu
+        (not a softmax over groups, because an image may be in several: ours).
+      words: whether Lr and attention penalties are added.
+      sampling: the schedule of scheduled sampling, the result of `with_decay`; None: the decoder is
+        fed the true words.
+      unary_weight: weight of Lu.
+      relational_weight: weight of Lr.
       trains_encoder: whether the dropout inside the CNN is on.
-      moves_statistics: whether batch normalisation uses and moves on the batch's statistics.
-      head_rests: whether the concepts of a head that was trained before are read as after
-        training, without dropout; that of the features which a decoder reads stays on.
-      whole_image: whether the whole image alone is read where there are crops of it.
+      moves_statistics: whether batch normalisation uses the batch's statistics and updates its own.
+      concepts_without_dropout: whether concepts are predicted without dropout, because the head is
+        frozen; features for the decoder are still dropped.
+      whole_image: whether only the whole image is read, for models of crops.
     """
 
     reads: Literal["image", "user_tags", "true_concepts"] = "image"
@@ -48,7 +47,7 @@ class PhaseLoss:
     relational_weight: float = 1.0
     trains_encoder: bool = False
     moves_statistics: bool = False
-    head_rests: bool = False
+    concepts_without_dropout: bool = False
     whole_image: bool = False
 
     def __call__(
@@ -63,22 +62,23 @@ class PhaseLoss:
 
         Args:
           annotator: the models.
-          tensors: a batch by the contract's names.
-          seed: int32 (2,), for sampled losses and sampled words.
-          packed: True: real targets alone are scored; False: padding too, every shape static.
-          step: of the stage, for the schedule of sampled words.
+          tensors: a batch with keys of `semreg_tf.data.batch`.
+          seed: seed of sampled losses and sampled words, (2,) int32.
+          packed: True: logits are computed at real targets only; False: at padding too, with static
+            shapes.
+          step: the stage's step, for scheduled sampling.
 
         Returns:
-          `loss` (scalar, what is minimised), and of those that apply `unary_loss` (Lu),
-          `relational_loss` (Lr), `loss_per_word`, `num_words`, `attention_penalty` and
-          `true_word_share` (of the words after START that were fed): float32 scalars. Of a model
-          that lists labels beside captions `loss` is of both, and `label_unary_loss` and
-          `label_relational_loss` are the labels'.
+          Float32 scalars: `loss`, which is minimised, and where they apply `unary_loss` (Lu),
+          `relational_loss` (Lr), `loss_per_word`, `num_words`, `attention_penalty`,
+          `true_word_share` (fraction of true words among the inputs after START), and for a
+          captioner that predicts labels too, whose losses are part of `loss`, `label_unary_loss`
+          and `label_relational_loss`.
         """
         if annotator.labels is None:
             return self._of_one(annotator, tensors, seed, packed, step)
         if self.reads == "image":
-            # The CNN runs once for both.
+            # The CNN is run once for both tasks.
             encoded = annotator.run_encoder(
                 tensors, self.moves_statistics, self.trains_encoder, self.whole_image
             )
@@ -139,7 +139,7 @@ class PhaseLoss:
             update_batch_norm=self.moves_statistics,
             encoder_dropout=self.trains_encoder,
             whole_image=self.whole_image,
-            head_rests=self.head_rests,
+            concepts_without_dropout=self.concepts_without_dropout,
         )
 
 
@@ -149,7 +149,7 @@ def _word_losses(
     tensors: dict[str, tf.Tensor],
     packed: bool,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Returns Lr and the penalties an image, (batch,), and the scalars that are logged of them."""
+    """Returns Lr plus attention penalties of each image, (batch,), and scalars for the log."""
     mask = tensors[batch.PADDING_MASK]
     ids, targets = tensors[batch.INPUT_IDS], tensors[batch.TARGET_IDS]
     config = annotator.config.decoder
@@ -191,7 +191,7 @@ def _sampled(
     seed: tf.Tensor,
     draw: Literal["sample", "argmax"],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the words that are fed and which are true, (batch, captions, time) each."""
+    """Returns the sampled inputs and which are true words, each (batch, captions, time)."""
     captions, time = tf.shape(ids)[1], tf.shape(ids)[2]
     step_fn, *start = annotator.search_start(outputs)
     state, context = tf.nest.map_structure(lambda x: tf.repeat(x, captions, axis=0), start)
@@ -201,7 +201,7 @@ def _sampled(
 
 
 def _share(is_true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns the share of true words among the real ones after START."""
+    """Returns the fraction of true words among the real inputs after START."""
     real = tf.cast(mask[..., 1:], tf.float32)
     true = tf.reduce_sum(real * tf.cast(is_true[..., 1:], tf.float32))
     return tf.math.divide_no_nan(true, tf.reduce_sum(real))
@@ -214,9 +214,9 @@ def _aligned(
     mask: tf.Tensor,
     kind: label_alignment.Alignment,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns inputs and targets in the decoder's own order; tags have one sequence an image."""
+    """Returns inputs and reordered targets, see `label_alignment`."""
     vocab_size = annotator.vocab_size
-    # As in `Vocabulary`: END is the last output, START comes after it.
+    # As in `Vocabulary`: END is the last output, and START follows it.
     align = label_alignment.LabelAlignment(start_id=vocab_size, end_id=vocab_size - 1, kind=kind)
     aligned = align(*annotator.search_start(outputs), targets[:, 0], mask[:, 0])
     return aligned.input_ids[:, None], aligned.target_ids[:, None]

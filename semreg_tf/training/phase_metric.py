@@ -1,4 +1,4 @@
-"""What a phase is judged by on validation data: free-running, never under teacher forcing."""
+"""The validation metrics of phases, which are computed on decoded sequences or concepts."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class PhaseMetric:
     """One score of an evaluator; higher is better.
 
     Attributes:
-      name: of the score, as it is logged.
-      evaluator: what computes it.
-      part: whose concepts are judged: of the image, of the user tags, or of both together.
+      name: the score's name.
+      evaluator: the evaluator that computes it.
+      part: the inputs of the evaluated concepts: the image, the user tags, or both.
     """
 
     name: str
@@ -26,27 +26,27 @@ class PhaseMetric:
 
     @property
     def quantity(self) -> str:
-        """What is measured: figures of the same quantity compare, in whatever phase."""
+        """The measured quantity; values of the same quantity are comparable between phases."""
         return self.name if self.part == "all" else f"{self.name} of the {self.part}"
 
     def value(self, evaluation: Evaluation) -> float:
-        """Returns the score of what the evaluator found; 0 where it is undefined."""
+        """Returns the score of an evaluation; 0 if it is undefined."""
         return evaluation.main[self.name] or 0.0
 
 
 def concept_metric(task: str, part: Part = "all") -> PhaseMetric:
-    """Returns what judges the concepts: O-F1 at the best threshold (tags), mAP (captions)."""
+    """Returns the metric of concepts: O-F1 at the best threshold (tags) or mAP (captions)."""
     name = "O-F1" if task == "tags" else "mAP"
     return PhaseMetric(name, ConceptEvaluator(name, part), part)
 
 
 def sequence_metric(task: str) -> PhaseMetric:
-    """Returns what judges the decoder: O-F1 of greedy tags, CIDEr of searched captions."""
+    """Returns the metric of a decoder: O-F1 of greedy tags, or CIDEr of decoded captions."""
     if task == "tags":
         return PhaseMetric("O-F1", TagEvaluator(compares=False))
     return PhaseMetric("CIDEr", CaptionEvaluator(metric_options={"meteor": False}))
 
 
 def shown_beside(task: str) -> tuple[Evaluator, ...]:
-    """Returns what validations of a decoder show beside its metric: the perplexity of captions."""
+    """Returns the evaluators that are logged with a decoder's metric: perplexity of captions."""
     return (LikelihoodEvaluator(),) if task == "captions" else ()

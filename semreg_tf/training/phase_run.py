@@ -1,4 +1,4 @@
-"""What a phase runs on: its optimisers, compiled step, batches, validations and progress bar."""
+"""Execution of a phase: optimisers, compiled step, batches, validations, progress bar."""
 
 import logging
 import time
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class StageParts:
-    """What all phases of a stage run on.
+    """The objects that all phases of a stage share.
 
     Attributes:
       config: the experiment.
@@ -38,8 +38,8 @@ class StageParts:
       data: the stage's splits.
       path: the work directory.
       distribution: the devices and workers that share a step.
-      loss_scale: for float16, or None.
-      profiler: traces some of the steps.
+      loss_scale: loss scaling for float16, or None.
+      profiler: the profiler.
     """
 
     config: Config
@@ -52,18 +52,18 @@ class StageParts:
 
 
 class PhaseRun:
-    """Takes a phase's steps and judges them; it decides nothing.
+    """Runs steps and validations of a phase; the trainer decides which.
 
     Attributes:
       monitor: the progress bar and TensorBoard's log.
 
     Args:
-      parts: what the stage's phases share.
-      phase: what is trained.
-      title: of the progress bar.
-      first_step: of the stage, where the phase began.
-      step: of the stage, where it goes on; above `first_step` the optimisers' state is read from
-        the last checkpoint.
+      parts: the objects that the stage's phases share.
+      phase: the phase.
+      title: title of the progress bar.
+      first_step: the stage's step at which the phase began.
+      step: the stage's step at which it continues; if that is above `first_step`, the optimisers
+        are restored from the last checkpoint.
     """
 
     def __init__(
@@ -100,19 +100,19 @@ class PhaseRun:
     @property
     def optimizer_variables(self) -> dict[str, Any]:
         """The optimisers' variables by their names in a checkpoint."""
-        found: dict[str, Any] = {}
+        variables: dict[str, Any] = {}
         for group in self._groups:
-            found.update(checkpoints.optimizer_variables(group.name, group.optimizer))
-        return found
+            variables.update(checkpoints.optimizer_variables(group.name, group.optimizer))
+        return variables
 
     def take_step(self, step: int) -> tuple[dict[str, float], tf.Tensor]:
-        """Updates the weights once.
+        """Runs one training step.
 
         Args:
-          step: of the stage, counted from 0.
+          step: the stage's step, from 0.
 
         Returns:
-          The scalars of the step, and the ids of the batch's images.
+          The scalars of the step, and the image ids of the batch.
         """
         self._profiler.before_step(step)
         before = time.perf_counter()
@@ -125,16 +125,16 @@ class PhaseRun:
         return logs, image_ids
 
     def show(self, step: int, logs: dict[str, float]) -> None:
-        """Shows a step that was taken."""
+        """Shows the scalars of a step."""
         self.monitor.step(step, logs, self._waited_secs)
 
     def validate(self, step: int, elapsed_secs: float, loss: float) -> tuple[str, float]:
-        """Judges the weights; every worker gets the chief's figure.
+        """Validates the model; all workers get the chief's result.
 
         Args:
-          step: of the stage, updates done.
-          elapsed_secs: of training.
-          loss: of the last step.
+          step: number of updates of the stage.
+          elapsed_secs: seconds of training.
+          loss: loss of the last step.
 
         Returns:
           The metric's name and value.
@@ -145,7 +145,7 @@ class PhaseRun:
         return self._phase.metric_name, self._distribution.from_chief(value)
 
     def close(self, step: int) -> None:
-        """Ends profile, bar and log."""
+        """Closes the profiler, the progress bar and the log."""
         self._profiler.stop()
         self.monitor.close(step)
 
@@ -157,15 +157,14 @@ class PhaseRun:
         self._distribution.check_batch(min(size, examples))
 
         def share(num_shards: int, index: int) -> tf.data.Dataset:
-            place = size, self._config.seed, step, num_shards, index
-            batches = training_batches(inputs, *place)
-            batches = batches.map(pad_time) if self._config.jit_compile else batches
+            def batches_of(inputs: Inputs) -> tf.data.Dataset:
+                batches = training_batches(inputs, size, self._config.seed, step, num_shards, index)
+                return batches.map(pad_time) if self._config.jit_compile else batches
+
             if labels is None:
-                return batches
-            # Of the same seed: where rows are images, they are the same ones.
-            others = training_batches(labels, *place)
-            others = others.map(pad_time) if self._config.jit_compile else others
-            return tf.data.Dataset.zip(batches, others).map(_with_labels)
+                return batches_of(inputs)
+            # With the same seed, both have the same images in the same order.
+            return tf.data.Dataset.zip(batches_of(inputs), batches_of(labels)).map(_with_labels)
 
         return self._distribution.batches(share)
 

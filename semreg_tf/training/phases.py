@@ -1,6 +1,6 @@
 """The stages of training, each a list of phases (Sec. 3.3, Fig. 2).
 
-A stage's name means something here alone: whatever else depends on the stage asks its phases.
+Only this module interprets a stage's name; other modules ask its phases.
 """
 
 from collections.abc import Callable
@@ -20,22 +20,22 @@ from semreg_tf.training.phase_metric import (
 )
 from semreg_tf.training.scheduled_sampling import with_decay
 
-# The phase that trains the prediction layer while the CNN rests (Sec. 5.1).
+# The phase that trains the prediction layer on a frozen CNN (Sec. 5.1).
 HEAD_ONLY = "prediction layer"
-# The phase that trains the decoder while CNN and head rest.
+# The phase that trains the decoder on a frozen CNN and head.
 DECODER_ONLY = "decoder alone"
-# What a later stage takes of an earlier one.
+# The parts of each stage from which later stages may start.
 PARTS = {"unary": ("encoder", "head"), "relational": ("decoder",)}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A list of phases that one work directory holds.
+    """A list of phases that are trained in one work directory.
 
     Attributes:
       name: "unary", "relational" or "joint".
       section: its config.
-      planned: its phases in order, those of no steps too.
+      planned: its phases in order, including those without steps.
     """
 
     name: str
@@ -49,34 +49,34 @@ class Stage:
 
     @property
     def trains_decoder(self) -> bool:
-        """Whether its models' sequences mean something."""
+        """Whether any phase trains the decoder."""
         return any("decoder" in phase.groups for phase in self.planned)
 
     @property
     def reads_true_concepts(self) -> bool:
-        """Whether the ground truth stands in for the image in all that it trains."""
+        """Whether all phases read the true concepts in place of the image."""
         return all(phase.loss.reads == "true_concepts" for phase in self.planned)
 
     @property
     def warm_starts(self) -> tuple[WarmStart, ...]:
-        """Where its first weights may come from."""
+        """The earlier stages from which its initial weights may be restored."""
         return tuple(source for phase in self.planned[:1] for source in phase.warm_starts)
 
     def check_warm_starts(self, folders: dict[str, object]) -> None:
-        """Refuses the work directory of a stage of which this one takes nothing.
+        """Refuses work directories of stages that are not among the warm starts.
 
         Args:
           folders: earlier stage -> its work directory, or None.
 
         Raises:
-          ValueError: as said.
+          ValueError: a folder is given for another stage.
         """
         accepted = {source.stage for source in self.warm_starts}
         for stage, folder in folders.items():
             if folder is not None and stage not in accepted:
                 raise ValueError(
                     f"`{stage}` must be None for the {self.name} stage of this experiment, which "
-                    f"takes no weights of it. Received: {stage}={str(folder)!r}"
+                    f"does not start from it. Received: {stage}={str(folder)!r}"
                 )
 
 
@@ -100,16 +100,16 @@ def find_stage(config: Config, name: str) -> Stage:
 
 
 def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
-    """The user tags alone, the prediction layer, then everything that Lu reaches."""
+    """Returns the phases: tag model, prediction layer, all layers, then crops."""
     if config.unary.part == "tags":
         return (_user_tags(config, "user tags", section.steps),)
     part: Part = config.unary.part if config.has_tag_model else "all"
     names = ("encoder", "image_head", "tag_model")[: None if part == "all" else -1]
     truth = (batch.CONCEPTS, *config.predicted_layers)
-    others = (*side_keys(config), *truth, batch.IMAGE_ID)
-    cached = (*head_keys(config), *others)
-    keys = (batch.IMAGE, *others) if config.encoder.trainable else cached
-    resting = cached if config.unary.head_only_cached else keys
+    other_keys = (*side_keys(config), *truth, batch.IMAGE_ID)
+    cached = (*head_keys(config), *other_keys)
+    keys = (batch.IMAGE, *other_keys) if config.encoder.trainable else cached
+    head_only = cached if config.unary.head_only_cached else keys
     tag_steps = config.unary.tag_only_steps if config.has_tag_model else 0
     metric = concept_metric(config.data.task, part)
     label_metric = None if config.labels is None else concept_metric("tags")
@@ -122,14 +122,14 @@ def _unary(config: Config, section: StageConfig) -> tuple[Phase, ...]:
 
     return (
         _user_tags(config, "user tags alone", tag_steps),
-        on_images(HEAD_ONLY, config.unary.head_only_steps, resting, *names[1:]),
+        on_images(HEAD_ONLY, config.unary.head_only_steps, head_only, *names[1:]),
         on_images("all layers", section.steps, keys, *names),
         on_images("crops", config.unary.crop_steps, cached, *names[1:]),
     )
 
 
 def _user_tags(config: Config, name: str, steps: int) -> Phase:
-    """The perceptron on user tags, which reads no image (Sec. 4.1)."""
+    """Returns the phase that trains the tag model, without images (Sec. 4.1)."""
     section = config.unary
     return Phase(
         name,
@@ -143,7 +143,7 @@ def _user_tags(config: Config, name: str, steps: int) -> Phase:
 
 
 def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
-    """The decoder on the ground truth s, or on cached features, which have no ground truth."""
+    """Returns the phase that trains the decoder on true concepts, or on cached features."""
     if config.pretrains_on_features:
         reads, first = "image", (*cached_keys(config), *side_keys(config))
     else:
@@ -166,15 +166,15 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
 
 
 def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
-    """The decoder alone, then everything on L = Lu + Lr (eq. 4)."""
+    """Returns the phases: the decoder only, then all groups on L = Lu + Lr (eq. 4)."""
     groups = ("encoder", "image_head", "tag_model", "decoder")
-    alone = config.joint.decoder_only_steps
-    sampling = with_decay(config.sampling, alone + section.steps)
+    decoder_steps = config.joint.decoder_only_steps
+    sampling = with_decay(config.sampling, decoder_steps + section.steps)
     weights = {
         "unary_weight": config.joint.unary_weight,
         "relational_weight": config.joint.relational_weight,
     }
-    resting = cached_keys(config) if config.joint.decoder_only_cached else visual_keys(config)
+    frozen = cached_keys(config) if config.joint.decoder_only_cached else visual_keys(config)
     words = (*batch.SEQUENCE_KEYS, batch.IMAGE_ID)
 
     def on_words(
@@ -200,14 +200,14 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
         words=True,
         sampling=sampling,
         relational_weight=config.joint.relational_weight,
-        head_rests=config.concepts.supervised,
+        concepts_without_dropout=config.concepts.supervised,
     )
     whole = _reads_whole_image(config, visual)
     on_all = _image_loss(
         config, section, groups, words=True, sampling=sampling, whole_image=whole, **weights
     )
     return (
-        on_words(DECODER_ONLY, alone, (*resting, *side_keys(config)), on_decoder, "decoder"),
+        on_words(DECODER_ONLY, decoder_steps, (*frozen, *side_keys(config)), on_decoder, "decoder"),
         on_words("joint", section.steps, visual, on_all, *groups),
     )
 
@@ -228,7 +228,7 @@ def _warm_starts(config: Config, stage: str) -> tuple[WarmStart, ...]:
 
 
 def _reads_whole_image(config: Config, keys: tuple[str, ...]) -> bool:
-    """Returns whether a phase reads the whole of pictures whose crops count after training."""
+    """Returns whether a phase reads whole images although the model scores crops."""
     return config.concepts.places.kind == "crops" and batch.IMAGE in keys
 
 
@@ -246,7 +246,7 @@ def _image_loss(
 
 
 def _trained(section: StageConfig, *names: str) -> tuple[TrainedGroup, ...]:
-    """Returns the groups with the rates and the weight decay that the stage gives them."""
+    """Returns groups with the stage's learning rates and weight decays."""
     tag_rate = section.head_rate if section.tag_rate is None else section.tag_rate
     rates = {
         "encoder": section.encoder_rate,

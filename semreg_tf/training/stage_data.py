@@ -1,4 +1,4 @@
-"""The splits of a stage, and what its training and validation read of them."""
+"""The splits of a stage, and the inputs of its training and validation."""
 
 import dataclasses
 import logging
@@ -22,22 +22,23 @@ logger = logging.getLogger(__name__)
 
 
 class StageData:
-    """Reads the training split and the validation split of a stage.
+    """The training split and the validation split of a stage.
 
     Attributes:
-      builder: the prepared data set.
+      builder: the builder of the prepared data set.
       train: the training split.
-      with_extra: the same with the captions that have no picture.
-      validation: the images that validations read.
-      label_train, label_validation: the images of `train` and `validation` with the labels that
-        are listed beside captions; None where none are.
+      with_extra: the training split with additional captions without images.
+      validation: the images of validations.
+      label_train: the images of `train` with labels, for captioners that predict labels too, or
+        None.
+      label_validation: the same for `validation`.
 
     Args:
       config: the experiment.
-      stage: whose validations read so many images.
-      builder: the prepared data set.
-      vocabularies: the experiment's names.
-      extra: captions without pictures, for the phases that the true concepts are fed to.
+      stage: the stage.
+      builder: the builder of the prepared data set.
+      vocabularies: the experiment's vocabularies.
+      extra: additional captions without images, for phases that read the true concepts.
     """
 
     def __init__(
@@ -53,11 +54,10 @@ class StageData:
         data = config.data
         self.train = load_split(builder, data.train_split, vocabularies, data, for_training=True)
         if self.train.encoded.num_cut:
-            told = self.train.encoded.num_cut, data.train_split, data.max_caption_tokens
             logger.info(
                 "%d captions of %s are longer than %d tokens: training reads their beginnings "
                 "(data.max_caption_tokens)",
-                *told,
+                *(self.train.encoded.num_cut, data.train_split, data.max_caption_tokens),
             )
         self.with_extra = self.train if extra is None else _with_extra(self.train, extra, config)
         validation = load_split(builder, data.validation_split, vocabularies, data)
@@ -67,21 +67,24 @@ class StageData:
         if config.labels is not None:
             of_labels, names = label_config(config), vocabularies.of_labels()
             splits = (data.train_split, data.validation_split)
-            train, own = (load_split(builder, name, names, of_labels.data) for name in splits)
-            self.label_train, self.label_validation = train, _head(own, number, of_labels)
+            train, validation = (
+                load_split(builder, name, names, of_labels.data) for name in splits
+            )
+            self.label_train = train
+            self.label_validation = _head(validation, number, of_labels)
 
     def training_inputs(self, annotator: Annotator, phase: Phase) -> Inputs:
-        """Returns what a phase reads of the training split."""
+        """Returns a phase's inputs from the training split."""
         views, captions = self._config.image.cached_views, phase.captions_per_image
         split = self.with_extra if phase.loss.reads == "true_concepts" else self.train
         return self.inputs(annotator, split, phase.keys, views, captions)
 
     def label_inputs(self, phase: Phase) -> Inputs | None:
-        """Returns what a phase reads of the labels beside captions, for the same images."""
+        """Returns a phase's label inputs for the same images, or None for a single task."""
         if self.label_train is None:
             return None
         keys = tuple(key for key in phase.keys if key in batch.LABEL_KEYS)
-        # Images train both tasks or none.
+        # Only images that are trained on for both tasks.
         rows = self.train.annotated_rows if phase.sees_images else None
         return Inputs(self.label_train, keys, rows=rows)
 
@@ -93,14 +96,14 @@ class StageData:
         views: int = 1,
         captions_per_image: int | None = None,
     ) -> Inputs:
-        """Returns what is read of a split; a frozen encoder's features are computed once.
+        """Returns inputs from a split; features of a frozen encoder are cached.
 
         Args:
-          annotator: its encoder computes features that are not cached yet.
+          annotator: the model, whose encoder computes features that are not cached yet.
           split: `train` or `validation`.
-          keys: of the contract.
-          views: of each image, where features are read.
-          captions_per_image: captions that training samples of an image; None: all.
+          keys: keys of `semreg_tf.data.batch`.
+          views: number of cached views of each image.
+          captions_per_image: number of captions sampled per image; None: all.
         """
         inputs = model_inputs(
             annotator, split, keys, self._features_folder, lambda: self.train, views
@@ -111,35 +114,35 @@ class StageData:
 def extra_captions_of(
     config: Config, stage: Stage, builder: tfds.core.DatasetBuilder
 ) -> ExtraCaptions | None:
-    """Returns the captions without pictures that a stage reads, or whose words it knows."""
+    """Returns the additional captions if the stage or its vocabulary uses them, else None."""
     path = config.relational.extra_captions
     reads = stage.section is config.relational or config.relational.extra_words
     return read_extra_captions(path, builder) if path is not None and reads else None
 
 
 def clamp_side_information(config: Config, vocabularies: Vocabularies) -> Config:
-    """Returns the config with as many user tags and groups as the data set has, if fewer."""
+    """Returns the config with at most as many user tags and groups as the data set has."""
     data = config.data
     for kind in ("user_tags", "groups"):
-        there = len(getattr(vocabularies, kind) or ())
-        if there != getattr(data, f"num_{kind}"):
-            logger.info("%s: %d, all that the data set has", kind.replace("_", " "), there)
-            data = dataclasses.replace(data, **{f"num_{kind}": there})
+        count = len(getattr(vocabularies, kind) or ())
+        if count != getattr(data, f"num_{kind}"):
+            logger.info("%s: %d, all that the data set has", kind.replace("_", " "), count)
+            data = dataclasses.replace(data, **{f"num_{kind}": count})
     return dataclasses.replace(config, data=data)
 
 
 def _with_extra(split: Split, extra: ExtraCaptions, config: Config) -> Split:
-    """Returns the split with more captions; those have no records to read images of."""
-    more = list(extra.annotations)
+    """Returns the split with additional captions, which have no records."""
+    added = list(extra.annotations)
     if config.data.labels_from == "captions":
-        more = labels_of_captions(more, split.vocabularies)
-    annotations = [*split.annotations, *more]
+        added = labels_of_captions(added, split.vocabularies)
+    annotations = [*split.annotations, *added]
     encoded = encode_annotations(annotations, split.vocabularies, config.data, for_training=True)
     return dataclasses.replace(split, annotations=annotations, encoded=encoded)
 
 
 def _head(split: Split, num_images: int | None, config: Config) -> Split:
-    """Returns the split's first images alone, for quicker validations."""
+    """Returns the first images of a split, for faster validations."""
     if num_images is None or num_images >= split.num_images:
         return split
     annotations = split.annotations[:num_images]

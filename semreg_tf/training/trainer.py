@@ -1,4 +1,4 @@
-"""The loop behind the three binaries: resumable at any step, atomic, watched."""
+"""The training loop, which can be resumed at any step."""
 
 import contextlib
 import logging
@@ -43,12 +43,12 @@ from semreg_tf.training.trainer_options import TrainerOptions
 from semreg_tf.training.warm_start import warm_start
 
 logger = logging.getLogger(__name__)
-# Batches whose features give mean and deviation where the CNN trains.
+# Number of batches for the mean and deviation of features of a trainable CNN.
 STATISTICS_BATCHES = 50
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss that is not finite; the message names the step and the batch's images."""
+    """A loss is not finite; the message names the step and images of the batch."""
 
 
 class Trainer:
@@ -58,8 +58,8 @@ class Trainer:
       config: the experiment.
       stage: "unary", "relational" or "joint".
       data_dir: the folder of prepared data sets.
-      path: the run's work directory; one that holds this run is resumed.
-      options: warm starts, devices, profile; None: no earlier weights, this process's first device.
+      path: the work directory; if it holds this run, the run is resumed.
+      options: warm starts, devices, profile; None: no warm start, this process's first device.
 
     Raises:
       ValueError: data, work directory or warm start do not fit the experiment.
@@ -79,7 +79,7 @@ class Trainer:
         options = options or TrainerOptions()
         self.distribution = options.distribution or Distribution()
         self.distribution.check_xla(config.jit_compile)
-        # Before the seed is set, so that first weights are those of a run without a donor.
+        # Before the seed is set, so that initial weights do not depend on the donor.
         donor = None if options.init_from is None else transfer.open_donor(options.init_from)
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
@@ -89,40 +89,39 @@ class Trainer:
         find_stage(config, stage).check_warm_starts(options.warm_starts)
         extra = extra_captions_of(config, find_stage(config, stage), builder)
         counts = extra.word_counts() if extra and config.relational.extra_words else None
-        vocabularies = _names_of(config, builder.data_dir, counts)
+        vocabularies = _build_vocabularies(config, builder.data_dir, counts)
         config = clamp_side_information(config, vocabularies)
         workers = self.distribution.num_workers
         config = with_precision(config, find_stage(config, stage), path, workers)
         self.config, self.stage = config, find_stage(config, stage)
         self.data = StageData(config, self.stage, builder, vocabularies, extra)
         self.vocabularies = vocabularies
-        taken = {}
+        copied = {}
         with self.distribution.scope():
             with dtype_policy_scope(config.precision):
                 sizes = workdir.annotator_sizes(vocabularies)
-                # Fed the true concepts, a stage runs no CNN; a unary run and a donor bring theirs.
-                brought = options.unary is not None or (donor is not None and donor.saw_images)
-                first = not brought and not self.stage.reads_true_concepts
-                self.annotator = Annotator(config, **sizes, load_first_weights=first)
-            half = config.precision == "mixed_float16"
-            self.loss_scale = LossScale() if half else None
+                # Not needed if the CNN is not run, or comes from a unary run or a donor.
+                replaced = options.unary is not None or (donor is not None and donor.saw_images)
+                load_first = not replaced and not self.stage.reads_true_concepts
+                self.annotator = Annotator(config, **sizes, load_first_weights=load_first)
+            self.loss_scale = LossScale() if config.precision == "mixed_float16" else None
             if config.concepts.initial_bias != "zeros":
                 set_log_odds(self.annotator, self.data.train, self.data.label_train)
             if config.concepts.layers is not None:
                 set_label_graph(self.annotator, self.data.train)
             if donor is not None:
-                taken = transfer.init_from(self.annotator, vocabularies, donor)
+                copied = transfer.init_from(self.annotator, vocabularies, donor)
             sources = warm_start(
                 self.annotator, vocabularies, self.stage.warm_starts, options.warm_starts
             )
             set_concept_words(self.annotator, vocabularies)
-        self.sources = {**sources, **{f"init_from: {k}": v for k, v in taken.items()}}
+        self.sources = {**sources, **{f"init_from: {k}": v for k, v in copied.items()}}
         self.path = Path(path)
         self._profiler = StepProfiler(options.profile, self.path / "logs")
         if self.distribution.is_chief:
             digest = None if extra is None else extra.digest
             workdir.open_workdir(path, config, vocabularies, stage, digest)
-        self._has_feature_statistics = options.unary is not None or transfer.STANDARDISE in taken
+        self._has_feature_statistics = options.unary is not None or transfer.STANDARDISE in copied
         self._stopping = self._in_loop = False
         self._signal = signal.SIGTERM
 
@@ -133,25 +132,25 @@ class Trainer:
 
     @property
     def last_step(self) -> int:
-        """Steps of all phases, where patience ends none."""
+        """Number of steps of all phases if patience ends none."""
         return sum(phase.steps for phase in self.phases)
 
     def train(self) -> dict[str, Any]:
         """Runs or resumes the stage.
 
         Returns:
-          What `train_results.json` holds: the stage, the steps that it and each of its phases took,
-          what ended each phase, the best metric, the device.
+          The content of `train_results.json`: the stage, its steps, the steps and the end of each
+          phase, the best metric, the device.
 
         Raises:
-          NonFiniteLossError: the loss is not finite; the last good checkpoint stays.
-          LostWorkerError: another worker is gone.
+          NonFiniteLossError: the loss is not finite; the last checkpoint is not affected.
+          LostWorkerError: another worker has ended.
           OSError: the work directory cannot be written.
-          Stopped: SIGINT or SIGTERM came; the step it came in is in a checkpoint.
+          Stopped: SIGINT or SIGTERM was received; the current step was saved.
         """
         with (
             signals_handled_by(self._stop),
-            self._alone(),
+            self._lock(),
             plain_record_errors(),
             self.distribution.one_line_errors(),
         ):
@@ -175,7 +174,7 @@ class Trainer:
         return results
 
     def _run_phase(self, phase: Phase, progress: Progress) -> None:
-        """Takes a phase's steps until the phase says that it has ended, or the run is stopped."""
+        """Runs the steps of a phase until it ends or the run is stopped."""
         current = progress.begin(phase)
         current.ended = phase.end(current)
         if current.ended:
@@ -189,24 +188,26 @@ class Trainer:
                 current.steps += 1
                 self._stopping = self.distribution.any_worker(self._stopping)
                 progress.elapsed_secs = time.perf_counter() - started
-                judged = phase.validation_is_due(current.steps)
+                validated = phase.validation_is_due(current.steps)
                 metric, is_best = None, False
-                if judged:
+                if validated:
                     metric = run.validate(progress.step, progress.elapsed_secs, logs["loss"])
                     is_best = progress.judge(phase, *metric)
                 current.ended = phase.end(current)
-                if judged or phase.save_is_due(current.steps) or self._stopping:
+                if validated or phase.save_is_due(current.steps) or self._stopping:
                     self._save(progress.step, progress, run, metric, is_best)
                     run.monitor.restart_clock()
                     started = time.perf_counter() - progress.elapsed_secs
             if current.ended == "patience":
-                run.monitor.say(f"No rise in {current.without_rise} validations: phase ended.")
+                run.monitor.say(
+                    f"No improvement in {current.without_rise} validations: phase ended."
+                )
         finally:
             self._in_loop = False
             run.close(progress.step)
 
-    def _alone(self) -> contextlib.AbstractContextManager:
-        """Returns a lock on the work directory, which the chief alone writes."""
+    def _lock(self) -> contextlib.AbstractContextManager:
+        """Returns a lock on the work directory; workers other than the chief do not write it."""
         if not self.distribution.is_chief:
             return contextlib.nullcontext()
         return workdir.training_lock(self.path)
@@ -214,30 +215,30 @@ class Trainer:
     def _stop(self, number: int, _: object) -> None:
         self._stopping, self._signal = True, number
         if not self._in_loop:
-            # Nothing but caches is being written, and those go on where they stopped.
+            # Only caches may be being written, which continue where they stopped.
             raise Stopped(number)
 
     def _resume(self) -> Progress:
-        found = checkpoints.resumable(self.path)
-        state = checkpoints.read_state(found) if found else {"step": 0}
+        checkpoint = checkpoints.resumable(self.path)
+        state = checkpoints.read_state(checkpoint) if checkpoint else {"step": 0}
         step = int(self.distribution.from_chief(state["step"]))
         if step != state["step"]:
             raise ValueError(
                 f"`workdir` must be one folder that all workers see: the chief resumes at step "
                 f"{step}, this worker at {state['step']}. Received: workdir={str(self.path)!r}"
             )
-        if not found:
+        if not checkpoint:
             self._standardise()
             return Progress()
-        logger.info("Resuming at step %d from %s", step, found)
-        checkpoints.restore(found, self._variables())
+        logger.info("Resuming at step %d from %s", step, checkpoint)
+        checkpoints.restore(checkpoint, self._variables())
         if self.distribution.is_chief:
             history.rewind(self.path, step)
-            checkpoints.repair_best(self.path, found)
+            checkpoints.repair_best(self.path, checkpoint)
         return Progress.from_state(state, self.phases)
 
     def _standardise(self) -> None:
-        """Sets the features' statistics, unless a unary run brought its own."""
+        """Sets the statistics of features, unless they come from a unary run or a donor."""
         reads_none = self.stage.reads_true_concepts
         if not self.config.encoder.standardise or self._has_feature_statistics or reads_none:
             return
@@ -276,23 +277,23 @@ class Trainer:
 
     def _check_finite(self, step: int, logs: dict[str, float], image_ids: Any) -> None:
         norms = [name for name in logs if name.endswith("gradient_norm")]
-        wrong = [] if np.isfinite(logs["loss"]) else ["loss"]
+        infinite = [] if np.isfinite(logs["loss"]) else ["loss"]
         if logs.get("skipped") and logs["loss_scale"] > 1:
-            # The gradients overflowed under their scale, which is halved: no sign of a blow-up.
+            # Only the scaled gradients overflowed, and the scale is halved.
             for name in norms:
                 logs.pop(name)
         else:
-            wrong += [name for name in norms if not np.isfinite(logs[name])]
-        if wrong:
+            infinite += [name for name in norms if not np.isfinite(logs[name])]
+        if infinite:
             ids = self.distribution.local(image_ids).numpy()[:8]
-            self._non_finite(
-                f"The {wrong[0].replace('_', ' ')} is {logs[wrong[0]]} at step {step} "
+            self._raise_non_finite(
+                f"The {infinite[0].replace('_', ' ')} is {logs[infinite[0]]} at step {step} "
                 f"(images {', '.join(x.decode() for x in ids)}, ...)"
             )
 
-    def _non_finite(self, what: str) -> None:
+    def _raise_non_finite(self, reason: str) -> None:
         raise NonFiniteLossError(
-            f"{what}: lower `learning_rate` or set `clip_norm`. The last good checkpoint is in "
+            f"{reason}: lower `learning_rate` or set `clip_norm`. The last good checkpoint is in "
             f"{str(self.path / 'checkpoints')!r}."
         )
 
@@ -306,7 +307,7 @@ class Trainer:
     ) -> None:
         variables = {**self._variables(), **run.optimizer_variables}
         if not checkpoints.all_finite(variables):
-            self._non_finite(f"Some weights are not finite after step {step - 1}")
+            self._raise_non_finite(f"Some weights are not finite after step {step - 1}")
         if not self.distribution.is_chief:
             return
         meta = {
@@ -326,7 +327,7 @@ class Trainer:
         return {**self.annotator.all_variables(), **scale}
 
 
-def _names_of(
+def _build_vocabularies(
     config: Config, data_dir: str | Path, extra_counts: Mapping[str, int] | None
 ) -> Vocabularies:
     vocabularies = Vocabularies.from_dataset(data_dir, config.data, extra_counts)

@@ -1,4 +1,4 @@
-"""Validation during training: the evaluators of a phase, and what a person sees of them."""
+"""Validation during training: runs the evaluators of a phase and logs their scores."""
 
 from pathlib import Path
 
@@ -14,18 +14,18 @@ from semreg_tf.training.phase import Phase
 from semreg_tf.training.stage_data import StageData
 from semreg_tf.training.validation_summaries import ValidationSummaries
 
-# Of the evaluators beside the metric, what TensorBoard shows.
+# Scores of the further evaluators that are logged.
 _SHOWN = ("perplexity", "log2_perplexity")
 
 
 class TrainedModel(EvaluatedModel):
-    """The models as a phase trains them: it says what they read.
+    """The models with the inputs of a phase.
 
     Args:
       annotator: the models.
-      names: what they name.
+      names: their vocabularies.
       data: the splits.
-      phase: what is being trained.
+      phase: the current phase.
     """
 
     shows_progress = False
@@ -38,13 +38,13 @@ class TrainedModel(EvaluatedModel):
         self._keys = tuple(k for k in phase.keys if k not in batch.SEQUENCE_KEYS)
 
     def inputs(self, split: Split, *more: str) -> list[Inputs]:
-        """Returns what the phase reads of a split, the words left out, and the keys `more`."""
+        """Returns the phase's inputs from a split, without sequences, and with the keys `more`."""
         (annotator,) = self.ensemble.members
         return [self._data.inputs(annotator, split, (*self._keys, *more))]
 
 
 class Validator:
-    """Judges a phase on the validation split and writes what it finds.
+    """Validates a phase and writes the results to the log and the history.
 
     Args:
       annotator: the models.
@@ -59,25 +59,24 @@ class Validator:
     def validate(
         self, phase: Phase, step: int, elapsed_secs: float, loss: float, monitor: Monitor
     ) -> tuple[str, float]:
-        """Computes the phase's metric, by which its best checkpoint and its end are chosen.
+        """Computes the phase's metric on the validation split.
 
         Args:
-          phase: what is being trained.
-          step: updates done.
-          elapsed_secs: of training.
-          loss: of the last step.
-          monitor: where it is shown.
+          phase: the current phase.
+          step: number of updates of the stage.
+          elapsed_secs: seconds of training.
+          loss: loss of the last step.
+          monitor: the log.
 
         Returns:
-          Its name and value; higher is better.
+          The metric's name and value; higher is better.
         """
         split = self._data.validation
         model = TrainedModel(self._annotator, split.vocabularies, self._data, phase)
         evaluation = phase.metric.evaluator.run(model, split)
         name, value = phase.metric.name, phase.metric.value(evaluation)
-        beside = [evaluator.run(model, split).main for evaluator in phase.shown]
-        shown = {k: figures[k] for figures in beside for k in _SHOWN}
-        scalars = {name: value, **shown}
+        further = [evaluator.run(model, split).main for evaluator in phase.shown]
+        scalars = {name: value, **{k: scores[k] for scores in further for k in _SHOWN}}
         monitor.scalars(step, {f"validation/{k}": v for k, v in scalars.items()})
         monitor.say(f"step {step}: validation {name} {value:.4f}")
         self._summaries.write(phase, step, evaluation, monitor)
@@ -86,7 +85,7 @@ class Validator:
         return phase.metric_name, sum(figures.values())
 
     def _of_labels(self, phase: Phase, step: int, monitor: Monitor) -> dict[str, float]:
-        """Returns the figure of the labels that are listed beside captions, by its name."""
+        """Returns the metric of the labels that a captioner predicts too, by its name, else {}."""
         metric, split = phase.label_metric, self._data.label_validation
         if metric is None:
             return {}

@@ -1,4 +1,4 @@
-"""A work directory explains itself: config, vocabularies, checkpoints, logs, results."""
+"""The work directory of a run: config, vocabularies, checkpoints, logs, results."""
 
 import copy
 import dataclasses
@@ -29,10 +29,10 @@ from semreg_tf.training.precision import dtype_policy_scope
 
 logger = logging.getLogger(__name__)
 CHANGES = "+changes"
-# The field of config.json that holds the digest of captions without pictures.
+# The field of config.json with the digest of additional captions without images.
 EXTRA_CAPTIONS = "extra_captions_sha256"
 _CODE = ("semreg_tf", "train", "data_prep", "eval")
-# Fields that may change between two starts of one run.
+# Config fields that may differ when a run is resumed.
 _FREE_FIELDS = (
     "steps",
     "validate_every_steps",
@@ -51,10 +51,10 @@ _FREE_FIELDS = (
 
 
 def training_lock(path: str | Path) -> FileLock:
-    """Returns a lock on a work directory for one trainer.
+    """Returns a lock on a work directory, which one trainer may hold.
 
     Raises:
-      ValueError: another trainer writes it.
+      ValueError: another process holds it.
     """
     return FileLock(Path(path) / ".lock", "workdir", path)
 
@@ -66,15 +66,15 @@ def open_workdir(
     stage: str,
     extra_captions: str | None = None,
 ) -> Path:
-    """Creates a run's folder, or checks that an existing one is of the same run.
+    """Creates a work directory, or checks that an existing one is of the same run.
 
     Args:
       path: the folder.
       config: the experiment.
-      vocabularies: saved beside it, for weights never travel without them.
+      vocabularies: the run's vocabularies, which are saved in the folder.
       stage: "unary", "relational" or "joint".
-      extra_captions: the digest of the file of captions without pictures, where one is read; the
-        file may move, its content may not change.
+      extra_captions: digest of the file of additional captions, or None. The file may be moved, but
+        its content must not change.
 
     Returns:
       The folder.
@@ -108,41 +108,41 @@ def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, st
     changed = config_io.differing_fields(config, earlier)
     changed = [n for n in changed if not any(part in _FREE_FIELDS for part in n.split("."))]
     if find_stage(config, stage).reads_true_concepts:
-        # It reads none, and earlier versions were told them all the same.
+        # Not used by this stage, but set by earlier versions.
         changed = [name for name in changed if name != "encoder.weights"]
     if changed or about["stage"] != stage:
-        what = f"differs in {', '.join(changed)}" if changed else f"of {about['stage']}"
+        difference = f"differs in {', '.join(changed)}" if changed else f"of {about['stage']}"
         raise ValueError(
-            f"`workdir` must be new or hold this very run: it holds {earlier.name!r}, {what}. "
-            f"Give another folder. Received: workdir={str(folder)!r}"
+            f"`workdir` must be new or hold this very run: it holds {earlier.name!r}, {difference}."
+            f" Give another folder. Received: workdir={str(folder)!r}"
         )
-    there = Vocabularies.load(folder)
-    other = vocabularies.difference(there)
-    if other:
+    stored = Vocabularies.load(folder)
+    difference = vocabularies.difference(stored)
+    if difference:
         raise ValueError(
-            f"`workdir` holds a run with another vocabulary: {other}. "
+            f"`workdir` must be new or hold a run with this vocabulary: {difference}. "
             f"Received: workdir={str(folder)!r}"
         )
-    check_run(folder, about, earlier, there)
+    check_run(folder, about, earlier, stored)
 
 
 def _check_extra_captions(folder: Path, config: Config, digest: str | None) -> None:
-    """Refuses other captions without pictures than the run began with."""
+    """Refuses additional captions that differ from those at the start of the run."""
     earlier = read_about(folder).get(EXTRA_CAPTIONS)
     if earlier != digest:
         raise ValueError(
-            "`relational.extra_captions` must hold what the run began with: its content was "
-            "changed, or it came or went. Put the earlier file back, or give another workdir. "
+            "`relational.extra_captions` must be as at the start of the run: its content was "
+            "changed, or it was added or removed. Restore the file, or give another workdir. "
             f"Received: relational.extra_captions={config.relational.extra_captions!r}, "
             f"workdir={str(folder)!r}"
         )
 
 
 def read_about(folder: str | Path) -> dict[str, Any]:
-    """Returns what a work directory's config.json says: config, stage, commit, versions, digests.
+    """Returns the content of a config.json: config, stage, commit, versions, digests.
 
     Raises:
-      ValueError: the folder is no work directory, or the file is damaged.
+      ValueError: the folder is not a work directory, or the file is damaged.
     """
     path = Path(folder) / CONFIG_FILE
     if not path.exists():
@@ -152,31 +152,31 @@ def read_about(folder: str | Path) -> dict[str, Any]:
         )
     about = read_json_object(path, "workdir", fields=("config", "stage"))
     if not digests.is_unchanged(about):
-        _say_edited(str(path), digests.json_digest(about))
+        _warn_edited(str(path), digests.json_digest(about))
     return about
 
 
 def read_stage(folder: str | Path) -> str:
-    """Returns the stage a work directory is of.
+    """Returns the stage of a work directory.
 
     Raises:
-      ValueError: as `read_about`.
+      ValueError: as for `read_about`.
     """
     return read_about(folder)["stage"]
 
 
 @functools.cache
-def _say_edited(path: str, digest: str) -> None:
-    """Tells once of each content of the file, which is read several times."""
+def _warn_edited(path: str, digest: str) -> None:
+    """Warns once for each content of the file, which is read several times."""
     logger.warning("%s was edited or damaged after the run began", path)
 
 
 def load_run(path: str | Path, task: str | None = None) -> tuple[Config, Vocabularies, str]:
-    """Reads what a work directory says of itself.
+    """Reads the config, vocabularies and stage of a work directory.
 
     Args:
       path: the work directory.
-      task: "tags": of a run on captions and labels, the tag model inside it; otherwise the whole.
+      task: "tags": for a run on captions and labels, those of the tag model; None: of the whole.
 
     Raises:
       ValueError: the folder is no work directory, a file is damaged, or names or config are not
@@ -202,7 +202,7 @@ def load_annotator(
       task: as for `load_run`; the parts share their weights.
 
     Raises:
-      ValueError: the folder is no work directory, has no checkpoint, or a file is damaged.
+      ValueError: the folder is not a work directory, has no checkpoint, or a file is damaged.
     """
     config, vocabularies, _ = load_run(path)
     checkpoint = checkpoints.best_or_last(path)
@@ -217,7 +217,7 @@ def load_annotator(
 
 
 def annotator_sizes(vocabularies: Vocabularies) -> dict[str, int | None]:
-    """Returns what an `Annotator` takes of its sizes from the names of an experiment."""
+    """Returns the size arguments of an `Annotator` from vocabularies."""
     labels = vocabularies.labels
     return {
         "num_concepts": len(vocabularies.concepts),
@@ -229,7 +229,7 @@ def annotator_sizes(vocabularies: Vocabularies) -> dict[str, int | None]:
 def caption_part(
     config: Config, vocabularies: Vocabularies, annotator: Annotator
 ) -> tuple[Config, Vocabularies, Annotator]:
-    """Returns the captioner inside a model of captions and labels, its weights shared."""
+    """Returns the captioner of a model of captions and labels; weights are shared."""
     alone = copy.copy(annotator)
     alone.config, alone.labels = dataclasses.replace(config, labels=None), None
     return alone.config, dataclasses.replace(vocabularies, labels=None), alone
@@ -238,16 +238,16 @@ def caption_part(
 def label_part(
     config: Config, vocabularies: Vocabularies, annotator: Annotator
 ) -> tuple[Config, Vocabularies, Annotator]:
-    """Returns the tag model inside a model of captions and labels, its weights shared.
+    """Returns the tag model of a model of captions and labels; weights are shared.
 
     Raises:
-      ValueError: it lists no labels.
+      ValueError: the model does not predict labels.
     """
     return label_config(config), vocabularies.of_labels(), annotator.for_labels()
 
 
 def restore_offering_others(checkpoint: Path, variables: dict[str, keras.Variable]) -> None:
-    """Restores a checkpoint for use, or names the whole ones beside it where it is damaged.
+    """Restores a checkpoint; if it is damaged, the error names the intact ones of the run.
 
     Raises:
       ValueError: the checkpoint is damaged or does not fit.
@@ -259,8 +259,8 @@ def restore_offering_others(checkpoint: Path, variables: dict[str, keras.Variabl
         if not others:
             raise
         raise ValueError(
-            f"{error} Whole ones beside it: {', '.join(others)}. Move the damaged folder away to "
-            f"use {others[0]}."
+            f"{error} Intact ones: {', '.join(others)}. Move the damaged folder away to use "
+            f"{others[0]}."
         ) from error
 
 
@@ -290,15 +290,15 @@ def _write_config(
 
 
 def code_commit(folder: Path = Path(__file__).parents[2]) -> str | None:
-    """Returns the commit of the code, ending in `+changes` where the code differs from it.
+    """Returns the commit of the code, with the suffix `+changes` if the code was changed.
 
     Args:
-      folder: the checkout; what lies beside the code, such as runs and results, does not count.
+      folder: the checkout; files outside the code, such as runs and results, are ignored.
 
     Returns:
-      The commit; None where the code is in no checkout of its own, as when it is installed.
+      The commit, or None if the code is not a checkout, as when it is installed.
     """
-    # Of a package in a user's own repository, git would name the user's commit.
+    # For a package installed inside a user's repository, git would return the user's commit.
     if _git(folder, "ls-files", "--error-unmatch", *_CODE) is None:
         return None
     commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "-s", "--", *_CODE)
@@ -308,7 +308,7 @@ def code_commit(folder: Path = Path(__file__).parents[2]) -> str | None:
 def _git(folder: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(folder), *arguments]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return result.stdout.strip()

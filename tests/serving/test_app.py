@@ -139,7 +139,7 @@ def test_a_request_of_bad_pictures_alone_is_422(serve, picture):
 def test_large_pictures_bodies_and_requests_are_refused(serve, picture):
     client, _, model = serve(max_image_pixels=100, max_body_bytes=5_000, max_images=2)
     answer = ask(client, picture(11, 10))
-    assert answer.status_code == 422 and "at most 100 are taken" in answer.json()["error"]
+    assert answer.status_code == 422 and "at most 100 are allowed" in answer.json()["error"]
     assert ask(client, *[picture(2, 2)] * 3).status_code == 413
     answer = client.post(f"{FAKE}:predict", content=b" " * 5_001)
     assert answer.status_code == 413 and "5,000 bytes" in answer.json()["error"]

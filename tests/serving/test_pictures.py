@@ -58,7 +58,7 @@ def test_a_bomb_is_refused_by_its_header(side, monkeypatch):
 
 def test_the_largest_picture_passes_and_one_more_column_does_not(picture):
     assert check_picture(picture(40, 25), 1000)[1] == 1000
-    with pytest.raises(Refusal, match=re.escape("has 41 x 25 pixels; at most 1,000 are taken")):
+    with pytest.raises(Refusal, match=re.escape("has 41 x 25 pixels; at most 1,000 are allowed")):
         check_picture(picture(41, 25), 1000)
 
 

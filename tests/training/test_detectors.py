@@ -124,7 +124,7 @@ def test_the_decoder_learns_from_a_detector_at_rest_and_nothing_else_does(kind, 
     config, annotator, split = request.getfixturevalue(kind)
     (phase,) = find_stage(config, "joint").phases
     assert phase.groups == ("decoder",) and batch.CONCEPTS not in phase.keys
-    assert phase.loss.concepts is None and phase.loss.head_rests
+    assert phase.loss.concepts is None and phase.loss.concepts_without_dropout
     cached = frozen_outputs(annotator, split, tmp_path, phase.keys, None)
     read = Inputs(split, phase.keys, config.image, 32, **cached)
     (tensors,) = evaluation_batches(read, 64)

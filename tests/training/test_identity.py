@@ -151,5 +151,5 @@ def test_captions_without_pictures_may_move_but_not_change(run, tmp_path):
     workdir.open_workdir(path, *with_extra_captions(run, "a.token", "12"))
     workdir.open_workdir(path, *with_extra_captions(run, "moved/a.token", "12"))
     for digest in ("13", None):
-        with pytest.raises(ValueError, match="must hold what the run began with: its content was"):
+        with pytest.raises(ValueError, match="must be as at the start of the run: its content was"):
             workdir.open_workdir(path, *with_extra_captions(run, "a.token", digest))

@@ -48,7 +48,7 @@ def test_labels_go_beside_captions_alone():
     inside = label_config(config)
     assert (inside.data.task, inside.decoding.method, inside.labels) == ("tags", "greedy", None)
     assert inside.decoder.word_embedding == 256 and inside.encoder == config.encoder
-    with pytest.raises(ValueError, match="must have `labels` beside its captions"):
+    with pytest.raises(ValueError, match="`config` must have `labels`"):
         label_config(inside)
     for stage in config.stages:
         assert " + " in find_stage(config, stage).phases[-1].metric_name
