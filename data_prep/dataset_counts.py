@@ -1,4 +1,4 @@
-"""The counts by which a wrong data set is seen at once: stored, read and printed."""
+"""The counts of a data set, which reveal a wrong one: computed, stored and printed."""
 
 import json
 import os
@@ -23,12 +23,12 @@ FORMAT_VERSION = 1
 _COVERAGE_SIZES = (100, 256, 500, 1_000, 2_000)
 _FREQUENT = 4
 _SHOWN_NAMES = 3
-# Sec. 4.1: how many user tags the paper's systems read.
+# Sec. 4.1: number of user tags that the paper's systems read.
 _KEPT_USER_TAGS = 1_000
 
 
 def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
-    """Returns a split's totals: images, captions, words without punctuation, labels, user tags."""
+    """Returns a split's numbers of images, captions, words, labels and user tags."""
     tokens = [t for a in annotations for caption in a.tokens for t in caption]
     return {
         "images": len(annotations),
@@ -41,12 +41,12 @@ def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
 
 
 def write_counts(builder_dir: str | PathLike[str]) -> None:
-    """Writes `dataset_counts.json`, by which a prepared folder is known to be finished.
+    """Writes `dataset_counts.json`, which marks a finished preparation.
 
-    It carries the digests of the annotations, the lists of names and TFDS's files.
+    It includes the digests of the annotations, the vocabularies and TFDS's files.
 
     Args:
-      builder_dir: the version folder, with `annotations/` and `vocabulary/` in it.
+      builder_dir: the version folder, with `annotations/` and `vocabulary/`.
     """
     info = open_builder(builder_dir).info
     folder = os.path.join(builder_dir, VOCABULARY_DIR)
@@ -74,7 +74,7 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
 
 
 def read_counts(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
-    """Returns what `write_counts` wrote, or None where a preparation is unfinished.
+    """Returns the counts that `write_counts` wrote, or None if the preparation is unfinished.
 
     Raises:
       ValueError: the file is damaged or was changed.
@@ -83,7 +83,7 @@ def read_counts(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
 
 
 def describe_counts(counts: dict[str, Any]) -> str:
-    """Returns the counts as text: splits, label frequencies, coverage, what was left out."""
+    """Returns the counts as text: splits, coverage, label frequencies, notes."""
     lines = [counts["dataset"], f"{'split':<12}{'images':>9}{'captions':>10}{'words':>11}"]
     lines[1] += f"{'labels/image':>14}{'tags/image':>12}"
     for split, n in counts["splits"].items():

@@ -29,10 +29,10 @@ DATASETS = {
 
 
 def options_of(name: str) -> DatasetOptions:
-    """Returns what is declared of a data set.
+    """Returns the options of a data set.
 
     Raises:
-      ValueError: there is none of that name.
+      ValueError: there is no data set of that name.
     """
     if name not in DATASETS:
         raise ValueError(

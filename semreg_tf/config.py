@@ -247,9 +247,8 @@ class Config(SideInformation, Checked):
     def warm_starts(self, stage: str) -> tuple[str, ...]:
         """Returns the earlier stages from whose weights a stage of this experiment may start."""
         # A relational stage on true concepts needs no CNN.
-        if stage == "relational" and not self.pretrains_on_features:
-            return ()
-        return WARM_STARTS[stage]
+        changes = {} if self.pretrains_on_features else {"relational": ()}
+        return {**WARM_STARTS, **changes}[stage]
 
     def _check_stages(self) -> None:
         read = self.embeddings_read

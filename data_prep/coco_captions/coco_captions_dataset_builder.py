@@ -31,14 +31,14 @@ _FEWEST_CAPTIONS, _MOST_CAPTIONS = 5, 7
 
 
 def im2txt_split(number: int, num_images: int) -> str:
-    """Returns the split of one image of val2014, by its place in captions_val2014.json.
+    """Returns the split of an image of val2014 by its index in captions_val2014.json.
 
-    The first 85 % train, the next 5 % validate, the last 10 % test (im2txt): 34,428, 2,025 and
-    4,051 of 40,504 images.
+    As in im2txt, the first 85 % are training images, the next 5 % validation, the last 10 % test
+    images: 34,428, 2,025 and 4,051 of 40,504.
 
     Args:
-      number: its place, from 0.
-      num_images: how many images the file lists.
+      number: the image's index, from 0.
+      num_images: number of images in the file.
     """
     if number < num_images * 85 // 100:
         return "train"
@@ -46,12 +46,12 @@ def im2txt_split(number: int, num_images: int) -> str:
 
 
 class Builder(AnnotationBuilder):
-    """Five to seven captions an image, in the order of their file.
+    """Images with five to seven captions, in the order of their file.
 
-    The splits are im2txt's; `config="karpathy"` gives Karpathy's. Skipped and noted: pictures
-    that are missing or damaged (COCO_train2014_000000167126.jpg is, in some copies), captions
-    that are empty or no captions, images without any, annotations of images not listed. Images
-    with fewer or more captions than the 5 to 7 of COCO are kept and noted.
+    The splits are im2txt's, or with `config="karpathy"` Karpathy's. Missing and damaged pictures
+    (COCO_train2014_000000167126.jpg is damaged in some copies), empty and too long captions, images
+    without captions and annotations of images that are not listed are skipped and noted. Images
+    with fewer than 5 or more than 7 captions are kept and noted.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -64,7 +64,7 @@ class Builder(AnnotationBuilder):
         return PUBLISHED
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError that names what is missing."""
+        """Raises a ValueError that names missing files."""
         names = (*(f"annotations/captions_{part}.json" for part in PARTS), *PARTS)
         require_files(raw_dir, (*names, KARPATHY_FILE) if self._karpathy else names)
 

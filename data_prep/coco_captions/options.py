@@ -1,4 +1,4 @@
-"""What the preparation of COCO's captions can be asked for."""
+"""Options of the preparation of COCO's captions."""
 
 from data_prep.options import TOKENIZER, DatasetOptions, Option
 
@@ -8,7 +8,7 @@ OPTIONS = DatasetOptions(
     "Unpack annotations_trainval2014.zip, train2014.zip and val2014.zip into one folder; for "
     "Karpathy's splits, add dataset_coco.json of his caption_datasets.zip.",
     (
-        Option("splits", "im2txt", "Whose splits.", ("im2txt", "karpathy"), is_variant=True),
+        Option("splits", "im2txt", "Splits to use.", ("im2txt", "karpathy"), is_variant=True),
         TOKENIZER,
     ),
 )

@@ -35,12 +35,11 @@ PUBLISHED = (
 
 
 class Builder(AnnotationBuilder):
-    """The classes of an image's objects, crowds included, by rising category id.
+    """Images with the classes of their objects, crowds included, by category id.
 
-    An image without any object is left out unless `keep_without_objects`: the paper's recall of
-    an image divides by the number of its labels (Sec. 4.2), and its label sequence would be END
-    alone. Either way such images are noted. So are pictures that are missing or damaged, and
-    annotations of images not listed; they are skipped.
+    Images without objects are left out unless `keep_without_objects`, because the paper's recall of
+    an image divides by the number of its labels (Sec. 4.2). They are noted in any case. Missing and
+    damaged pictures, and annotations of images that are not listed, are skipped and noted.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -58,13 +57,13 @@ class Builder(AnnotationBuilder):
         user_tags_file: str | PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Makes the builder.
+        """Creates the builder.
 
         Args:
-          keep_without_objects: whether images without any object become records.
-          user_tags_file: what `fetch_flickr_tags` wrote, for side information (Sec. 4.1); all
-            tags are stored, and how many are used is decided at load.
-          **kwargs: as in `AnnotationBuilder`.
+          keep_without_objects: whether images without objects become records.
+          user_tags_file: the file that `fetch_flickr_tags` wrote, for side information (Sec. 4.1).
+            All tags are stored; the config sets how many are read.
+          **kwargs: as for `AnnotationBuilder`.
 
         Raises:
           ValueError: the user tags cannot be read.
@@ -79,7 +78,7 @@ class Builder(AnnotationBuilder):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """As in the base; user tags are told apart by what their file holds."""
+        """The base's parameters and these options, with the digest of the user tags' file."""
         return {
             **super().parameters,
             "keep_without_objects": self.keep_without_objects,
@@ -91,12 +90,12 @@ class Builder(AnnotationBuilder):
         return PARTS[self.builder_config.name if self.builder_config else None]
 
     def describe_published(self) -> str:
-        """Returns the counts of the annotation files, and of 2014 the published ones."""
-        found = describe_raw_counts(self.info.metadata.get("raw_counts", {}))
-        return f"{found}\n{PUBLISHED}" if self.builder_config is None else found
+        """Returns the counts of the annotation files, and for 2014 the published ones."""
+        counts = describe_raw_counts(self.info.metadata.get("raw_counts", {}))
+        return f"{counts}\n{PUBLISHED}" if self.builder_config is None else counts
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError that names what is missing."""
+        """Raises a ValueError that names missing files."""
         names = [f"annotations/instances_{part}.json" for part in self._parts.values()]
         require_files(raw_dir, (*names, *self._parts.values()))
 
@@ -128,19 +127,19 @@ class Builder(AnnotationBuilder):
 
     def _raw_examples(self, folder: epath.Path, coco: COCO) -> Iterator[RawExample]:
         for image in coco.dataset["images"]:
-            found = {
+            category_ids = {
                 annotation["category_id"] for annotation in coco.imgToAnns.get(image["id"], ())
             }
-            if not found and not self.keep_without_objects:
+            if not category_ids and not self.keep_without_objects:
                 self.note("image without objects, left out", image["file_name"])
                 continue
-            if not found:
+            if not category_ids:
                 self.note("image without objects, kept", image["file_name"])
             yield RawExample(
                 image_id=str(image["id"]),
                 path=folder / image["file_name"],
                 file_name=image["file_name"],
-                labels=tuple(category["name"] for category in coco.loadCats(sorted(found))),
+                labels=tuple(category["name"] for category in coco.loadCats(sorted(category_ids))),
                 user_tags=self._tags_of(image),
             )
 
@@ -157,15 +156,15 @@ class Builder(AnnotationBuilder):
 
 
 def describe_raw_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Returns a line for each annotation file: images, objects, images without any."""
+    """Returns a line for each annotation file: images, objects, images without objects."""
     return "\n".join(
-        f"in {name}: " + ", ".join(f"{number:,} {kind}" for kind, number in own.items())
-        for name, own in counts.items()
+        f"in {name}: " + ", ".join(f"{number:,} {kind}" for kind, number in file_counts.items())
+        for name, file_counts in counts.items()
     )
 
 
 def _label_names(files: dict[str, COCO]) -> list[str]:
-    """Returns the classes by rising category id, which has gaps, once all files agree on them."""
+    """Returns the classes by category id, which must agree in all files."""
     categories = {
         part: {i: coco.cats[i]["name"] for i in sorted(coco.cats)} for part, coco in files.items()
     }

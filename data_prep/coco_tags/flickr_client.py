@@ -1,4 +1,4 @@
-"""Asks Flickr's API for the tags of one photo, politely: paced, and patient with its troubles."""
+"""A client of Flickr's API for the tags of a photo, with rate limit and retries."""
 
 import time
 from collections.abc import Callable
@@ -12,33 +12,39 @@ BASE_URL = "https://api.flickr.com/services/rest/"
 _METHOD = "flickr.photos.getInfo"
 _ATTEMPTS = 6
 _LONGEST_WAIT_SECS = 3_600.0
-# Flickr's error codes: lower ones speak of the photo, two above that pass with time.
+# Flickr's error codes: lower ones are about the photo; two higher ones are temporary.
 _FIRST_GENERAL_CODE = 90
-_PASSING_CODES = (105, 106)
-_PASSING_STATUSES = (408, 429)
+_TEMPORARY_CODES = (105, 106)
+_TEMPORARY_STATUSES = (408, 429)
 
 
 class TemporaryError(Exception):
-    """The photo could not be asked about now, in any of the attempts."""
+    """All attempts failed for temporary reasons."""
 
 
 class TagsAnswer(NamedTuple):
-    """What Flickr says: `tags`, distinct, in its order, or in `problem` why there are none."""
+    """Flickr's answer: the distinct `tags` in its order, or the `problem`, why there are none."""
 
     tags: tuple[str, ...]
     problem: str | None = None
 
 
-class _Trouble(NamedTuple):
-    """What was wrong with one attempt: whether waiting helps, and how long the server asks for."""
+class _Failure(NamedTuple):
+    """A failed attempt.
 
-    what: str
-    passing: bool = True
+    Attributes:
+      reason: a description of the failure.
+      temporary: whether a later attempt may succeed.
+      wait_secs: the wait that the server asks for.
+    """
+
+    reason: str
+    temporary: bool = True
     wait_secs: float = 0.0
 
 
 class FlickrClient:
-    """Fetches tags, each photo in up to six attempts with doubling waits."""
+    """Fetches the tags of photos, with up to six attempts and doubling waits."""
 
     def __init__(
         self,
@@ -49,16 +55,15 @@ class FlickrClient:
         timeout_secs: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Makes the client.
+        """Creates the client.
 
         Args:
-          api_key: the key that Flickr gave you.
-          base_url: where the REST interface is.
-          requests_per_hour: attempts start no closer together than this; 3,600 is what Flickr
-            allows a key.
-          first_wait_secs: the wait after a first failed attempt; each later one is doubled.
-          timeout_secs: how long an answer may take.
-          sleep: waits so many seconds.
+          api_key: your Flickr API key.
+          base_url: address of the REST interface.
+          requests_per_hour: maximum rate of attempts; Flickr allows 3,600 per key.
+          first_wait_secs: the wait after the first failed attempt, doubled after each further one.
+          timeout_secs: maximum time of an answer.
+          sleep: waits for a number of seconds.
 
         Raises:
           ValueError: there is no key, or the rate is not positive.
@@ -84,29 +89,29 @@ class FlickrClient:
         self._next_start = time.monotonic()
 
     def tags(self, photo_id: str) -> TagsAnswer:
-        """Returns a photo's tags in Flickr's normal form, or why there are none.
+        """Returns a photo's tags in Flickr's normal form, or the reason why there are none.
 
         Raises:
-          TemporaryError: no attempt had an answer: the server is down, busy or unreachable.
-          ValueError: the key or the address is refused, so that no photo would have an answer.
+          TemporaryError: all attempts failed: the server is down, busy or unreachable.
+          ValueError: the key or the address is refused, so that all photos would fail.
         """
-        trouble = _Trouble("")
+        failure = _Failure("")
         for attempt in range(_ATTEMPTS):
             if attempt:
                 wait_secs = self._first_wait_secs * 2 ** (attempt - 1)
-                self._sleep(min(max(wait_secs, trouble.wait_secs), _LONGEST_WAIT_SECS))
+                self._sleep(min(max(wait_secs, failure.wait_secs), _LONGEST_WAIT_SECS))
             outcome = self._ask(photo_id)
             if isinstance(outcome, TagsAnswer):
                 return outcome
-            trouble = outcome
-            if not trouble.passing:
+            failure = outcome
+            if not failure.temporary:
                 raise ValueError(
                     "`api_key` and `base_url` must be accepted by Flickr. "
-                    f"Received: base_url={self._base_url!r}, which says {trouble.what!r}"
+                    f"Received: base_url={self._base_url!r}, which says {failure.reason!r}"
                 )
-        raise TemporaryError(f"photo {photo_id}: {trouble.what}, {_ATTEMPTS} times")
+        raise TemporaryError(f"photo {photo_id}: {failure.reason}, {_ATTEMPTS} times")
 
-    def _ask(self, photo_id: str) -> TagsAnswer | _Trouble:
+    def _ask(self, photo_id: str) -> TagsAnswer | _Failure:
         self._pace()
         fields = {
             "method": _METHOD,
@@ -116,21 +121,21 @@ class FlickrClient:
             "nojsoncallback": "1",
         }
         try:
-            # Posted, and never followed elsewhere: no message that names an address shows the key.
+            # A POST without redirects, so that no address in a message contains the key.
             response = self._session.post(
                 self._base_url, data=fields, timeout=self._timeout_secs, allow_redirects=False
             )
         except requests.RequestException as error:
-            passing = isinstance(error, requests.ConnectionError | requests.Timeout)
-            return _Trouble(type(error).__name__, passing)
+            temporary = isinstance(error, requests.ConnectionError | requests.Timeout)
+            return _Failure(type(error).__name__, temporary)
         status = response.status_code
         if status != 200:
-            passing = status in _PASSING_STATUSES or status >= 500
-            return _Trouble(f"HTTP {status}", passing, _retry_after_secs(response))
+            temporary = status in _TEMPORARY_STATUSES or status >= 500
+            return _Failure(f"HTTP {status}", temporary, _retry_after_secs(response))
         try:
             return _read(response.json())
         except (ValueError, KeyError, TypeError, AttributeError):
-            return _Trouble("an answer of another form")
+            return _Failure("an answer of another form")
 
     def _pace(self) -> None:
         wait_secs = self._next_start - time.monotonic()
@@ -139,14 +144,14 @@ class FlickrClient:
         self._next_start = time.monotonic() + self._interval_secs
 
 
-def _read(answer: dict[str, Any]) -> TagsAnswer | _Trouble:
+def _read(answer: dict[str, Any]) -> TagsAnswer | _Failure:
     if answer["stat"] == "ok":
         names = (tag["_content"].strip() for tag in answer["photo"]["tags"]["tag"])
         return TagsAnswer(tuple(dict.fromkeys(name for name in names if name)))
     problem = f"{answer['code']}: {answer['message']}"
     if answer["code"] < _FIRST_GENERAL_CODE:
         return TagsAnswer((), problem)
-    return _Trouble(problem, answer["code"] in _PASSING_CODES)
+    return _Failure(problem, answer["code"] in _TEMPORARY_CODES)
 
 
 def _retry_after_secs(response: requests.Response) -> float:

@@ -1,4 +1,4 @@
-"""What the preparation of COCO's object classes can be asked for."""
+"""Options of the preparation of COCO's object classes."""
 
 from data_prep.options import DatasetOptions, Option
 
@@ -21,6 +21,6 @@ OPTIONS = DatasetOptions(
             "Keep images without any object. Left out by default: the paper's recall of an image "
             "divides by the number of its labels.",
         ),
-        Option("user_tags_file", None, "What fetch_flickr_tags wrote."),
+        Option("user_tags_file", None, "File of user tags that fetch_flickr_tags wrote."),
     ),
 )

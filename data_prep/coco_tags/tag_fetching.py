@@ -1,4 +1,4 @@
-"""Fetches the user tags of many photos into one file, and goes on where it was stopped."""
+"""Fetches the user tags of many photos into one file; an interrupted fetch can be continued."""
 
 import contextlib
 import re
@@ -22,7 +22,7 @@ _MOST_FAILURES_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class FetchSummary:
-    """What became of all photos: `later` ones gave no answer and are asked for next time."""
+    """The numbers of photos by result; `later` ones had no answer and are fetched next time."""
 
     with_tags: int
     without_tags: int
@@ -37,13 +37,13 @@ class FetchSummary:
 
 
 def read_photo_ids(annotation_files: Iterable[str | PathLike[str]]) -> dict[str, str | None]:
-    """Reads the images of COCO annotation files of any kind, and their photos' ids on Flickr.
+    """Reads the Flickr photo ids of the images in COCO annotation files of any kind.
 
     Args:
-      annotation_files: their paths.
+      annotation_files: paths of the files.
 
     Returns:
-      By image id in the order of the files; None where `flickr_url` holds no photo id.
+      Image id -> photo id, in the order of the files; None if `flickr_url` has no photo id.
 
     Raises:
       ValueError: a file is missing or damaged.
@@ -65,23 +65,23 @@ def fetch_user_tags(
     ask: Callable[[str], TagsAnswer],
     output: str | PathLike[str],
 ) -> FetchSummary:
-    """Asks for every photo that the output does not hold yet, and appends the answers.
+    """Fetches the tags of all photos that are not in the output yet, and appends them.
 
-    Each answer is on the disk before the next question; the half line that a killed run may
-    leave is dropped. Photos that are gone are recorded with the reason and not asked for again.
-    Photos without an answer are not recorded, so the next start asks for them.
+    Each answer is written before the next request; an incomplete last line of a killed run is
+    removed. Photos that no longer exist are recorded with the reason and not requested again.
+    Photos without an answer are not recorded, so that the next run requests them.
 
     Args:
-      photo_ids: photo ids by image id, as of `read_photo_ids`.
+      photo_ids: image id -> photo id, the result of `read_photo_ids`.
       ask: `FlickrClient.tags`.
-      output: the JSON lines file, in the form of `user_tags_file`.
+      output: the JSON Lines file, see `user_tags_file`.
 
     Returns:
-      The counts over all of `photo_ids`, of this and earlier starts.
+      The counts of all `photo_ids`, including earlier runs.
 
     Raises:
-      ValueError: the output is damaged or in use by another fetcher, the service refuses us, or
-        three photos in a row got no answer.
+      ValueError: the output is damaged or in use by another process, the service refuses requests,
+        or three photos in a row got no answer.
     """
     with _appending(Path(output)) as file:
         known = read_user_tags(output)
@@ -124,7 +124,7 @@ def _summary(photo_ids: Mapping[str, str | None], known: Mapping[str, PhotoTags]
 
 @contextlib.contextmanager
 def _appending(path: Path) -> Iterator[IO[bytes]]:
-    """Opens the file, unbuffered, for one process alone and without a half last line."""
+    """Locks the file, removes an incomplete last line, and opens it unbuffered for appending."""
     with (
         FileLock(path.with_name(f".{path.name}.lock"), "output", path),
         path.open("ab", buffering=0) as file,

@@ -1,4 +1,4 @@
-"""The file of user tags that the fetcher writes and the builder reads: one JSON line an image.
+"""The file of user tags that the fetcher writes and the builder reads: a JSON line per image.
 
 {"image_id": "9", "photo_id": "4622125393", "tags": ["food", "lunchbox"], "problem": null}
 {"image_id": "25", "photo_id": "241612385", "tags": [], "problem": "1: Photo not found"}
@@ -14,7 +14,7 @@ from semreg_tf.text.text_files import parse_json, without_bom
 
 @dataclass(frozen=True)
 class PhotoTags:
-    """The tags of one image's photo, or in `problem` why none are known."""
+    """The tags of an image's photo, or the `problem`, why none are known."""
 
     image_id: str
     photo_id: str | None
@@ -22,12 +22,12 @@ class PhotoTags:
     problem: str | None = None
 
     def to_line(self) -> str:
-        """Returns the line of the file, with its end."""
+        """Returns the line of the file, including the newline."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
 
 
 def drop_half_line(path: str | PathLike[str]) -> None:
-    """Cuts off what a killed fetcher left of a last line; a missing file stays missing."""
+    """Removes an incomplete last line of a killed fetcher, if the file exists."""
     file = Path(path)
     if file.exists():
         with file.open("r+b") as lines:
@@ -35,17 +35,17 @@ def drop_half_line(path: str | PathLike[str]) -> None:
 
 
 def read_user_tags(path: str | PathLike[str]) -> dict[str, PhotoTags]:
-    """Reads a whole file.
+    """Reads a file of user tags.
 
     Args:
-      path: what `fetch_flickr_tags` wrote.
+      path: a file that `fetch_flickr_tags` wrote.
 
     Returns:
-      The images by their ids, in the order of the file.
+      Image id -> tags, in the order of the file.
 
     Raises:
-      ValueError: there is no such file, a line is cut short or of another form, or an image is
-        there twice. The line is named.
+      ValueError: there is no such file, a line is truncated or of another form, or an image occurs
+        twice; the message gives the line.
     """
     file = Path(path)
     if not file.is_file():
@@ -54,8 +54,8 @@ def read_user_tags(path: str | PathLike[str]) -> dict[str, PhotoTags]:
             f"Received: no file {fspath(path)!r}"
         )
     images: dict[str, PhotoTags] = {}
-    *lines, rest = without_bom(file.read_bytes()).split(b"\n")
-    if rest:
+    *lines, incomplete = without_bom(file.read_bytes()).split(b"\n")
+    if incomplete:
         raise _refused(path, len(lines) + 1, "cut short; run fetch_flickr_tags again")
     for number, line in enumerate(lines, start=1):
         entry = _from_line(line)

@@ -1,4 +1,4 @@
-r"""Reads an annotation file, JSON Lines or CSV, into rows of columns; no value is judged.
+r"""Reader of annotation files, JSON Lines or CSV, into rows of columns, whose values are unchecked.
 
 JSON Lines   {"file_name": "beach.jpg", "captions": ["A dog runs ."], "labels": ["dog", "sea"]}
 CSV          file_name,captions,labels
@@ -14,7 +14,7 @@ from typing import Any
 
 from etils import epath
 
-from data_prep.custom.columns import COLUMNS, Header, cell_value, meant_by
+from data_prep.custom.columns import COLUMNS, Header, cell_value, column_of
 from data_prep.custom.findings import Findings
 from semreg_tf.text.text_files import (
     CARRIAGE_RETURNS,
@@ -32,25 +32,25 @@ _EXCERPT = 60
 
 @dataclass(frozen=True)
 class Row:
-    """One line's values by column; what is empty or null is not there."""
+    """The values of one line by column, without empty ones and nulls."""
 
     line: int
     values: dict[str, Any]
 
 
 def read_rows(path: str | PathLike[str], findings: Findings) -> list[Row]:
-    """Reads an annotation file; lines that cannot be read are noted in `findings`.
+    """Reads an annotation file; lines that cannot be read are added to `findings`.
 
     Args:
-      path: a file ending in .jsonl, .ndjson or .json (an object a line), or in .csv or .tsv (a
-        first line with the columns' names; cells parted by comma, semicolon or tab).
-      findings: where the problems go.
+      path: a file ending in .jsonl, .ndjson or .json (one object per line), or in .csv or .tsv (the
+        first line has the column names; cells are separated by comma, semicolon or tab).
+      findings: collects the problems.
 
     Returns:
       The rows that could be read.
 
     Raises:
-      ValueError: there is no such file, or its ending tells no format.
+      ValueError: there is no such file, or its ending is unknown.
     """
     suffix = epath.Path(path).suffix.lower()
     if suffix not in (*_JSON_SUFFIXES, *_CSV_SUFFIXES):
@@ -73,13 +73,13 @@ def read_rows(path: str | PathLike[str], findings: Findings) -> list[Row]:
 
 
 def excerpt(value: Any) -> str:
-    """Returns a value as Python writes it, cut where it is long."""
+    """Returns the representation of a value, shortened if it is long."""
     text = repr(value)
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
 
 
 def _read_text(content: bytes, findings: Findings) -> tuple[list[str], set[int] | None]:
-    """Returns the lines and the numbers of those that are no UTF-8; None: the file is no text."""
+    """Returns the lines and the numbers of those that are not UTF-8, or None if it is not text."""
     why = why_no_text(content)
     if why is not None:
         findings.problem(1, "encoding", why)
@@ -146,7 +146,7 @@ def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> It
 
 
 def _json_value(name: str, column: str, value: Any) -> Any:
-    """Returns a value as it stands, but tags in one text under another tool's name as a list."""
+    """Returns a value unchanged, but splits joined tags in columns named by other tools."""
     is_joined = name != column and isinstance(value, str)
     return cell_value(name, column, value) if is_joined else value
 
@@ -185,7 +185,7 @@ def _why_no_json(line: str, error: json.JSONDecodeError) -> str:
 def _csv_rows(lines: list[str], unreadable: set[int], findings: Findings) -> Iterator[Row]:
     head = next(i for i, line in enumerate(lines) if line.strip())
     delimiter = _delimiter(lines[head])
-    # Each line keeps its end, since a quoted text may go on to the next.
+    # Lines keep their ends, because a quoted text may continue on the next line.
     reader = csv.reader(
         (f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True
     )
@@ -233,16 +233,16 @@ def _why_no_csv(line: str, error: csv.Error) -> str:
 
 
 def _delimiter(header: str) -> str:
-    """Returns the delimiter by which the first line names the most known columns."""
+    """Returns the delimiter with which the first line has the most known columns."""
 
     def known(delimiter: str) -> int:
-        return sum(meant_by(cell.strip(' "')) is not None for cell in header.split(delimiter))
+        return sum(column_of(cell.strip(' "')) is not None for cell in header.split(delimiter))
 
     return max(_DELIMITERS, key=known)
 
 
 def _columns(line: int, header: list[str], findings: Findings) -> list[str] | None:
-    """Returns the columns that the first line names; None where it cannot be used."""
+    """Returns the columns of the first line, or None if it cannot be used."""
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         findings.problem(line, "column twice", f"the first line names {repeated} more than once")

@@ -1,4 +1,4 @@
-"""The columns of an annotation file, under the names that people and other tools give them."""
+"""The columns of an annotation file, and the names that people and other tools use for them."""
 
 import re
 from typing import Any
@@ -9,8 +9,8 @@ from semreg_tf.name_hints import closest_name
 LIST_COLUMNS = ("captions", "labels", "user_tags")
 COLUMNS = ("file_name", *LIST_COLUMNS, "caption", "split")
 CELL_SEPARATOR = "|"
-# Written in lower case with single underscores. `SourceFile`, `Keywords`, `Subject` and
-# `Description` are exiftool's.
+# In lower case with single underscores. exiftool writes `SourceFile`, `Keywords`, `Subject` and
+# `Description`.
 _OTHER_NAMES = {
     **dict.fromkeys(
         (
@@ -32,11 +32,11 @@ _OTHER_NAMES = {
 }
 
 
-def meant_by(name: str) -> str | None:
-    """Returns the column that a name in a file means, or None.
+def column_of(name: str) -> str | None:
+    """Returns the column for a name in a file, or None.
 
     Example:
-      >>> meant_by("File Name"), meant_by("keywords"), meant_by("colour")
+      >>> column_of("File Name"), column_of("keywords"), column_of("colour")
       ('file_name', 'labels', None)
     """
     if name in COLUMNS:
@@ -46,43 +46,43 @@ def meant_by(name: str) -> str | None:
 
 
 def hint_at(name: str) -> str:
-    """Returns a hint at the column that may be meant by an unknown name, or an empty string."""
+    """Returns a hint about a column with a name similar to an unknown one, or an empty string."""
     close = closest_name(name.strip().lower(), (*COLUMNS, *_OTHER_NAMES))
     return f" Is {close} meant?" if close else ""
 
 
 class Header:
-    """Turns a file's names of columns into those of `COLUMNS`, and says so once for each.
+    """Maps a file's column names to `COLUMNS`, with one warning for each other name.
 
     Args:
-      findings: where it is said.
+      findings: collects the warnings and problems.
     """
 
     def __init__(self, findings: Findings) -> None:
-        self._findings, self._told = findings, set()
+        self._findings, self._warned = findings, set()
 
     def renamed(self, line: int, names: list[str]) -> list[str] | None:
-        """Returns the columns that names mean; unknown names stay.
+        """Returns the columns for the names of a line; unknown names are not changed.
 
-        None where two mean the same, which is noted as a problem of the line.
+        If two names stand for the same column, a problem is added and None is returned.
         """
-        columns = [meant_by(name) or name for name in names]
+        columns = [column_of(name) or name for name in names]
         for column in dict.fromkeys(columns):
-            given = [n for n, c in zip(names, columns, strict=True) if c == column]
-            if len(given) > 1:
+            same = [n for n, c in zip(names, columns, strict=True) if c == column]
+            if len(same) > 1:
                 self._findings.problem(
                     line,
                     "column twice",
-                    f"the columns {' and '.join(map(repr, given))} all mean `{column}`: leave one",
+                    f"the columns {' and '.join(map(repr, same))} all mean `{column}`: leave one",
                 )
                 return None
-            if given[0] != column and given[0] not in self._told:
-                self._told.add(given[0])
-                self._findings.warn(line, "column by another name", _as(given[0], column))
+            if same[0] != column and same[0] not in self._warned:
+                self._warned.add(same[0])
+                self._findings.warn(line, "column by another name", _read_as(same[0], column))
         return columns
 
 
-def _as(name: str, column: str) -> str:
+def _read_as(name: str, column: str) -> str:
     more = ""
     if column == "labels":
         more = (
@@ -93,14 +93,14 @@ def _as(name: str, column: str) -> str:
 
 
 def cell_value(name: str, column: str, text: str) -> Any:
-    """Returns a CSV cell's value: a text, or of a list column the list of its parts.
+    """Returns the value of a CSV cell: a text, or for list columns a list of texts.
 
-    A column under its own name is parted by `|` alone, so that a label may hold a comma. Under
-    another name, as other tools write it, a cell without `|` is parted by commas and semicolons.
+    Cells are split at `|`, so that a label may contain a comma. In a column named as by other
+    tools, cells without `|` are split at commas and semicolons.
 
     Args:
-      name: of the column in the file.
-      column: what it means.
+      name: the column's name in the file.
+      column: the column.
       text: the cell.
     """
     if column not in LIST_COLUMNS:

@@ -21,7 +21,7 @@ from data_prep.custom.whole_set import describe_set, warn_of_the_whole
 
 
 class Builder(AnnotationBuilder):
-    """Pictures with captions, labels, user tags or any of them; checked before any work."""
+    """Pictures with captions, labels or user tags, which are all checked before the preparation."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "JSON Lines and CSV."}
@@ -39,24 +39,23 @@ class Builder(AnnotationBuilder):
         skip_bad_pictures: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Makes the builder.
+        """Creates the builder.
 
         Args:
           annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
             folder of the pictures.
-          format: what `annotations` is, or what stands in for it: "lines", "coco", "keywords" or
-            "folders"; "auto", which `arguments` decides by the folder, is "lines" here.
-          pictures: the folder of the pictures, needed for the last two.
-          validation_share: the share of pictures held out to validate, where the file names no
-            splits.
-          test_share: the same for the test.
-          seed: of the draw of the splits.
-          skip_bad_pictures: leave out missing and unreadable pictures, counted, where they would
-            otherwise stop the preparation.
-          **kwargs: what every builder takes.
+          format: the source of annotations: "lines", "coco", "keywords" or "folders". `arguments`
+            replaces "auto"; here it is the same as "lines".
+          pictures: the folder of the pictures, required for "keywords" and "folders".
+          validation_share: fraction of pictures for validation, if the file has no splits.
+          test_share: fraction of pictures for the test split, if the file has no splits.
+          seed: seed of the random splits.
+          skip_bad_pictures: whether missing and unreadable pictures are left out and counted, or
+            stop the preparation.
+          **kwargs: as for `AnnotationBuilder`.
 
         Raises:
-          ValueError: a share is out of range, or there is no such file.
+          ValueError: a share is out of range.
         """
         check_shares(validation_share, test_share)
         self.annotations, self.pictures = annotations, pictures
@@ -70,8 +69,8 @@ class Builder(AnnotationBuilder):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What changes the records; the annotations are known by their bytes."""
-        # What was prepared before there were other forms says nothing of the form.
+        """The parameters that affect records, with the digest of the annotations."""
+        # Without the format "lines", the only one of earlier versions.
         form = {} if self.format == "lines" else {"format": self.format}
         return {
             **form,
@@ -83,7 +82,7 @@ class Builder(AnnotationBuilder):
         }
 
     def _digest(self) -> str | None:
-        """Returns the digest of the annotation files, or of what stands in for them."""
+        """Returns the digest of the annotation files, or of the rows read from the pictures."""
         if self.format in ("keywords", "folders"):
             if self._rows_digest is None:
                 rows = read_source(self.pictures, None, self.format, Findings())
@@ -100,7 +99,7 @@ class Builder(AnnotationBuilder):
 
     @classmethod
     def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
-        """Returns the options, the form of the annotations chosen and their file found."""
+        """Returns the options with the format and the annotation file that are used."""
         if raw_dir is None or not epath.Path(raw_dir).is_dir():
             raise _no_folder(raw_dir)
         form = choose_format(raw_dir, options["annotations"], options["format"])
@@ -110,10 +109,10 @@ class Builder(AnnotationBuilder):
         return chosen
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Reads the annotations and every picture; prints how many there are, and the warnings.
+        """Reads the annotations and all pictures; prints their numbers and the warnings.
 
         Raises:
-          ValueError: there is any problem; all of them are told, each with its line.
+          ValueError: there are problems; the message lists all of them with their lines.
         """
         findings = Findings()
         path, argument = self.annotations, "annotations"
@@ -164,11 +163,11 @@ class Builder(AnnotationBuilder):
 def find_annotations(
     raw_dir: str | PathLike[str] | None, annotations: str | PathLike[str] | None = None
 ) -> epath.Path:
-    """Returns the path of the annotation file: the one that is given, or a folder's own.
+    """Returns the path of the annotation file.
 
     Args:
       raw_dir: the folder of the pictures.
-      annotations: the file, where its name is not one of `DEFAULT_FILES` in that folder.
+      annotations: the file; None: the one of `DEFAULT_FILES` in the folder.
 
     Raises:
       ValueError: the folder is missing, or holds none or both of the default files.

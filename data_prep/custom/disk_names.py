@@ -1,4 +1,4 @@
-"""Finds pictures whose file names are written with other Unicode forms of the same letters."""
+"""Finds pictures whose file names on disk are in another Unicode form than in the annotations."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from semreg_tf.text.file_names import by_letters
 def with_disk_names(
     entries: Sequence[Entry], names: frozenset[str], findings: Findings
 ) -> list[Entry]:
-    """Returns the entries with the names that their pictures have on disk.
+    """Returns the entries with the file names that their pictures have on disk.
 
     Args:
-      entries: one a picture, named as the annotation file writes them.
-      names: of the files in the folder of the pictures.
-      findings: a warning goes there for each name that is written otherwise, and a problem for
-        two pictures whose names differ in form alone, since both would have one id.
+      entries: one per picture, with the names of the annotation file.
+      names: names of the files in the folder of the pictures.
+      findings: gets a warning for each name in another form, and a problem for two pictures whose
+        names only differ in form, because both would have the same id.
 
     Returns:
-      The entries; those without a picture keep their names.
+      The entries; those without a file keep their names.
     """
     files = by_letters(names)
-    found = []
+    renamed = []
     for entry in entries:
         same = files.get(unicodedata.normalize("NFC", entry.file_name), [])
         if entry.file_name not in names and len(same) == 1:
@@ -36,9 +36,9 @@ def with_disk_names(
                 (same[0],),
             )
             entry = replace(entry, file_name=same[0])
-        found.append(entry)
-    named = by_letters({entry.file_name for entry in found})
-    for entry in found:
+        renamed.append(entry)
+    named = by_letters({entry.file_name for entry in renamed})
+    for entry in renamed:
         if len(named[image_id(entry)]) > 1:
             findings.problem(
                 entry.line,
@@ -46,9 +46,9 @@ def with_disk_names(
                 f"two pictures are named with the same letters in two Unicode forms: rename one. "
                 f"Received: {entry.file_name!a}",
             )
-    return found
+    return renamed
 
 
 def image_id(entry: Entry) -> str:
-    """Returns what joins predictions to a picture: its file name, letters composed (NFC)."""
+    """Returns the image id of an entry: its file name in the Unicode form NFC."""
     return unicodedata.normalize("NFC", entry.file_name)

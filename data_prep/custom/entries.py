@@ -1,4 +1,4 @@
-"""Judges the rows of an annotation file one by one and joins them to one entry a picture."""
+"""Checks the rows of an annotation file and joins them to one entry per picture."""
 
 import posixpath
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, tokenize
 from semreg_tf.name_hints import closest_name
 
 SPLITS = ("train", "validation", "test")
-# What other tools call the same.
+# Names that other tools use.
 _OTHER_SPLITS = {
     **dict.fromkeys(("val", "dev", "valid"), "validation"),
     **dict.fromkeys(("training",), "train"),
@@ -24,7 +24,7 @@ _OTHER_SPLITS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """What one line says of one picture; `split` is None where it names none."""
+    """The annotations of one picture; `split` is None if none is named."""
 
     line: int
     file_name: str
@@ -37,15 +37,15 @@ class Entry:
 def read_entries(
     rows: Iterable[Row], findings: Findings, tokenizer: Tokenizer = DEFAULT_TOKENIZER
 ) -> list[Entry]:
-    """Judges rows and joins those that give one caption each of the same picture.
+    """Checks rows and joins rows with one caption each of the same picture.
 
     Args:
       rows: the rows of the file, in order.
-      findings: where problems and warnings go.
-      tokenizer: how captions become tokens; with "blanks" a caption may be a list of them.
+      findings: collects problems and warnings.
+      tokenizer: the tokenizer; with "blanks" a caption may be a list of tokens.
 
     Returns:
-      One entry a picture, in the order of the file; only rows without a file name give none.
+      One entry per picture, in the order of the file, without rows that have no file name.
     """
     unknown: dict[str, int] = {}
     entries: dict[str, Entry] = {}
@@ -72,7 +72,7 @@ def read_entries(
 
 
 def _split_hint(name: str) -> str:
-    """Returns a hint at the split that may be meant, or an empty string."""
+    """Returns a hint about a split with a similar name, or an empty string."""
     plain = name.strip().lower()
     other = _OTHER_SPLITS.get(plain) or closest_name(plain, SPLITS)
     return f" Is {other} meant?" if other else ""
@@ -91,7 +91,7 @@ def _check_columns(row: Row, unknown: dict[str, int], findings: Findings) -> Non
 
 
 def _with_joined_tokens(row: Row, tokenizer: Tokenizer, findings: Findings) -> Row:
-    """Returns a row whose captions are texts: with "blanks" those given as tokens are joined."""
+    """Returns a row whose captions are texts; with "blanks", lists of tokens are joined."""
     if tokenizer != "blanks":
         return row
     values = dict(row.values)
@@ -119,7 +119,7 @@ def _joined_tokens(line: int, tokens: list[Any], findings: Findings) -> str:
 
 
 def _entry(row: Row, tokenizer: Tokenizer, findings: Findings) -> Entry | None:
-    """Returns what is usable of a row, so that its picture is looked at all the same."""
+    """Returns the usable part of a row, so that its picture is checked despite other problems."""
     file_name = _file_name(row, findings)
     if file_name is None:
         return None
@@ -233,7 +233,7 @@ def _split(row: Row, findings: Findings) -> str | None:
         "unknown split",
         f"`split` must be one of {', '.join(SPLITS)}.{hint} Received: split={excerpt(split)}",
     )
-    # Told once: the line is not one without a split.
+    # A valid split, so that the line is not reported again as one without a split.
     return SPLITS[0]
 
 

@@ -1,10 +1,10 @@
-"""Faults of an annotation file, by line, reported together."""
+"""Problems and warnings of an annotation file, which are reported together."""
 
 import collections
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-# A report longer than this tells the first of each kind and the line numbers of the rest.
+# Longer reports list the first findings of each kind, and the line numbers of the others.
 _LONG = 200
 _SHOWN_OF_A_KIND = 10
 _MAX_RANGES = 80
@@ -12,9 +12,9 @@ _MAX_RANGES = 80
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing about one line; `kind` is the same for all that are alike.
+    """A problem or a warning about a line; `kind` is equal for similar findings.
 
-    Line 0 is the file as a whole; `names` then says which pictures are meant.
+    Line 0 stands for the whole file; `names` are then the names of the pictures.
     """
 
     line: int
@@ -28,9 +28,9 @@ class Findings:
     """Collects problems, which stop the preparation, and warnings, which do not.
 
     Attributes:
-      problems: in the order in which they were found.
-      warnings: likewise.
-      unit: what a finding's line is: "line" of a file, or "picture" where there is no such file.
+      problems: the problems, in the order in which they were added.
+      warnings: the warnings, in the same way.
+      unit: the meaning of a line number: "line" of a file, or "picture" without a file.
     """
 
     problems: list[Finding] = field(default_factory=list)
@@ -38,23 +38,23 @@ class Findings:
     unit: str = "line"
 
     def problem(self, line: int, kind: str, text: str) -> None:
-        """Notes a problem of a line; lines count from 1."""
+        """Adds a problem of a line; lines are numbered from 1."""
         self.problems.append(Finding(line, kind, text))
 
     def warn(self, line: int, kind: str, text: str, names: tuple[str, ...] = ()) -> None:
-        """Notes something that may be meant."""
+        """Adds a warning, which may be intended."""
         self.warnings.append(Finding(line, kind, text, names))
 
 
 def describe(findings: Iterable[Finding], unit: str = "line") -> str:
-    """Returns one line a finding, by line number, then how many there are of each kind.
+    """Returns a line for each finding, sorted by line number, then the counts by kind.
 
-    Of a long list each kind's first ones are told in full; of the rest only the line numbers
-    are, but all of them.
+    In a long list, only the first findings of each kind are described, and the others are listed by
+    their line numbers.
 
     Args:
-      findings: in any order.
-      unit: as in `Findings`.
+      findings: the findings, in any order.
+      unit: as for `Findings`.
 
     Example:
       >>> print(describe([Finding(3, "picture missing", "no 'a.jpg' in /pics")]))
@@ -81,7 +81,7 @@ def describe(findings: Iterable[Finding], unit: str = "line") -> str:
 
 
 def some_lines(numbers: Iterable[int]) -> str:
-    """Returns line numbers as ranges, not endlessly many: `3-7, 9, ...`."""
+    """Returns line numbers as ranges, shortened if there are many: `3-7, 9, ...`."""
     ranges = _ranges(sorted(numbers))
     if len(ranges) <= _MAX_RANGES:
         return ranges
@@ -89,7 +89,7 @@ def some_lines(numbers: Iterable[int]) -> str:
 
 
 def _ranges(numbers: list[int]) -> str:
-    """Returns rising numbers as `3-7, 9`."""
+    """Returns increasing numbers as ranges: `3-7, 9`."""
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and number <= ranges[-1][1] + 1:

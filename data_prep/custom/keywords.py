@@ -1,4 +1,4 @@
-"""Keywords that photo programs keep with a picture: XMP in it or beside it, and IPTC in it."""
+"""Keywords that photo programs store: XMP in a picture or in a sidecar file, and IPTC."""
 
 import posixpath
 from collections.abc import Container
@@ -22,24 +22,25 @@ _UTF_8 = b"\x1b%G"
 
 
 class UnreadableKeywordsError(ValueError):
-    """Metadata that is there and cannot be read; the message is the reason, without a name."""
+    """Metadata cannot be read; the message is the reason, without the file's name."""
 
 
 def picture_keywords(
     folder: str | PathLike[str], name: str, names: Container[str]
 ) -> tuple[str, ...]:
-    """Returns the keywords of a picture, each once: XMP's (`dc:subject`), then IPTC's.
+    """Returns the distinct keywords of a picture: those of XMP (`dc:subject`), then of IPTC.
 
     Args:
       folder: the folder of the pictures.
-      name: of the picture in it.
-      names: of all files in it, among which a sidecar `a.jpg.xmp` or `a.xmp` is sought.
+      name: the picture's name.
+      names: names of all files in the folder, among which sidecars `a.jpg.xmp` and `a.xmp` are
+        searched.
 
     Raises:
-      UnreadableKeywordsError: an XMP packet is no XML, or tries what XML of photographs never does.
+      UnreadableKeywordsError: an XMP packet is not XML, or contains dangerous XML.
       OSError: a file cannot be read.
     """
-    packets, found = [], []
+    packets, keywords = [], []
     for sidecar in (f"{name}.xmp", f"{posixpath.splitext(name)[0]}.xmp"):
         if sidecar in names:
             packets.append((epath.Path(folder) / sidecar).read_bytes())
@@ -48,12 +49,12 @@ def picture_keywords(
             packets.append(image.info.get("xmp") or b"")
             iptc = IptcImagePlugin.getiptcinfo(image) or {}
     except UnreadablePictureError:
-        # Whoever reads the picture itself says so.
+        # Reported when the picture itself is checked.
         iptc = {}
     for packet in packets:
-        found += _xmp_keywords(packet)
-    found += _iptc_keywords(iptc)
-    plain = (" ".join(keyword.split()) for keyword in found)
+        keywords += _xmp_keywords(packet)
+    keywords += _iptc_keywords(iptc)
+    plain = (" ".join(keyword.split()) for keyword in keywords)
     return tuple(dict.fromkeys(keyword for keyword in plain if keyword))
 
 
@@ -65,8 +66,8 @@ def _xmp_keywords(packet: bytes | str) -> list[str]:
     try:
         root = defusedxml.ElementTree.fromstring(content)
     except (ParseError, defusedxml.DefusedXmlException, ValueError, LookupError) as error:
-        why = str(error).splitlines()[0]
-        raise UnreadableKeywordsError(f"its XMP is no sound XML ({why})") from error
+        reason = str(error).splitlines()[0]
+        raise UnreadableKeywordsError(f"its XMP is not valid XML ({reason})") from error
     return ["".join(item.itertext()) for item in root.findall(_SUBJECT)]
 
 
@@ -78,7 +79,7 @@ def _iptc_keywords(records: dict[tuple[int, int], bytes | list[bytes]]) -> list[
 
 
 def _text(value: bytes, says_utf_8: bool) -> str:
-    """Returns an IPTC text; programs that do not say which letters they write mostly mean UTF-8."""
+    """Decodes an IPTC text; programs that do not state the encoding mostly write UTF-8."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,10 +1,10 @@
-"""What the preparation of your own pictures can be asked for."""
+"""Options of the preparation of your own pictures."""
 
 from pathlib import Path
 
 from data_prep.options import TOKENIZER, DatasetOptions, Option
 
-# An installed package has it elsewhere than a checkout.
+# Its path differs between a checkout and an installed package.
 FORMAT = Path(__file__).with_name("README.md")
 DEFAULT_FILES = ("annotations.jsonl", "annotations.csv")
 OPTIONS = DatasetOptions(
@@ -16,24 +16,24 @@ OPTIONS = DatasetOptions(
         Option(
             "annotations",
             None,
-            "JSON Lines or CSV file, or with --format=coco JSON files parted by commas. "
+            "JSON Lines or CSV file, or with --format=coco comma-separated JSON files. "
             "[annotations.jsonl or .csv in --raw_dir]",
         ),
         Option(
             "format",
             "auto",
-            "What says what is on the pictures: lines, JSON Lines or CSV; coco, COCO's JSON; "
-            "keywords, XMP or IPTC in the pictures or .xmp beside them; folders, one sub-folder a "
-            "label; auto, the first of lines, keywords and folders that is there.",
+            "Source of annotations: lines, JSON Lines or CSV; coco, COCO's JSON; keywords, XMP or "
+            "IPTC in the pictures or .xmp files; folders, one sub-folder per label; auto, the "
+            "first of lines, keywords and folders that exists.",
             ("auto", "lines", "coco", "keywords", "folders"),
         ),
         Option(
             "validation_share",
             0.1,
-            "Share of pictures to validate with; unused if the file has splits.",
+            "Fraction of pictures for validation; unused if the file has splits.",
         ),
-        Option("test_share", 0.1, "The same for the test."),
-        Option("seed", 2017, "Of the draw of the splits."),
+        Option("test_share", 0.1, "Fraction of pictures for the test split, likewise."),
+        Option("seed", 2017, "Seed of the random splits."),
         Option(
             "skip_bad_pictures", False, "Leave out, and count, missing and unreadable pictures."
         ),

@@ -1,4 +1,4 @@
-"""Looks at every picture that an annotation file names, before any work is done."""
+"""Checks all pictures of an annotation file before the preparation."""
 
 import collections
 import os
@@ -38,7 +38,7 @@ class PictureFolder:
         return cls(fspath(root), frozenset(names))
 
     def pictures(self) -> list[str]:
-        """Returns the names that end as pictures' do, hidden files left out, sorted."""
+        """Returns the sorted names of picture files, without hidden files."""
         return sorted(
             name
             for name in self.names
@@ -49,27 +49,27 @@ class PictureFolder:
 def check_pictures(
     entries: Sequence[Entry], folder: PictureFolder, skip_bad: bool, findings: Findings
 ) -> list[Entry]:
-    """Reads the picture of every entry.
+    """Reads the pictures of all entries.
 
     Args:
-      entries: one a picture.
-      folder: where the pictures are.
+      entries: one per picture.
+      folder: the folder of the pictures.
       skip_bad: whether missing and unreadable pictures are left out with a warning.
-      findings: where problems and warnings go.
+      findings: collects problems and warnings.
 
     Returns:
-      The entries whose pictures are there and whole.
+      The entries with readable pictures.
     """
     report = findings.warn if skip_bad else findings.problem
     left_out = " (left out)" if skip_bad else ""
     entries = [entry for entry in entries if _is_text(entry, findings)]
-    there = [entry for entry in entries if entry.file_name in folder.names]
+    existing = [entry for entry in entries if entry.file_name in folder.names]
     hints = _Hints(folder)
     for entry in entries:
         if entry.file_name not in folder.names:
             text = f"no picture {entry.file_name!r}{left_out}.{hints.of(entry.file_name)}"
             report(entry.line, "picture missing", text)
-    if entries and not there:
+    if entries and not existing:
         pictures = folder.pictures()
         hint = f"{len(pictures):,} pictures are there"
         if pictures:
@@ -81,9 +81,9 @@ def check_pictures(
             f"{hint}",
         )
     whole, digests = [], {}
-    items = ((entry, epath.Path(folder.root) / entry.file_name) for entry in there)
+    items = ((entry, epath.Path(folder.root) / entry.file_name) for entry in existing)
     progress = tqdm.tqdm(
-        read_images(items), "Checking pictures", len(there), unit=" pictures", disable=None
+        read_images(items), "Checking pictures", len(existing), unit=" pictures", disable=None
     )
     for entry, image in progress:
         if image.jpeg is None:
@@ -104,7 +104,7 @@ def check_pictures(
 
 
 def warn_of_unnamed(entries: Iterable[Entry], folder: PictureFolder, findings: Findings) -> None:
-    """Warns of pictures in the folder that no line names."""
+    """Warns about pictures in the folder that no line names."""
     named = {entry.file_name for entry in entries}
     unnamed = [printable(name) for name in folder.pictures() if name not in named]
     if unnamed:
@@ -118,7 +118,7 @@ def warn_of_unnamed(entries: Iterable[Entry], folder: PictureFolder, findings: F
 
 
 def _is_text(entry: Entry, findings: Findings) -> bool:
-    """Refuses a name of other bytes than UTF-8: records and result files hold names as UTF-8."""
+    """Refuses file names that are not UTF-8, in which records and results store names."""
     shown = printable(entry.file_name)
     if shown != entry.file_name:
         findings.problem(
@@ -130,7 +130,7 @@ def _is_text(entry: Entry, findings: Findings) -> bool:
 
 
 class _Hints:
-    """Finds the file that may be meant by a name that is not there."""
+    """Finds files whose names are similar to that of a missing file."""
 
     def __init__(self, folder: PictureFolder) -> None:
         self._names = folder.names
@@ -151,7 +151,7 @@ class _Hints:
 
     @staticmethod
     def _forms(name: str) -> tuple[str, ...]:
-        """Returns ways to write the name more loosely, the closest first."""
+        """Returns simplified forms of the name, the most specific first."""
         lower = name.lower()
         base = posixpath.basename(lower)
         stems = (posixpath.splitext(lower)[0], posixpath.splitext(base)[0])

@@ -1,4 +1,4 @@
-"""Where annotations come from: a file of lines, COCO's JSON, keywords in pictures, folders."""
+"""Sources of annotations: a file of lines, COCO's JSON, keywords in pictures, folders."""
 
 import collections
 import hashlib
@@ -19,7 +19,7 @@ from data_prep.custom.options import DEFAULT_FILES
 from data_prep.custom.pictures import PictureFolder
 
 _SHOWN = 3
-# Top folders of these names alone are splits, and the folders in them are the labels.
+# If all top folders have these names, they are splits, and the folders in them are labels.
 _SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("test", "testing"), "test"),
@@ -28,16 +28,16 @@ _SPLIT_FOLDERS = {
 
 
 def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -> str:
-    """Returns the form of the annotations: "lines", "coco", "keywords" or "folders".
+    """Returns the format of the annotations: "lines", "coco", "keywords" or "folders".
 
     Args:
       raw_dir: the folder of the pictures.
-      annotations: the file that was given, or None.
-      chosen: one of these, or "auto": the file where there is one, otherwise keywords where any
-        picture has some, otherwise sub-folders where pictures lie in two or more.
+      annotations: the user's annotation file, or None.
+      chosen: one of the formats, or "auto": the file if it exists, otherwise keywords if any
+        picture has some, otherwise folders if there are two or more with pictures.
 
     Raises:
-      ValueError: the form needs a file, or can have none; or nothing says what is on the pictures.
+      ValueError: the format requires a file or allows none, or there are no annotations.
     """
     root = epath.Path(raw_dir)
     if chosen in ("keywords", "folders") and annotations is not None:
@@ -50,8 +50,8 @@ def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -
             "`annotations` must name COCO's JSON file, or several parted by commas, with "
             "--format=coco. Received: annotations=None"
         )
-    there = any((root / name).is_file() for name in DEFAULT_FILES)
-    if chosen != "auto" or annotations is not None or there:
+    has_file = any((root / name).is_file() for name in DEFAULT_FILES)
+    if chosen != "auto" or annotations is not None or has_file:
         return "lines" if chosen == "auto" else chosen
     folder = PictureFolder.read(raw_dir)
     if _any_keywords(folder):
@@ -73,9 +73,10 @@ def read_source(
 
     Args:
       raw_dir: the folder of the pictures.
-      annotations: the file, or of COCO's several parted by commas; None where the form has none.
-      form: from `choose_format`.
-      findings: where problems and warnings go; its lines become pictures where there are none.
+      annotations: the file, for "coco" also several separated by commas; None for formats without
+        a file.
+      form: the result of `choose_format`.
+      findings: collects problems and warnings; for formats without lines its unit is "picture".
 
     Raises:
       ValueError: a file is missing or of another form.
@@ -99,7 +100,7 @@ def read_source(
 
 
 def rows_digest(rows: Sequence[Row]) -> str:
-    """Returns the SHA-256 of what was read, for forms without a file of their own."""
+    """Returns the SHA-256 of rows, for formats without an annotation file."""
     lines = (json.dumps(row.values, sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -157,7 +158,7 @@ def _folder_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
 
 
 def _coco_rows(paths: Sequence[str], findings: Findings) -> list[Row]:
-    """Returns a row an image: its captions, and the names of its categories, each once."""
+    """Returns a row per image with its captions and the distinct names of its categories."""
     images: dict[str, dict[str, dict[str, None]]] = {}
     for path in paths:
         if not epath.Path(path).is_file():

@@ -1,4 +1,4 @@
-"""Brings the texts of an annotation file to one spelling and says, by line, what was changed."""
+"""Normalises the texts of an annotation file, with a warning for each change."""
 
 from data_prep.custom.annotation_file import excerpt
 from data_prep.custom.findings import Findings
@@ -8,7 +8,7 @@ _CAPTIONS = ("caption", "captions")
 
 
 def is_encodable(line: int, where: str, text: str, findings: Findings) -> bool:
-    """Tells whether UTF-8 can hold a text; notes a problem where it cannot."""
+    """Returns whether a text can be encoded as UTF-8, and adds a problem if not."""
     half = lone_surrogate(text)
     if half is not None:
         findings.problem(
@@ -21,14 +21,14 @@ def is_encodable(line: int, where: str, text: str, findings: Findings) -> bool:
 
 
 def clean(line: int, where: str, column: str, text: str, findings: Findings) -> str:
-    """Returns a text in its one spelling; "" where it is refused, which is noted.
+    """Returns a normalised text, or "" with a problem if it cannot be used.
 
     Args:
-      line: of the file.
-      where: what the messages call the text.
-      column: the text's.
-      text: as the file has it.
-      findings: where problems and warnings go.
+      line: the line of the file.
+      where: the text's name in messages.
+      column: the text's column.
+      text: the text in the file.
+      findings: collects problems and warnings.
     """
     if not is_encodable(line, where, text, findings):
         return ""

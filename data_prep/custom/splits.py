@@ -1,4 +1,4 @@
-"""Which picture goes into which split: as the file says, or drawn by seeded shares."""
+"""Assignment of pictures to splits, by the file or at random by seed and shares."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from data_prep.seeded_draw import drawn_order
 
 
 def check_shares(validation_share: float, test_share: float) -> None:
-    """Checks the shares of all pictures that are held out.
+    """Checks the fractions of pictures for validation and test.
 
     Raises:
-      ValueError: a share is negative, or they leave too little to train on.
+      ValueError: a share is negative, or less than a tenth remains for training.
     """
     if min(validation_share, test_share) < 0 or validation_share + test_share > 0.9:
         raise ValueError(
@@ -24,7 +24,7 @@ def check_shares(validation_share: float, test_share: float) -> None:
 
 
 def check_splits(entries: Sequence[Entry], findings: Findings) -> None:
-    """Notes a problem where some lines name a split and others do not."""
+    """Adds a problem if some lines name a split and others do not."""
     without = sorted(entry.line for entry in entries if entry.split is None)
     named = sorted(entry.line for entry in entries if entry.split is not None)
     if without and named:
@@ -43,21 +43,21 @@ def assign_splits(
     seed: int,
     findings: Findings,
 ) -> dict[str, list[Entry]]:
-    """Returns the entries of each split that has any.
+    """Returns the entries of each non-empty split.
 
-    Where the file names splits, its word holds. Otherwise pictures are drawn, so that each split
-    has every label and every kind of annotation that there are pictures enough of. The draw hangs
-    on the seed, the file names and what the pictures bear; the order of the lines does not matter.
+    If the file names splits, they are used. Otherwise pictures are assigned at random, such that
+    each split has every label and every kind of annotation with enough pictures. The assignment
+    depends on the seed, the file names and the annotations, but not on the order of lines.
 
     Args:
-      entries: one a picture.
-      validation_share: the share of pictures that is drawn for validation.
-      test_share: the same for the test.
-      seed: of the draw.
-      findings: where problems go, such as a training split without a picture.
+      entries: one per picture.
+      validation_share: fraction of pictures for validation.
+      test_share: fraction of pictures for the test split.
+      seed: seed of the random assignment.
+      findings: collects problems, such as an empty training split.
 
     Returns:
-      Entries by split, in the order of `SPLITS`.
+      Split -> entries, in the order of `SPLITS`.
     """
     if any(entry.split for entry in entries):
         splits = {name: [e for e in entries if e.split == name] for name in SPLITS}
@@ -88,6 +88,6 @@ def assign_splits(
 
 
 def _names(entry: Entry) -> list[tuple[str, str]]:
-    """Returns what splits are balanced by: a picture's labels, and which annotations it has."""
+    """Returns the properties that are balanced: a picture's labels and kinds of annotations."""
     kinds = [("kind", kind) for kind in LIST_COLUMNS if getattr(entry, kind)]
     return kinds + [("label", label) for label in entry.labels]

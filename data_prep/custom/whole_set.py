@@ -1,4 +1,4 @@
-"""What may be a mistake in a set of annotations as a whole, though no line is wrong."""
+"""Warnings about a set of annotations as a whole."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from data_prep.custom.findings import Findings, some_lines
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, is_punctuation, tokenize
 from semreg_tf.text.cleaning import LETTER_WITHOUT_BLANKS, look_alike_key
 
-# A label on fewer training pictures is reported: a model hardly learns it (ours).
+# Labels with fewer training pictures are reported, because models hardly learn them (ours).
 FEW_PICTURES = 5
 _SHOWN_LABELS = 5
 
@@ -18,12 +18,12 @@ def warn_of_the_whole(
     findings: Findings,
     tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> None:
-    """Warns of splits, kinds of annotations and labels that will be missed in training.
+    """Warns about missing splits, kinds of annotations and labels.
 
     Args:
-      splits: the entries of each split that has any.
-      findings: where the warnings go.
-      tokenizer: how captions become tokens.
+      splits: the entries of each non-empty split.
+      findings: collects the warnings.
+      tokenizer: the tokenizer of captions.
     """
     entries = [entry for members in splits.values() for entry in members]
     if "validation" not in splits:
@@ -53,7 +53,7 @@ def warn_of_the_whole(
 def describe_set(
     splits: Mapping[str, Sequence[Entry]], tokenizer: Tokenizer = DEFAULT_TOKENIZER
 ) -> str:
-    """Returns in one line how many pictures and annotations there are."""
+    """Returns the numbers of pictures and annotations as one line."""
     entries = [entry for members in splits.values() for entry in members]
     parts = ", ".join(f"{split} {len(members):,}" for split, members in splits.items())
     labels = {label for entry in entries for label in entry.labels}
@@ -72,7 +72,7 @@ def _mean_words(captions: Sequence[str], tokenizer: Tokenizer) -> float:
 
 
 def _warn_of_bare_splits(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
-    """Warns of a split that has none of what other splits have."""
+    """Warns about splits without a kind of annotation that other splits have."""
     tasks = (("captions", "captions"), ("labels", "tags"), ("user_tags", "user tags"))
     for column, task in tasks:
         bare = [n for n, members in splits.items() if not any(getattr(e, column) for e in members)]
@@ -88,7 +88,7 @@ def _warn_of_bare_splits(splits: Mapping[str, Sequence[Entry]], findings: Findin
 
 
 def _warn_of_long_words(entries: Sequence[Entry], tokenizer: Tokenizer, findings: Findings) -> None:
-    """Warns of captions in scripts without blanks, of which a sentence becomes one word."""
+    """Warns about captions in scripts without blanks, whose sentences would be one word."""
     if tokenizer in ("characters", "blanks"):
         return
     unparted = [
@@ -134,7 +134,7 @@ def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -
 
 
 def _warn_of_rare_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
-    """Warns once of all labels on few training pictures, and once a split of those it lacks."""
+    """Warns about labels with few training pictures, and per split about missing labels."""
     counts = {
         split: collections.Counter(label for entry in members for label in entry.labels)
         for split, members in splits.items()

@@ -28,7 +28,7 @@ def test_prepares(run_command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([f"--raw_dir={OWN_FOLDER}"], "error: `data_dir` must say where the shards go."),
+        ([f"--raw_dir={OWN_FOLDER}"], "error: `data_dir` must be the folder to write."),
         (["--raw_dir=/nowhere", "--check_only"], "error: `raw_dir` must be the folder of"),
         (
             [f"--raw_dir={OWN_FOLDER.parent}", f"--annotations={OWN_FOLDER}/annotations.jsonl"],

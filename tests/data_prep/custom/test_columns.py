@@ -1,7 +1,7 @@
 import pytest
 
 from data_prep.custom.annotation_file import read_rows
-from data_prep.custom.columns import cell_value, hint_at, meant_by
+from data_prep.custom.columns import cell_value, hint_at, column_of
 from data_prep.custom.findings import Findings
 
 
@@ -17,7 +17,7 @@ from data_prep.custom.findings import Findings
     ],
 )
 def test_names_that_people_and_tools_give_columns(name, column):
-    assert meant_by(name) == column
+    assert column_of(name) == column
 
 
 def test_an_unknown_column_has_the_nearest_one_hinted_at():

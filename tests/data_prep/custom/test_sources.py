@@ -99,7 +99,7 @@ def test_pictures_without_keywords_and_damaged_ones_have_none(folder):
     ],
 )
 def test_xmp_that_is_damaged_or_an_attack_is_refused(folder, packet):
-    with pytest.raises(UnreadableKeywordsError, match="its XMP is no sound XML"):
+    with pytest.raises(UnreadableKeywordsError, match="its XMP is not valid XML"):
         keywords_of(folder({"a.jpg": picture(), "a.xmp": packet}), "a.jpg")
 
 
@@ -125,7 +125,7 @@ def test_keywords_of_a_folder(folder):
         {"file_name": "trip/b.jpg", "labels": ["sea"]},
     ]
     told = [f.text for f in findings.warnings]
-    assert told[0].startswith("'d.jpg' is left out: its XMP is no sound XML")
+    assert told[0].startswith("'d.jpg' is left out: its XMP is not valid XML")
     assert told[1] == "1 pictures have no keywords and are left out ('c.jpg')"
 
 
