@@ -1,7 +1,7 @@
 import pytest
 
 from data_prep.custom.annotation_file import read_rows
-from data_prep.custom.columns import cell_value, hint_at, column_of
+from data_prep.custom.columns import cell_value, column_of, hint_at
 from data_prep.custom.findings import Findings
 
 
