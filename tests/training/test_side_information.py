@@ -98,7 +98,7 @@ def test_layers_that_are_predicted_add_their_own_loss():
     }
     truth = {k: tf.constant(rng.random((2, n)) < 0.5, tf.float32) for k, n in sizes.items()}
     truth[batch.CONCEPTS] = truth.pop("concept")
-    annotator = SimpleNamespace(encode=lambda *_, **__: outputs)
+    annotator = SimpleNamespace(labels=None, encode=lambda *_, **__: outputs)
     made = {}
     for layers in ((), ("groups",), ("groups", "user_tags")):
         loss = PhaseLoss(concepts=ConceptConfig(), layers=layers)
