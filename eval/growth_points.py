@@ -118,7 +118,7 @@ def _annotations(number: int, rng: np.random.Generator, folder: Path) -> Point:
 
     def plan() -> None:
         lengths = np.diff(made["encoded"].token_splits)
-        next(index_plan.index_plan(len(lengths), 32, 0, lengths=lengths))
+        index_plan.IndexPlan(len(lengths), 32, 0, lengths).batch(0)
 
     points = [
         _timed("annotations read", read, 1),

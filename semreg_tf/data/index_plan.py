@@ -1,6 +1,6 @@
 """The examples of each training step, which depend only on seed and step."""
 
-from collections.abc import Iterator
+import functools
 
 import numpy as np
 
@@ -13,41 +13,49 @@ def batches_per_epoch(num_examples: int, batch_size: int) -> int:
     return max(1, num_examples // batch_size)
 
 
-def index_plan(
-    num_examples: int,
-    batch_size: int,
-    seed: int,
-    start_step: int = 0,
-    lengths: np.ndarray | None = None,
-    rows: np.ndarray | None = None,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields the steps from `start_step` on with their examples; every epoch is a permutation.
+class IndexPlan:
+    """The examples of each step; every epoch is a permutation.
 
     Args:
       num_examples: number of examples; fewer than `batch_size` are one batch.
       batch_size: examples per step.
       seed: determines the permutations, together with the epoch.
-      start_step: number of steps already done.
       lengths: lengths of the examples, (num_examples,), to batch similar lengths together; None: do
         not.
       rows: rows of the examples in the split, (num_examples,); None: 0, 1, 2, ...
 
-    Yields:
-      The step, and its examples' rows, (batch,) int64.
+    Example:
+      >>> IndexPlan(4, 2, seed=0).batch(0).shape
+      (2,)
     """
-    per_epoch = batches_per_epoch(num_examples, batch_size)
-    step = start_step
-    while True:
-        epoch, first = divmod(step, per_epoch)
-        generator = np.random.default_rng([seed, epoch])
-        order = generator.permutation(num_examples)[: per_epoch * batch_size]
-        if lengths is None:
-            batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        else:
-            batches = _bucketed(order, lengths, batch_size, generator)
-        for indices in batches[first:]:
-            yield step, indices if rows is None else rows[indices]
-            step += 1
+
+    def __init__(
+        self,
+        num_examples: int,
+        batch_size: int,
+        seed: int,
+        lengths: np.ndarray | None = None,
+        rows: np.ndarray | None = None,
+    ) -> None:
+        self._num_examples, self._batch_size, self._seed = num_examples, batch_size, seed
+        self._lengths, self._rows = lengths, rows
+        # Two epochs: pictures are read some steps ahead of their annotations.
+        self._batches = functools.lru_cache(maxsize=2)(self._draw)
+
+    def batch(self, step: int) -> np.ndarray:
+        """Returns the rows of a step's examples, (batch,) int64."""
+        epoch, index = divmod(int(step), batches_per_epoch(self._num_examples, self._batch_size))
+        examples = self._batches(epoch)[index]
+        return examples if self._rows is None else self._rows[examples]
+
+    def _draw(self, epoch: int) -> list[np.ndarray]:
+        size = self._batch_size
+        generator = np.random.default_rng([self._seed, epoch])
+        order = generator.permutation(self._num_examples)
+        order = order[: batches_per_epoch(self._num_examples, size) * size]
+        if self._lengths is not None:
+            return _bucketed(order, self._lengths, size, generator)
+        return [order[i : i + size] for i in range(0, len(order), size)]
 
 
 def _bucketed(

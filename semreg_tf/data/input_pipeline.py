@@ -17,7 +17,7 @@ from semreg_tf.data import batch, image_ops
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.image_batches import image_batches
-from semreg_tf.data.index_plan import check_share, index_plan
+from semreg_tf.data.index_plan import IndexPlan, check_share
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.records import stored_tokenizer
 from semreg_tf.data.split_parts import slice_of
@@ -243,12 +243,17 @@ def training_batches(
     check_share(num_examples(inputs), batch_size, num_workers, worker)
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
     lengths = np.diff(inputs.split.encoded.token_splits) if inputs.pairs else None
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
     rows = None if inputs.pairs else inputs.training_rows
-    plan = tf.data.Dataset.from_generator(
-        lambda: index_plan(num_examples(inputs), batch_size, seed, start_step, lengths, rows),
-        output_signature=signature,
-    )
+    steps = IndexPlan(num_examples(inputs), batch_size, seed, lengths, rows)
+
+    def of_step(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # Not `from_generator`, whose iterators call Python when they are destroyed, which fails
+        # with a warning where the dataset is destroyed first.
+        whole = tf.numpy_function(steps.batch, (step,), tf.int64, stateful=False)
+        whole.set_shape((None,))
+        return step, whole
+
+    plan = tf.data.Dataset.counter(start_step).map(of_step)
     owner = tf.constant(
         np.repeat(np.arange(inputs.split.num_images), np.diff(inputs.split.encoded.sequence_splits))
     )

@@ -371,3 +371,10 @@ def test_inputs_that_do_not_fit_the_split_are_refused(splits, changes, message):
 def test_workers_that_cannot_share_a_batch_are_refused(kinds, workers, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         training_batches(kinds["pairs"], 8 if workers[0] < 8 else 400, 0, 0, *workers)
+
+
+def test_the_end_of_an_iterator_calls_no_python(kinds, monkeypatch):
+    # A generator's iterator does, and writes a traceback where its function was collected first.
+    monkeypatch.delattr(tf.data.Dataset, "from_generator")
+    for inputs in kinds.values():
+        assert take(training_batches(inputs, 8, seed=0), 1)
