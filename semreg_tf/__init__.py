@@ -1,7 +1,8 @@
 """Semantic Regularisation for Recurrent Image Annotation (Liu et al., CVPR 2017).
 
 The public names, which docs/api.md explains, are imported when they are first asked for: TensorFlow
-takes seconds to import, and `import semreg_tf` should not.
+takes seconds to import, and `import semreg_tf` should not. TensorFlow then writes no log lines,
+unless `TF_CPP_MIN_LOG_LEVEL` is set.
 """
 
 import importlib
@@ -47,6 +48,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'semreg_tf' has no attribute {name!r}")
+    importlib.import_module("semreg_tf.cli.tensorflow_import").ease_tensorflow_import()
     if not _MODULES[name]:
         return importlib.import_module(f"semreg_tf.{name}")
     return getattr(importlib.import_module(_MODULES[name]), name)

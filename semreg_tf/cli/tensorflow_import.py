@@ -1,4 +1,4 @@
-"""How a binary imports TensorFlow: quietly, without Keras, and with Python's collector paused.
+"""How TensorFlow is imported: quietly, without Keras, and with Python's collector paused.
 
 TensorFlow imports Keras at its end, and Keras scikit-learn and Matplotlib: 1.2 of 3 seconds, which
 a binary that annotates with an export has no use for. TensorFlow goes on where Keras is missing, so
@@ -11,6 +11,7 @@ import gc
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -26,7 +27,8 @@ def ease_tensorflow_import() -> None:
     `TF_CPP_MIN_LOG_LEVEL` below 3 sees every line.
     """
     os.environ.setdefault(LEVEL, QUIET)
-    if "tensorflow" not in sys.modules:
+    prepared = any(isinstance(finder, _Finder) for finder in sys.meta_path)
+    if "tensorflow" not in sys.modules and not prepared:
         sys.meta_path.insert(0, _Finder())
 
 
@@ -70,7 +72,10 @@ def _put_off(_: ModuleType) -> None:
 
 
 def _filtered() -> contextlib.AbstractContextManager[None]:
-    return filtered_stderr() if os.environ.get(LEVEL) == QUIET else contextlib.nullcontext()
+    # The filter is a fork, which a process with threads, such as a notebook's, is not safe to do.
+    alone = threading.active_count() == 1
+    quiet = alone and os.environ.get(LEVEL) == QUIET
+    return filtered_stderr() if quiet else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

@@ -27,19 +27,23 @@ KEPT = (
 )
 
 
+EASE = (
+    "from semreg_tf.cli.tensorflow_import import ease_tensorflow_import\nease_tensorflow_import()"
+)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Imports a module called tensorflow that writes these lines, under the filter."""
 
-    def run(body, **environment):
+    def run(body, prepare=EASE, **environment):
         package = tmp_path / "tensorflow"
         package.mkdir()
         lines = "\n".join((*NOISE, *KEPT)) + "\n"
         (package / "__init__.py").write_text(f"import os\nos.write(2, {lines.encode()!r})\n{body}")
         code = (
             "import os, sys\n"
-            "from semreg_tf.cli.tensorflow_import import ease_tensorflow_import\n"
-            "ease_tensorflow_import()\n"
+            f"{prepare}\n"
             "import tensorflow\n"
             "os.write(2, b'I0000 00:00:1.5 7 after.cc:1] this is not filtered\\n')\n"
         )
@@ -56,6 +60,19 @@ def test_noise_goes_and_the_rest_stays(start):
     done = start("")
     assert done.returncode == 0
     assert done.stderr.splitlines() == [*KEPT, "I0000 00:00:1.5 7 after.cc:1] this is not filtered"]
+
+
+def test_the_api_is_as_quiet_as_a_binary(start):
+    done = start(
+        f"import sys; sys.exit(os.environ[{LEVEL!r}] != '3')",
+        "import semreg_tf; semreg_tf.experiments; semreg_tf.register_encoder",
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (0, list(KEPT))
+
+
+def test_a_process_with_threads_is_not_forked(start):
+    wait = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    assert start("", f"{wait}\n{EASE}").stderr.splitlines()[: len(NOISE)] == list(NOISE)
 
 
 def test_what_was_written_before_a_crash_is_seen(start):
