@@ -15,6 +15,8 @@ from semreg_tf.name_hints import did_you_mean
 from semreg_tf.stopping import Stopped, stoppable
 
 _OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
+# Between two states of a bar that nobody watches.
+_BAR_SECS = "30"
 _REQUIRED = re.compile(r"Flag --(\S+) must have a value other than None")
 
 
@@ -34,6 +36,7 @@ def run(
     define_help_flags()
     _define_import()
     ease_tensorflow_import()
+    _slow_down_bars()
 
     def parse(argv: Sequence[str]) -> list[str]:
         with plain_errors():
@@ -55,6 +58,16 @@ def run(
         # The reader of the output has ended, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+
+
+def _slow_down_bars() -> None:
+    """Makes progress bars rare lines where standard error is a file or a pipe.
+
+    tqdm reads the variables when it is imported.
+    """
+    if not sys.stderr.isatty():
+        for name in ("TQDM_MININTERVAL", "TQDM_MAXINTERVAL"):
+            os.environ.setdefault(name, _BAR_SECS)
 
 
 def _define_import() -> None:

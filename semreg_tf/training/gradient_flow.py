@@ -62,7 +62,7 @@ def measure_gradients(
     batches = training_batches(inputs, config.joint.batch_size, config.seed).take(num_batches)
     gradients_of = BothGradients(annotator, phase)
     by_group: dict[str, list[dict[str, float]]] = {}
-    progress = tqdm(batches, "gradients", num_batches, unit="batch", mininterval=1)
+    progress = tqdm(batches, "gradients", num_batches, unit="batch")
     for step, tensors in enumerate(progress):
         tensors.pop(batch.IMAGE_ID)
         seed = tf.constant([config.seed, step], tf.int32)

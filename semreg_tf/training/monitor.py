@@ -44,7 +44,6 @@ class Monitor:
             initial=first_step,
             desc=name,
             unit="step",
-            mininterval=1.0,
             dynamic_ncols=True,
             disable=workdir is None,
         )

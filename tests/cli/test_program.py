@@ -26,6 +26,15 @@ def values(monkeypatch):
     return values
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bars_are_slow_where_nobody_watches(monkeypatch, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(program.os, "environ", environment := {"TQDM_MAXINTERVAL": "7"})
+    program._slow_down_bars()
+    assert environment.get("TQDM_MININTERVAL") == (None if terminal else "30")
+    assert environment["TQDM_MAXINTERVAL"] == "7"
+
+
 def test_overrides_are_values_of_the_config_flag(values):
     given = ["--config.joint.steps=3", "-config.data.dataset=a=b\nc", "--config=a.0=3"]
     assert program.parse_flags(["x", *given, "--data_dir=--config.a=3"]) == ["x"]
