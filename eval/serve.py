@@ -107,7 +107,10 @@ def main(_: list[str]) -> None:
             from semreg_tf.serving.served_model import ServedModel
             from semreg_tf.serving.service import Service
         except ModuleNotFoundError as error:
-            raise ValueError(f"{error}: pip install semreg_tf[serve]") from error
+            raise ValueError(
+                "The server needs the packages of semreg_tf[serve]: pip install "
+                f"'semreg_tf[serve]'. Received: {error}"
+            ) from error
         memory.use_few_arenas()
         bound = server.bind(_HOST.value, _PORT.value)
         limits = _limits()

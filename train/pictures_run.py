@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from semreg_tf import config_io, experiments, stopping
+from semreg_tf import config_io, console, experiments, stopping
 from semreg_tf.config import Config
 from semreg_tf.donor_config import with_model_of
 from semreg_tf.files.json_files import read_json_object
@@ -71,7 +71,7 @@ def run(asked: PicturesRun) -> None:
 
     Raises:
       ValueError: the pictures, their annotations or a flag are refused.
-      RuntimeError: the preparation ended with an error, which it has told.
+      SystemExit: the preparation ended with an error, which it has printed.
     """
     started = time.monotonic()
     _say(f"Step 1: preparing {asked.pictures} into {asked.data_dir}")
@@ -87,7 +87,9 @@ def run(asked: PicturesRun) -> None:
     from semreg_tf.api.evaluating import evaluate
     from semreg_tf.api.training import train
     from semreg_tf.export_run import export_run
+    from semreg_tf.reporting.result_tables import caption_table, tag_table
 
+    tables = {"tags": tag_table, "captions": caption_table}
     exports, number = {}, 1
     for task in tasks:
         config, folder = _validated(asked.config(task), counts), asked.workdir / task
@@ -100,7 +102,7 @@ def run(asked: PicturesRun) -> None:
         judged = _judged_split(config, counts, task)
         _say(f"Step {number} of {1 + 3 * len(tasks)}: scoring on {judged or 'nothing'}")
         if judged is not None:
-            evaluate(last, asked.data_dir, judged)
+            print(console.table(*tables[task](evaluate(last, asked.data_dir, judged))))
         number += 1
         exports[task] = asked.workdir / f"{task}_model"
         _say(f"Step {number} of {1 + 3 * len(tasks)}: writing {exports[task]}")
@@ -119,7 +121,8 @@ def _prepare(asked: PicturesRun) -> None:
         ]
     )
     if status:
-        raise RuntimeError(f"The preparation failed with exit status {status}, as told above.")
+        # The preparation has printed why.
+        raise SystemExit(status)
 
 
 def _validated(config: Config, counts: dict[str, Any]) -> Config:
@@ -140,7 +143,9 @@ def _what_next(asked: PicturesRun, exports: dict[str, Path], minutes: float) -> 
     runs = " ".join(f"--workdir={asked.workdir / task / 'joint'}" for task in exports)
     lines = [f"\nDone in {minutes:.0f} minutes. Now:"]
     for task, path in exports.items():
-        lines.append(f"  semreg annotate --model={path} photo.jpg holiday/    # {task}")
+        lines.append(f"  semreg annotate --model={path} photo.jpg {asked.pictures}    # {task}")
+    if len(exports) > 1:
+        lines.append(f"  semreg export {runs} --out={asked.workdir / 'both_model'}    # one model")
     models = " ".join(f"--model={path}" for path in exports.values())
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",

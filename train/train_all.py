@@ -8,9 +8,9 @@ The stages go to WORKDIR/unary, WORKDIR/relational and WORKDIR/joint, those the 
 The same command resumes. Fields of the config are flags (--help_config lists them):
 --config.joint.steps=800.
 
-With --pictures it does all that becomes of a folder of your own pictures: it prepares them, trains
-for tags where there are labels and for captions where there are captions, scores and exports, and
-says how to annotate and serve. --preset=fast is a first look.
+With --pictures it does every step for a folder of your own pictures: it prepares them, trains for
+tags where there are labels and for captions where there are captions, scores and exports, and says
+how to annotate and serve. --preset=fast is for a first look.
 """
 
 import json
@@ -34,9 +34,9 @@ _PICTURES = flags.DEFINE_string(
     "Folder of your own pictures to train on, in place of --experiment and --data_dir.",
 )
 _ANNOTATIONS = flags.DEFINE_string(
-    "annotations", None, "With --pictures: the annotation file, as data_prep.prepare_custom has it."
+    "annotations", None, "With --pictures: the CSV or JSON Lines file, wherever it lies."
 )
-_FORMAT = flags.DEFINE_string("format", None, "With --pictures: the format of the annotations.")
+_FORMAT = flags.DEFINE_string("format", None, "With --pictures: lines, coco, keywords or folders.")
 
 
 def main(_: list[str]) -> None:
@@ -81,7 +81,7 @@ def _check_required() -> None:
 
 
 def _train_pictures() -> None:
-    with plain_errors(RuntimeError):
+    with plain_errors():
         for name in ("experiment", "data_dir", "encoder", "profile"):
             value = getattr(_GIVEN, name).value
             if value:

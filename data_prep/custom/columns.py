@@ -78,7 +78,8 @@ class Header:
                 return None
             if same[0] != column and same[0] not in self._warned:
                 self._warned.add(same[0])
-                self._findings.warn(line, "column by another name", _read_as(same[0], column))
+                kind, name = "column by another name", same[0]
+                self._findings.warn(line, kind, _read_as(name, column), (name,))
         return columns
 
 

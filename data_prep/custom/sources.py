@@ -58,10 +58,12 @@ def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -
         return "keywords"
     if len({posixpath.dirname(name) for name in folder.pictures()} - {""}) > 1:
         return "folders"
+    tables = sorted(p for p in root.iterdir() if p.suffix.lower() in (".csv", ".jsonl"))
+    hint = f", such as --annotations={fspath(tables[0])}" if tables else ""
     raise ValueError(
         f"`raw_dir` must say what is on the pictures: by a file {' or '.join(DEFAULT_FILES)}, by "
         "keywords (XMP, IPTC) in the pictures, or by one sub-folder for each label; or name the "
-        f"file by `annotations`. Received: raw_dir={fspath(raw_dir)!r}, annotations=None, "
+        f"file by `--annotations`{hint}. Received: raw_dir={fspath(raw_dir)!r}, annotations=None, "
         f"{len(folder.pictures()):,} pictures"
     )
 

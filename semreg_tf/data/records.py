@@ -149,7 +149,7 @@ def find_builder(
         preparation was not finished.
     """
     root = epath.Path(data_dir)
-    command = f"python -m data_prep.prepare_{dataset_name.split('/')[0]} --data_dir={data_dir}"
+    command = f"semreg prepare --dataset={dataset_name.split('/')[0]} --data_dir={data_dir}"
     if not root.is_dir():
         raise ValueError(
             f"`data_dir` must be a folder of prepared data: it does not exist. Run: {command}. "

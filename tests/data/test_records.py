@@ -105,7 +105,7 @@ def test_variants_are_named_with_a_slash(data_dir):
 def test_a_missing_folder_names_the_command(tmp_path):
     with pytest.raises(
         ValueError,
-        match=r"it does not exist. Run: python -m data_prep.prepare_demo --data_dir=.*nowhere",
+        match=r"it does not exist. Run: semreg prepare --dataset=demo --data_dir=.*nowhere",
     ):
         records.find_builder(tmp_path / "nowhere", "demo")
 

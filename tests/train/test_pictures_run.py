@@ -58,9 +58,11 @@ def test_what_to_run_next_names_every_model():
     models = {"tags": Path("runs/h/tags_model"), "captions": Path("runs/h/captions_model")}
     text = pictures_run._what_next(asked(), models, 3.2)
     assert "Done in 3 minutes" in text
-    assert "semreg annotate --model=runs/h/tags_model photo.jpg" in text
+    assert "semreg annotate --model=runs/h/tags_model photo.jpg holiday " in text
     assert "semreg serve --model=runs/h/tags_model --model=runs/h/captions_model" in text
-    assert "--workdir=runs/holiday/captions/joint" in text
+    both = "--workdir=runs/holiday/tags/joint --workdir=runs/holiday/captions/joint"
+    assert f"semreg export {both} --out=runs/holiday/both_model" in text
+    assert "semreg export" not in pictures_run._what_next(asked(), {"tags": Path("x")}, 1.0)
 
 
 def semreg(*arguments, cwd):
@@ -129,7 +131,7 @@ def test_one_command_from_pictures_to_models(pictures, tmp_path):
         ([], "`--experiment` must be given, or `--pictures`"),
         (["--pictures=holiday", "--experiment=x/y"], "`--experiment` must be left out with"),
         (["--pictures=holiday", "--config.joint.stps=3"], "did you mean 'steps'?"),
-        (["--pictures=nowhere"], "The preparation failed with exit status 2, as told above."),
+        (["--pictures=nowhere"], "`raw_dir` must be the folder of the pictures"),
         (["--pictures=holiday", "--init_from=nowhere"], "`init_from` must be the work directory"),
     ],
 )

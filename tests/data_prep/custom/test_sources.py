@@ -225,6 +225,11 @@ def test_forms_that_do_not_fit_are_refused(folder):
     root = folder({"a.jpg": picture()})
     with pytest.raises(ValueError, match=r"`raw_dir` must say what is on the pictures: by a file"):
         choose_format(root, None, "auto")
+    folder({"photos.csv": b"image,tags\n"})
+    with pytest.raises(
+        ValueError, match=r"`--annotations`, such as --annotations=.*/photos\.csv\."
+    ):
+        choose_format(root, None, "auto")
     with pytest.raises(ValueError, match=r"`annotations` must be left out with --format=keywords"):
         choose_format(root, "a.csv", "keywords")
     with pytest.raises(ValueError, match=r"`annotations` must name COCO's JSON file"):
