@@ -17,6 +17,8 @@ from semreg_tf.donor_config import with_model_of
 from semreg_tf.files.json_files import read_json_object
 
 TASKS = ("tags", "captions")
+# Fewer training captions teach every word, however rare (ours).
+FEW_CAPTIONS = 500
 # What a picture must have for a task, as `dataset_counts.json` counts it.
 _COUNTED = {"tags": "images_with_labels", "captions": "captions"}
 _COUNTS = Path("custom") / "1.0.0" / "dataset_counts.json"
@@ -93,6 +95,7 @@ def run(asked: PicturesRun) -> None:
     exports, number = {}, 1
     for task in tasks:
         config, folder = _validated(asked.config(task), counts), asked.workdir / task
+        config = _with_rare_words(config, counts, asked)
         number += 1
         stages = ", ".join(config.stages)
         _say(f"Step {number} of {1 + 3 * len(tasks)}: training for {task} ({stages})")
@@ -131,6 +134,18 @@ def _validated(config: Config, counts: dict[str, Any]) -> Config:
         return config
     data = dataclasses.replace(config.data, validation_split=config.data.train_split)
     return dataclasses.replace(config, data=data)
+
+
+def _with_rare_words(config: Config, counts: dict[str, Any], asked: PicturesRun) -> Config:
+    """Returns the config, whose captioner writes every word where there are few captions.
+
+    With the usual `min_word_count` of 4 a few captions leave a dozen words, and <unk> for the rest.
+    """
+    given = any(field.startswith("data.min_word_count") for field in asked.overrides)
+    few = counts[config.data.train_split]["captions"] < FEW_CAPTIONS
+    if config.data.task != "captions" or not few or given or asked.init_from is not None:
+        return config
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, min_word_count=1))
 
 
 def _judged_split(config: Config, counts: dict[str, Any], task: str) -> str | None:

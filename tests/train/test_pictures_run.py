@@ -54,6 +54,21 @@ def test_what_is_missing_is_done_without():
     assert pictures_run._judged_split(config, counts(train=8, test=0), "captions") is None
 
 
+@pytest.mark.parametrize(
+    ("task", "captions", "fields", "least"),
+    [
+        ("captions", 24, {}, 1),
+        ("captions", 500, {}, 4),
+        ("captions", 24, {"overrides": ("data.min_word_count=2",)}, 2),
+        ("tags", 24, {}, 1),
+    ],
+)
+def test_few_captions_keep_their_rare_words(task, captions, fields, least):
+    asking = asked(**fields)
+    config = pictures_run._with_rare_words(asking.config(task), counts(train=captions), asking)
+    assert config.data.min_word_count == least
+
+
 def test_what_to_run_next_names_every_model():
     models = {"tags": Path("runs/h/tags_model"), "captions": Path("runs/h/captions_model")}
     text = pictures_run._what_next(asked(), models, 3.2)
