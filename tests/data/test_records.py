@@ -111,20 +111,22 @@ def test_a_missing_folder_names_the_command(tmp_path):
 
 
 def test_an_empty_folder_names_the_command(tmp_path):
-    with pytest.raises(ValueError, match=r"'demo': nothing is prepared there. Run: python -m"):
+    with pytest.raises(
+        ValueError, match=r"nothing is prepared there. Run: semreg prepare --dataset=demo"
+    ):
         records.find_builder(tmp_path, "demo")
 
 
 def test_another_data_set_is_named(data_dir):
     with pytest.raises(
-        ValueError, match=r"'coco/karpathy': it holds tiny_builder. Run: .*prepare_coco --data"
+        ValueError, match=r"'coco/karpathy': it holds tiny_builder. Run: .* --dataset=coco --data"
     ):
         records.find_builder(data_dir, "coco/karpathy")
 
 
 def test_a_killed_preparation_is_never_read(data_dir):
     add_version(data_dir, "1.3.0", finished=False)
-    with pytest.raises(ValueError, match=r"interrupted. Finish it: .*prepare_tiny_builder"):
+    with pytest.raises(ValueError, match=r"interrupted. Finish it: .* --dataset=tiny_builder"):
         records.find_builder(data_dir, "tiny_builder")
 
 
