@@ -38,7 +38,7 @@ def describe_api(service: Service) -> dict[str, Any]:
         "/annotate": {"post": _annotate(names)},
         "/healthz": _get("Whether the server accepts requests.", _schema("Health"), 503),
         "/metrics": {"get": _operation("Metrics for Prometheus.", _text("text/plain"))},
-        "/openapi.json": _get("This document.", {"type": "object"}),
+        "/openapi.json": _get("The API as an OpenAPI document.", {"type": "object"}),
         "/": {"get": _operation("The web page.", _text("text/html"))},
         "/examples/{name}": {
             "get": _operation("An example picture of the web page.", _picture(), 404),
