@@ -6,6 +6,7 @@ unless `TF_CPP_MIN_LOG_LEVEL` is set.
 """
 
 import importlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 from semreg_tf._version import __version__
@@ -48,7 +49,9 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'semreg_tf' has no attribute {name!r}")
-    importlib.import_module("semreg_tf.cli.tensorflow_import").ease_tensorflow_import()
+    # The filter forks, which is not safe where a user's process, such as a notebook, has threads.
+    tensorflow_import = importlib.import_module("semreg_tf.cli.tensorflow_import")
+    tensorflow_import.ease_tensorflow_import(filters=threading.active_count() == 1)
     if not _MODULES[name]:
         return importlib.import_module(f"semreg_tf.{name}")
     return getattr(importlib.import_module(_MODULES[name]), name)

@@ -11,7 +11,6 @@ import gc
 import importlib.util
 import os
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -20,23 +19,26 @@ from typing import Any
 from semreg_tf.cli.quiet_tensorflow import LEVEL, QUIET, filtered_stderr
 
 
-def ease_tensorflow_import() -> None:
+def ease_tensorflow_import(filters: bool = True) -> None:
     """Prepares the import of TensorFlow, whenever it comes.
 
     Its start-up lines are left out; errors and warnings pass. A user who sets
     `TF_CPP_MIN_LOG_LEVEL` below 3 sees every line.
+
+    Args:
+      filters: whether the lines that no variable stops are filtered, which forks this process.
     """
     os.environ.setdefault(LEVEL, QUIET)
     prepared = any(isinstance(finder, _Finder) for finder in sys.meta_path)
     if "tensorflow" not in sys.modules and not prepared:
-        sys.meta_path.insert(0, _Finder())
+        sys.meta_path.insert(0, _Finder(filters))
 
 
 class _Finder:
     """Finds TensorFlow as Python would; while it is imported, Keras as a module that fails."""
 
-    def __init__(self) -> None:
-        self.importing = False
+    def __init__(self, filters: bool) -> None:
+        self.importing, self.filters = False, filters
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
         if name == "keras" and self.importing:
@@ -53,7 +55,8 @@ class _Finder:
 
         def exec_module(module: ModuleType) -> None:
             try:
-                with _filtered(), _collector_paused():
+                quiet = _filtered() if self.filters else contextlib.nullcontext()
+                with quiet, _collector_paused():
                     execute(module)
             finally:
                 sys.meta_path.remove(self)
@@ -72,10 +75,7 @@ def _put_off(_: ModuleType) -> None:
 
 
 def _filtered() -> contextlib.AbstractContextManager[None]:
-    # The filter is a fork, which a process with threads, such as a notebook's, is not safe to do.
-    alone = threading.active_count() == 1
-    quiet = alone and os.environ.get(LEVEL) == QUIET
-    return filtered_stderr() if quiet else contextlib.nullcontext()
+    return filtered_stderr() if os.environ.get(LEVEL) == QUIET else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
