@@ -2,6 +2,7 @@
 
   python -m eval.benchmark --part=train --part=decode
   python -m eval.benchmark --json               # every part into results/benchmarks/, BENCHMARKS.md
+  python -m eval.benchmark --part=litert --pictures=photos     # LiteRT files beside SavedModels
 
 With --json, a part that has its record is not measured again, so the same command goes on after an
 interruption; remove the record to measure anew. PyTorch takes part where `make benchmark-torch` has
@@ -11,6 +12,7 @@ and on a trained captioner's whose decoder reads concepts: --data_dir=data --wor
 """
 
 import importlib
+import os
 from pathlib import Path
 
 from absl import flags
@@ -23,7 +25,11 @@ PARTS = (
     *("train", "decode", "start", "annotate", "input"),
     *("retrieval", "metrics", "workers", "growth"),
 )
-_PART = flags.DEFINE_multi_enum("part", PARTS, PARTS, "Part to time; repeatable.")
+LITERT = "litert"
+_PART = flags.DEFINE_multi_enum(
+    "part", PARTS, (*PARTS, LITERT), "Part to time; repeatable. LiteRT is timed only if named."
+)
+_PICTURES = flags.DEFINE_string("pictures", None, "For LiteRT: folder of pictures. [drawn ones]")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds of each way.", lower_bound=1)
 _JSON = flags.DEFINE_bool("json", False, "Write records, and the tables of BENCHMARKS.md anew.")
 _RECORDS = flags.DEFINE_string("records", "results/benchmarks", "Folder of the records.")
@@ -51,6 +57,13 @@ def main(_: list[str]) -> None:
 
 
 def _time(part: str) -> None:
+    if part == LITERT:
+        # As many as LiteRT gets; TensorFlow reads it when it starts.
+        os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+        from eval import benchmark_litert
+
+        benchmark_litert.run(pictures=_PICTURES.value)
+        return
     from eval import benchmark_record, interleaved
 
     folder, into = Path(_RECORDS.value), Path(_INTO.value)

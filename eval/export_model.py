@@ -4,9 +4,12 @@ python -m eval.export_model --workdir=runs/joint --out=runs/export
 python -m eval.export_model --workdir=runs/joint --out=runs/half --weights_dtype=float16 \
   --compare_on=validation --data_dir=data
 python -m eval.export_model --workdir=runs/captions/joint --workdir=runs/tags/joint --out=runs/both
+python -m eval.export_model --workdir=runs/joint --format=litert --weights_dtype=int8 \
+  --out=runs/phone --npm_modules=node_modules
 """
 
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -32,6 +35,19 @@ _DTYPE = flags.DEFINE_enum(
     WEIGHTS_DTYPES,
     "Type of the weights on disk: bfloat16 and float16 halve the size, int8 quarters it.",
 )
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    "savedmodel",
+    ["savedmodel", "litert"],
+    "What is written: a SavedModel, or a LiteRT file for phones and browsers. For the latter "
+    "--workdir may be the folder of a SavedModel too.",
+)
+_MODULES = flags.DEFINE_string(
+    "npm_modules",
+    None,
+    "With --format=litert: npm's folder node_modules with LiteRT for the web (npm install "
+    "@litertjs/core). A page that annotates in the browser is then written beside the model.",
+)
 _COMPARE = flags.DEFINE_string(
     "compare_on", None, "Split on which the export is scored beside the run, for its MODEL.md."
 )
@@ -44,6 +60,9 @@ _DATA = shared_flags.define_data_dir(
 def main(_: list[str]) -> None:
     """Loads, exports and compares."""
     with console.plain_errors():
+        _check_flags()
+        if _FORMAT.value == "litert":
+            return _export_litert()
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
         from semreg_tf.export_run import export_run, export_runs
 
@@ -73,6 +92,50 @@ def main(_: list[str]) -> None:
         ]
         print(console.table([comparison.split, "run", "export", "difference"], rows))
         print(f"The best text is the same for {comparison.same_text:.1%} of the images.")
+    _tell(path)
+
+
+def _check_flags() -> None:
+    """Refuses flags that do not go together, before TensorFlow is imported."""
+    litert = _FORMAT.value == "litert"
+    if _MODULES.value is not None and not litert:
+        raise ValueError(
+            "`npm_modules` has a use with format=litert alone. "
+            f"Received: npm_modules={_MODULES.value!r}"
+        )
+    if litert and (len(_WORKDIRS.value) > 1 or _COMPARE.value is not None):
+        raise ValueError(
+            "`format` litert takes one `workdir`, and no `compare_on`: write one file a model. "
+            f"Received: {len(_WORKDIRS.value)} folders, compare_on={_COMPARE.value!r}"
+        )
+
+
+def _export_litert() -> None:
+    from semreg_tf.export_run import export_run_litert
+    from semreg_tf.serving.static_page import check_runtime, write_static_page
+
+    modules = _MODULES.value
+    if modules is not None:
+        check_runtime(modules)
+
+    def page(folder: Path, description: dict[str, Any]) -> None:
+        if modules is not None:
+            write_static_page(folder, description, modules)
+
+    path = export_run_litert(
+        _WORKDIRS.value[0],
+        _OUT.value,
+        _RESULTS.value,
+        weights_dtype=_DTYPE.value,
+        overrides=_OVERRIDES.value,
+        also=page,
+    )
+    _tell(path)
+    if modules is not None:
+        print(f"The page: python -m http.server --directory={path}")
+
+
+def _tell(path: Path) -> None:
     size = sum(p.stat().st_size for p in Path(path).rglob("*") if p.is_file())
     print(f"Exported to {path}: {size / 1e6:.1f} MB, weights in {_DTYPE.value}; see MODEL.md there")
 

@@ -107,15 +107,8 @@ def export_parts(
         )
     parts = in_order(*parts) if len(parts) == 2 else tuple(parts)
     shared = len(parts) == 2 and share_encoder(*parts)
-    final = Path(path)
-    with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
-        _restore_earlier(final)
-        if final.exists() and not (final / ASSETS / INFO_FILE).exists():
-            raise ValueError(
-                "`path` must be new or hold an earlier export: something else is there. "
-                f"Received: path={str(path)!r}"
-            )
-        parts = [dataclasses.replace(p, config=_without_folders(p.config)) for p in parts]
+    parts = [without_folders(part) for part in parts]
+    with new_export(path) as folder:
         served = [
             ServedAnnotator(
                 part.config,
@@ -127,16 +120,35 @@ def export_parts(
             for i, part in enumerate(parts)
         ]
         module = served[0] if len(parts) == 1 else CombinedAnnotator(*served)
-        infos = [_describe(*each, weights_dtype) for each in zip(parts, served, strict=True)]
+        infos = [describe(*each, weights_dtype) for each in zip(parts, served, strict=True)]
         info = infos[0] if len(parts) == 1 else _describe_both(infos[0], infos[1], shared)
+        tf.saved_model.save(module, str(folder), signatures=module.signatures())
+        for part, assets in zip(parts, (ASSETS, f"{ASSETS}/{TAG_ASSETS}"), strict=False):
+            write_assets(folder / assets, part)
+            _write_statistics(folder / assets, part.annotator.encoder)
+        write_card_of_parts(folder, parts, info)
+        write_info(folder, info)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def new_export(path: str | Path) -> Iterator[Path]:
+    """Gives a folder to be filled that then takes its place whole, or is removed.
+
+    Raises:
+      ValueError: the path is taken by something else, or another process writes there.
+      OSError: the disk is full or read-only; what was there is as it was.
+    """
+    final = Path(path)
+    with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
+        _restore_earlier(final)
+        if final.exists() and not (final / ASSETS / INFO_FILE).exists():
+            raise ValueError(
+                "`path` must be new or hold an earlier export: something else is there. "
+                f"Received: path={str(path)!r}"
+            )
         with _whole_or_absent(final) as partial:
-            tf.saved_model.save(module, str(partial), signatures=module.signatures())
-            for part, folder in zip(parts, (ASSETS, f"{ASSETS}/{TAG_ASSETS}"), strict=False):
-                _write_assets(partial / folder, part)
-                _write_statistics(partial / folder, part.annotator.encoder)
-            write_card_of_parts(partial, parts, info)
-            write_info(partial, info)
-    return final
+            yield partial
 
 
 def _without_encoder(annotator: Annotator) -> Annotator:
@@ -190,15 +202,17 @@ def _restore_earlier(final: Path) -> None:
         os.replace(earlier, final)
 
 
-def _without_folders(config: Config) -> Config:
-    """Returns the config with files of weights and concepts reduced to their names."""
+def without_folders(part: ExportPart) -> ExportPart:
+    """Returns the part with the names alone of files that its config mentions."""
+    config = part.config
     weights, listed = config.encoder.weights, config.data.concept_list
     encoder = dataclasses.replace(config.encoder, weights=weights and Path(weights).name)
     data = dataclasses.replace(config.data, concept_list=listed and Path(listed).name)
-    return dataclasses.replace(config, encoder=encoder, data=data)
+    return dataclasses.replace(part, config=dataclasses.replace(config, encoder=encoder, data=data))
 
 
-def _describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> dict[str, Any]:
+def describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> dict[str, Any]:
+    """Returns what an export's info says of one model."""
     config, provenance = part.config, part.provenance
     return {
         "format_version": FORMAT_VERSION,
@@ -236,8 +250,9 @@ def _describe_both(captions: dict[str, Any], tags: dict[str, Any], shared: bool)
     }
 
 
-def _write_assets(folder: Path, part: ExportPart) -> None:
-    folder.mkdir()
+def write_assets(folder: Path, part: ExportPart) -> None:
+    """Writes the names, the config and the results of one model into a new folder."""
+    folder.mkdir(parents=True)
     provenance = part.provenance
     part.vocabularies.save(folder)
     config_io.save(

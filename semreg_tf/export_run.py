@@ -1,7 +1,8 @@
 """Export of runs with their model card, and comparison of the scores of a run and its export."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,7 @@ from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun, override_decoding
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 from semreg_tf.export import ASSETS, INFO_FILE, export_parts
+from semreg_tf.export_litert import export_litert
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
@@ -24,6 +26,7 @@ from semreg_tf.files.json_files import read_json_object
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import checkpoints, workdir
+from semreg_tf.training.exported_weights import is_export, load_exported
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
@@ -124,6 +127,62 @@ def export_runs(
             f"Received: {len(runs)} work directories with {len(parts)} models"
         )
     return export_parts(parts, out, num_results, weights_dtype=weights_dtype)
+
+
+@plain_record_errors()
+def export_run_litert(
+    run: str | Path,
+    out: str | Path,
+    num_results: int | None = None,
+    *,
+    weights_dtype: str = "float32",
+    overrides: Sequence[str] = (),
+    also: Callable[[Path, dict[str, Any]], None] | None = None,
+) -> Path:
+    """Exports a run's best checkpoint, or an export that is there, as a LiteRT file.
+
+    Args:
+      run: the work directory, or the folder of a SavedModel.
+      out: the folder to write.
+      num_results: sequences in an answer of beam search; None: the beam width.
+      weights_dtype: "float32", "float16" or "int8".
+      overrides: of the decoding, such as "decoding.block_unknown=true".
+      also: as in `export_litert`.
+
+    Returns:
+      The folder.
+
+    Raises:
+      ValueError: a folder or dtype that does not fit, or a model that LiteRT cannot run.
+    """
+    parts = [read_export_part(run, overrides)] if is_export(run) else _read_parts(run, overrides)
+    if len(parts) != 1:
+        raise ValueError(
+            "`workdir` must be a run on captions or on labels with format=litert. "
+            f"Received: workdir={str(run)!r}, a run on both"
+        )
+    return export_litert(parts[0], out, num_results, weights_dtype=weights_dtype, also=also)
+
+
+def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> ExportPart:
+    """Returns the model of a SavedModel as it can be exported again.
+
+    Raises:
+      ValueError: the folder holds no whole export.
+    """
+    config, vocabularies, annotator, stage = load_exported(folder)
+    assets = Path(folder) / ASSETS
+    info = read_json_object(assets / INFO_FILE, "workdir")
+    versions = read_json_object(assets / "config.json", "workdir").get("versions", {})
+    results = assets / "results.json"
+    provenance = Provenance(
+        commit=info.get("commit"),
+        stage=stage,
+        step=info.get("step"),
+        versions=versions,
+        results=read_json_object(results, "workdir") if results.exists() else {},
+    )
+    return ExportPart(override_decoding(config, overrides), vocabularies, annotator, provenance)
 
 
 def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:

@@ -1,5 +1,7 @@
 """Annotation of pictures by an exported model, which only needs TensorFlow and Pillow.
 
+Of an export for LiteRT, its runtime takes the place of TensorFlow, which is then not imported.
+
 Example:
   import semreg_tf
   model = semreg_tf.load("runs/export")
@@ -7,6 +9,7 @@ Example:
       print(annotation.text, annotation.concepts[:3])
 """
 
+import io
 import itertools
 import logging
 import os
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from PIL import Image
 
 from semreg_tf.data.picture_decoding import UnreadablePictureError, for_graph
 from semreg_tf.data.picture_files import read_picture_file
@@ -36,6 +39,8 @@ _FIX = "Export the run again."
 
 INFO_FILE = Path("assets.extra") / "semreg_tf.json"
 FORMAT_VERSION = 2
+# What an export says under "format" that is no SavedModel.
+LITERT = "litert"
 # Number of concurrent calls: one decodes its pictures while the other runs the network.
 _CONCURRENT_CALLS = 2
 # Number of batches whose files are read ahead.
@@ -178,14 +183,7 @@ class PictureModel:
     ) -> list[ImageAnnotation]:
         if not encoded:
             return []
-        images, tags = tf.constant(encoded), [tags for _, tags in batch]
-        if tags[0] is None:
-            answer = self.signatures["serving_default"](images=images)
-        else:
-            answer = self.signatures["serving_with_tags"](
-                images=images, user_tags=tf.constant(tags)
-            )
-        answer = {name: value.numpy() for name, value in answer.items()}
+        answer = self.answer(encoded, [tags for _, tags in batch])
         concepts = [name.decode() for name in answer["concept_names"][0]]
         return [
             annotation_of_row(answer, row, concepts, self.tasks, self.words_shown_last)
@@ -193,6 +191,23 @@ class PictureModel:
             else ImageAnnotation(None, error=_refusal_reason(image))
             for row, (image, _) in enumerate(batch)
         ]
+
+    def answer(self, encoded: list[bytes], tags: list[str | None]) -> dict[str, np.ndarray]:
+        """Returns the outputs of the signatures by name, the batch first.
+
+        Args:
+          encoded: files of pictures that `read_image` has passed.
+          tags: the user tags of each, or None of all.
+        """
+        import tensorflow as tf
+
+        if tags[0] is None:
+            found = self.signatures["serving_default"](images=tf.constant(encoded))
+        else:
+            found = self.signatures["serving_with_tags"](
+                images=tf.constant(encoded), user_tags=tf.constant(tags)
+            )
+        return {name: value.numpy() for name, value in found.items()}
 
 
 def _check_digests(folder: Path, info: dict[str, Any]) -> None:
@@ -202,6 +217,28 @@ def _check_digests(folder: Path, info: dict[str, Any]) -> None:
         digests.check_files(folder, info[digests.FILE_DIGESTS], "path", _FIX)
     else:
         logger.warning("%s has no digests: an earlier version exported it", folder)
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """Returns what an export says of itself, once its files are the ones that were written.
+
+    Raises:
+      ValueError: the folder holds no export of this project, one of another version, or one of
+        which a file is missing, damaged or exchanged.
+    """
+    if not (folder / INFO_FILE).exists():
+        raise ValueError(
+            f"`path` must be a folder written by the export command. Received: path={str(folder)!r}"
+        )
+    info = read_json_object(folder / INFO_FILE, "path", _FIX)
+    version = info.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
+            f"again. Received: format_version={version!r} in {str(folder)!r}"
+        )
+    _check_digests(folder, info)
+    return info
 
 
 class ExportedModel(PictureModel):
@@ -217,19 +254,15 @@ class ExportedModel(PictureModel):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         folder = Path(path)
-        if not (folder / INFO_FILE).exists():
+        info = read_info(folder)
+        if info.get("format") == LITERT:
             raise ValueError(
-                "`path` must be a folder written by the export command. "
-                f"Received: path={str(path)!r}"
+                "`path` must be a SavedModel here: an export for LiteRT annotates by "
+                "`semreg_tf.load` and `annotate_images`. Export the run again without "
+                f"`format`. Received: path={str(path)!r}"
             )
-        info = read_json_object(folder / INFO_FILE, "path", _FIX)
-        version = info.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ValueError(
-                f"`path` must hold an export of format version {FORMAT_VERSION}: export the run "
-                f"again. Received: format_version={version!r} in {str(path)!r}"
-            )
-        _check_digests(folder, info)
+        import tensorflow as tf
+
         try:
             self._module = tf.saved_model.load(str(folder))
         except Exception as error:  # TensorFlow may raise any exception on damaged files.
@@ -251,8 +284,19 @@ def _refusal_reason(image: Picture) -> str:
     return _not_whole("damaged: TensorFlow's decoder refuses it", _name(image))
 
 
-def load(path: str | os.PathLike[str]) -> ExportedModel:
-    """Loads an exported model; see `ExportedModel`."""
+def load(path: str | os.PathLike[str]) -> PictureModel:
+    """Loads an exported model: a SavedModel, or a file of LiteRT.
+
+    Raises:
+      ValueError: as `ExportedModel`; or LiteRT's runtime is not installed.
+    """
+    folder = Path(path)
+    if (folder / INFO_FILE).exists():
+        info = read_json_object(folder / INFO_FILE, "path", _FIX)
+        if info.get("format") == LITERT:
+            from semreg_tf.litert_model import LiteRTModel
+
+            return LiteRTModel(folder)
     return ExportedModel(path)
 
 
@@ -277,7 +321,9 @@ def read_image(image: Picture, read_through: bool = True) -> bytes:
                 "`images` given as arrays must be uint8 of (height, width, 3), not empty. "
                 f"Received: {image.dtype} of {image.shape}"
             )
-        return tf.io.encode_png(image).numpy()
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "PNG", compress_level=1)
+        return out.getvalue()
     try:
         data = image if isinstance(image, bytes) else read_picture_file(image)
         return for_graph(data, whole=read_through)

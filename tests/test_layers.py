@@ -26,7 +26,7 @@ SERVING = CONFIG | {
 }
 # What every layer may read user's text with.
 TEXT = {"text"}
-PICTURES = {"data.picture_decoding", "data.picture_files"}
+PICTURES = {"data.picture_decoding", "data.picture_files", "data.crop_sampling"}
 ALLOWED = {
     "text": set(),
     "_version": set(),
@@ -79,11 +79,15 @@ ALLOWED = {
     | {"data", "models", "decoding", "metrics", "evaluation", "training"},
     "exporting": SERVING,
     "export": SERVING | {"_version", "exporting"},
+    "export_litert": SERVING | {"export", "exporting", "image_annotation", "litert_model"},
     "export_run": CONFIG
-    | {"data", "training", "evaluation", "evaluation.runs", "export", "exporting", "inference"},
+    | {"data", "training", "evaluation", "evaluation.runs", "export", "exporting", "inference"}
+    | {"export_litert"},
     # No models, so that annotating loads TensorFlow and Pillow alone.
     "image_annotation": TEXT,
-    "inference": TEXT | PICTURES | {"files", "image_annotation"},
+    # Loads either kind of export; each imports the other's runtime only when it is asked for.
+    "inference": TEXT | PICTURES | {"files", "image_annotation", "litert_model"},
+    "litert_model": PICTURES | {"files", "inference"},
     "annotating": {"inference", "files"} | PICTURES,
     "serving": {"_version", "inference", "files"} | PICTURES,
     "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},

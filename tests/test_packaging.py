@@ -45,6 +45,7 @@ def test_the_command_is_installed():
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "absl": "absl-py",
+    "ai_edge_litert": "ai-edge-litert",
     "google": "protobuf",
     "google_crc32c": "google-crc32c",
     "tensorflow_datasets": "tensorflow-datasets",

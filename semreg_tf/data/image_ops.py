@@ -16,16 +16,13 @@ import tensorflow as tf
 
 from semreg_tf.config import ImageConfig
 from semreg_tf.data.colour_jitter import jitter
+from semreg_tf.data.crop_sampling import LONGEST_SIDE, crop_windows
 
 # ImageNet's means and deviations as stated for the models of Caffe and of PyTorch.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 TORCH_MEAN = (0.485, 0.456, 0.406)
 TORCH_DEVIATION = (0.229, 0.224, 0.225)
 
-# Allowed error of a crop's edges, in source pixels.
-EDGE_TOLERANCE = 1 / 16
-# Longest side, in pixels, for which windows are computed; longer images are decoded whole.
-LONGEST_SIDE = 4096
 # Images with sides up to so many times the resized side are cast to float before resizing.
 CAST_RATIO = 2
 
@@ -92,30 +89,12 @@ def resized_side(size: int, resize_ratio: float) -> int:
 def _window_table(resized: int, size: int) -> np.ndarray:
     """Returns the windows of all crops along one axis, by the image's side and the crop's offset.
 
-    A window is the crop, extended to positions where edges of resized and of source pixels agree
-    within `EDGE_TOLERANCE`, so that resizing the window equals resizing the image. At worst it is
-    the whole side. It is the whole side if that is smaller than `resized`, because samples would
-    reach beyond a window.
-
-    Args:
-      resized: side of the square to which images are resized.
-      size: side of the crop.
-
     Returns:
-      (LONGEST_SIDE + 2, resized - size + 1, 4) int32: the first source pixel, the number of source
-      pixels, the number of resized pixels that they become, and how many of these precede the crop.
-      In the last row, for longer sides, -1 source pixels means all.
+      (LONGEST_SIDE + 2, resized - size + 1, 4) int32, of `crop_windows`. The last row stands for
+      longer sides: -1 source pixels are all of them.
     """
-    sides, ends = np.arange(LONGEST_SIDE + 1)[:, None], np.arange(resized + 1)
-    edges = ends * sides / resized
-    pixels = np.rint(edges).astype(int)
-    meet = (np.abs(edges - pixels) <= EDGE_TOLERANCE) & (sides >= resized)
-    first = np.maximum.accumulate(np.where(meet, ends, 0), 1)[:, : resized - size + 1]
-    last = np.where(meet, ends, resized)[:, ::-1]
-    last = np.minimum.accumulate(last, 1)[:, ::-1][:, size:]
-    start, offsets = pixels[sides, first], np.arange(resized - size + 1)
-    windows = np.stack([start, pixels[sides, last] - start, last - first, offsets - first], -1)
-    longer = [(0, -1, resized, offset) for offset in offsets]
+    windows = crop_windows(np.arange(LONGEST_SIDE + 1), resized, size)
+    longer = [(0, -1, resized, offset) for offset in range(resized - size + 1)]
     return np.concatenate([windows, [longer]]).astype(np.int32)
 
 

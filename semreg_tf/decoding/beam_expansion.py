@@ -15,6 +15,9 @@ from semreg_tf.decoding.step_function import StepFunction, call_step, check_inte
 from semreg_tf.decoding.top_k import top_k_of_many
 
 _IMPOSSIBLE = float("-inf")
+# A sequence's log-probability lies above. LiteRT has no minus infinity: it stores the lowest number
+# of its weights' type, -65504 in float16.
+_LOWEST_POSSIBLE = -3e4
 
 
 class BeamResults(NamedTuple):
@@ -183,18 +186,19 @@ class BeamExpansion:
         padding = [[0, 0], [0, self.rules.results_per_image - count]]
         partial = tf.pad(live.log_probabilities[:, :count], padding, constant_values=_IMPOSSIBLE)
         partial_ids = tf.pad(live.token_ids[:, :count], [*padding, [0, 0]], constant_values=-1)
-        finished = completed.scores > _IMPOSSIBLE
+        finished = completed.log_probabilities > _LOWEST_POSSIBLE
         any_finished = finished[:, :1]
         partial_scores = partial / self._length_penalties()[-1]
         scores = tf.where(any_finished, completed.scores, partial_scores)
-        exists = scores > _IMPOSSIBLE
+        log_probabilities = tf.where(any_finished, completed.log_probabilities, partial)
+        exists = log_probabilities > _LOWEST_POSSIBLE
         token_ids = tf.where(any_finished[:, :, None], completed.token_ids, partial_ids)
         lengths = tf.where(any_finished, completed.lengths, self.rules.max_steps)
         return BeamResults(
             token_ids=tf.where(exists[:, :, None], token_ids, -1),
             lengths=tf.where(exists, lengths, 0),
-            scores=scores,
-            log_probabilities=tf.where(any_finished, completed.log_probabilities, partial),
+            scores=tf.where(exists, scores, _IMPOSSIBLE),
+            log_probabilities=log_probabilities,
             finished=finished,
         )
 

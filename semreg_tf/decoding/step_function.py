@@ -115,8 +115,9 @@ def without_emitted(logits: tf.Tensor, emitted_ids: tf.Tensor) -> tf.Tensor:
     """
     rows = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(emitted_ids))
     indices = tf.stack([rows, tf.maximum(emitted_ids, 0)], axis=2)
-    ceilings = tf.where(emitted_ids >= 0, float("-inf"), float("inf"))
-    return tf.tensor_scatter_nd_min(logits, indices, ceilings)
+    # Not tensor_scatter_nd_min, which LiteRT has no operation for.
+    times = tf.scatter_nd(indices, tf.cast(emitted_ids >= 0, tf.float32), tf.shape(logits))
+    return tf.where(times > 0, float("-inf"), logits)
 
 
 def gather_rows(structure: Any, rows: tf.Tensor) -> Any:

@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
-from semreg_tf.models.decoder import Decoder
+from semreg_tf.decoding.step_function import any_batch
+from semreg_tf.models.annotator import Annotator
 
 
 def label_probabilities(
-    decoder: Decoder, encoder_outputs: dict[str, tf.Tensor], token_ids: tf.Tensor, start_id: int
+    annotator: Annotator, encoder_outputs: dict[str, tf.Tensor], token_ids: tf.Tensor, start_id: int
 ) -> tf.Tensor:
     """Returns P(label | image, the labels before it) of every label of found sequences.
 
@@ -14,19 +15,44 @@ def label_probabilities(
     out; their product and that of END is the sequence's.
 
     Args:
-      decoder: the relational model.
-      encoder_outputs: those it reads.
+      annotator: the models.
+      encoder_outputs: those the decoder reads.
       token_ids: labels in order, -1 behind the last, (batch, results, steps) int32.
       start_id: fed before the first label.
 
     Returns:
       (batch, results, steps) float32, -1 behind the last label.
     """
-    longest = tf.reduce_max(tf.reduce_sum(tf.cast(token_ids >= 0, tf.int32), axis=-1))
-    labels = tf.maximum(token_ids[..., :longest], 0)
-    start = tf.fill(tf.concat([tf.shape(labels)[:2], [1]], 0), start_id)
-    inputs = tf.concat([start, labels], axis=-1)
-    logits = tf.cast(decoder(encoder_outputs, inputs), tf.float32)[:, :, :-1]
-    found = tf.gather(tf.nn.softmax(logits), labels, batch_dims=3)
-    missing = tf.shape(token_ids)[-1] - longest
-    return tf.where(token_ids >= 0, tf.pad(found, [[0, 0], [0, 0], [0, missing]]), -1.0)
+    results, steps = tf.shape(token_ids)[1], tf.shape(token_ids)[2]
+    step, *carried = annotator.search_start(encoder_outputs)
+    state, context = tf.nest.map_structure(lambda x: tf.repeat(x, results, axis=0), carried)
+    labels = tf.reshape(token_ids, (-1, steps))
+
+    def body(place: tf.Tensor, fed: tf.Tensor, scores: tf.Tensor, state: tuple) -> tuple:
+        logits, state = step(fed, state, context)
+        said = labels[:, place]
+        fed = tf.maximum(said, 0)
+        found = tf.gather(tf.nn.softmax(tf.cast(logits, tf.float32)), fed, batch_dims=1)
+        is_here = (tf.range(steps) == place) & (said >= 0)[:, None]
+        return place + 1, fed, tf.where(is_here, found[:, None], scores), state
+
+    # Not the decoder's unrolling, whose arrays of tensors LiteRT does not have.
+    loop_vars = (
+        tf.constant(0),
+        tf.fill(tf.shape(labels)[:1], start_id),
+        tf.fill(tf.shape(labels), -1.0),
+        state,
+    )
+    longest = tf.reduce_max(tf.reduce_sum(tf.cast(labels >= 0, tf.int32), axis=-1))
+    _, _, scores, _ = tf.while_loop(
+        lambda place, fed, scores, state: place < longest,
+        body,
+        loop_vars,
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([None]),
+            tf.TensorShape([None, None]),
+            any_batch(state),
+        ),
+    )
+    return tf.reshape(scores, tf.shape(token_ids))

@@ -19,7 +19,6 @@ from semreg_tf.models.encoder import encoder_spec
 
 # Of one picture's user tags.
 MAX_USER_TAG_BYTES = 65_536
-_SEPARATORS = {"captions": " ", "tags": ", "}
 
 
 class ServedAnnotator(tf.Module):
@@ -45,6 +44,8 @@ class ServedAnnotator(tf.Module):
 
     Attributes:
       weights: as they go to disk.
+      annotator: the models, their batch normalisation folded.
+      decoding: how the export searches.
       num_parameters: of the annotator, before batch normalisation is folded.
 
     Args:
@@ -67,12 +68,12 @@ class ServedAnnotator(tf.Module):
         super().__init__()
         check_reads_pictures(annotator)
         self._config, self._output = config, vocabularies.output
-        self._decoding = exported_decoding(config)
+        self.decoding = exported_decoding(config)
         self._num_results = num_results
-        self._annotator = copy.copy(annotator)
+        self.annotator = copy.copy(annotator)
         if annotator.encoder is not None:
-            self._annotator.encoder = fold_batch_norm(annotator.encoder)
-        self.weights = StoredWeights(self._annotator.all_variables(), weights_dtype)
+            self.annotator.encoder = fold_batch_norm(annotator.encoder)
+        self.weights = StoredWeights(self.annotator.all_variables(), weights_dtype)
         self.num_parameters = sum(
             v.value.shape.num_elements()
             for v in annotator.all_variables().values()
@@ -99,7 +100,7 @@ class ServedAnnotator(tf.Module):
         strings = tf.TensorSpec((None,), tf.string, "images")
         made = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
         if not self._config.reads_map and self._config.concepts.places.kind == "image":
-            features = tf.TensorSpec((None, self._annotator.feature_size), tf.float32, "features")
+            features = tf.TensorSpec((None, self.annotator.feature_size), tf.float32, "features")
             made["serve_features"] = tf.function(self.serve_features).get_concrete_function(
                 features
             )
@@ -135,7 +136,7 @@ class ServedAnnotator(tf.Module):
     @property
     def has_encoder(self) -> bool:
         """Whether it reads pictures; else the features of another model's encoder."""
-        return self._annotator.encoder is not None
+        return self.annotator.encoder is not None
 
     @property
     def reads_map(self) -> bool:
@@ -150,7 +151,7 @@ class ServedAnnotator(tf.Module):
     @property
     def feature_size(self) -> int:
         """Width of the encoder's features."""
-        return self._annotator.feature_size
+        return self.annotator.feature_size
 
     def read_tags(
         self, images: tf.Tensor, user_tags: tf.Tensor
@@ -196,7 +197,7 @@ class ServedAnnotator(tf.Module):
     def encode_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what the encoder makes of its input, `features` and `spatial_features`."""
         with self.weights.in_use():
-            return self._annotator.encode_images(pixels)
+            return self.annotator.encode_images(pixels)
 
     def answer(self, inputs: dict[str, tf.Tensor], valid: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates what was read of pictures.
@@ -224,10 +225,10 @@ class ServedAnnotator(tf.Module):
         }
 
     def _annotate(self, inputs: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        if "user_tags" in self._annotator.head.input and "user_tags" not in inputs:
+        if "user_tags" in self.annotator.head.input and "user_tags" not in inputs:
             inputs = {**inputs, "user_tags": tf.zeros((rows, self._num_tags))}
         with self.weights.in_use():
-            outputs = self._annotator.encode(inputs)
+            outputs = self.annotator.encode(inputs)
             probabilities = outputs["concept_probabilities"]
             words, texts, scores, label_scores = self._decode(outputs)
         tags = label_scores is not None
@@ -241,26 +242,26 @@ class ServedAnnotator(tf.Module):
             "valid": tf.ones((rows,), tf.bool),
         }
 
-    def _decode(
-        self, outputs: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Returns words or labels, (batch, results, steps), their texts and scores,
-        (batch, results), and labels' scores, None of a captioner.
+    def find(
+        self, outputs: dict[str, tf.Tensor], decoding: DecodingConfig | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Searches, or of a CNN alone takes the best labels; `weights` must be in use.
+
+        Args:
+          outputs: of the encoder and the head.
+          decoding: how to search; None: as the config says.
+
+        Returns:
+          Ids, (batch, results, steps) int32, -1 behind the last; the scores of the results,
+          (batch, results); labels' scores, (batch, results, steps), None of a captioner.
         """
-        decoding, tags = self._decoding, self._config.data.task == "tags"
-        if self._annotator.decoder is None:
+        decoding, tags = decoding or self.decoding, self._config.data.task == "tags"
+        if self.annotator.decoder is None:
             probabilities = outputs["concept_probabilities"]
             ids = top_k_labels(probabilities, decoding.top_k)
-            labels = tf.gather(self._words, ids)
             chosen = tf.gather(probabilities, ids, batch_dims=1)
-            return (
-                labels[:, None],
-                tf.strings.reduce_join(labels, 1, True, separator=", "),
-                tf.reduce_sum(tf.math.log(chosen), 1, True),
-                chosen[:, None] if tags else None,
-            )
-        # "auto" is float32 here: nobody knows where an export is served.
-        in_bfloat16 = decoding.bfloat16_output is True
+            scores = tf.reduce_sum(tf.math.log(chosen), 1, True)
+            return ids[:, None], scores, chosen[:, None] if tags else None
         search = Search(
             decoding,
             start_id=self._output.start_id,
@@ -268,21 +269,31 @@ class ServedAnnotator(tf.Module):
             unknown_id=self._output.unknown_id,
             num_results=self._num_results,
         )
-        step, state, context = self._annotator.search_start(outputs, bfloat16_output=in_bfloat16)
-        found = search(step, state, context)
-        separator = _SEPARATORS[self._config.data.task]
-        there = found.token_ids >= 0
-        words = tf.where(there, tf.gather(self._words, tf.maximum(found.token_ids, 0)), "")
+        # "auto" is float32 here: nobody knows where an export is served.
+        in_bfloat16 = decoding.bfloat16_output is True
+        found = search(*self.annotator.search_start(outputs, bfloat16_output=in_bfloat16))
+        if not tags:
+            return found.token_ids, found.scores, None
+        label_scores = label_probabilities(
+            self.annotator, outputs, found.token_ids, self._output.start_id
+        )
+        return found.token_ids, found.scores, label_scores
+
+    def _decode(
+        self, outputs: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Returns words or labels, (batch, results, steps), their texts and scores,
+        (batch, results), and labels' scores, None of a captioner.
+        """
+        ids, scores, label_scores = self.find(outputs)
+        listed = self._config.data.task == "tags" or self.annotator.decoder is None
+        there = ids >= 0
+        words = tf.where(there, tf.gather(self._words, tf.maximum(ids, 0)), "")
         # Padding has no word and no separator before it.
         first = tf.range(tf.shape(words)[-1]) == 0
-        pieces = tf.where(first, words, tf.strings.join([separator, words]))
+        pieces = tf.where(first, words, tf.strings.join([", " if listed else " ", words]))
         pieces = tf.where(there, pieces, "")
-        label_scores = None
-        if tags:
-            label_scores = label_probabilities(
-                self._annotator.decoder, outputs, found.token_ids, self._output.start_id
-            )
-        return words, tf.strings.reduce_join(pieces, axis=-1), found.scores, label_scores
+        return words, tf.strings.reduce_join(pieces, axis=-1), scores, label_scores
 
 
 def check_reads_pictures(annotator: Annotator) -> None:

@@ -1,7 +1,7 @@
 """The web page at `/`: one HTML file that loads nothing from outside the server."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -41,9 +41,15 @@ def page(service: Service, examples: Sequence[str]) -> str:
         "maxBodyBytes": service.limits.max_body_bytes,
         "maxImagePixels": service.limits.max_image_pixels,
     }
+    return fill_page(setup)
+
+
+def fill_page(setup: Mapping[str, Any], head: str = "") -> str:
+    """Returns the page with what its script reads, and more elements at the end of its head."""
     html = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     # Escaped, so that no name can end the script element.
-    return html.replace(_PLACEHOLDER, json.dumps(setup).replace("<", "\\u003c"))
+    html = html.replace(_PLACEHOLDER, json.dumps(setup).replace("<", "\\u003c"))
+    return html.replace("</head>", f"{head}</head>", 1)
 
 
 def _endpoints(service: Service) -> list[dict[str, str]]:

@@ -56,6 +56,11 @@ def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, st
             f"`init_from` must be an export of format version {_FORMAT_VERSION}. {_FIX} "
             f"Received: format_version={info.get('format_version')!r} in {str(path)!r}"
         )
+    if info.get("format") is not None:
+        raise ValueError(
+            f"`init_from` must be a run or a SavedModel: a file of {info['format']} holds no "
+            f"weights that can be trained or converted. Received: init_from={str(path)!r}"
+        )
     digests.check_own_digest(info, folder / INFO_FILE, "init_from", _FIX)
     digests.check_files(folder, info.get(digests.FILE_DIGESTS, {}), "init_from", _FIX)
     config = config_io.from_file_values(info, str(folder / INFO_FILE))

@@ -99,13 +99,13 @@ def _assert_equal(ours, theirs):
 def test_a_shared_encoder_is_stored_once_and_runs_once(part):
     parts = part(CAPTIONS), part(TAGS)
     captioner, tagger = served(*parts, shared=True)
-    runs, encoder = [], captioner._annotator.encoder
+    runs, encoder = [], captioner.annotator.encoder
 
     def counted(inputs, training):
         runs.append(training)
         return encoder(inputs, training=training)
 
-    captioner._annotator.encoder = counted
+    captioner.annotator.encoder = counted
     CombinedAnnotator(captioner, tagger).serve(pictures())
     assert runs == [False]
     names = [variable.name for variable in tagger.weights.stored]

@@ -101,7 +101,7 @@ def test_sequences_without_a_label_have_no_score(tagger):
     encoded = tagger.annotator.encode({"features": tagger.features})
     nothing = tf.fill([BATCH, 1, 3], -1)
     start = tagger.vocabularies.output.start_id
-    scores = label_probabilities(tagger.annotator.decoder, encoded, nothing, start)
+    scores = label_probabilities(tagger.annotator, encoded, nothing, start)
     np.testing.assert_array_equal(scores, np.full((BATCH, 1, 3), -1.0))
 
 

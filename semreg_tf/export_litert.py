@@ -1,0 +1,123 @@
+"""A trained model as a LiteRT file, for phones and browsers: no server, no TensorFlow."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from semreg_tf.data.image_ops import resized_side
+from semreg_tf.data.vocabulary import UNKNOWN
+from semreg_tf.export import ASSETS, describe, new_export, without_folders, write_assets, write_info
+from semreg_tf.exporting.export_part import ExportPart
+from semreg_tf.exporting.litert_conversion import convert
+from semreg_tf.exporting.litert_signatures import LiteRTSignatures
+from semreg_tf.exporting.model_card import write_card
+from semreg_tf.exporting.served_annotator import ServedAnnotator
+from semreg_tf.image_annotation import shown_last_of
+from semreg_tf.litert_model import DESCRIPTION_FILE, MODEL_FILE
+from semreg_tf.models.encoder import encoder_spec
+
+
+def export_litert(
+    part: ExportPart,
+    path: str | Path,
+    num_results: int | None = None,
+    *,
+    weights_dtype: str = "float32",
+    also: Callable[[Path, dict[str, Any]], None] | None = None,
+) -> Path:
+    """Writes a folder with a LiteRT file and all that a program needs to use it, atomically.
+
+    `model.tflite` has the signatures of `LiteRTSignatures`; `model.json` says how a picture is
+    read, which signature answers as the SavedModel does, and has the words. Beside them lie the
+    card and `assets.extra/`, as in a SavedModel.
+
+    Args:
+      part: the model.
+      path: a folder that is not there yet or holds an earlier export.
+      num_results: sequences in an answer of beam search; None: the beam width.
+      weights_dtype: "float32", "float16", or "int8", dynamic: activations are quantised while the
+        model runs.
+      also: writes more into the folder before it takes its place; it gets `model.json` too.
+
+    Returns:
+      The folder.
+
+    Raises:
+      ValueError: as `export`; or the model needs operations that LiteRT does not have.
+      OSError: as `export`.
+    """
+    part = without_folders(part)
+    config = part.config
+    served, module = litert_functions(part, num_results)
+    data = convert(module, module.signatures(), weights_dtype, config.name)
+    info = describe(part, served, weights_dtype)
+    info |= {"format": "litert", "weights_sha256": hashlib.sha256(data).hexdigest()}
+    description = {
+        "name": config.name,
+        "dataset": config.data.dataset,
+        "task": part.task,
+        "image": {
+            "size": module.size,
+            "resized": resized_side(module.size, config.image.resize_ratio),
+        },
+        "signature": module.default,
+        **_search(part, served),
+        "words": [*part.vocabularies.output.names, *_behind_the_names(part)],
+        "concepts": list(part.vocabularies.concepts.names),
+        "shown_last": sorted(shown_last_of(info)),
+        "user_tags": list(_user_tags(part)),
+    }
+    with new_export(path) as folder:
+        folder.mkdir()
+        (folder / MODEL_FILE).write_bytes(data)
+        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        (folder / DESCRIPTION_FILE).write_text(text, encoding="utf-8")
+        write_assets(folder / ASSETS, part)
+        if also is not None:
+            also(folder, description)
+        write_card(folder, part, info, None)
+        write_info(folder, info)
+    return Path(path)
+
+
+def litert_functions(
+    part: ExportPart, num_results: int | None = None
+) -> tuple[ServedAnnotator, LiteRTSignatures]:
+    """Returns a model with its weights as they are exported, and what its LiteRT file computes."""
+    served = ServedAnnotator(part.config, part.vocabularies, part.annotator, num_results)
+    spec = encoder_spec(part.config.encoder.name)
+    size = part.config.image.size or spec.default_size
+    return served, LiteRTSignatures(served, size, spec.preprocessing, len(_user_tags(part)))
+
+
+def _user_tags(part: ExportPart) -> tuple[str, ...]:
+    tags = part.vocabularies.user_tags if part.config.reads_user_tags else None
+    return () if tags is None else tags.names
+
+
+def _behind_the_names(part: ExportPart) -> list[str]:
+    """Returns the texts of the output rows behind the names, of unknown words and of END."""
+    output = part.vocabularies.output
+    return [UNKNOWN] * (output.size - len(output.names))
+
+
+def _search(part: ExportPart, served: ServedAnnotator) -> dict[str, Any]:
+    """Returns what a search over `step` has to know; `greedy` and `beam` do it already."""
+    output, decoding = part.vocabularies.output, served.decoding
+    if part.annotator.decoder is None:
+        return {}
+    return {
+        "search": {
+            "start_id": output.start_id,
+            "end_id": output.end_id,
+            "unknown_id": output.unknown_id,
+            "beam_width": decoding.beam_width,
+            "max_steps": decoding.max_steps,
+            "length_normalisation": decoding.length_normalisation,
+            "end_bias": decoding.end_bias,
+            "block_unknown": decoding.block_unknown,
+            "block_repeats": decoding.block_repeats,
+        }
+    }
