@@ -64,7 +64,9 @@ def export_litert(
         },
         "signature": module.default,
         **_search(part, served),
-        "words": [*part.vocabularies.output.names, *_behind_the_names(part)],
+        # Behind the names come the rows of unknown words and of END.
+        "num_names": len(part.vocabularies.output.names),
+        "words": _words(part),
         "concepts": list(part.vocabularies.concepts.names),
         "shown_last": sorted(shown_last_of(info)),
         "user_tags": list(_user_tags(part)),
@@ -97,10 +99,10 @@ def _user_tags(part: ExportPart) -> tuple[str, ...]:
     return () if tags is None else tags.names
 
 
-def _behind_the_names(part: ExportPart) -> list[str]:
-    """Returns the texts of the output rows behind the names, of unknown words and of END."""
+def _words(part: ExportPart) -> list[str]:
+    """Returns the text of every output row."""
     output = part.vocabularies.output
-    return [UNKNOWN] * (output.size - len(output.names))
+    return [*output.names, *[UNKNOWN] * (output.size - len(output.names))]
 
 
 def _search(part: ExportPart, served: ServedAnnotator) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def write_static_page(
         shutil.copyfile(modules / name, runtime / copy)
     own = resources.files(__package__)
     (folder / _SCRIPT).write_bytes(own.joinpath(_SCRIPT).read_bytes())
-    words, tags = len(description["words"]), description["user_tags"]
+    words, tags = description["num_names"], description["user_tags"]
     captions = description["task"] == "captions"
     model = {
         "name": description["name"],

@@ -34,3 +34,14 @@ def test_a_mistake_is_told_in_one_line(tmp_path):
     assert done.returncode == 2
     assert [x for x in done.stderr.splitlines() if x.startswith("error: `workdir` must be")]
     assert "Traceback" not in done.stderr
+
+
+def test_flags_that_do_not_go_together_are_refused(tmp_path):
+    out = f"--out={tmp_path / 'x'}"
+    for flags, named in (
+        (("--workdir=a", "--npm_modules=x"), "`npm_modules` has a use with format=litert alone"),
+        (("--workdir=a", "--workdir=b", "--format=litert"), "`format` litert takes one `workdir`"),
+    ):
+        done = run(*flags, out)
+        assert done.returncode == 2
+        assert named in done.stderr
