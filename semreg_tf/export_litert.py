@@ -87,7 +87,17 @@ def export_litert(
 def litert_functions(
     part: ExportPart, num_results: int | None = None
 ) -> tuple[ServedAnnotator, LiteRTSignatures]:
-    """Returns a model with its weights as they are exported, and what its LiteRT file computes."""
+    """Returns a model with its weights as they are exported, and what its LiteRT file computes.
+
+    Raises:
+      ValueError: the model looks at crops of a picture.
+    """
+    if part.annotator.crops is not None:
+        raise ValueError(
+            "`workdir` must hold a model of whole pictures or of the CNN's map: LiteRT has no "
+            "operation that cuts crops (CropAndResize). Leave `format` out to write a SavedModel. "
+            f"Received: {part.config.name!r}, concepts.places.kind='crops'"
+        )
     served = ServedAnnotator(part.config, part.vocabularies, part.annotator, num_results)
     spec = encoder_spec(part.config.encoder.name)
     size = part.config.image.size or spec.default_size

@@ -80,7 +80,9 @@ def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, st
 
 def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
     """Sets the models' weights from the export, which stores them in this order."""
-    variables = [v for v in folded.all_variables().values() if tf.as_dtype(v.dtype).is_floating]
+    # All but the states of random numbers, as in `StoredWeights`.
+    every = folded.all_variables().values()
+    variables = [v for v in every if v.name != "seed_generator_state"]
     # From an export of a captioner and a tag model, the captioner is loaded.
     part = "captioner/" if "captions" in info else ""
     stored, scales = part + _STORED, part + _SCALES
@@ -95,7 +97,7 @@ def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
                 raise _refused(folder, f"weight {number} does not fit its config")
             value = np.asarray(reader.get_tensor(name))
             digest.update(value.tobytes())
-            values.append(value.astype(np.float32))
+            values.append(value.astype(variable.dtype))
             if scales.format(number) in shapes:
                 scale = np.asarray(reader.get_tensor(scales.format(number)))
                 digest.update(scale.tobytes())
