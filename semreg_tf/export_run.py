@@ -23,6 +23,7 @@ from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.image_annotation import tasks_of
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import checkpoints, workdir
@@ -155,11 +156,16 @@ def export_run_litert(
     Raises:
       ValueError: a folder or dtype that does not fit, or a model that LiteRT cannot run.
     """
-    parts = [read_export_part(run, overrides)] if is_export(run) else _read_parts(run, overrides)
-    if len(parts) != 1:
+    if is_export(run):
+        tasks = tasks_of(read_json_object(Path(run) / ASSETS / INFO_FILE, "workdir"))
+        parts = [read_export_part(run, overrides)]
+    else:
+        parts = _read_parts(run, overrides)
+        tasks = tuple(part.task for part in parts)
+    if len(tasks) != 1:
         raise ValueError(
-            "`workdir` must be a run on captions or on labels with format=litert. "
-            f"Received: workdir={str(run)!r}, a run on both"
+            "`workdir` must hold a captioner or a tag model alone with format=litert. "
+            f"Received: workdir={str(run)!r}, with both"
         )
     return export_litert(parts[0], out, num_results, weights_dtype=weights_dtype, also=also)
 

@@ -82,7 +82,7 @@ ALLOWED = {
     "export_litert": SERVING | {"export", "exporting", "image_annotation", "litert_model"},
     "export_run": CONFIG
     | {"data", "training", "evaluation", "evaluation.runs", "export", "exporting", "inference"}
-    | {"export_litert"},
+    | {"export_litert", "image_annotation"},
     # No models, so that annotating loads TensorFlow and Pillow alone.
     "image_annotation": TEXT,
     # Loads either kind of export; each imports the other's runtime only when it is asked for.
