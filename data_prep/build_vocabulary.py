@@ -1,6 +1,6 @@
 """Counts the words, labels, user tags and groups of a prepared data set again.
 
-The prepare commands do this themselves. Run it to count another split than `train`:
+Preparation does this for the training split. Run this program to count another split:
 
   python -m data_prep.build_vocabulary --data_dir=data --dataset=demo --train_split=train
 """
@@ -14,11 +14,13 @@ from semreg_tf.console import plain_errors
 
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
-_TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split whose names are counted.")
+_TRAIN_SPLIT = flags.DEFINE_string(
+    "train_split", "train", "Split whose words and names are counted."
+)
 
 
 def main(argv: Sequence[str]) -> None:
-    """Counts, writes the lists and prints the counts."""
+    """Counts, writes the lists and the counts, and prints the counts."""
     with plain_errors():
         from data_prep.dataset_counts import describe_counts, read_counts, write_counts
         from data_prep.preparation import preparation_lock

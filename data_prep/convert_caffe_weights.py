@@ -1,4 +1,4 @@
-"""Turns a published .caffemodel into an encoder's weights file; Caffe is not needed.
+"""Converts a published .caffemodel into an encoder's weights file, without Caffe.
 
 python -m data_prep.convert_caffe_weights --network=caffenet \
     --caffemodel=bvlc_reference_caffenet.caffemodel --output=caffenet.weights.h5
@@ -25,7 +25,7 @@ _OUTPUT = flags.DEFINE_string(
 
 
 def main(argv: Sequence[str]) -> None:
-    """Converts one file and prints how many weights it held."""
+    """Converts one file and prints the number of its weights."""
     with plain_errors():
         from semreg_tf.models.caffe_weights import convert_caffe_weights
 

@@ -1,4 +1,4 @@
-"""What the annotations of a split hold: how many an image has, and how frequent each name is."""
+"""Statistics of a split's annotations: numbers per image and frequencies of names, as text."""
 
 import collections
 from collections.abc import Iterable, Sequence
@@ -12,20 +12,20 @@ _BAR = 40
 
 
 def describe_split(annotations: Sequence[Annotation], top: int) -> str:
-    """Returns tables: per image, labels an image, and the most frequent names of each kind.
+    """Returns tables of the numbers per image and of the most frequent names of each kind.
 
     Args:
-      annotations: the split's.
-      top: how many names of each kind; 0: all.
+      annotations: the annotations of the split.
+      top: number of names of each kind to list; 0: all.
 
     Returns:
-      Lines of text. A name's count is the number of images that have it; a word's is the number
-      of images whose captions hold it, as for a concept (Sec. 5.1).
+      Lines of text. The count of a name is the number of images that have it; the count of a word
+      is the number of images with the word in a caption, as for concepts (Sec. 5.1).
     """
     parts = [_per_image(annotations)]
     numbers = [len(a.labels) for a in annotations]
     if any(numbers):
-        parts.append("\n".join(["labels an image", *_histogram(numbers)]))
+        parts.append("\n".join(["labels per image", *_histogram(numbers)]))
     words = (
         {t for tokens in a.tokens for t in tokens if not is_punctuation(t)} for a in annotations
     )
@@ -44,7 +44,7 @@ def describe_split(annotations: Sequence[Annotation], top: int) -> str:
 def _per_image(annotations: Sequence[Annotation]) -> str:
     kinds = {
         "captions": [len(a.captions) for a in annotations],
-        "tokens a caption": [len(tokens) for a in annotations for tokens in a.tokens],
+        "tokens per caption": [len(tokens) for a in annotations for tokens in a.tokens],
         "labels": [len(a.labels) for a in annotations],
         "user tags": [len(a.user_tags) for a in annotations],
         "groups": [len(a.groups) for a in annotations],
@@ -53,7 +53,7 @@ def _per_image(annotations: Sequence[Annotation]) -> str:
     lines = [f"{'per image':<18}" + "".join(f"{h:>10}" for h in head[:-1]) + f"{head[-1]:>18}"]
     for kind, numbers in kinds.items():
         if any(numbers):
-            none = "" if kind == "tokens a caption" else f"{numbers.count(0):,}"
+            none = "" if kind == "tokens per caption" else f"{numbers.count(0):,}"
             lines.append(
                 f"{kind:<18}{np.mean(numbers):>10.2f}{min(numbers):>10,}"
                 f"{int(np.median(numbers)):>10,}{max(numbers):>10,}{none:>18}"
@@ -62,7 +62,7 @@ def _per_image(annotations: Sequence[Annotation]) -> str:
 
 
 def _histogram(numbers: Sequence[int]) -> list[str]:
-    """Returns a line a number with a bar as long as its count."""
+    """Returns a line for each number, with a bar in proportion to its count."""
     counts = collections.Counter(numbers)
     longest = max(counts.values())
     lines = [

@@ -1,11 +1,11 @@
-"""Fetches the Flickr user tags of COCO's photographs: JSON lines for `prepare_coco_tags`.
+"""Fetches the Flickr user tags of COCO's photos, as a JSON Lines file for `prepare_coco_tags`.
 
 A=downloads/coco/annotations
 FLICKR_API_KEY=... python -m data_prep.fetch_flickr_tags --output=downloads/coco/user_tags.jsonl \
     --annotations=$A/instances_train2014.json,$A/instances_val2014.json
 
-At Flickr's 3,600 requests an hour, COCO's 123,287 photos take 34 hours. Stop and start it as you
-like: it goes on where it was.
+At Flickr's limit of 3,600 requests per hour, COCO's 123,287 photos take 34 hours. The program can
+be stopped at any time; the same command continues.
 """
 
 import os
@@ -25,17 +25,19 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "JSON Lines file to write; an existing one is continued.", required=True
 )
 _API_KEY = flags.DEFINE_string(
-    "api_key", None, "Your Flickr API key; better in FLICKR_API_KEY, which no process list shows."
+    "api_key", None, "Your Flickr API key. FLICKR_API_KEY is safer: process lists do not show it."
 )
-_REQUESTS_PER_HOUR = flags.DEFINE_float("requests_per_hour", 3_600, "Most requests an hour.")
+_REQUESTS_PER_HOUR = flags.DEFINE_float(
+    "requests_per_hour", 3_600, "Maximum number of requests per hour."
+)
 _BASE_URL = flags.DEFINE_string(
-    "base_url", BASE_URL, "Address of Flickr's REST API, or of another with the same form."
+    "base_url", BASE_URL, "Address of Flickr's REST API, or of a compatible one."
 )
-_TIMEOUT_SECS = flags.DEFINE_float("timeout_secs", 30.0, "Longest wait for an answer.")
+_TIMEOUT_SECS = flags.DEFINE_float("timeout_secs", 30.0, "Maximum time to wait for an answer.")
 
 
 def main(argv: Sequence[str]) -> None:
-    """Fetches and prints what became of the photos."""
+    """Fetches the tags and prints the counts."""
     with plain_errors():
         client = FlickrClient(
             _API_KEY.value or os.environ.get("FLICKR_API_KEY"),
@@ -48,4 +50,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main, stopped="Stopped; the same command goes on from here.")
+    program.run(main, stopped="Stopped; the same command continues from here.")

@@ -1,4 +1,4 @@
-"""Shows what the shards of a prepared data set hold: counts, frequencies, a contact sheet.
+"""Shows the contents of a prepared data set: counts, frequencies and a contact sheet.
 
 python -m data_prep.inspect_examples --data_dir=data --dataset=demo --split=train --out=sheet.png
 """
@@ -16,11 +16,15 @@ _SPLIT = flags.DEFINE_string("split", "train", "Split to inspect.")
 _TOP = flags.DEFINE_integer(
     "top", 20, "Number of names of each kind to print; 0: all.", lower_bound=0
 )
-_OUT = flags.DEFINE_string("out", None, "PNG file for the contact sheet; no sheet if not given.")
+_OUT = flags.DEFINE_string(
+    "out", None, "PNG file for the contact sheet; without it no sheet is drawn."
+)
 _NUMBER = flags.DEFINE_integer("number", 24, "Pictures on the sheet.", lower_bound=1)
 _COLUMNS = flags.DEFINE_integer("columns", 6, "Pictures in a row.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the choice of pictures.", lower_bound=0)
-_FONT = flags.DEFINE_string("font", None, "TrueType font, for texts that are not all ASCII.")
+_FONT = flags.DEFINE_string(
+    "font", None, "TrueType font of the sheet, needed for texts that are not ASCII."
+)
 
 
 def main(argv: Sequence[str]) -> None:

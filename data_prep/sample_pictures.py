@@ -1,6 +1,6 @@
-"""Writes some pictures of a prepared data set as a folder of one's own pictures.
+"""Writes a sample of a prepared data set as a folder of pictures with an annotation file.
 
-What becomes of 500 pictures is thus measured as their owner would see it, from the folder on:
+The results of training on a small set, from the folder to the model, can then be measured:
 
 python -m data_prep.sample_pictures --data_dir=data --dataset=flickr8k --num_train=500 \
   --test_split=validation --num_test=1000 --out=pictures
@@ -17,17 +17,22 @@ from semreg_tf.console import plain_errors
 
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
-_TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Where the pictures to learn are drawn.")
+_TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split of the training pictures.")
 _NUM_TRAIN = flags.DEFINE_integer(
-    "num_train", 500, "How many pictures to learn from; a tenth of them validates.", lower_bound=10
+    "num_train",
+    500,
+    "Number of training pictures; a tenth of them becomes the validation split.",
+    lower_bound=10,
 )
-_SKIP = flags.DEFINE_integer("skip", 0, "Pictures of the draw to pass over first.", lower_bound=0)
+_SKIP = flags.DEFINE_integer(
+    "skip", 0, "Number of drawn training pictures to skip first.", lower_bound=0
+)
 _TEST_SPLIT = flags.DEFINE_string(
-    "test_split", "validation", "Where those to test on are drawn; none that train are among them."
+    "test_split", "validation", "Split of the test pictures; none of them is a training picture."
 )
-_NUM_TEST = flags.DEFINE_integer("num_test", 500, "How many of those.", lower_bound=0)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
-_OUT = flags.DEFINE_string("out", None, "The folder to write, which is new.", required=True)
+_NUM_TEST = flags.DEFINE_integer("num_test", 500, "Number of test pictures.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.", lower_bound=0)
+_OUT = flags.DEFINE_string("out", None, "Folder to write; it must not exist.", required=True)
 
 
 def main(_: list[str]) -> None:
@@ -42,11 +47,18 @@ def main(_: list[str]) -> None:
             (out / name).write_bytes(content)
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (out / "annotations.jsonl").write_text(text, encoding="utf-8")
-        print(f"{_OUT.value}: {len(lines):,} pictures, {_NUM_TRAIN.value:,} to learn from")
+        print(f"{_OUT.value}: {len(lines):,} pictures, {_NUM_TRAIN.value:,} for training")
 
 
 def _draw() -> tuple[list[dict], list[tuple[str, bytes]]]:
-    """Returns the lines of the annotation file, and the pictures by name."""
+    """Draws the pictures.
+
+    Returns:
+      The lines of the annotation file, and pairs of file name and JPEG bytes.
+
+    Raises:
+      ValueError: a split has too few pictures.
+    """
     from data_prep.custom.entries import Entry
     from data_prep.custom.findings import Findings
     from data_prep.custom.splits import assign_splits
@@ -61,24 +73,26 @@ def _draw() -> tuple[list[dict], list[tuple[str, bytes]]]:
     for split in dict.fromkeys((_TRAIN_SPLIT.value, _TEST_SPLIT.value)):
         rows = {a.image_id: i for i, a in enumerate(read_annotations(builder.data_dir, split))}
         chosen[split] = [rows[name] for name in drawn_order(_SEED.value, rows)]
-    learnt = chosen[_TRAIN_SPLIT.value][first:last]
+    train_rows = chosen[_TRAIN_SPLIT.value][first:last]
     others = [row for row in chosen[_TEST_SPLIT.value] if _TEST_SPLIT.value != _TRAIN_SPLIT.value]
-    tested = (others or chosen[_TRAIN_SPLIT.value][last:])[: _NUM_TEST.value]
-    if len(learnt) < _NUM_TRAIN.value or len(tested) < _NUM_TEST.value:
+    test_rows = (others or chosen[_TRAIN_SPLIT.value][last:])[: _NUM_TEST.value]
+    if len(train_rows) < _NUM_TRAIN.value or len(test_rows) < _NUM_TEST.value:
         raise ValueError(
-            f"`num_train` and `num_test` must be there: {len(learnt):,} and {len(tested):,} are. "
+            "`num_train` and `num_test` must be at most the numbers of pictures, "
+            f"{len(train_rows):,} and {len(test_rows):,}. "
             f"Received: num_train={_NUM_TRAIN.value}, num_test={_NUM_TEST.value}"
         )
     read = {}
-    for split, rows in ((_TRAIN_SPLIT.value, learnt), (_TEST_SPLIT.value, tested)):
+    for split, rows in ((_TRAIN_SPLIT.value, train_rows), (_TEST_SPLIT.value, test_rows)):
         annotations = read_annotations(builder.data_dir, split)
         read[split, tuple(rows)] = read_images_of(builder, split, annotations, rows)
-    owned, judged = read[_TRAIN_SPLIT.value, tuple(learnt)], read[_TEST_SPLIT.value, tuple(tested)]
-    entries = [Entry(i, a.image_id, labels=a.labels) for i, (_, a) in enumerate(owned)]
+    train = read[_TRAIN_SPLIT.value, tuple(train_rows)]
+    test = read[_TEST_SPLIT.value, tuple(test_rows)]
+    entries = [Entry(i, a.image_id, labels=a.labels) for i, (_, a) in enumerate(train)]
     parts = assign_splits(entries, 0.1, 0.0, _SEED.value, Findings())
     split_of = {entry.file_name: split for split, part in parts.items() for entry in part}
     lines, pictures = [], []
-    for content, annotation in (*owned, *judged):
+    for content, annotation in (*train, *test):
         name = f"{len(lines):05d}.jpg"
         line = {"file_name": name, "split": split_of.get(annotation.image_id, "test")}
         for kind in ("captions", "labels"):

@@ -1,15 +1,20 @@
-"""A draw that hangs on the seed and each name alone, on no order and no library's version."""
+"""A random order of names that does not depend on their given order or on library versions."""
 
 import hashlib
 from collections.abc import Iterable
 
 
 def drawn_order(seed: int, names: Iterable[str]) -> list[str]:
-    """Returns names in an order drawn by chance; the place of one depends on no other.
+    """Returns names in a random order: sorted by a hash of the seed and the name.
+
+    The relative order of two names does not depend on the other names.
 
     Args:
-      seed: another seed gives another order.
+      seed: random seed.
       names: distinct names, in any order.
+
+    Returns:
+      All names, in the random order.
 
     Example:
       >>> drawn_order(1, ["b", "a"]) == drawn_order(1, ["a", "b"])

@@ -1,4 +1,4 @@
-"""Pictures of chosen records, read from the shards of a prepared data set."""
+"""Reader of the pictures of selected records from the shards of a prepared data set."""
 
 import os
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from semreg_tf.data.record_reader import RecordReader
 def sample_images(
     builder: tfds.core.DatasetBuilder, split: str, number: int, seed: int
 ) -> list[tuple[bytes, Annotation]]:
-    """Returns images drawn by chance with their annotations, in the order of the records.
+    """Returns random images with their annotations, in the order of the records.
 
     Args:
       builder: a prepared builder on local disk.
       split: the split.
-      number: how many; all where there are fewer.
-      seed: of the draw.
+      number: number of images, or all if the split has fewer.
+      seed: random seed.
 
     Returns:
-      The bytes of each JPEG file, and its annotation.
+      Pairs of JPEG bytes and annotation.
 
     Raises:
-      ValueError: the split is unknown, a shard is damaged, or a record is not the image that the
-        annotations say.
+      ValueError: the split is unknown, a shard is damaged, or a record and its annotation are of
+        different images.
     """
     annotations = read_annotations(builder.data_dir, split)
     chosen = np.random.default_rng(seed).permutation(len(annotations))[:number]
@@ -40,10 +40,19 @@ def read_images_of(
     annotations: Sequence[Annotation],
     rows: Sequence[int],
 ) -> list[tuple[bytes, Annotation]]:
-    """Returns the images of some rows of a split, held against their annotations.
+    """Returns the images of some rows of a split, after a check against their annotations.
+
+    Args:
+      builder: a prepared builder on local disk.
+      split: the split.
+      annotations: all annotations of the split.
+      rows: the rows of the images.
+
+    Returns:
+      Pairs of JPEG bytes and annotation, in the order of `rows`.
 
     Raises:
-      ValueError: a shard is damaged, or a record is another image than the annotations say.
+      ValueError: a shard is damaged, or a record and its annotation are of different images.
     """
     info = builder.info.splits[split]
     image_ids = [annotation.image_id for annotation in annotations]

@@ -1,4 +1,4 @@
-"""The lists of all words, labels, user tags and groups beside a data set's shards."""
+"""Lists of all words, labels, user tags and groups of a data set, in `vocabulary/`."""
 
 import collections
 import os
@@ -15,15 +15,15 @@ def build_vocabulary(
 ) -> dict[str, NameList]:
     """Counts names in the training split and writes `vocabulary/{words,labels,...}.txt`.
 
-    Nothing is cut: how many names a model uses is decided by its config. Labels that the
-    training split lacks are listed with the count 0, since a class is one without examples too.
+    The lists are complete; the config of a model sets how many names it uses. Labels that do not
+    occur in the training split are listed with the count 0, because they are classes too.
 
     Args:
-      builder_dir: the version folder, with `annotations/` in it.
-      train_split: the split that is counted.
+      builder_dir: the version folder of the data set, with `annotations/`.
+      train_split: the split to count.
 
     Returns:
-      The lists by their files' names, by falling count, ties by name.
+      "words", "labels", "user_tags" or "groups" -> list, by decreasing count, then by name.
 
     Raises:
       ValueError: there is no such split.

@@ -1,4 +1,4 @@
-"""Drawn scenes with captions, labels and noisy user tags; nothing is downloaded."""
+"""A data set of drawn scenes with captions, labels and noisy user tags, without a download."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ NUM_IMAGES = {"train": 1_500, "validation": 250, "test": 250}
 
 
 class Builder(AnnotationBuilder):
-    """Scene i is the same in every process: it hangs on the seed and on i alone."""
+    """Drawn scenes; scene i depends only on the seed and i, so every process draws the same."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First scenes."}
@@ -26,12 +26,12 @@ class Builder(AnnotationBuilder):
     def __init__(
         self, *, num_images: dict[str, int] | None = None, seed: int = SEED, **kwargs: Any
     ) -> None:
-        """Makes the builder.
+        """Creates the builder.
 
         Args:
-          num_images: images of each split; None: `NUM_IMAGES`.
-          seed: of all that is drawn by chance.
-          **kwargs: what every builder takes.
+          num_images: split name -> number of images; None: `NUM_IMAGES`.
+          seed: random seed of the scenes, captions and user tags.
+          **kwargs: as for `AnnotationBuilder`.
         """
         self.num_images = dict(num_images or NUM_IMAGES)
         self.seed = seed
@@ -39,11 +39,11 @@ class Builder(AnnotationBuilder):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What changes the records."""
+        """The base's parameters, the numbers of images and the seed."""
         return {"num_images": self.num_images, "seed": self.seed, **super().parameters}
 
     def label_names(self) -> tuple[str, ...]:
-        """All backgrounds and kinds of things."""
+        """Returns the backgrounds, the kinds of things and the activities."""
         return LABELS
 
     def _split_generators(

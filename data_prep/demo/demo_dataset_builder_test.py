@@ -1,4 +1,4 @@
-"""The builder as TFDS wants it: registered, prepared, read back."""
+"""TFDS's own test of the builder: registration, preparation and reading."""
 
 from unittest import mock
 
@@ -13,7 +13,7 @@ pytest.importorskip("dill", reason="tfds.testing imports dill")
 class DemoTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = demo_dataset_builder.Builder
     SPLITS = {"train": 5, "validation": 2, "test": 1}  # noqa: RUF012
-    # Scenes are drawn, so there are no raw files to stand in for.
+    # Scenes are drawn, so the builder needs no raw files in dummy_data/.
     EXAMPLE_DIR = DATASET_CLASS.code_path.parent
 
     def setUp(self):

@@ -1,4 +1,4 @@
-"""Draws a scene with PIL: plain shapes in clutter, haze and noise, so that a CNN errs at times."""
+"""Drawing of scenes with PIL: simple shapes with clutter, haze and noise, which a CNN can miss."""
 
 import io
 import math
@@ -13,9 +13,9 @@ from data_prep.demo.things import DRAW, Pen
 
 SIDE = 96
 JPEG_QUALITY = 90
-# Drawn at twice the size and shrunk: smooth edges.
+# Scenes are drawn at twice the size and shrunk, which smooths the edges.
 _CANVAS = 2 * SIDE
-# Sky and ground of each background; neighbours (snow and sea, grass and desert) are near.
+# Sky and ground colours; those of snow and sea, and of grass and desert, are similar on purpose.
 _SKY_COLOURS = {
     "grass": (150, 195, 235),
     "sea": (165, 200, 228),
@@ -37,7 +37,15 @@ _PATCHES = 4
 
 
 def draw_scene(scene: Scene, rng: np.random.Generator) -> bytes:
-    """Returns the picture of a scene as a JPEG file of `SIDE` x `SIDE` pixels."""
+    """Draws a scene.
+
+    Args:
+      scene: the scene.
+      rng: the source of colours, clutter, haze and noise.
+
+    Returns:
+      The bytes of a JPEG file of `SIDE` x `SIDE` pixels.
+    """
     image = PIL.Image.new("RGB", (_CANVAS, _CANVAS))
     draw = PIL.ImageDraw.Draw(image)
     horizon = rng.uniform(0.42, 0.56) * _CANVAS
@@ -61,7 +69,7 @@ def _draw_patches(
     horizon: float,
     rng: np.random.Generator,
 ) -> None:
-    """Draws stones, bushes and wisps that mean nothing, some in the colours of things."""
+    """Draws meaningless ellipses as clutter, some in the colours of things."""
     for _ in range(rng.poisson(_PATCHES)):
         x, width = rng.uniform(0, _CANVAS), rng.uniform(4, 26)
         y, height = rng.uniform(0.05 * _CANVAS, _CANVAS), width * rng.uniform(0.3, 0.9)
@@ -83,7 +91,7 @@ def _draw_group(draw: PIL.ImageDraw.ImageDraw, thing: Thing, rng: np.random.Gene
 
 
 def _finish(image: PIL.Image.Image, background: str, rng: np.random.Generator) -> bytes:
-    """Blurs a little, adds haze, light and noise, and shrinks."""
+    """Shrinks the image, adds some blur, haze, brightness and noise, and returns a JPEG file."""
     small = image.resize((SIDE, SIDE), PIL.Image.Resampling.BOX)
     if rng.random() < 0.3:
         small = small.filter(PIL.ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0)))

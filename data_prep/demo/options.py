@@ -1,4 +1,4 @@
-"""What the preparation of the demo can be asked for: nothing."""
+"""The preparation of the demo data set, which has no options of its own."""
 
 from data_prep.options import DatasetOptions
 

@@ -1,9 +1,9 @@
-"""What a drawn scene holds, before a pixel is drawn: things, counts, sizes, colours, places.
+"""Random contents of drawn scenes: things with counts, sizes, colours and positions.
 
-Labels lean on each other, so that a relational model has something to learn. Themes decide what
-is seen together (a flag needs a boat), and make some labels rare, so that their order matters.
-An activity is not drawn at all: what people have with them and the weather, far apart in the
-picture, tell it together, and neither tells it alone.
+Labels depend on each other, so that a relational model has something to learn. Themes decide which
+labels occur together (a flag needs a boat), and make some labels rare, so that their order matters.
+Activities are labels that are not drawn: an activity follows from the weather and the luggage
+(dog, ball or car) together, which lie far apart in the picture, and from neither alone.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BACKGROUNDS = ("grass", "sea", "night", "snow", "desert")
-# The colours of each kind of thing, the likelier first.
+# The colours of each kind of thing, the most likely first.
 COLOURS = {
     "ball": ("red", "yellow", "blue"),
     "boat": ("red", "white", "brown"),
@@ -35,7 +35,7 @@ COLOURS = {
     "sun": ("yellow", "orange"),
     "tree": ("green", "brown"),
 }
-# A kite is flown in the wind. Each row and each column holds every activity once.
+# A kite stands for wind. The table is a Latin square: each row and column has each activity once.
 WEATHERS = ("sun", "cloud", "kite")
 ACTIVITIES_BY_WEATHER = {
     "dog": ("picnic", "training", "race"),
@@ -53,7 +53,14 @@ _COLOUR_ODDS = 0.6
 
 @dataclass(frozen=True)
 class Theme:
-    """A kind of scene: its background, its share of all scenes, the odds of each thing in it."""
+    """A kind of scene.
+
+    Attributes:
+      name: its name, which is the group of its images.
+      background: its background.
+      share: its share of all scenes, relative to the other themes' shares.
+      odds: kind of thing -> probability that it occurs.
+    """
 
     name: str
     background: str
@@ -71,30 +78,30 @@ THEMES = (
     Theme("winter", "snow", 0.13, {"snowman": 0.5, "tree": 0.45, "person": 0.2}),
     Theme("desert", "desert", 0.07, {"cactus": 0.6, "sun": 0.2, "pyramid": 0.3}),
 )
-# With one thing comes another: (what comes, with what, odds).
+# Things that occur only beside another thing: (thing, other thing, probability).
 COMPANIONS = (("flag", "boat", 0.18),)
-# The odds of an outing, of each weather on it, and of each thing that people take along.
+# Probabilities of an outing, and on an outing of each weather and of each kind of luggage.
 OUTING_ODDS = 0.5
 _WEATHER_ODDS = (0.5, 0.3, 0.2)
 _LUGGAGE_ODDS = (0.4, 0.35, 0.25)
-# The odds of none, one and two other things on an outing.
+# Probabilities of none, one and two other things on an outing.
 _OTHERS_ODDS = (0.86, 0.08, 0.06)
-# The odds of a thing of an outing where there is none.
+# Probability of one thing of an outing in a scene without an outing.
 _ALONE_ODDS = 0.08
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One kind of thing in a scene; places are shares of the picture's side, centre of the group.
+    """A group of one to three things of one kind in a scene.
 
     Attributes:
-      label: what it is.
-      count: one to three of it.
+      label: the kind of thing.
+      count: number of things, 1 to 3.
       colour: the colour's name.
-      size: "small", "big" or "" in between.
-      scale: the factor on the kind's usual size.
-      x: from the left.
-      y: from the top.
+      size: "small", "big", or "" for a medium size.
+      scale: factor on the kind's usual size.
+      x: centre of the group from the left, as a share of the picture's side.
+      y: centre of the group from the top, as a share of the picture's side.
     """
 
     label: str
@@ -108,7 +115,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A theme's scene; `things` are drawn in this order, far ones first."""
+    """The contents of a scene; `things` are in drawing order, from far to near."""
 
     theme: str
     background: str
@@ -116,24 +123,24 @@ class Scene:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The background, every kind of thing and the activities, in alphabetical order."""
+        """The background, the kinds of things and the activities, in alphabetical order."""
         seen = {thing.label for thing in self.things}
         return tuple(sorted({self.background, *seen, *activities(seen)}))
 
 
 def activities(labels: Collection[str]) -> tuple[str, ...]:
-    """Returns what is going on where these things are seen, in alphabetical order."""
-    found = {
+    """Returns the activities that follow from a scene's labels, in alphabetical order."""
+    names = {
         by_weather[WEATHERS.index(weather)]
         for luggage, by_weather in ACTIVITIES_BY_WEATHER.items()
         for weather in WEATHERS
         if luggage in labels and weather in labels
     }
-    return tuple(sorted(found))
+    return tuple(sorted(names))
 
 
 def sample_scene(rng: np.random.Generator) -> Scene:
-    """Draws a scene by chance: one to six labels, three on average."""
+    """Draws a random scene with one to six labels, three on average."""
     shares = np.array([theme.share for theme in THEMES])
     theme = THEMES[rng.choice(len(THEMES), p=shares / shares.sum())]
     labels = [label for label, odds in theme.odds.items() if rng.random() < odds]
@@ -152,7 +159,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
         alone = ("cloud", "kite", *ACTIVITIES_BY_WEATHER)
         labels.append(alone[rng.integers(len(alone))])
     labels = list(dict.fromkeys(labels))[:_MOST_THINGS]
-    # A thing in the sky and one on the ground may share a column; two on the ground may not.
+    # Each group has its own column, so that groups on the ground do not cover each other.
     columns = rng.permutation(np.linspace(0.16, 0.84, max(len(labels), 2)))
     things = [_sample_thing(label, columns[i], rng) for i, label in enumerate(labels)]
     return Scene(theme.name, theme.background, tuple(sorted(things, key=lambda t: (t.y, t.label))))

@@ -1,4 +1,4 @@
-"""Five ways to say what a scene holds: a small grammar that paraphrases, and noisy user tags."""
+"""Captions of drawn scenes, five paraphrases from a small grammar, and noisy user tags."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from data_prep.demo.scenes import ACTIVITIES, LABELS, SKY, Scene, Thing
 
 NUM_CAPTIONS = 5
 _PLURALS = {"cactus": "cacti", "fish": "fish", "person": "people"}
-# What another person might write, in captions now and then and in user tags.
+# Synonyms, used occasionally in captions and user tags.
 _OTHER_WORDS = {
     "ball": "toy",
     "boat": "ship",
@@ -30,8 +30,8 @@ _PLACES = {
     "snow": ("in the snow", "on a white field"),
     "desert": ("in the desert", "on the sand"),
 }
-# A lone thing in the sky is not on the ground.
-_PLACES_BELOW = {
+# For scenes whose things are all in the sky.
+_PLACES_FROM_SKY = {
     "grass": ("above the grass", "over a green field"),
     "sea": ("above the sea", "over the blue water"),
     "night": ("at night", "in the dark"),
@@ -39,7 +39,7 @@ _PLACES_BELOW = {
     "desert": ("above the desert", "over the sand"),
 }
 _OCCASIONS = {"picnic": "for a picnic", "race": "during a race", "training": "in training"}
-_SAY_ACTIVITY = 0.5
+_ACTIVITY_PROBABILITY = 0.5
 _EMPTY = {
     "grass": ("an empty field of green grass", "nothing but grass"),
     "sea": ("the empty blue sea", "nothing but blue water"),
@@ -65,23 +65,23 @@ _KEEP_TAG, _OTHER_TAG, _TOPIC_TAG, _WRONG_TAG, _NOISE_TAGS = 0.4, 0.25, 0.35, 0.
 
 
 def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
-    """Returns five sentences on things, colours, counts, relation, background and activity."""
+    """Returns five captions with things, colours, counts, relations, background and activities."""
     ways = _EMPTY_WAYS if not scene.things else _ONE_WAYS if len(scene.things) == 1 else _MANY_WAYS
     chosen = rng.permutation(np.resize(np.arange(len(ways)), max(NUM_CAPTIONS, len(ways))))
-    # The largest thing is what everyone speaks of first.
+    # Captions name the largest thing first.
     things = sorted(scene.things, key=lambda t: (-t.scale * t.count, t.label))
     sentences = []
     for way in chosen[:NUM_CAPTIONS]:
         sentence = ways[way](scene, things, rng)
         for activity in sorted(set(scene.labels) & set(ACTIVITIES)):
-            if rng.random() < _SAY_ACTIVITY:
+            if rng.random() < _ACTIVITY_PROBABILITY:
                 sentence += f" {_OCCASIONS[activity]}"
         sentences.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return sentences
 
 
 def user_tags(scene: Scene, rng: np.random.Generator) -> list[str]:
-    """Returns tags as a photo's owner gives them: true, missing and beside the point."""
+    """Returns noisy tags as on photo sites: some labels, some wrong ones and unrelated words."""
     tags = set()
     for label in scene.labels:
         if rng.random() < _KEEP_TAG:
@@ -96,7 +96,7 @@ def user_tags(scene: Scene, rng: np.random.Generator) -> list[str]:
 
 
 def relation(first: Thing, second: Thing) -> str:
-    """Says where `first` is, seen from `second`."""
+    """Returns the position of `first` relative to `second`, such as "left of"."""
     if first.label in SKY and second.label not in SKY:
         return "above"
     if second.label in SKY and first.label not in SKY:
@@ -113,7 +113,7 @@ def _near(first: Thing, second: Thing) -> bool:
 
 
 def _phrase(thing: Thing, rng: np.random.Generator) -> str:
-    """Says count, size, colour and kind, as in "two small red boats"."""
+    """Returns count, size, colour and kind, as in "two small red boats"."""
     noun = thing.label
     if noun in _OTHER_WORDS and rng.random() < 0.1:
         noun = _OTHER_WORDS[noun]
@@ -130,7 +130,7 @@ def _phrase(thing: Thing, rng: np.random.Generator) -> str:
 
 def _place(scene: Scene, rng: np.random.Generator) -> str:
     in_sky = all(thing.label in SKY for thing in scene.things)
-    places = _PLACES_BELOW if in_sky else _PLACES
+    places = _PLACES_FROM_SKY if in_sky else _PLACES
     return places[scene.background][int(rng.random() < 0.35)]
 
 
@@ -160,7 +160,7 @@ def _there_is(scene: Scene, things: list[Thing], rng: np.random.Generator) -> st
     return f"there {_is(things[0])} {first} and {second} {_place(scene, rng)}"
 
 
-def _told(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+def _stated(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
     where = relation(things[0], things[1])
     first, second = _phrase(things[0], rng), _phrase(things[1], rng)
     return f"{first} {_is(things[0])} {where} {second} {_place(scene, rng)}"
@@ -178,7 +178,7 @@ def _there_is_one(scene: Scene, things: list[Thing], rng: np.random.Generator) -
     return f"there {_is(things[0])} {_phrase(things[0], rng)} {_place(scene, rng)}"
 
 
-def _one_told(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
+def _one_stated(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
     return f"{_phrase(things[0], rng)} {_is(things[0])} {_place(scene, rng)}"
 
 
@@ -194,6 +194,6 @@ def _picture_of_nothing(scene: Scene, things: list[Thing], rng: np.random.Genera
     return f"a picture of {_EMPTY[scene.background][0]}"
 
 
-_MANY_WAYS: tuple[Way, ...] = (_related, _related_other_way, _listed, _there_is, _told, _with)
-_ONE_WAYS: tuple[Way, ...] = (_one, _there_is_one, _one_told)
+_MANY_WAYS: tuple[Way, ...] = (_related, _related_other_way, _listed, _there_is, _stated, _with)
+_ONE_WAYS: tuple[Way, ...] = (_one, _there_is_one, _one_stated)
 _EMPTY_WAYS: tuple[Way, ...] = (_empty, _nothing_but, _picture_of_nothing)

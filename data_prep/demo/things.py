@@ -1,4 +1,4 @@
-"""How each kind of thing is drawn: a few filled shapes around a centre."""
+"""Drawing of each kind of thing as a few filled shapes around a centre."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,16 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Pen:
-    """Draws shapes given in units of a thing's half size around its centre; y grows downwards."""
+    """Draws the shapes of a thing, in units of half its size around its centre; y points down.
+
+    Attributes:
+      draw: the image to draw on.
+      x: the centre from the left, in pixels.
+      y: the centre from the top, in pixels.
+      half: half the thing's size, in pixels.
+      colour: the thing's colour, which shapes have unless they name another.
+      rng: the source of small changes of colour and shape.
+    """
 
     draw: PIL.ImageDraw.ImageDraw
     x: float
@@ -57,7 +66,7 @@ class Pen:
         self.draw.rectangle(self._place(((left, top), (right, bottom))), fill=self._fill(colour))
 
     def line(self, points: Points, width: float, colour: str | None = None) -> None:
-        """Draws a line; the width is in units too."""
+        """Draws a line; its width is in units of half the thing's size."""
         pixels = max(1, round(self.half * width))
         self.draw.line(self._place(points), fill=self._fill(colour), width=pixels)
 

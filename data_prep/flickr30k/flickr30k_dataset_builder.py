@@ -3,7 +3,7 @@
 results_20130124.token     name.jpg#0<TAB>Two young guys ...: 31,783 images
 flickr30k-images/          the pictures
 dataset_flickr30k.json     Karpathy's splits, for the variant `karpathy`
-train.txt, val.txt, test.txt   one name a line, with or without .jpg, for the variant `lists`
+train.txt, val.txt, test.txt   one name per line, with or without .jpg, for the variant `lists`
 """
 
 from collections.abc import Iterator
@@ -30,17 +30,18 @@ NUM_HELD_OUT = 1_000
 
 
 def last_split(number: int, num_images: int) -> str:
-    """Returns the split of one image by its place in the token file.
+    """Returns the split of an image by its index in the token file.
 
-    The last 1,000 test, the 1,000 before them validate. m-RNN has splits of these sizes, drawn at
-    random; which images are in them is ours, for the data set came without a split.
+    The last 1,000 images are test images, the 1,000 before them validation images. The sizes are
+    m-RNN's, which draws its splits at random; the choice of images is ours, because the data set
+    was published without splits.
 
     Args:
-      number: its place, from 0.
-      num_images: how many images the file names.
+      number: the image's index, from 0.
+      num_images: number of images in the file.
 
     Raises:
-      ValueError: there are too few images to train on any.
+      ValueError: no images would be left for training.
     """
     if num_images <= 2 * NUM_HELD_OUT:
         raise ValueError(
@@ -54,10 +55,11 @@ def last_split(number: int, num_images: int) -> str:
 
 
 class Builder(AnnotationBuilder):
-    """Five captions an image; what cannot be used is skipped and noted.
+    """Images with five captions; images and captions that cannot be used are skipped and noted.
 
-    The splits are cut in file order (`last_split`); `config="karpathy"` gives Karpathy's,
-    `config="lists"` those of three lists of names, as Flickr30k Entities has them.
+    The splits follow the order of the file (`last_split`), with `config="karpathy"` they are
+    Karpathy's, and with `config="lists"` those of three lists of names, such as those of Flickr30k
+    Entities.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -73,7 +75,7 @@ class Builder(AnnotationBuilder):
         return PUBLISHED
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError that names what is missing."""
+        """Raises a ValueError that names missing files."""
         lists = {"karpathy": (KARPATHY_FILE,), "lists": tuple(LIST_FILES.values())}
         require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists.get(self._variant, ())))
 
@@ -100,7 +102,7 @@ class Builder(AnnotationBuilder):
         return {split: self._generate_examples(split, raws) for split, raws in splits.items()}
 
     def _split_names(self, folder: epath.Path, names: list[str]) -> dict[str, str]:
-        """Returns the split of each file name."""
+        """Returns file name -> split."""
         if self._variant == "karpathy":
             return read_karpathy_splits(folder / KARPATHY_FILE)
         if self._variant is None:

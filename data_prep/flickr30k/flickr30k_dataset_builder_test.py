@@ -1,6 +1,6 @@
-"""The builder as TFDS wants it, on the small raw tree in dummy_data/.
+"""TFDS's own test of the builder, on the small raw files in dummy_data/.
 
-Its main form needs more than 2,000 images, so both other splits are tested.
+The splits in file order need more than 2,000 images, so only the two other variants are tested.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What the preparation of Flickr30k can be asked for."""
+"""Options of the preparation of Flickr30k."""
 
 from data_prep.options import TOKENIZER, DatasetOptions, Option
 
@@ -12,8 +12,8 @@ OPTIONS = DatasetOptions(
         Option(
             "splits",
             "file_order",
-            "The last 1,000 images of the token file test and the 1,000 before validate, or as "
-            "listed.",
+            "Splits to use; file_order: the last 1,000 images of the token file are the test "
+            "images, the 1,000 before them the validation images.",
             ("file_order", "karpathy", "lists"),
             is_variant=True,
         ),

@@ -1,10 +1,10 @@
 """Flickr8k (Hodosh, Young and Hockenmaier, JAIR 2013) from the official files.
 
 Flickr8k.token.txt             name.jpg#0<TAB>A child in a pink dress ...
-Flickr_8k.trainImages.txt      one name.jpg a line: 6,000
-Flickr_8k.devImages.txt        1,000
-Flickr_8k.testImages.txt       1,000; may be missing, then there is no test split
-Flicker8k_Dataset/             the pictures (the folder is spelt so)
+Flickr_8k.trainImages.txt      one name.jpg per line, 6,000 images
+Flickr_8k.devImages.txt        1,000 images
+Flickr_8k.testImages.txt       1,000 images; without this file there is no test split
+Flicker8k_Dataset/             the pictures (the official spelling of the folder)
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ _OPTIONAL_SPLIT = "test"
 
 
 class Builder(AnnotationBuilder):
-    """Five captions an image; what cannot be used is skipped and counted."""
+    """Images with five captions; images and captions that cannot be used are skipped and noted."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The official splits."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError that names what is missing; the test list may be."""
+        """Raises a ValueError that names missing files; the test list is optional."""
         lists = (name for split, name in LIST_FILES.items() if split != _OPTIONAL_SPLIT)
         require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists))
 
@@ -49,7 +49,7 @@ class Builder(AnnotationBuilder):
         listed = {name for names in lists.values() for name in names}
         for name in captions:
             if not name.endswith(".jpg"):
-                self.note("name in the token file broken", name)
+                self.note("broken name in the token file", name)
             elif name not in listed:
                 self.note("image in no split", name)
         return {
@@ -62,7 +62,7 @@ class Builder(AnnotationBuilder):
         splits_by_name: dict[str, str] = {}
         for split, file_name in LIST_FILES.items():
             if not (folder / file_name).exists():
-                self.note("split left out, no list of it", file_name)
+                self.note("split left out, its list is missing", file_name)
                 continue
             lists[split] = read_names(folder / file_name)
             for name in lists[split]:

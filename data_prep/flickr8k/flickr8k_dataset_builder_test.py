@@ -1,4 +1,4 @@
-"""The builder as TFDS wants it, on the small raw tree in dummy_data/."""
+"""TFDS's own test of the builder, on the small raw files in dummy_data/."""
 
 import pytest
 import tensorflow_datasets as tfds

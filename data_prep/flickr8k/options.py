@@ -1,4 +1,4 @@
-"""What the preparation of Flickr8k can be asked for."""
+"""Options of the preparation of Flickr8k."""
 
 from data_prep.options import TOKENIZER, DatasetOptions
 

@@ -1,4 +1,4 @@
-"""IAPR TC-12's annotation files: tagged text in ISO-8859-1 that is not always well-formed.
+"""Reader of IAPR TC-12's annotation files: tagged ISO-8859-1 text, not always well-formed XML.
 
 <DOC>
 <DOCNO>annotations/01/1000.eng</DOCNO>
@@ -21,17 +21,17 @@ from etils import epath
 
 ENCODING = "iso-8859-1"
 _TAGS = "DOC|DOCNO|TITLE|DESCRIPTION|NOTES|LOCATION|DATE|IMAGE|THUMBNAIL"
-# An XML parser gives up a file for one bare ampersand; here a field ends where any tag begins.
+# An XML parser would refuse a file with a bare ampersand. Here a field ends at the next tag.
 _FIELD = r"<{}\s*>(?P<text>.*?)(?P<end></?(?:" + _TAGS + r")\s*/?>|\Z)"
 
 
 class AnnotationText(NamedTuple):
-    """What a file holds, or why it cannot be used.
+    """The description and picture of an annotation file, or the problem with it.
 
     Attributes:
-      caption: the description, its clauses parted by semicolons; empty where there is none.
-      image: the picture the file names, as `images/01/1000.jpg`, or None.
-      problem: "without a description" or "cut short", or None.
+      caption: the description, with clauses separated by semicolons; empty if there is none.
+      image: the picture named in the file, such as `images/01/1000.jpg`, or None.
+      problem: "without a description", "cut short", or None if the file can be used.
     """
 
     caption: str
@@ -45,22 +45,22 @@ def read_annotation_text(path: str | PathLike[str]) -> AnnotationText:
 
 
 def parse_annotation_text(content: str) -> AnnotationText:
-    """Takes description and picture from tagged text.
+    """Parses the description and the picture's name of an annotation.
 
-    Blanks, line ends and empty clauses go; so does the semicolon after the last clause.
+    Redundant blanks, line ends, empty clauses and the last semicolon are removed.
 
     Args:
-      content: a whole file.
+      content: the text of a whole file.
 
     Example:
       >>> parse_annotation_text("<DESCRIPTION>a boy;  a house ; </DESCRIPTION>").caption
       'a boy; a house'
     """
     image, _ = _field(content, "IMAGE")
-    text, whole = _field(content, "DESCRIPTION")
+    text, complete = _field(content, "DESCRIPTION")
     if text is None:
         return AnnotationText("", image, "without a description")
-    if not whole:
+    if not complete:
         return AnnotationText("", image, "cut short")
     clauses = (" ".join(clause.split()) for clause in text.split(";"))
     caption = "; ".join(clause for clause in clauses if clause)
@@ -68,7 +68,7 @@ def parse_annotation_text(content: str) -> AnnotationText:
 
 
 def _field(content: str, tag: str) -> tuple[str | None, bool]:
-    """Returns a field's text, or None, and whether it ends before the file does."""
+    """Returns the text of a field, or None without such a field, and whether it is complete."""
     match = re.search(_FIELD.format(tag), content, re.DOTALL | re.IGNORECASE)
     if match is None:
         return None, True

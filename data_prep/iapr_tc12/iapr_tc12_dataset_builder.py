@@ -1,9 +1,9 @@
 """IAPR TC-12 (Grubinger, Clough, Mueller and Deselaers 2006) from the official archive.
 
 annotations_complete_eng/01/1000.eng   the annotation of images/01/1000.jpg
-annotations/01/1000.eng                the same; either folder will do, or both
+annotations/01/1000.eng                the same; one of the two folders is enough
 images/01/1000.jpg                     20,000 pictures
-iaprtc12_train_list.txt, iaprtc12_test_list.txt   one 01/1000 a line, for the variant `lists`
+iaprtc12_train_list.txt, iaprtc12_test_list.txt   one 01/1000 per line, for the variant `lists`
 """
 
 from collections.abc import Iterator
@@ -26,28 +26,28 @@ LISTS = "lists"
 PUBLISHED = "published: 20,000 images, 17,665 / 1,962 of them for training and test (m-RNN)"
 SEED = 0
 _NUM_TRAIN, _NUM_TEST = 17_665, 1_962
-# Ours: taken from the training images, since the papers name no validation images.
+# Our choice: part of the training images, because the papers name no validation images.
 _NUM_VALIDATION = 1_000
 
 
 def num_held_out(num_images: int) -> tuple[int, int]:
-    """Returns how many of that many images validate and test, as 1,000 and 1,962 of 19,627.
+    """Returns the numbers of validation and test images, in proportion 1,000 and 1,962 to 19,627.
 
     Args:
-      num_images: all images with a description, at least three.
+      num_images: number of images with a description, at least 3.
     """
-    whole = _NUM_TRAIN + _NUM_TEST
-    validation, test = (round(num_images * n / whole) for n in (_NUM_VALIDATION, _NUM_TEST))
+    published = _NUM_TRAIN + _NUM_TEST
+    validation, test = (round(num_images * n / published) for n in (_NUM_VALIDATION, _NUM_TEST))
     return max(1, validation), max(1, test)
 
 
 class Builder(AnnotationBuilder):
-    """One caption an image: its description, whose clauses are parted by semicolons.
+    """Images with one caption, the description, whose clauses are separated by semicolons.
 
-    The splits are drawn with a fixed seed in m-RNN's proportions; `config="lists"` takes the
-    lists that earlier work shares, and draws the validation images from the training list.
-    Skipped and noted: annotations without a description, cut short or of another picture;
-    pictures that are missing or damaged; images in no list.
+    The splits are drawn with a fixed seed in m-RNN's proportions. With `config="lists"` they are
+    the lists of earlier work, and the validation images are drawn from the training list.
+    Annotations without a description, truncated ones and those of another picture, missing and
+    damaged pictures, and images in no list are skipped and noted.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -60,10 +60,10 @@ class Builder(AnnotationBuilder):
         return PUBLISHED
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError that names what is missing; one annotation folder is enough."""
-        there = [n for n in ANNOTATION_FOLDERS if raw_dir and (epath.Path(raw_dir) / n).is_dir()]
+        """Raises a ValueError that names missing files; one annotation folder is enough."""
+        folders = [n for n in ANNOTATION_FOLDERS if raw_dir and (epath.Path(raw_dir) / n).is_dir()]
         lists = tuple(LIST_FILES.values()) if self._listed else ()
-        require_files(raw_dir, (*(there or ANNOTATION_FOLDERS)[:1], IMAGE_FOLDER, *lists))
+        require_files(raw_dir, (*(folders or ANNOTATION_FOLDERS)[:1], IMAGE_FOLDER, *lists))
 
     @property
     def _listed(self) -> bool:
@@ -90,7 +90,7 @@ class Builder(AnnotationBuilder):
         }
 
     def _read_annotations(self, folder: epath.Path) -> dict[str, RawExample]:
-        """Returns the usable annotations by names as `01/1000`."""
+        """Returns image name, such as `01/1000`, -> its annotation, for all that can be used."""
         raw_examples: dict[str, RawExample] = {}
         for path in _annotation_files(folder):
             name = f"{path.parent.name}/{path.name.removesuffix('.eng')}"

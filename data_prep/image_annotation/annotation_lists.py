@@ -1,11 +1,11 @@
-"""The two forms in which Corel-5k, ESP Game and IAPR TC-12 are passed on, read into one.
+"""Reader of the labels of Corel-5k, ESP Game and IAPR TC-12, which are distributed in two forms.
 
 JSON lists                            lists of the TagProp distribution
 train.json, test.json                 corel5k_train_list.txt, corel5k_test_list.txt
 *_vocabulary.txt                      corel5k_dictionary.txt
                                       corel5k_train_annot.hvecs, corel5k_test_annot.hvecs
 
-A part (train or test) whose list or annotations are missing is left out; `read_raw_set` says so.
+A part (train or test) without a list or annotations is left out and named in `RawSet.left_out`.
 """
 
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ from data_prep.json_files import read_json
 from data_prep.raw_files import read_names
 
 PARTS = ("train", "test")
-# TagProp's files of an annotation matrix: each row is its length and then its entries.
+# In TagProp's annotation matrices, each row is its length followed by its entries.
 _ROW_LENGTH = np.dtype("<i4")
 _ENTRY_TYPES = {1: np.dtype("u1"), 2: np.dtype("<i2"), 4: np.dtype("<i4")}
 
 
 @dataclass(frozen=True)
 class RawSet:
-    """What the annotation files say.
+    """The contents of the annotation files.
 
     Attributes:
       label_names: the vocabulary, in the order of its file.
-      parts: "train" and "test" -> (image name, its labels), in the order of the lists.
-      left_out: a part that is left out -> the file that is missing.
+      parts: "train" or "test" -> pairs of image name and labels, in the order of the list.
+      left_out: a part that is left out -> the missing file.
     """
 
     label_names: tuple[str, ...]
@@ -39,25 +39,25 @@ class RawSet:
 
 
 def read_raw_set(folder: epath.Path) -> RawSet:
-    """Reads the annotation files of a folder, in whichever form they are there.
+    """Reads the annotation files of a folder, in either form.
 
     Args:
-      folder: the folder that holds them.
+      folder: the folder with the files.
 
     Returns:
       The vocabulary and the labels of each part.
 
     Raises:
-      ValueError: the folder holds neither form, both, or files that contradict each other; the
-        file and the place are named.
+      ValueError: the folder has neither form or both, or the files contradict each other; the
+        message has the file and the position.
     """
     json_form = (folder / "train.json").exists()
     lists = sorted(path.name for path in folder.glob("*_train_list.txt"))
     if json_form == bool(lists) or len(lists) > 1:
-        there = ", ".join(["train.json"] * json_form + lists) or "neither"
+        present = ", ".join(["train.json"] * json_form + lists) or "neither"
         raise ValueError(
             "`raw_dir` must hold either train.json or one *_train_list.txt. "
-            f"Received: raw_dir={fspath(folder)!r}, which holds {there}"
+            f"Received: raw_dir={fspath(folder)!r}, which holds {present}"
         )
     if json_form:
         return _read_json_form(folder)
@@ -100,7 +100,7 @@ def _read_samples(path: epath.Path, known: set[str]) -> list[tuple[str, tuple[st
         unknown = [label for label in labels if label not in known]
         if unknown:
             raise ValueError(
-                "`raw_dir` must hold labels of its vocabulary file alone. Received: "
+                "`raw_dir` must hold only labels of its vocabulary file. Received: "
                 f"{fspath(path)!r}, sample {number} ({name!r}): {unknown[0]!r}"
             )
         if name in images:
@@ -152,19 +152,18 @@ def _read_list_form(folder: epath.Path, prefix: str) -> RawSet:
 def read_matrix(path: epath.Path, num_labels: int) -> np.ndarray:
     """Reads an annotation matrix of the TagProp distribution (`.hvecs`).
 
-    Each row is a little-endian int32, the number of entries, and then the entries 0 or 1. How
-    wide an entry is (1, 2 or 4 bytes) is not written anywhere: it follows from where the second
-    row begins.
+    Each row is the number of entries, a little-endian int32, followed by the entries, 0 or 1. The
+    width of an entry (1, 2 or 4 bytes) is not stored; it follows from the start of the second row.
 
     Args:
       path: the file.
-      num_labels: the number of entries of a row.
+      num_labels: number of entries of a row.
 
     Returns:
-      Booleans (images, num_labels).
+      Array (images, num_labels), bool.
 
     Raises:
-      ValueError: the file is cut short, of other labels, or holds anything but 0 and 1.
+      ValueError: the file is truncated, has another number of labels, or other values than 0 and 1.
     """
     content = path.read_bytes()
     for width, entry_type in _ENTRY_TYPES.items():

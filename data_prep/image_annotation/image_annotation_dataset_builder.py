@@ -1,9 +1,9 @@
-"""Corel-5k, ESP Game and IAPR TC-12 as labelled pictures: the sets of the annotation literature.
+"""Corel-5k, ESP Game and IAPR TC-12 as labelled pictures, common sets of image annotation.
 
 Corel-5k (Duygulu et al., ECCV 2002), ESP Game (von Ahn and Dabbish, CHI 2004) and IAPR TC-12
-(Grubinger et al. 2006) with the labels and splits that the literature shares since TagProp.
-`annotation_lists.py` has the two forms of their files; the pictures are under `images/`, flat or
-in folders, with or without their ending in the lists.
+(Grubinger et al. 2006) with the labels and splits that papers have shared since TagProp.
+`annotation_lists.py` describes the files. The pictures are under `images/`, with or without
+sub-folders; the lists name them with or without a file name suffix.
 """
 
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ IMAGE_FOLDER = "images"
 
 
 class Builder(AnnotationBuilder):
-    """Labels of a fixed vocabulary; validation is drawn from the training part.
+    """Images with labels of a fixed vocabulary; validation images are drawn from the training part.
 
-    Images without a label, which the three sets hold a few of, are left out and counted: the
-    paper's recall of an image divides by the number of its labels (Sec. 4.2).
+    The few images without labels are left out and noted, because the paper's recall of an image
+    divides by the number of its labels (Sec. 4.2).
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -41,15 +41,15 @@ class Builder(AnnotationBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
     def __init__(self, *, validation_images: int = 500, seed: int = 0, **kwargs: Any) -> None:
-        """Makes the builder.
+        """Creates the builder.
 
         Args:
-          validation_images: how many training images become the validation split.
-          seed: of the draw, which depends on this and the images' names alone.
-          **kwargs: as in `AnnotationBuilder`; `config` names the set.
+          validation_images: number of training images that become the validation split.
+          seed: random seed; the split depends only on it and the images' names.
+          **kwargs: as for `AnnotationBuilder`; `config` is the data set.
 
         Raises:
-          ValueError: a negative number of images.
+          ValueError: `validation_images` is less than 1.
         """
         if validation_images < 1:
             raise ValueError(
@@ -61,7 +61,7 @@ class Builder(AnnotationBuilder):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """As in the base, and what decides the draw."""
+        """The base's parameters and those of the validation split."""
         return {
             **super().parameters,
             "validation_images": self.validation_images,
@@ -69,12 +69,12 @@ class Builder(AnnotationBuilder):
         }
 
     def describe_published(self) -> str:
-        """Returns the counts of the annotation files, the published ones beside them."""
+        """Returns the counts of the annotation files beside the published ones."""
         counts = self.info.metadata.get("raw_counts", {})
         return describe_raw_counts(self.builder_config.name, counts)
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Raises a ValueError that names what is missing or contradicts itself."""
+        """Raises a ValueError that names missing or contradictory files."""
         require_files(raw_dir, (IMAGE_FOLDER,))
         self._splits(read_raw_set(epath.Path(raw_dir)))
 
@@ -102,12 +102,12 @@ class Builder(AnnotationBuilder):
                 "`validation_images` must be fewer than the training images. Received: "
                 f"validation_images={self.validation_images}, {len(train):,} training images"
             )
-        # By names without ending, so that both forms of the lists give the same splits.
-        order = drawn_order(self.seed, (_without_ending(name) for name, _ in train))
+        # Names are compared without suffix, so that both forms of the lists give the same splits.
+        order = drawn_order(self.seed, (_without_suffix(name) for name, _ in train))
         drawn = set(order[: self.validation_images])
         return {
-            "train": [image for image in train if _without_ending(image[0]) not in drawn],
-            "validation": [image for image in train if _without_ending(image[0]) in drawn],
+            "train": [image for image in train if _without_suffix(image[0]) not in drawn],
+            "validation": [image for image in train if _without_suffix(image[0]) in drawn],
             **{part: images for part, images in raw_set.parts.items() if part != "train"},
         }
 
@@ -121,7 +121,7 @@ class Builder(AnnotationBuilder):
             if not labels:
                 self.note("image without labels, left out", name)
                 continue
-            key = _without_ending(name)
+            key = _without_suffix(name)
             yield RawExample(
                 image_id=key,
                 path=paths.get(key) or paths.get(PurePosixPath(key).name) or pictures / name,
@@ -131,7 +131,7 @@ class Builder(AnnotationBuilder):
 
 
 def count_raw_set(raw_set: RawSet) -> dict[str, float]:
-    """Returns the counts of the annotation files by the names of `published.PUBLISHED`."""
+    """Returns the counts of the annotation files under the names of `published.PUBLISHED`."""
     counts: dict[str, float] = {"labels": len(raw_set.label_names)}
     for part, images in raw_set.parts.items():
         counts[f"{part} images"] = len(images)
@@ -139,16 +139,16 @@ def count_raw_set(raw_set: RawSet) -> dict[str, float]:
     return counts
 
 
-def _without_ending(name: str) -> str:
-    """Returns a listed name without a picture's ending, which some lists leave out."""
+def _without_suffix(name: str) -> str:
+    """Returns a listed name without the picture's suffix, which some lists leave out."""
     path = PurePosixPath(name.lstrip("/"))
     return str(path.with_suffix("")) if path.suffix[1:].isalpha() else str(path)
 
 
 def _find_pictures(folder: epath.Path) -> dict[str, epath.Path]:
-    """Returns the pictures by their path below `folder` without ending, and by bare name.
+    """Returns the pictures by path relative to `folder`, and by file name, both without suffix.
 
-    A bare name that two folders share stands for neither.
+    File names that occur in several folders are left out.
     """
     by_path: dict[str, epath.Path] = {}
     by_name: dict[str, epath.Path | None] = {}

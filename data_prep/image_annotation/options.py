@@ -1,4 +1,4 @@
-"""What the preparation of the annotation literature's sets can be asked for."""
+"""Options of the preparation of Corel-5k, ESP Game and IAPR TC-12."""
 
 from data_prep.options import DatasetOptions, Option
 
@@ -12,12 +12,12 @@ OPTIONS = DatasetOptions(
         Option(
             "variant",
             None,
-            "Which set it is.",
+            "The data set in the folder.",
             ("corel5k", "esp_game", "iapr_tc12"),
             required=True,
             is_variant=True,
         ),
         Option("validation_images", 500, "Training images that become the validation split."),
-        Option("seed", 0, "Of the draw of the validation split."),
+        Option("seed", 0, "Seed of the draw of the validation split."),
     ),
 )

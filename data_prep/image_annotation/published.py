@@ -1,9 +1,9 @@
-"""The published counts of the three sets beside what was found, so a wrong set is seen."""
+"""The published counts of the three sets beside those of the raw files, which shows a wrong set."""
 
 from collections.abc import Mapping
 
-# Of the lists that the literature has shared since TagProp (Guillaumin et al., ICCV 2009): images
-# to train and to test, labels, labels an image in training and test.
+# Counts of the lists that papers have shared since TagProp (Guillaumin et al., ICCV 2009): training
+# and test images, labels, and labels per image in each part.
 PUBLISHED: dict[str, dict[str, float]] = {
     "corel5k": {
         "train images": 4_500,
@@ -28,11 +28,11 @@ PUBLISHED: dict[str, dict[str, float]] = {
 
 
 def describe_raw_counts(name: str, counts: Mapping[str, float]) -> str:
-    """Returns the counts of the raw files as a table, what is published beside what was found.
+    """Returns a table of the raw files' counts, with the published counts beside them.
 
     Args:
-      name: the set, a key of `PUBLISHED`.
-      counts: by the names of `PUBLISHED`; what is not there was not found.
+      name: the data set, a key of `PUBLISHED`.
+      counts: the counts under the names of `PUBLISHED`; missing ones are shown as "none".
 
     Example:
       >>> print(describe_raw_counts("corel5k", {"labels": 260}))

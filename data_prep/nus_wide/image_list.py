@@ -1,4 +1,4 @@
-"""The lists of NUS-WIDE's photos, and which of their pictures are there."""
+"""Reader of NUS-WIDE's lists of photos, and the search for their pictures."""
 
 import re
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from etils import epath
 
 from data_prep.raw_files import read_lines
 
-# One line: the folder, which is the query that found the photo, then a number and the photo's id.
+# A line has the folder, which is the search query of the photo, a number and the photo's id.
 _LINE = re.compile(r"(?P<folder>[^\\/]+)[\\/](?P<file>[^\\/]*?(?P<photo_id>\d+)\.jpg)")
 NESTED, FLAT = "Flickr", "images"
 
 
 class Photo(NamedTuple):
-    r"""One line of a list: `actor\0001_2124494179.jpg` is photo 2124494179 of folder `actor`."""
+    r"""A line of a list: `actor\0001_2124494179.jpg` is photo 2124494179 of the folder `actor`."""
 
     photo_id: str
     folder: str
@@ -24,12 +24,12 @@ class Photo(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Folder and file, parted by `/`."""
+        """Folder and file, separated by `/`."""
         return f"{self.folder}/{self.file}"
 
 
 def read_image_list(path: str | PathLike[str]) -> list[Photo]:
-    r"""Reads a list of lines `folder\number_id.jpg`, with either slash and either line end.
+    r"""Reads a list of lines `folder\number_id.jpg`, with slashes or backslashes, CRLF or LF.
 
     Raises:
       ValueError: a line is not of that form.
@@ -49,10 +49,16 @@ def read_image_list(path: str | PathLike[str]) -> list[Photo]:
 
 
 def find_pictures(raw_dir: str | PathLike[str], photos: Sequence[Photo]) -> dict[str, str]:
-    """Returns the paths, from `raw_dir` on, of the pictures that are there, by photo id.
+    """Finds the pictures of photos, as `Flickr/<folder>/<file>` or `images/<photo id>.jpg`.
 
-    A picture is `Flickr/<folder>/<file>`, or `images/<photo id>.jpg`. Each folder is listed once,
-    since asking for 269,648 files one by one takes long.
+    Each folder is listed once, because testing 269,648 files one by one is slow.
+
+    Args:
+      raw_dir: the folder of the raw files.
+      photos: the photos to look for.
+
+    Returns:
+      Photo id -> path relative to `raw_dir`, for the pictures that exist.
     """
     root = fspath(raw_dir)
     flat = _files(f"{root}/{FLAT}")

@@ -1,4 +1,4 @@
-"""The ground truth of NUS-WIDE: one file a concept, one 0 or 1 an image."""
+"""Reader of NUS-WIDE's ground truth: a file per concept with 0 or 1 for each image."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -12,26 +12,26 @@ from semreg_tf.text.text_files import without_bom
 def read_labels(
     folder: str | PathLike[str], concepts: Sequence[str], suffix: str, num_images: int
 ) -> np.ndarray:
-    """Reads `Labels_<concept><suffix>.txt` of every concept.
+    """Reads the files `Labels_<concept><suffix>.txt` of all concepts.
 
     Args:
       folder: `Groundtruth/AllLabels`, or `Groundtruth/TrainTestLabels`.
       concepts: the concepts' names.
       suffix: empty, `_Train` or `_Test`.
-      num_images: how many images the list has that the lines belong to.
+      num_images: number of images in the corresponding list.
 
     Returns:
-      bool array, (images, concepts).
+      Array (images, concepts), bool.
 
     Raises:
-      ValueError: files are missing, not as long as the list, or hold something else than 0 and 1;
-        all such files are named, with their lengths.
+      ValueError: files are missing, differ in length from the list (the message has all their
+        lengths), or have other values than 0 and 1.
     """
     paths = [epath.Path(folder) / f"Labels_{concept}{suffix}.txt" for concept in concepts]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         raise ValueError(
-            f"`raw_dir` must hold a label file of each of {len(paths)} concepts: there is no "
+            f"`raw_dir` must hold a label file for each of {len(paths)} concepts: it lacks "
             f"{', '.join(missing)}. Received: {str(folder)!r}"
         )
     labels = np.zeros((num_images, len(paths)), bool)

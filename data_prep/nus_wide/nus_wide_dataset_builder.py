@@ -1,10 +1,10 @@
-r"""NUS-WIDE (Chua et al., CIVR 2009) from the official files; README.md says which.
+r"""NUS-WIDE (Chua et al., CIVR 2009) from the official files.
 
 ImageList/Imagelist.txt                       actor\0001_2124494179.jpg      269,648
 ConceptsList/Concepts81.txt                   airport
-Groundtruth/AllLabels/Labels_airport.txt      0 or 1 a line, one an image
+Groundtruth/AllLabels/Labels_airport.txt      0 or 1 per line, one line per image
 NUS_WID_Tags/All_Tags.txt, Final_Tag_List.txt the user tags
-Flickr/<folder>/<file>, or images/<id>.jpg    the pictures, as far as they are still there
+Flickr/<folder>/<file>, or images/<id>.jpg    the pictures that are still available
 """
 
 from collections.abc import Iterator
@@ -29,11 +29,12 @@ MISSING_FILE = "missing_pictures.txt"
 
 
 class Builder(AnnotationBuilder):
-    """Labels, user tags and the folder of each photo that has a label and a picture.
+    """Photos with labels, user tags and their folder; only photos with a label and a picture.
 
-    The splits are the paper's, 150,000 and 59,347; `config="printed"` trains on 15,000 as the
-    paper prints, `config="official"` takes the official lists. A share of the training photos
-    becomes the validation split (ours).
+    The splits are the paper's, 150,000 training and 59,347 test photos (Sec. 4.2). With
+    `config="printed"` there are 15,000 training photos, the number that the paper prints; with
+    `config="official"` the splits are the official lists. A share of the training photos becomes
+    the validation split (our choice).
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -53,15 +54,16 @@ class Builder(AnnotationBuilder):
         seed: int = 2017,
         **kwargs: Any,
     ) -> None:
-        """Makes the builder.
+        """Creates the builder.
 
         Args:
-          user_tags: which are stored: the 5,018 of the final list, every word of `All_Tags.txt`,
-            the official 1k, or none. How many of them are used is decided at load.
-          validation_share: share of the training size that validates; 0: no such split.
-          min_share: the share of the labelled photos whose pictures must be there.
-          seed: of the draw of the splits.
-          **kwargs: what every builder takes.
+          user_tags: the tags to store: the 5,018 of the final list, every word of `All_Tags.txt`,
+            the official 1,000, or none. The config sets how many of them are read.
+          validation_share: size of the validation split as a share of the training split; 0: no
+            validation split.
+          min_share: smallest share of the labelled photos that must have a picture.
+          seed: random seed of the splits.
+          **kwargs: as for `AnnotationBuilder`.
 
         Raises:
           ValueError: a share is out of range.
@@ -83,7 +85,7 @@ class Builder(AnnotationBuilder):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What changes the records."""
+        """The base's parameters and the options that change the records."""
         return {
             "user_tags": self.user_tags,
             "validation_share": self.validation_share,
@@ -92,14 +94,14 @@ class Builder(AnnotationBuilder):
         }
 
     def describe_published(self) -> str:
-        """Returns the counts of the raw files, the published ones beside them."""
+        """Returns the counts of the raw files beside the published ones."""
         return describe_raw_counts(self.info.metadata["raw_counts"])
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
-        """Reads all lists and looks which pictures are there; none is opened.
+        """Reads all lists and looks for the pictures, without opening them.
 
         Raises:
-          ValueError: a file is missing or does not fit the others, or too many pictures are lost.
+          ValueError: a file is missing or contradicts the others, or too many pictures are missing.
         """
         if self._variant == OFFICIAL:
             require_files(raw_dir, (raw_sets.TRAIN_LIST, raw_sets.TEST_LIST))
@@ -107,8 +109,8 @@ class Builder(AnnotationBuilder):
         row_of = self._labelled_rows(raw_set)
         splits = self._draw_splits(epath.Path(raw_dir), list(row_of))
         paths = find_pictures(raw_dir, [raw_set.photos[row] for row in row_of.values()])
-        lost = [raw_set.photos[row].name for i, row in row_of.items() if i not in paths]
-        self._check_share(lost, len(row_of), fspath(raw_dir))
+        missing = [raw_set.photos[row].name for i, row in row_of.items() if i not in paths]
+        self._check_share(missing, len(row_of), fspath(raw_dir))
         used = set().union(*splits.values())
         for photo_id, row in row_of.items():
             if photo_id in used and photo_id not in paths:
@@ -126,12 +128,12 @@ class Builder(AnnotationBuilder):
         return self.builder_config.name if self.builder_config is not None else None
 
     def _labelled_rows(self, raw_set: raw_sets.RawSet) -> dict[str, int]:
-        """Returns the rows with a label by photo id; the first where a photo is listed twice."""
+        """Returns photo id -> its first row, for photos with a label."""
         rows: dict[str, int] = {}
         for row in np.flatnonzero(raw_set.labels.any(axis=1)).tolist():
             photo = raw_set.photos[row]
             if rows.setdefault(photo.photo_id, row) != row:
-                self.note("photo listed twice, once used", photo.name)
+                self.note("photo listed twice, its first line used", photo.name)
         if not rows:
             raise ValueError("`raw_dir` must hold images with a label. Received: none with one")
         return rows
@@ -146,20 +148,20 @@ class Builder(AnnotationBuilder):
         printed = self._variant == PRINTED
         return drawn_splits(photo_ids, printed, self.validation_share, self.seed)
 
-    def _check_share(self, lost: list[str], num_labelled: int, raw_dir: str) -> None:
-        """Refuses to go on where too many pictures are lost, and lists them in a file."""
-        num_found = num_labelled - len(lost)
+    def _check_share(self, missing: list[str], num_labelled: int, raw_dir: str) -> None:
+        """Raises a ValueError if too many pictures are missing, and lists them in a file."""
+        num_found = num_labelled - len(missing)
         if num_found >= self.min_share * num_labelled:
             return
         path = epath.Path(self.data_dir).parent / MISSING_FILE
-        write_lines(path, lost)
+        write_lines(path, missing)
         share = num_found / num_labelled
         raise ValueError(
             f"`raw_dir` must hold {self.min_share:.0%} of the pictures of labelled images: "
-            f"{num_found:,} of {num_labelled:,} are there ({share:.1%}), as "
-            f"{NESTED}/<folder>/<file> or {FLAT}/<photo id>.jpg. All that are missing are in "
-            f"{fspath(path)!r}. To go on without them, set --min_share below {share:.3f}. "
-            f"Received: raw_dir={raw_dir!r}, without {shown(lost)}"
+            f"{num_found:,} of {num_labelled:,} were found ({share:.1%}), as "
+            f"{NESTED}/<folder>/<file> or {FLAT}/<photo id>.jpg. The missing ones are listed in "
+            f"{fspath(path)!r}. To prepare the set without them, set --min_share below "
+            f"{share:.3f}. Received: raw_dir={raw_dir!r}, without {shown(missing)}"
         )
 
     def _split_generators(

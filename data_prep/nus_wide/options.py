@@ -1,4 +1,4 @@
-"""What the preparation of NUS-WIDE can be asked for."""
+"""Options of the preparation of NUS-WIDE."""
 
 from data_prep.options import DatasetOptions, Option
 
@@ -12,22 +12,24 @@ OPTIONS = DatasetOptions(
         Option(
             "splits",
             "paper",
-            "150,000, 15,000 or the official lists.",
+            "Splits to use: 150,000 or 15,000 training images, or the official lists.",
             ("paper", "printed", "official"),
             is_variant=True,
         ),
         Option(
             "user_tags",
             "final",
-            "The 5,018 tags, every word, the official 1k, none.",
+            "Stored tags: the 5,018 of the final list, every word, the official 1,000, or none.",
             ("final", "every", "1k", "none"),
         ),
-        Option("validation_share", 0.05, "Of the training size, to validate with."),
+        Option(
+            "validation_share", 0.05, "Size of the validation split, a share of the training split."
+        ),
         Option(
             "min_share",
             0.9,
-            "Go on only where this share of the labelled images has a picture.",
+            "Smallest share of the labelled images that must have a picture.",
         ),
-        Option("seed", 2017, "Of the draw of the splits."),
+        Option("seed", 2017, "Seed of the draw of the splits."),
     ),
 )

@@ -1,4 +1,4 @@
-"""The published counts of NUS-WIDE beside what the raw files hold, so a wrong set is seen."""
+"""The published counts of NUS-WIDE beside those of the raw files, which shows a wrong set."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,17 @@ PUBLISHED = {
 
 
 def count_raw_set(raw_set: RawSet, num_pictures: int) -> dict[str, Any]:
-    """Counts the raw files, lost pictures included.
+    """Counts the images, labels and tags of the raw files, including images without a picture.
 
-    Labels and tags an image are means over the images with a label (ours: the paper does not say
-    over which).
+    The mean numbers of labels and tags per image are over the images with a label (our reading; the
+    paper does not say which images).
 
     Args:
       raw_set: the rows of the image list.
-      num_pictures: how many images with a label have a picture.
+      num_pictures: number of images with a label that have a picture.
 
     Returns:
-      Counts by the names of `PUBLISHED`, and two more: the source of the tags, and the pictures.
+      The counts under the names of `PUBLISHED`, the number of pictures and the source of the tags.
     """
     labelled = np.flatnonzero(raw_set.labels.any(axis=1))
     tags = [raw_set.user_tags[row] for row in labelled]
@@ -59,7 +59,7 @@ def count_raw_set(raw_set: RawSet, num_pictures: int) -> dict[str, Any]:
 
 
 def describe_raw_counts(counts: Mapping[str, Any]) -> str:
-    """Returns the counts as a table, what is published beside what was found."""
+    """Returns a table of the counts, with the published counts beside them."""
     lines = [f"{'in the raw files':<36}{'found':>12}{'published':>12}"]
     for name, value in counts.items():
         if name in PUBLISHED:
@@ -71,7 +71,7 @@ def describe_raw_counts(counts: Mapping[str, Any]) -> str:
 
 
 def shown(names: Sequence[str], number: int = 3) -> str:
-    """Returns the first few names."""
+    """Returns the first `number` names as text."""
     return ", ".join(names[:number]) + (", ..." if len(names) > number else "")
 
 

@@ -1,4 +1,4 @@
-"""All that the official files say of NUS-WIDE's photos, row by row of the image list."""
+"""Reader of NUS-WIDE's official files: photos, labels and user tags by row of the image list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,21 +21,21 @@ ALL_TAGS, FINAL_TAGS = "NUS_WID_Tags/All_Tags.txt", "NUS_WID_Tags/Final_Tag_List
 TAGS_1K, TAG_LIST_1K = "NUS_WID_Tags/AllTags1k.txt", "NUS_WID_Tags/TagList1k.txt"
 PARTED_TAGS_1K = ("NUS_WID_Tags/Train_Tags1k.dat", "NUS_WID_Tags/Test_Tags1k.dat")
 
-# Which user tags are stored: the 5,018 of the final list, every word of All_Tags.txt, the official
-# 1,000, or none.
+# The stored user tags: the 5,018 of the final list, every word of All_Tags.txt, the official 1,000,
+# or none.
 UserTags = Literal["final", "every", "1k", "none"]
 
 
 @dataclass(frozen=True)
 class RawSet:
-    """The rows of the image list.
+    """The annotations of all photos, in the order of the image list.
 
     Attributes:
-      photos: one a row.
+      photos: the photos.
       concepts: the names of the labels.
-      labels: bool array, (photos, concepts).
+      labels: array (photos, concepts), bool.
       user_tags: the tags of each photo.
-      tag_source: the file of the tags, and its form where it has several.
+      tag_source: the file of the tags, and its form if the file has several forms.
     """
 
     photos: list[Photo]
@@ -46,20 +46,21 @@ class RawSet:
 
 
 def read_raw_set(raw_dir: str | PathLike[str] | None, user_tags: UserTags = "final") -> RawSet:
-    """Reads the lists, the ground truth and the tags; no picture.
+    """Reads the image list, the ground truth and the user tags.
 
-    Labels come from `AllLabels`, or where that is missing from `TrainTestLabels` by the official
-    lists. `1k` tags come from `AllTags1k.txt`, or `Train_Tags1k.dat` and `Test_Tags1k.dat`.
+    Labels are read from `AllLabels`, or without that folder from `TrainTestLabels` and the official
+    lists. `1k` tags are read from `AllTags1k.txt`, or from `Train_Tags1k.dat` and
+    `Test_Tags1k.dat`.
 
     Args:
-      raw_dir: the folder of all that was unpacked.
-      user_tags: which tags are kept.
+      raw_dir: the folder of the unpacked archives.
+      user_tags: the tags to read.
 
     Returns:
-      The rows.
+      The annotations.
 
     Raises:
-      ValueError: a file is missing, or does not fit the others; it is named.
+      ValueError: a file is missing or contradicts the others; the message names it.
     """
     if user_tags not in get_args(UserTags):
         raise ValueError(
@@ -100,8 +101,9 @@ def _user_tags(
         tags: list[tuple[str, ...]] = [()] * len(photos)
         for name, matrix in zip((TRAIN_LIST, TEST_LIST), PARTED_TAGS_1K, strict=True):
             rows = _rows(root / name, photos)
-            for row, own in zip(rows, read_matrix(root / matrix, names, len(rows)), strict=True):
-                tags[row] = own
+            part = read_matrix(root / matrix, names, len(rows))
+            for row, photo_tags in zip(rows, part, strict=True):
+                tags[row] = photo_tags
         return tags, ", ".join(PARTED_TAGS_1K)
     require_files(root, (ALL_TAGS, FINAL_TAGS))
     names = read_names(root / FINAL_TAGS)
@@ -114,13 +116,13 @@ def _user_tags(
 
 
 def _rows(path: epath.Path, photos: Sequence[Photo]) -> list[int]:
-    """Returns the rows of the image list that another list names, in its order."""
+    """Returns the rows in the image list of another list's photos, in the order of that list."""
     row_of = {photo.photo_id: row for row, photo in enumerate(photos)}
     part = read_image_list(path)
     unknown = [photo.name for photo in part if photo.photo_id not in row_of]
     if unknown:
         raise ValueError(
-            f"`raw_dir` must hold lists of photos that {IMAGE_LIST} names: {len(unknown):,} are "
-            f"not, {unknown[0]} among them. Received: {fspath(path)!r}"
+            f"`raw_dir` must hold lists of photos of {IMAGE_LIST}: {len(unknown):,} are not in "
+            f"it, such as {unknown[0]}. Received: {fspath(path)!r}"
         )
     return [row_of[photo.photo_id] for photo in part]

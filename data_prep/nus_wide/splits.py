@@ -1,33 +1,34 @@
-"""The splits of NUS-WIDE (Sec. 4.2): the paper's sizes, the sizes it prints, the official lists."""
+"""Splits of NUS-WIDE (Sec. 4.2): the paper's sizes, the sizes it prints, or the official lists."""
 
 from collections.abc import Mapping, Sequence
 
 from data_prep.nus_wide.image_list import Photo
 from data_prep.seeded_draw import drawn_order
 
-# Sec. 4.2 prints 15,000 and 59,347; with 150,000 they make up all labelled images, so that is
-# meant: the default, and what is printed the variant.
+# Sec. 4.2 prints 15,000 and 59,347. We read 15,000 as a misprint of 150,000, because 150,000 and
+# 59,347 add up to all labelled images. That is the default; the printed number is a variant.
 LABELLED, PAPER_TRAIN, PRINTED_TRAIN, PAPER_TEST = 209_347, 150_000, 15_000, 59_347
 
 
 def drawn_splits(
     photo_ids: Sequence[str], printed: bool, validation_share: float, seed: int
 ) -> dict[str, set[str]]:
-    """Draws the paper's splits among all labelled photos of the list, whether there or lost.
+    """Draws the paper's splits from all labelled photos of the list, with or without a picture.
 
-    So a photo is in the same split for everybody, and what the web has lost thins all splits
-    alike. The test photos are the same in both variants. Where the list has another length than
-    the official one, the sizes shrink or grow with it.
+    The split of a photo is therefore the same in every copy of the set, and missing pictures make
+    all splits smaller by about the same share. Both variants have the same test photos. If the list
+    differs in length from the official one, the sizes are in proportion.
 
     Args:
       photo_ids: the labelled photos.
-      printed: train on 15,000, as printed; the rest is unused.
-      validation_share: held out to validate, as a share of the training size (ours: the paper
-        names no validation images): from the 150,000, but beside the 15,000.
-      seed: of the draw.
+      printed: whether to train on 15,000 photos, as printed, and leave the others unused.
+      validation_share: size of the validation split as a share of the training split (our choice;
+        the paper names no validation images). The photos are part of the 150,000, or additional to
+        the 15,000.
+      seed: random seed.
 
     Returns:
-      The photo ids of each split that has any.
+      Split name -> photo ids, without empty splits.
     """
     order = drawn_order(seed, photo_ids)
     num_train = PRINTED_TRAIN if printed else PAPER_TRAIN
@@ -46,17 +47,17 @@ def official_splits(
     validation_share: float,
     seed: int,
 ) -> dict[str, set[str]]:
-    """Returns the labelled photos of the official lists, a share of the training held out.
+    """Returns the labelled photos of the official lists, and draws validation photos.
 
     Args:
       photo_ids: the labelled photos.
       train: the official training list, 161,789 photos.
-      test: the official test list, 107,859.
-      validation_share: of the labelled training photos (ours).
-      seed: of the draw of the validation photos.
+      test: the official test list, 107,859 photos.
+      validation_share: share of the labelled training photos for validation (our choice).
+      seed: random seed of the validation photos.
 
     Returns:
-      The photo ids of each split that has any.
+      Split name -> photo ids, without empty splits.
 
     Raises:
       ValueError: a photo is in both lists.
@@ -67,7 +68,7 @@ def official_splits(
     if both:
         raise ValueError(
             "`raw_dir` must hold a training and a test list without a common photo. "
-            f"Received: {len(both):,} in both, {both[0]} among them"
+            f"Received: {len(both):,} in both, such as {both[0]}"
         )
     order = drawn_order(seed, train_ids & labelled)
     num_validation = _validation_size(len(order), validation_share)

@@ -1,4 +1,4 @@
-"""The user tags of NUS-WIDE, in the forms in which they are published."""
+"""Readers of NUS-WIDE's user tags, in each of their published forms."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,17 +15,17 @@ _LINE_ENDS = b" \t\r\n"
 
 
 def form_of(path: str | PathLike[str], num_names: int) -> str:
-    """Tells which of its two published forms `All_Tags.txt` has, by its first line.
+    """Returns the form of an `All_Tags.txt`, of two published ones, by its first line.
 
     Args:
       path: the file.
-      num_names: how many tags `Final_Tag_List.txt` has, the columns of the matrix.
+      num_names: number of tags in `Final_Tag_List.txt`, the columns of the matrix.
 
     Returns:
       `WORDS` or `MATRIX`.
 
     Raises:
-      ValueError: it has neither.
+      ValueError: the file has neither form.
     """
     with epath.Path(path).open("rb") as file:
         first = next((line for line in _lines(file) if line.strip()), b"")
@@ -43,18 +43,18 @@ def form_of(path: str | PathLike[str], num_names: int) -> str:
 def read_words(
     path: str | PathLike[str], photos: Sequence[Photo], names: Sequence[str] | None
 ) -> list[tuple[str, ...]]:
-    """Reads lines of a photo's id and its tags; photos without a line have no tags.
+    """Reads lines with a photo's id and its tags; photos without a line have no tags.
 
     Args:
-      path: the file; UTF-8, or where a line is none, ISO-8859-1.
+      path: the file. Lines that are not UTF-8 are read as ISO-8859-1.
       photos: the photos.
-      names: the tags to keep; None: all.
+      names: the tags to read; None: all.
 
     Returns:
       The distinct tags of each photo, in the order of `photos`.
 
     Raises:
-      ValueError: a line does not begin with an id, or no line belongs to a photo.
+      ValueError: a line does not begin with an id, or no line belongs to one of the photos.
     """
     known = None if names is None else frozenset(names)
     tags: dict[str, tuple[str, ...]] = {photo.photo_id: () for photo in photos}
@@ -75,8 +75,8 @@ def read_words(
                 num_used += 1
     if not num_used:
         raise ValueError(
-            f"`raw_dir` must hold tags of the photos in the image list: no line is one's of "
-            f"{len(photos):,}. Received: {fspath(path)!r}"
+            f"`raw_dir` must hold tags of the photos in the image list: no line belongs to any "
+            f"of the {len(photos):,} photos. Received: {fspath(path)!r}"
         )
     return [tags[photo.photo_id] for photo in photos]
 
@@ -84,21 +84,22 @@ def read_words(
 def read_matrix(
     path: str | PathLike[str], names: Sequence[str], num_images: int
 ) -> list[tuple[str, ...]]:
-    """Reads lines of 0 and 1, one a tag, separated by blanks or tabs; a trailing one is ignored.
+    """Reads a matrix with a line per image and 0 or 1 per tag, separated by blanks or tabs.
 
-    The file is read line by line: the full matrix has 2.7 GB.
+    The file is read line by line, because the full matrix has 2.7 GB. Blanks at the end of a line
+    are ignored.
 
     Args:
       path: the file.
-      names: the tags, by column.
-      num_images: how many lines there must be.
+      names: the tags of the columns.
+      num_images: the required number of lines.
 
     Returns:
       The tags of each image.
 
     Raises:
-      ValueError: a line holds something else or another number of columns, or there are more or
-        fewer lines than images.
+      ValueError: a line has other values or another number of columns, or the number of lines is
+        wrong.
     """
     array = np.array([sys.intern(name) for name in names], object)
     rows = [tuple(array[columns]) for columns in _matrix_rows(path, len(names))]
@@ -126,7 +127,7 @@ def _matrix_rows(path: str | PathLike[str], num_columns: int) -> Iterator[np.nda
 
 
 def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the lines of a file, the first without a byte order mark."""
+    """Yields the lines of a file without a byte order mark."""
     for number, line in enumerate(file):
         yield line if number else without_bom(line)
 

@@ -26,19 +26,19 @@ def parts(top=0):
     }
 
 
-def test_how_many_an_image_has():
+def test_numbers_per_image():
     table = next(iter(parts().values()))
     assert table == [
         ["captions", "0.50", "0", "0", "2", "3"],
-        ["tokens", "a", "caption", "3.50", "3", "3", "4"],
+        ["tokens", "per", "caption", "3.50", "3", "3", "4"],
         ["labels", "1.25", "0", "1", "3", "1"],
         ["user", "tags", "0.25", "0", "0", "1", "3"],
         ["groups", "0.25", "0", "0", "1", "3"],
     ]
 
 
-def test_labels_an_image_as_bars():
-    assert parts()["labels an image"] == [
+def test_labels_per_image_as_bars():
+    assert parts()["labels per image"] == [
         ["0", "1", "#" * 20],
         ["1", "2", "#" * 40],
         ["2", "0"],

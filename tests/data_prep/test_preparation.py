@@ -167,9 +167,9 @@ def test_flickr8k_skips_and_counts_what_cannot_be_used(
     }
     assert counts["splits"]["train"]["captions"] == 15
     assert counts["notes"] == {
-        "name in the token file broken": ["2258_586949ec62.jpg.1"],
+        "broken name in the token file": ["2258_586949ec62.jpg.1"],
         "image in no split": ["1007_0007.jpg", "1008_0008.jpg"],
-        "split left out, no list of it": ["Flickr_8k.testImages.txt"],
+        "split left out, its list is missing": ["Flickr_8k.testImages.txt"],
         "image missing": ["1000_0000.jpg"],
         "image corrupt": ["1001_0001.jpg"],
         "image converted (no RGB or grey JPEG)": ["1002_0002.jpg"],

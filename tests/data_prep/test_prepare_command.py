@@ -39,7 +39,7 @@ def test_a_data_set_is_prepared_by_name_or_by_its_alias(run_command, flickr8k_ra
     done = run_command("prepare", "--dataset=flickr8k", *arguments)
     assert done.returncode == 0, done.stderr
     assert "split left out" not in done.stdout
-    assert "name in the token file broken: 1" in done.stdout
+    assert "broken name in the token file: 1" in done.stdout
     again = run_command("prepare_flickr8k", *arguments)
     assert again.stdout == done.stdout[done.stdout.index("flickr8k/1.0.0\n") :]
 

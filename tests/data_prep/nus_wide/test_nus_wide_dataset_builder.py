@@ -77,8 +77,8 @@ def test_too_many_lost_pictures_stop_the_preparation(nus_wide_raw_dir, tmp_path)
         path.unlink()
     with pytest.raises(
         ValueError,
-        match=r"hold 90% of the pictures of labelled images: 11 of 19 are there \(57.9%\).*"
-        r"missing_pictures.txt'. To go on without them, set --min_share below 0.579",
+        match=r"hold 90% of the pictures of labelled images: 11 of 19 were found \(57.9%\).*"
+        r"missing_pictures.txt'. To prepare the set without them, set --min_share below 0.579",
     ):
         prepare(Builder(data_dir=tmp_path / "data"), nus_wide_raw_dir)
     # Nothing of the shards is there yet.
@@ -98,7 +98,7 @@ def test_a_photo_listed_twice_is_used_once(nus_wide_raw_dir, tmp_path):
     path.write_bytes(b"\r\n".join(lines))
     splits, notes = prepared(nus_wide_raw_dir, tmp_path)
     assert sum(map(len, splits.values())) == 18
-    assert notes == {"photo listed twice, once used": ["map_room/0099_2124000042.jpg"]}
+    assert notes == {"photo listed twice, its first line used": ["map_room/0099_2124000042.jpg"]}
 
 
 def test_the_published_counts_are_kept(nus_wide_raw_dir, tmp_path):

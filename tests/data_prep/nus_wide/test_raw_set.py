@@ -63,7 +63,7 @@ def test_no_tags_need_no_files(nus_wide_raw_dir):
         ("NUS_WID_Tags/All_Tags.txt", "final", "there is no NUS_WID_Tags/All_Tags.txt"),
         ("NUS_WID_Tags/Final_Tag_List.txt", "every", "there is no NUS_WID_Tags/Final_Tag_List.txt"),
         ("NUS_WID_Tags/TagList1k.txt", "1k", "there is no NUS_WID_Tags/TagList1k.txt"),
-        ("Groundtruth/AllLabels/Labels_dog.txt", "none", "there is no Labels_dog.txt"),
+        ("Groundtruth/AllLabels/Labels_dog.txt", "none", "it lacks Labels_dog.txt"),
     ],
 )
 def test_what_is_missing_is_named(nus_wide_raw_dir, lost, user_tags, message):
@@ -76,7 +76,9 @@ def test_lists_of_other_photos_are_refused(nus_wide_raw_dir):
     shutil.rmtree(nus_wide_raw_dir / "Groundtruth" / "AllLabels")
     with open(nus_wide_raw_dir / "ImageList" / "TrainImagelist.txt", "a") as file:
         file.write("actor\\0001_9.jpg\n")
-    with pytest.raises(ValueError, match=r"1 are not, actor/0001_9.jpg among them.*TrainImagelist"):
+    with pytest.raises(
+        ValueError, match=r"1 are not in it, such as actor/0001_9.jpg.*TrainImagelist"
+    ):
         read_raw_set(nus_wide_raw_dir)
 
 

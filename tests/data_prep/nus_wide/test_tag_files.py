@@ -56,7 +56,9 @@ def test_lines_without_an_id_are_refused(file):
 
 
 def test_tags_of_other_photos_are_refused(file):
-    with pytest.raises(ValueError, match=r"no line is one's of 3. Received: '.*All_Tags.txt'"):
+    with pytest.raises(
+        ValueError, match=r"no line belongs to any of the 3 photos. Received: '.*All_Tags.txt'"
+    ):
         read_words(file(b"44 blue\n"), PHOTOS, None)
 
 
