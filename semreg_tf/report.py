@@ -1,7 +1,7 @@
-"""One self-contained HTML page on one or several runs, in the style of the paper's supplement.
+"""A self-contained HTML report on one or several runs, in the style of the paper's supplement.
 
-It reads result files alone (config.json, results.json, predictions.jsonl, history.jsonl,
-concepts.txt and the small pictures), and loads nothing from the network.
+The report is built from result files (config.json, results.json, predictions.jsonl, history.jsonl,
+concepts.txt and the small pictures), and the page loads nothing from the network.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from semreg_tf.reporting.run_files import RunFiles, read_run, read_runs
 
 
 def build_report(workdirs: Sequence[str | Path], num_pictures: int = 24) -> str:
-    """Builds the page.
+    """Builds the report.
 
     Args:
-      workdirs: work directories of runs. The first of a data set's split leads: its scores choose
-        the best and worst pictures. Those without results add their training curves.
-      num_pictures: cards of each split shown beside its best and its worst.
+      workdirs: work directories of runs. The scores of the first run on a split decide which
+        pictures are its best and worst. Runs without results add their training curves only.
+      num_pictures: number of pictures shown for each split beside its best and worst.
 
     Returns:
-      The page as HTML.
+      The HTML page.
 
     Raises:
-      ValueError: no folder is given, or one is no work directory.
+      ValueError: there is no folder, or a folder is not a work directory.
 
     Example:
       >>> page = build_report(["runs/tags_unary", "runs/tags_joint", "runs/captions_joint"])
@@ -47,18 +47,18 @@ def build_report(workdirs: Sequence[str | Path], num_pictures: int = 24) -> str:
 
 
 def write_report(workdirs: Sequence[str | Path], out: str | Path, num_pictures: int = 24) -> Path:
-    """Writes the page of `build_report` to a file, whole or not at all.
+    """Writes the report of `build_report` to a file, atomically.
 
     Args:
       workdirs: work directories of runs.
-      out: the file; missing parent folders are made.
-      num_pictures: cards of each split shown beside its best and its worst.
+      out: the file; missing parent folders are created.
+      num_pictures: number of pictures shown for each split beside its best and worst.
 
     Returns:
-      The file.
+      The path of the file.
 
     Raises:
-      ValueError: no folder is given, or one is no work directory.
+      ValueError: there is no folder, or a folder is not a work directory.
       OSError: the file cannot be written.
     """
     return write_text(build_report(workdirs, num_pictures), out)
@@ -69,18 +69,18 @@ def paper_comparison(
     tables: Sequence[str] | None = None,
     form: str = "markdown",
 ) -> str:
-    """Sets runs beside the papers' tables, with the difference where the data is the same.
+    """Returns the papers' tables with rows of runs, and the differences for runs on the same data.
 
     Args:
-      workdirs: work directories of evaluated runs; without any, the printed figures alone.
-      tables: such as "Table 4"; None: all.
-      form: "markdown", or "html" for a page of its own.
+      workdirs: work directories of evaluated runs; empty: only the printed figures.
+      tables: names of tables, such as "Table 4"; None: all.
+      form: "markdown", or "html" for a whole page.
 
     Returns:
       The tables, and a sentence on each run that is in none of them.
 
     Raises:
-      ValueError: no such table or form, or a folder that is no work directory.
+      ValueError: there is no such table or form, or a folder is not a work directory.
     """
     unknown = [name for name in tables or () if name not in TABLES]
     if unknown:
@@ -105,7 +105,7 @@ def paper_comparison(
 
 
 def write_text(text: str, out: str | Path) -> Path:
-    """Writes a page to a file, whole or not at all; missing parent folders are made.
+    """Writes a page to a file, atomically; missing parent folders are created.
 
     Raises:
       ValueError: `out` is a folder.
@@ -119,7 +119,7 @@ def write_text(text: str, out: str | Path) -> Path:
 
 
 def _by_split(runs: Sequence[RunFiles]) -> dict[str, list[RunFiles]]:
-    """Returns the runs with results or predictions by what they were evaluated on."""
+    """Returns data set and split -> the runs with results or predictions on it."""
     groups: dict[str, list[RunFiles]] = {}
     for run in runs:
         if run.results or run.predictions:

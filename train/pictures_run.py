@@ -1,6 +1,6 @@
-"""From a folder of pictures to models that answer: prepare, train, score, export.
+"""The run of `--pictures`: preparation of a folder of pictures, training, scoring and export.
 
-Each step is resumed or, where it was done before, passed over, so the same command goes on after a
+Finished steps are skipped and the interrupted one is resumed, so the same command continues after a
 stop.
 """
 
@@ -17,26 +17,26 @@ from semreg_tf.donor_config import with_model_of
 from semreg_tf.files.json_files import read_json_object
 
 TASKS = ("tags", "captions")
-# Fewer training captions teach every word, however rare (ours).
+# A captioner on fewer training captions than this learns all words, however rare (our choice).
 FEW_CAPTIONS = 500
-# What a picture must have for a task, as `dataset_counts.json` counts it.
-_COUNTED = {"tags": "images_with_labels", "captions": "captions"}
+# The entry of `dataset_counts.json` with the number of training targets of a task.
+_COUNT_NAMES = {"tags": "images_with_labels", "captions": "captions"}
 _COUNTS = Path("custom") / "1.0.0" / "dataset_counts.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class PicturesRun:
-    """What `--pictures` asks for.
+    """Settings of a run of `--pictures`.
 
     Attributes:
       pictures: the folder of the pictures.
-      workdir: where everything goes.
-      preparation: flags of `data_prep.prepare_custom` beside the folders.
-      imports: modules that children import too.
+      workdir: the folder of the prepared data, the runs and the exports.
+      preparation: further flags of `data_prep.prepare_custom`.
+      imports: modules that child processes import first.
       preset: "fast" or "thorough".
-      overrides: fields of the experiments that differ.
-      seed: of training, or None.
-      init_from: another model's folder, or None.
+      overrides: changed fields of the experiments, such as "joint.steps=7".
+      seed: random seed of training; None: the experiment's.
+      init_from: folder of the model to start from, or None.
     """
 
     pictures: str
@@ -50,11 +50,11 @@ class PicturesRun:
 
     @property
     def data_dir(self) -> Path:
-        """Where the prepared data go."""
+        """The folder of the prepared data."""
         return self.workdir / "data"
 
     def config(self, task: str) -> Config:
-        """Returns the experiment of a task."""
+        """Returns the config of a task, "tags" or "captions"."""
         config = experiments.get(f"custom_{task}/s_cnn_rnn")
         if self.init_from is not None:
             config = with_model_of(config, self.init_from)
@@ -68,22 +68,25 @@ def default_workdir(pictures: str) -> Path:
     return Path("runs") / (Path(pictures).resolve().name or "pictures")
 
 
-def run(asked: PicturesRun) -> None:
-    """Does every step and says what can be done with the models.
+def run(settings: PicturesRun) -> None:
+    """Runs all steps and prints the commands that use the models.
+
+    Args:
+      settings: the folders and options.
 
     Raises:
       ValueError: the pictures, their annotations or a flag are refused.
-      SystemExit: the preparation ended with an error, which it has printed.
+      SystemExit: the preparation failed; it has printed the reason.
     """
     started = time.monotonic()
-    _say(f"Step 1: preparing {asked.pictures} into {asked.data_dir}")
-    _prepare(asked)
-    counts = read_json_object(asked.data_dir / _COUNTS, "data_dir")["splits"]
-    tasks = [task for task in TASKS if counts["train"][_COUNTED[task]]]
+    _say(f"Step 1: preparing {settings.pictures} into {settings.data_dir}")
+    _prepare(settings)
+    counts = read_json_object(settings.data_dir / _COUNTS, "data_dir")["splits"]
+    tasks = [task for task in TASKS if counts["train"][_COUNT_NAMES[task]]]
     if not tasks:
         raise ValueError(
-            "`pictures` must have labels or captions to learn: user tags alone are side "
-            f"information. Received: pictures={asked.pictures!r}"
+            "`pictures` must have labels or captions to learn: user tags alone cannot be "
+            f"learnt. Received: pictures={settings.pictures!r}"
         )
     # TensorFlow takes seconds to import.
     from semreg_tf.api.evaluating import evaluate
@@ -94,78 +97,81 @@ def run(asked: PicturesRun) -> None:
     tables = {"tags": tag_table, "captions": caption_table}
     exports, number = {}, 1
     for task in tasks:
-        config, folder = _validated(asked.config(task), counts), asked.workdir / task
-        config = _with_rare_words(config, counts, asked)
+        config = _with_validation_split(settings.config(task), counts)
+        config, folder = _with_rare_words(config, counts, settings), settings.workdir / task
         number += 1
         stages = ", ".join(config.stages)
         _say(f"Step {number} of {1 + 3 * len(tasks)}: training for {task} ({stages})")
-        train(config, asked.data_dir, folder, init_from=asked.init_from)
+        train(config, settings.data_dir, folder, init_from=settings.init_from)
         last = folder / config.stages[-1]
         number += 1
-        judged = _judged_split(config, counts, task)
-        _say(f"Step {number} of {1 + 3 * len(tasks)}: scoring on {judged or 'nothing'}")
-        if judged is not None:
-            print(console.table(*tables[task](evaluate(last, asked.data_dir, judged))))
+        test_split = _test_split(config, counts, task)
+        _say(f"Step {number} of {1 + 3 * len(tasks)}: scoring on {test_split or 'nothing'}")
+        if test_split is not None:
+            print(console.table(*tables[task](evaluate(last, settings.data_dir, test_split))))
         number += 1
-        exports[task] = asked.workdir / f"{task}_model"
+        exports[task] = settings.workdir / f"{task}_model"
         _say(f"Step {number} of {1 + 3 * len(tasks)}: writing {exports[task]}")
         export_run(last, exports[task], weights_dtype="float16")
     minutes = (time.monotonic() - started) / 60
-    print(_what_next(asked, exports, minutes))
+    print(_what_next(settings, exports, minutes))
 
 
-def _prepare(asked: PicturesRun) -> None:
+def _prepare(settings: PicturesRun) -> None:
     status = stopping.run_child(
         [
             *(sys.executable, "-m", "semreg_tf.cli.semreg", "prepare", "--dataset=custom"),
-            *(f"--raw_dir={asked.pictures}", f"--data_dir={asked.data_dir}"),
-            *asked.preparation,
-            *(f"--import={name}" for name in asked.imports),
+            *(f"--raw_dir={settings.pictures}", f"--data_dir={settings.data_dir}"),
+            *settings.preparation,
+            *(f"--import={name}" for name in settings.imports),
         ]
     )
     if status:
-        # The preparation has printed why.
+        # The preparation has printed the reason.
         raise SystemExit(status)
 
 
-def _validated(config: Config, counts: dict[str, Any]) -> Config:
-    """Returns the config, which chooses on the training pictures where there are no others."""
+def _with_validation_split(config: Config, counts: dict[str, Any]) -> Config:
+    """Returns the config; without a validation split, it validates on the training split."""
     if config.data.validation_split in counts:
         return config
     data = dataclasses.replace(config.data, validation_split=config.data.train_split)
     return dataclasses.replace(config, data=data)
 
 
-def _with_rare_words(config: Config, counts: dict[str, Any], asked: PicturesRun) -> Config:
-    """Returns the config, whose captioner writes every word where there are few captions.
+def _with_rare_words(config: Config, counts: dict[str, Any], settings: PicturesRun) -> Config:
+    """Returns the config; with few training captions, the captioner's vocabulary has all words.
 
-    With the usual `min_word_count` of 4 a few captions leave a dozen words, and <unk> for the rest.
+    With the usual `min_word_count` of 4, a few captions would leave a dozen words, and <unk> for
+    all others.
     """
-    given = any(field.startswith("data.min_word_count") for field in asked.overrides)
+    is_set = any(field.startswith("data.min_word_count") for field in settings.overrides)
     few = counts[config.data.train_split]["captions"] < FEW_CAPTIONS
-    if config.data.task != "captions" or not few or given or asked.init_from is not None:
+    if config.data.task != "captions" or not few or is_set or settings.init_from is not None:
         return config
     return dataclasses.replace(config, data=dataclasses.replace(config.data, min_word_count=1))
 
 
-def _judged_split(config: Config, counts: dict[str, Any], task: str) -> str | None:
-    """Returns the test split where it has what the task needs, otherwise None."""
+def _test_split(config: Config, counts: dict[str, Any], task: str) -> str | None:
+    """Returns the test split, or None if it has no captions or labels for the task."""
     split = config.data.test_split
-    return split if counts.get(split, {}).get(_COUNTED[task]) else None
+    return split if counts.get(split, {}).get(_COUNT_NAMES[task]) else None
 
 
-def _what_next(asked: PicturesRun, exports: dict[str, Path], minutes: float) -> str:
-    runs = " ".join(f"--workdir={asked.workdir / task / 'joint'}" for task in exports)
+def _what_next(settings: PicturesRun, exports: dict[str, Path], minutes: float) -> str:
+    runs = " ".join(f"--workdir={settings.workdir / task / 'joint'}" for task in exports)
     lines = [f"\nDone in {minutes:.0f} minutes. Now:"]
     for task, path in exports.items():
-        lines.append(f"  semreg annotate --model={path} photo.jpg {asked.pictures}    # {task}")
+        lines.append(f"  semreg annotate --model={path} photo.jpg {settings.pictures}    # {task}")
     if len(exports) > 1:
-        lines.append(f"  semreg export {runs} --out={asked.workdir / 'both_model'}    # one model")
+        lines.append(
+            f"  semreg export {runs} --out={settings.workdir / 'both_model'}    # one model"
+        )
     models = " ".join(f"--model={path}" for path in exports.values())
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",
-        f"  semreg report {runs} --out={asked.workdir / 'report.html'}",
-        "From a checkout `python -m semreg_tf.cli.semreg` stands for `semreg`.",
+        f"  semreg report {runs} --out={settings.workdir / 'report.html'}",
+        "In a checkout, write `python -m semreg_tf.cli.semreg` in place of `semreg`.",
     ]
     return "\n".join(lines)
 

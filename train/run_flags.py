@@ -1,4 +1,4 @@
-"""The flags that all training binaries have, and what they mean to the trainer."""
+"""The flags of all training binaries, and the config that they describe."""
 
 import dataclasses
 
@@ -11,16 +11,18 @@ from semreg_tf.donor_config import with_model_of
 from semreg_tf.encoder_preset import with_preset
 from semreg_tf.size_rule import RULES, follows_size
 
-# The flags belong to the binary that asks for them, so that its --help shows them.
+# Flags count as key flags of the binary that defines them, so that its --help shows them.
 flags.disclaim_key_flags()
 
 STRATEGIES = ("none", "mirrored", "multi_worker_mirrored", "tpu")
-STOPPED = "Stopped between steps; the same command goes on from the last checkpoint, if any."
+STOPPED = (
+    "Stopped between steps; the same command continues from the last checkpoint, if there is one."
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFlags:
-    """The holders of the flags; see `define`."""
+    """The flags that `define` defines."""
 
     experiment: flags.FlagHolder[str]
     data_dir: flags.FlagHolder[str]
@@ -34,20 +36,20 @@ class RunFlags:
     profile: flags.FlagHolder[list[str]]
 
     def config(self) -> Config:
-        """Returns the experiment's config with the overrides and the seed; needs no TensorFlow.
+        """Returns the experiment's config with all changes by flags, without TensorFlow.
 
         Raises:
-          ValueError: no such experiment or field, or a refused value.
+          ValueError: there is no such experiment or field, or a value is refused.
         """
-        config, given = experiments.get(self.experiment.value), self.all_overrides()
+        config, overrides = experiments.get(self.experiment.value), self.all_overrides()
         if self.init_from.value is not None and follows_size(config):
             config = with_model_of(config, self.init_from.value)
-        config = config_io.apply_overrides(config, given)
+        config = config_io.apply_overrides(config, overrides)
         if self.preset.value is not None:
             if not follows_size(config):
                 raise ValueError(
-                    "`--preset` may be given only to an experiment whose steps follow from the "
-                    f"number of pictures, such as custom_tags/s_cnn_rnn. Received: "
+                    "`--preset` needs an experiment whose number of steps depends on the number "
+                    "of pictures, such as custom_tags/s_cnn_rnn. Received: "
                     f"--preset={self.preset.value} with {config.name!r}"
                 )
             config = dataclasses.replace(config, preset=self.preset.value)
@@ -56,16 +58,16 @@ class RunFlags:
         return config
 
     def all_overrides(self) -> list[str]:
-        """Returns the overrides, those of `--encoder` first.
+        """Returns the overrides of `--encoder`, followed by those of `--config`.
 
         Raises:
-          ValueError: `--encoder` is no CNN's name, or contradicts an override.
+          ValueError: `--encoder` is unknown, or contradicts an override.
         """
         config = experiments.get(self.experiment.value)
         return with_preset(self.encoder.value, self.overrides.value, config)
 
     def profiled_steps(self) -> tuple[int, int] | None:
-        """Returns the first and the last step of the trace, or None.
+        """Returns the first and the last step of the profile, or None.
 
         Raises:
           ValueError: `--profile` is not two steps.
@@ -83,11 +85,14 @@ class RunFlags:
 
 
 def define(workdir: str, required: bool = True) -> RunFlags:
-    """Defines the flags for the calling binary.
+    """Defines the flags of the calling binary.
 
     Args:
-      workdir: help of `--workdir`.
-      required: whether experiment, data and work directory must be given.
+      workdir: the help text of `--workdir`.
+      required: whether `--experiment`, `--data_dir` and `--workdir` are required.
+
+    Returns:
+      The flags.
     """
     return RunFlags(
         experiment=flags.DEFINE_string(
@@ -101,32 +106,33 @@ def define(workdir: str, required: bool = True) -> RunFlags:
         encoder=flags.DEFINE_string(
             "encoder",
             None,
-            "The CNN with ImageNet weights, NAME or NAME:POOLING, such as "
-            "efficientnet_lite0:average; without it the experiment's, or that of --unary.",
+            "CNN with ImageNet weights, NAME or NAME:POOLING, such as efficientnet_lite0:average. "
+            "[the experiment's, or that of --unary]",
         ),
-        overrides=shared_flags.define_overrides("Fields of the config that differ"),
+        overrides=shared_flags.define_overrides("Config fields to change"),
         preset=flags.DEFINE_enum(
             "preset",
             None,
             list(RULES),
-            "How long to train on pictures of your own, whose number decides the rest. [thorough]",
+            "Length of training on your own pictures; their number decides the steps. [thorough]",
         ),
         seed=flags.DEFINE_integer("seed", None, "Short for --config.seed."),
         init_from=flags.DEFINE_string(
             "init_from",
             None,
-            "Work directory or export of another model: its encoder and the rows of matching names "
-            "are taken first; an experiment custom_* takes its CNN's and decoder's fields too.",
+            "Work directory or export of a model to start from: its encoder and the rows of names "
+            "that occur in both are loaded; custom_* experiments also use its config fields of "
+            "encoder and decoder.",
         ),
         strategy=flags.DEFINE_enum(
             "strategy",
             "none",
             STRATEGIES,
-            "Who shares a step: mirrored, all GPUs here; multi_worker_mirrored, the processes "
-            "that each one's TF_CONFIG names, on one work directory; tpu, the TPU attached to "
-            "this machine (untested). The batch size is that of all together.",
+            "Devices that share each batch. mirrored: all GPUs of this machine; "
+            "multi_worker_mirrored: the processes in TF_CONFIG, with one work directory; tpu: the "
+            "TPU of this machine (untested). The batch size is the total of all devices.",
         ),
         profile=flags.DEFINE_list(
-            "profile", [], "FIRST,LAST: TensorBoard gets a trace of these steps, such as 100,110."
+            "profile", [], "FIRST,LAST: steps to profile for TensorBoard, such as 100,110."
         ),
     )

@@ -1,13 +1,13 @@
-r"""Runs a study: every system it names, from every seed, that has no record yet.
+r"""Runs the jobs of a study, one per system and seed, that have no record yet.
 
   python -m train.run_study --study=demo --data_dir=data --out=runs/demo_study
   python -m train.run_study --study=demo ... --max_minutes=40
   python -m train.run_study --study=flickr8k --encoder=efficientnet_lite0 ...
 
-Each job trains its stages in OUT/SYSTEM/seedN/STAGE, is evaluated, and leaves a small record,
-RESULTS/STUDY/SYSTEM-seedN.json: scores, curves, times, commands, commit. Jobs with a record are
-done; an interrupted one goes on where it stopped, so the study can be run in pieces, and on any
-machine that has the records. `python -m eval.study_tables` makes tables and curves of them.
+Each job trains its stages in OUT/SYSTEM/seedN/STAGE, evaluates the model, and writes a record with
+scores, curves, times, commands and commit, RESULTS/STUDY/SYSTEM-seedN.json. Jobs with a record are
+finished; an interrupted job is resumed. A study can therefore be run in pieces and on several
+machines that share the records. `python -m eval.study_tables` writes tables and curves from them.
 """
 
 import json
@@ -26,25 +26,25 @@ from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import study_records
 
-STOPPED = "Stopped; jobs with a record are done, and the same command goes on with the rest."
+STOPPED = "Stopped; jobs with a record are done, and the same command continues with the others."
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder of the work directories.", required=True)
 _RESULTS = flags.DEFINE_string("results", "results", "Folder of the records.")
 _WEIGHTS = flags.DEFINE_string(
-    "weights", None, "File of the encoder's weights, if they are a file."
+    "weights", None, "File of the encoder's weights, for encoders that read one."
 )
 _EXTRA = flags.DEFINE_string(
-    "extra_captions", None, "File of captions without pictures, for a study that reads one."
+    "extra_captions", None, "File of captions without pictures, for studies that read one."
 )
 _OVERRIDES = shared_flags.define_overrides(
-    "Config fields to change in every system; they are recorded"
+    "Config fields to change in every system, which the records list"
 )
 _ENCODER = flags.DEFINE_string(
     "encoder",
     None,
-    "Another CNN in place of the study's, NAME or NAME:POOLING; it names the records' folder.",
+    "CNN in place of the study's, NAME or NAME:POOLING; part of the records' folder name.",
 )
 _ONLY = flags.DEFINE_multi_string("only", [], "Run only these systems.")
 _SEEDS = flags.DEFINE_multi_integer("seeds", [], "Run only these seeds.")
@@ -52,11 +52,11 @@ _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Minutes after which no n
 
 
 class JobRunner:
-    """Trains and evaluates one job by the binaries a user would call.
+    """Trains and evaluates one job, by the same binaries that users run.
 
     Args:
-      study: whose job it is.
-      job: what to run.
+      study: the study.
+      job: one of its jobs, a system and a seed.
     """
 
     def __init__(self, study: studies.Study, job: studies.Job) -> None:
@@ -65,37 +65,37 @@ class JobRunner:
         self.commands: list[str] = []
 
     def folder(self, stage: str) -> Path:
-        """Returns the work directory of a stage: the job's own, or that of the system it takes."""
+        """Returns the work directory of a stage, which may be another system's."""
         owner = dict(self.job.system.takes).get(stage, self.job.system.name)
         return _folder(owner, self.job.seed) / stage
 
     @property
     def members(self) -> list[Path]:
-        """The work directories of the models that are averaged; none where it trains its own."""
+        """The work directories of an ensemble's members; empty if the job trains a model."""
         last = self.config.stages[-1]
         return [_folder(system, seed) / last for system, seed in self.job.system.members]
 
     def run(self) -> dict[str, Any]:
-        """Trains every stage that is not finished, evaluates, and returns the record."""
+        """Trains the unfinished stages, evaluates the model and returns the record."""
         started = time.perf_counter()
-        own = () if self.members else self.config.stages
-        for stage in own:
+        trained = () if self.members else self.config.stages
+        for stage in trained:
             if not study_records.is_finished(self.folder(stage)):
                 self._train(stage)
         runs = self.members or [self.folder(self.config.stages[-1])]
-        place = _folder(self.job.system.name, self.job.seed)
-        results = place / "evaluation" if self.members else runs[0]
+        folder = _folder(self.job.system.name, self.job.seed)
+        results = folder / "evaluation" if self.members else runs[0]
         self._evaluate(runs, *([f"--out={results}"] if self.members else []))
         evaluations = {}
         for name, flags_ in self.job.system.evaluations:
-            out = place / f"evaluation {name}"
+            out = folder / f"evaluation {name}"
             self._evaluate(runs, f"--out={out}", *flags_)
             evaluations[name] = study_records.scores_of(out)
         labels = {}
         if self.config.labels is not None:
             self._evaluate(runs, task="tags")
             labels = {"labels": study_records.scores_of(runs[0] / LABEL_RESULTS)}
-        stages = {s: study_records.stage_record(self.folder(s)) for s in own}
+        stages = {s: study_records.stage_record(self.folder(s)) for s in trained}
         for stage, system in self.job.system.takes:
             stages[stage]["taken_from"] = system
         return {
@@ -115,13 +115,13 @@ class JobRunner:
             "evaluations": evaluations,
         }
 
-    def _source(self) -> Path:
-        """Returns the work directory that the CNN is taken from."""
-        source = self.study.system(self.job.system.starts_from)
-        return _folder(source.name, self.job.seed) / source.config().stages[0]
+    def _donor(self) -> Path:
+        """Returns the work directory whose weights the CNN starts from."""
+        donor = self.study.system(self.job.system.starts_from)
+        return _folder(donor.name, self.job.seed) / donor.config().stages[0]
 
     def missing(self) -> str | None:
-        """Returns what another study must train before this job can begin, or None."""
+        """Returns the missing input of this job, such as another study's run, or None."""
         if _EXTRA.value is None and self.config.relational.extra_captions == EXTRA_CAPTIONS:
             return "the file that --extra_captions names"
         for stage, owner in self.job.system.takes:
@@ -140,14 +140,14 @@ class JobRunner:
         flags_ = [f"--config.{x.replace(EXTRA_CAPTIONS, str(_EXTRA.value))}" for x in overrides]
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
-        # A unary run brings its CNN; true concepts need none.
-        # TensorFlow takes seconds to import; --help and mistakes should not.
+        # Imported here, because TensorFlow takes seconds to import and --help must be fast.
         from semreg_tf.training.phases import find_stage
 
+        # The CNN comes from the unary run, if there is one; stages on true concepts read no CNN.
         if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
             flags_ += _encoder_flags(self.job.system)
         if self.job.system.starts_from is not None and not earlier:
-            flags_.append(f"--init_from={self._source()}")
+            flags_.append(f"--init_from={self._donor()}")
         self._call(
             f"train.train_{stage}",
             f"--experiment={self.job.system.experiment}",
@@ -167,7 +167,7 @@ class JobRunner:
         )
 
     def _call(self, *command: str) -> None:
-        shown = " ".join(["python", "-m", *map(_with_signs, command)])
+        shown = " ".join(["python", "-m", *map(_with_placeholders, command)])
         self.commands.append(shown)
         print(f"$ {shown}", flush=True)
         imports = [f"--import={name}" for name in program.imported_modules()]
@@ -182,17 +182,17 @@ def _encoder_flags(system: studies.System) -> list[str]:
     return chosen if weights is None else [*chosen, f"--config.encoder.weights={weights}"]
 
 
-def _with_signs(argument: str) -> str:
-    """Returns an argument as a shell takes it, folders that differ on every machine by a sign."""
+def _with_placeholders(argument: str) -> str:
+    """Returns a shell argument, with placeholders for folders that depend on the machine."""
     name, _, value = argument.partition("=")
-    for place, sign in (
+    for folder, placeholder in (
         (_WEIGHTS.value, "$WEIGHTS"),
         (_EXTRA.value, EXTRA_CAPTIONS),
         (_OUT.value, "$OUT"),
         (_DATA_DIR.value, "$DATA"),
     ):
-        if place and (value == place or value.startswith(f"{place}/")):
-            value = sign + value[len(place) :]
+        if folder and (value == folder or value.startswith(f"{folder}/")):
+            value = placeholder + value[len(folder) :]
             return f'"{name}={value}"' if " " in value else f"{name}={value}"
     return shlex.quote(argument)
 
@@ -207,7 +207,7 @@ def _record_path(study: studies.Study, job: studies.Job) -> Path:
 
 
 def chosen_jobs(study: studies.Study) -> list[studies.Job]:
-    """Returns the study's jobs that the flags leave, in the order of work.
+    """Returns the study's jobs that the flags select, in the order of the study.
 
     Raises:
       ValueError: the study has no such system.
@@ -234,11 +234,11 @@ def main(_: list[str]) -> None:
                 continue
             minutes = (time.perf_counter() - started) / 60
             if _MAX_MINUTES.value is not None and minutes > _MAX_MINUTES.value:
-                print(f"{title}: left for the next start, {minutes:.0f} minutes are over")
+                print(f"{title}: left for the next start, {minutes:.0f} minutes have passed")
                 break
             runner = JobRunner(study, job)
             if runner.missing() is not None:
-                print(f"{title}: left, it needs {runner.missing()}")
+                print(f"{title}: skipped, it needs {runner.missing()}")
                 continue
             print(f"== {title}", flush=True)
             record = runner.run()

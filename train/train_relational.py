@@ -1,10 +1,10 @@
-r"""Trains the decoder on ground-truth sequences and concepts, no image (Sec. 3.3, Fig. 2c).
+r"""Trains the relational stage: the decoder on true concepts, no image (Sec. 3.3, Fig. 2c).
 
 Run from the checkout:
   python -m train.train_relational --experiment=demo_tags/s_cnn_rnn \
     --data_dir=data --workdir=runs/relational
 
-Every field of the config is a flag, see --help_config: --config.relational.learning_rate=1e-3.
+Config fields are flags, such as --config.relational.learning_rate=1e-3; --help_config lists them.
 The same command resumes.
 """
 

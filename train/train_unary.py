@@ -1,10 +1,10 @@
-r"""Trains the CNN and its concept head on ground-truth concepts (Sec. 3.3, Fig. 2b).
+r"""Trains the unary stage: CNN and concept head on ground-truth concepts (Sec. 3.3, Fig. 2b).
 
 Run from the checkout:
   python -m train.train_unary --experiment=demo_tags/s_cnn_rnn \
     --data_dir=data --workdir=runs/unary
 
-Every field of the config is a flag, see --help_config: --config.unary.learning_rate=1e-3.
+Config fields are flags, such as --config.unary.learning_rate=1e-3; --help_config lists them.
 The same command resumes.
 """
 

@@ -1,4 +1,4 @@
-"""From a folder of pictures to models that answer, in one command."""
+"""`--pictures`: from a folder of pictures to exported models in one command."""
 
 import json
 from pathlib import Path
@@ -43,15 +43,15 @@ def counts(**splits):
     return {name: {"captions": n, "images_with_labels": n} for name, n in splits.items()}
 
 
-def test_what_is_missing_is_done_without():
+def test_missing_splits_are_replaced_or_not_scored():
     config = asked().config("tags")
     three = counts(train=8, validation=1, test=1)
-    assert pictures_run._validated(config, three) == config
-    assert pictures_run._judged_split(config, three, "tags") == "test"
+    assert pictures_run._with_validation_split(config, three) == config
+    assert pictures_run._test_split(config, three, "tags") == "test"
     one = counts(train=8)
-    assert pictures_run._validated(config, one).data.validation_split == "train"
-    assert pictures_run._judged_split(config, one, "tags") is None
-    assert pictures_run._judged_split(config, counts(train=8, test=0), "captions") is None
+    assert pictures_run._with_validation_split(config, one).data.validation_split == "train"
+    assert pictures_run._test_split(config, one, "tags") is None
+    assert pictures_run._test_split(config, counts(train=8, test=0), "captions") is None
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_one_command_from_pictures_to_models(pictures, tmp_path):
     ("flags", "says"),
     [
         ([], "`--experiment` must be given, or `--pictures`"),
-        (["--pictures=holiday", "--experiment=x/y"], "`--experiment` must be left out with"),
+        (["--pictures=holiday", "--experiment=x/y"], "`--experiment` must not be given with"),
         (["--pictures=holiday", "--config.joint.stps=3"], "did you mean 'steps'?"),
         (["--pictures=nowhere"], "`raw_dir` must be the folder of the pictures"),
         (["--pictures=holiday", "--init_from=nowhere"], "`init_from` must be the work directory"),

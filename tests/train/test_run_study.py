@@ -117,7 +117,7 @@ def test_a_study_that_takes_from_another_leaves_what_that_has_not_trained(ran, m
     with flagsaver.flagsaver(study="later"):
         run_study.main([])
     said = capsys.readouterr().out
-    assert "left, it needs the unary stage of 'ours' in " in said
+    assert "skipped, it needs the unary stage of 'ours' in " in said
     assert "which the study 'two' trains" in said
     assert commands == []
     with flagsaver.flagsaver(only=["ours"]):
@@ -135,7 +135,7 @@ def test_captions_without_pictures_are_named_by_a_flag(ran, monkeypatch, capsys)
     commands, records = ran
     with flagsaver.flagsaver(study="words"):
         run_study.main([])
-    assert "left, it needs the file that --extra_captions names" in capsys.readouterr().out
+    assert "skipped, it needs the file that --extra_captions names" in capsys.readouterr().out
     assert commands == []
     with flagsaver.flagsaver(study="words", extra_captions="here/a.token"):
         run_study.main([])
@@ -197,7 +197,7 @@ def test_an_ensemble_is_evaluated_once_its_members_are_trained(ran, monkeypatch,
     commands, records = ran
     with flagsaver.flagsaver(study="five"):
         run_study.main([])
-        assert "left, it needs 'ours' of seed 1 in " in capsys.readouterr().out
+        assert "skipped, it needs 'ours' of seed 1 in " in capsys.readouterr().out
         commands.clear()
         run_study.main([])
     (command,) = commands
