@@ -1,14 +1,15 @@
-"""Times the parts of the system: ours, what a user would write in its place, the machine's limit.
+"""Times the parts of the system beside a user's own code for the same work and the machine's limit.
 
   python -m eval.benchmark --part=train --part=decode
-  python -m eval.benchmark --json               # every part into results/benchmarks/, BENCHMARKS.md
+  python -m eval.benchmark --json               # all parts, to results/benchmarks/, BENCHMARKS.md
   python -m eval.benchmark --part=litert --pictures=photos     # LiteRT files beside SavedModels
 
-With --json, a part that has its record is not measured again, so the same command goes on after an
-interruption; remove the record to measure anew. PyTorch takes part where `make benchmark-torch` has
-built its environment. The input is timed on drawn pictures, or on a prepared data set's:
---data_dir=data --dataset=coco_tags/coco128 --split=train. The search is timed on random weights,
-and on a trained captioner's whose decoder reads concepts: --data_dir=data --workdir=runs/joint.
+With --json, parts with a record are skipped, so the same command continues after an interruption;
+remove a record to measure its part again. PyTorch is timed too if `make benchmark-torch` has built
+its environment. Image input is timed on random pictures, or on those of a prepared data set
+(--data_dir=data --dataset=coco_tags/coco128 --split=train). Decoding is timed with random weights,
+and also with those of a trained captioner that reads concepts (--data_dir=data
+--workdir=runs/joint).
 """
 
 import importlib
@@ -20,7 +21,7 @@ from absl import flags
 from semreg_tf.cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
-# The most telling first.
+# The most informative parts first.
 PARTS = (
     *("train", "decode", "start", "annotate", "input"),
     *("retrieval", "metrics", "workers", "growth"),
@@ -29,28 +30,30 @@ LITERT = "litert"
 _PART = flags.DEFINE_multi_enum(
     "part", PARTS, (*PARTS, LITERT), "Part to time; repeatable. LiteRT is timed only if named."
 )
-_PICTURES = flags.DEFINE_string("pictures", None, "For LiteRT: folder of pictures. [drawn ones]")
+_PICTURES = flags.DEFINE_string("pictures", None, "For LiteRT: folder of pictures. [random ones]")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds of each way.", lower_bound=1)
-_JSON = flags.DEFINE_bool("json", False, "Write records, and the tables of BENCHMARKS.md anew.")
+_JSON = flags.DEFINE_bool("json", False, "Write records and update the tables of --into.")
 _RECORDS = flags.DEFINE_string("records", "results/benchmarks", "Folder of the records.")
-_INTO = flags.DEFINE_string("into", "BENCHMARKS.md", "Document whose tables are made anew.")
+_INTO = flags.DEFINE_string("into", "BENCHMARKS.md", "Document with the tables.")
 _TORCH = flags.DEFINE_string(
-    "torch", ".venv-torch/bin/python", "Python that has PyTorch; left out where there is none."
+    "torch", ".venv-torch/bin/python", "Python with PyTorch; without this file PyTorch is left out."
 )
-_EARLIER = flags.DEFINE_string("earlier", None, "For the start: another checkout to compare with.")
+_EARLIER = flags.DEFINE_string(
+    "earlier", None, "For start: folder of another checkout to compare with."
+)
 _DATA_DIR = shared_flags.define_data_dir(required=False)
-_DATASET = flags.DEFINE_string("dataset", None, "For the input: the data set. [drawn pictures]")
-_SPLIT = flags.DEFINE_string("split", "train", "For the input: the split.")
+_DATASET = flags.DEFINE_string("dataset", None, "For input: data set. [random pictures]")
+_SPLIT = flags.DEFINE_string("split", "train", "For input: split.")
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "For decoding: work directory of a trained captioner."
+    "workdir", None, "For decode: work directory of a trained captioner."
 )
 _MINUTES = flags.DEFINE_float(
-    "max_minutes", None, "For the growth: no point is started after that long."
+    "max_minutes", None, "For growth: minutes after which no new point starts."
 )
 
 
 def main(_: list[str]) -> None:
-    """Times each part."""
+    """Times the parts."""
     with plain_errors():
         for part in _PART.value:
             _time(part)
@@ -82,7 +85,7 @@ def _time(part: str) -> None:
 
 
 def _options(part: str) -> dict[str, object]:
-    """Returns the part's arguments, as the flags give them."""
+    """Returns the arguments of a part's `contests` from the flags."""
     torch = _TORCH.value if Path(_TORCH.value).exists() else None
     if part == "train":
         return {"torch_python": torch}
@@ -99,4 +102,6 @@ def _options(part: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    program.run(main, stopped="Stopped; records are of whole parts, and the same command goes on.")
+    program.run(
+        main, stopped="Stopped; finished parts are recorded, and the same command continues."
+    )

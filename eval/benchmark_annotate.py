@@ -1,11 +1,10 @@
-"""Annotating files with an export beside plain Keras, and beside its CNN's bare forward pass.
+"""Times annotating files with an export beside plain Keras and the CNN's forward pass alone.
 
-The pictures are drawn, 640 x 480 with a photograph's detail, and lie on disk; the models have
-random weights, so every caption takes all 19 steps of the beam, which is the most it can cost.
-Ours is the whole way of `annotate_images`: read, check, decode, resize, CNN, concepts, beam, words,
-answers on disk. The plain way loads a picture, predicts, and searches in NumPy around a compiled
-step, picture by picture. The limit is the same CNN on pixels that are in memory already, batch
-normalisation folded as the export has it.
+The pictures are random JPEG files of 640 x 480 pixels on disk, with as much detail as photos. The
+models have random weights, so every caption takes all 19 steps of the beam, the largest cost. Ours
+is all of `annotate_images`: read, check, decode, resize, CNN, concepts, beam, words, answers on
+disk. The plain way loads, predicts and searches picture by picture, in NumPy around a compiled
+step. The limit is the same CNN, batch normalisation folded as in the export, on pixels in memory.
 
     python -m eval.benchmark --part=annotate
 """
@@ -41,7 +40,7 @@ _WIDTH, _HEIGHT = 640, 480
 
 
 def write_pictures(folder: Path, number: int, seed: int = 0) -> list[str]:
-    """Writes JPEG files of smoothed noise and returns their paths."""
+    """Writes JPEG files of blurred noise and returns their paths."""
     rng = np.random.default_rng(seed)
     paths = []
     for i in range(number):
@@ -55,10 +54,10 @@ def write_pictures(folder: Path, number: int, seed: int = 0) -> list[str]:
 
 
 def captioner(encoder: str, vocab_size: int) -> tuple[Config, Vocabularies, Annotator]:
-    """Returns the COCO captioner of Table 4 with random weights and made-up words."""
+    """Returns the COCO captioner of Table 4 with random weights and words."""
     config = experiments.get("coco_captions/s_cnn_rnn")
-    own = dataclasses.replace(config.encoder, name=encoder, weights=None)
-    config = dataclasses.replace(config, encoder=own)
+    section = dataclasses.replace(config.encoder, name=encoder, weights=None)
+    config = dataclasses.replace(config, encoder=section)
     words = NameList(tuple(f"w{i}" for i in range(vocab_size)), (1,) * vocab_size)
     vocabularies = Vocabularies(Vocabulary(words, "words"), words.head(1000))
     sizes = len(vocabularies.concepts), vocabularies.output.size
@@ -76,11 +75,11 @@ def annotate_contest(
     """Returns the contest of one CNN.
 
     Args:
-      encoder: its name.
-      folder: for the export and the answers.
+      encoder: the CNN's name.
+      folder: folder for the export and the answers.
       paths: the pictures' files.
-      vocab_size: words of the captioner.
-      batch_size: pictures at once.
+      vocab_size: number of words of the captioner.
+      batch_size: pictures per batch.
     """
     config, vocabularies, annotator = captioner(encoder, vocab_size)
     model = load(export(config, vocabularies, annotator, folder / encoder))
@@ -114,7 +113,7 @@ def annotate_contest(
 
 
 def _plain_way(annotator: Annotator, paths: Sequence[str], size: int) -> Callable[[int], None]:
-    """Returns what a user would write: load, predict picture by picture, a beam in NumPy."""
+    """Returns a user's own code: load and predict picture by picture, beam search in NumPy."""
     forward = tf.function(lambda x: annotator.encode({"image": x})["concept_probabilities"])
     decoder = annotator.decoder
     start = tf.function(lambda x: decoder.initial_state(decoder.prepare({CONCEPTS: x})))
@@ -148,7 +147,7 @@ def _plain_way(annotator: Annotator, paths: Sequence[str], size: int) -> Callabl
 def contests(
     encoders: Sequence[str] = ENCODERS, num_pictures: int = 64, **sizes: int
 ) -> Iterator[Contest]:
-    """Yields a contest an encoder; `sizes` are `annotate_contest`'s."""
+    """Yields a contest per encoder; `sizes` are arguments of `annotate_contest`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = write_pictures(folder, num_pictures)

@@ -1,14 +1,13 @@
-"""Greedy and beam search at caption size: 12,000 words, 512 cells, 64 images at once.
+"""Times greedy and beam search at caption size: 12,000 words, 512 cells, batches of 64 images.
 
 The baseline decodes image by image as im2txt does: one call of a compiled step for every token,
-the best words picked in NumPy. PyTorch's search is batched, with the same weights. Ours stands in
-float32, under XLA, with the output layer in bfloat16, and with finished images dropped; the limit
-is the steps' matrix products. Weights are random. Every caption has its length forced on it, so
-that all ways do the same work whatever the weights are: all 19 steps, or lengths like those of
-real captions.
+with the best words selected in NumPy. PyTorch's search is batched, with the same weights. Ours is
+timed in float32, under XLA, with bfloat16 in the output layer, and with finished images dropped.
+The limit is the steps' matrix products. Weights are random. All captions have forced lengths, so
+that all ways do the same work: all 19 steps, or lengths like those of real captions.
 
-With a run's folder and the data's, its own decoder is timed too, on the true concepts of the
-validation split.
+With a work directory and a data folder, the run's decoder is timed too, on the true concepts of
+the validation split.
 
     python -m eval.benchmark --part=decode
 """
@@ -29,19 +28,19 @@ from semreg_tf.decoding.greedy import GreedySearch
 from semreg_tf.evaluation.scoring import concept_targets
 from semreg_tf.training.workdir import load_annotator, load_run
 
-# The share of captions that a way in float32 finds as the image-by-image loop does, at least.
-MOST_ALIKE = 0.9
+# Smallest share of captions that float32 ways must have in common with the image-by-image loop.
+MIN_SAME_SHARE = 0.9
 
 
 class RandomDecoder(tf.Module):
-    """An LSTM decoder with ReLU and random weights, which ends captions where it is told to.
+    """An LSTM decoder with ReLU and random weights, whose captions have forced lengths.
 
-    The output layer reads a clock in place of the last cell: it rules END out before the length
-    in the context is reached, and makes it certain then.
+    The output layer reads a step counter in place of the last cell, which makes END impossible
+    before the forced length is reached and certain afterwards.
 
     Attributes:
-        vocab_size: Output words; START is fed as this id.
-        num_cells: LSTM cells, and size of the word embeddings.
+        vocab_size: Number of output words, and the id of START.
+        num_cells: Number of LSTM cells, and size of the word embeddings.
     """
 
     def __init__(self, vocab_size: int, num_cells: int, seed: int = 0):
@@ -53,7 +52,7 @@ class RandomDecoder(tf.Module):
             return rng.uniform(-0.08, 0.08, shape).astype(np.float32)
 
         bias = np.repeat(np.float32([0, 1, 0, 0]), num_cells)
-        # Scales at which the best word has a probability of some tenths, as in a trained model.
+        # With these scales the best word has a probability of some tenths, as in a trained model.
         embeddings = 12.0 * uniform(vocab_size + 1, num_cells)
         kernel = uniform(num_cells, 4 * num_cells)
         output_kernel = 20.0 * uniform(num_cells, vocab_size)
@@ -69,7 +68,7 @@ class RandomDecoder(tf.Module):
         }
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Give the float32 weights by name."""
+        """Returns name -> weights, float32."""
         variables = {
             "embeddings": self._embeddings,
             "kernel": self._kernel,
@@ -80,7 +79,7 @@ class RandomDecoder(tf.Module):
         return {name: variable.numpy() for name, variable in variables.items()}
 
     def initial_state(self, batch_size: int, seed: int = 1) -> tuple[tf.Tensor, ...]:
-        """Draw h0; c0 and the clock are zero."""
+        """Returns a random h0, and zeros for c0 and the step counter."""
         num_cells = self._recurrent_kernel.shape[0]
         hidden = np.random.default_rng(seed).uniform(0, 1, [batch_size, num_cells])
         hidden = tf.constant(hidden, tf.float32)
@@ -89,14 +88,14 @@ class RandomDecoder(tf.Module):
     def step(
         self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str = "float32"
     ) -> tuple[tf.Tensor, Any]:
-        """Take the inputs' products with the kernel from a table made once."""
+        """Returns logits and state; a table has the products of word embeddings and kernel."""
         return self._advance(tf.gather(self._input_table, token_ids), state, lengths, dtype)
 
     @tf.function
     def plain_step(
         self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
-        """Embed the words, multiply and give probabilities: the baseline's compiled step."""
+        """Returns probabilities and state, without a table: the baseline's compiled step."""
         inputs = tf.matmul(tf.gather(self._embeddings, token_ids), self._kernel) + self._bias
         logits, state = self._advance(inputs, state, lengths, "float32")
         return tf.nn.softmax(logits), state
@@ -118,12 +117,12 @@ class RandomDecoder(tf.Module):
 
 
 class TrainedDecoder(tf.Module):
-    """A run's own decoder, started from the true concepts of a split; its captions end themselves.
+    """The decoder of a run, started from true concepts; caption lengths are not forced.
 
     Attributes:
-        vocab_size: Output words; START is fed as this id.
-        num_cells: LSTM cells.
-        end_id: Ends a caption.
+        vocab_size: Number of output words, and the id of START.
+        num_cells: Number of LSTM cells.
+        end_id: The id of END.
     """
 
     def __init__(self, workdir: str, concepts: np.ndarray):
@@ -137,14 +136,14 @@ class TrainedDecoder(tf.Module):
         self._half = self._decoder.output_weights(tf.bfloat16)
 
     def initial_state(self, batch_size: int) -> tuple[tf.Tensor, ...]:
-        """Give the state that the first images' concepts set."""
+        """Returns the initial state of the first `batch_size` images, from their concepts."""
         outputs = {"concept_probabilities": self._concepts[:batch_size]}
         return self._decoder.initial_state(self._decoder.prepare(outputs))
 
     def step(
         self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor, dtype: str = "float32"
     ) -> tuple[tf.Tensor, Any]:
-        """Step with the table made once; `lengths` force nothing here."""
+        """Returns logits and state, with the input table; `lengths` are ignored."""
         weights = None if dtype == "float32" else self._half
         return self._decoder.step(token_ids, state, ({},), self._table, weights)
 
@@ -152,7 +151,7 @@ class TrainedDecoder(tf.Module):
     def plain_step(
         self, token_ids: tf.Tensor, state: Any, lengths: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
-        """Embed, multiply and give probabilities: the baseline's compiled step."""
+        """Returns probabilities and state, without a table: the baseline's compiled step."""
         logits, state = self._decoder.step(token_ids, state, ({},))
         return tf.nn.softmax(logits), state
 
@@ -163,16 +162,16 @@ Decoder = RandomDecoder | TrainedDecoder
 def decode_image_by_image(
     decoder: Decoder, lengths: np.ndarray, *, beam_width: int, max_steps: int
 ) -> np.ndarray:
-    """Decode as im2txt does; same rules as `BeamSearch`.
+    """Decodes image by image as im2txt does, with the rules of `BeamSearch`.
 
     Args:
         decoder: The model.
-        lengths: `(batch,)` int32, the lengths to force.
-        beam_width: Live hypotheses of an image.
-        max_steps: Most tokens to emit, END included.
+        lengths: `(batch,)` int32, the forced lengths.
+        beam_width: Number of live hypotheses per image.
+        max_steps: Maximum number of tokens, including END.
 
     Returns:
-        `(batch, max_steps)` int32, the best caption of every image, padded with -1.
+        `(batch, max_steps)` int32, the best caption of each image, padded with -1.
     """
     states = [leaf.numpy() for leaf in decoder.initial_state(len(lengths))]
     token_ids = np.full([len(lengths), max_steps], -1, np.int32)
@@ -203,7 +202,7 @@ def decode_image_by_image(
 def _extend(
     live: list, probabilities: np.ndarray, beam_width: int, end_id: int
 ) -> Iterator[tuple[float, list[int], int, int]]:
-    """Give (log-probability, words before, row, word) for the best words of every hypothesis."""
+    """Yields (log-probability, words before, row, word) for the best words of each hypothesis."""
     best = np.argpartition(-probabilities, beam_width, axis=1)[:, : beam_width + 1]
     for row, (total, words) in enumerate(live):
         ranked = sorted(best[row], key=lambda word: -probabilities[row, word])
@@ -216,7 +215,7 @@ def _extend(
 def batched_decoder(
     decoder: Decoder, dtype: str = "float32", **arguments: Any
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Make a function from lengths `(batch,)` to captions `(batch, max_steps)`."""
+    """Returns a function from lengths `(batch,)` to captions `(batch, max_steps)`, int32."""
     ids = {"start_id": decoder.vocab_size, "end_id": decoder.end_id}
     if arguments["beam_width"] == 1:
         del arguments["beam_width"]
@@ -226,22 +225,22 @@ def batched_decoder(
 
     @tf.function
     def search(state: Any, lengths: tf.Tensor) -> tf.Tensor:
-        found = searcher(
+        captions = searcher(
             lambda *step_arguments: decoder.step(*step_arguments, dtype=dtype), state, lengths
         ).token_ids
-        return found if len(found.shape) == 2 else found[:, 0]
+        return captions if len(captions.shape) == 2 else captions[:, 0]
 
     return lambda lengths: search(decoder.initial_state(len(lengths)), tf.constant(lengths)).numpy()
 
 
 class Sizes(NamedTuple):
-    """How much is decoded.
+    """Sizes of the decoder and the search.
 
     Attributes:
-        vocab_size: Output words.
-        num_cells: LSTM cells, and size of the word embeddings.
-        beam_width: Live hypotheses of an image.
-        max_steps: Most tokens to emit, END included.
+        vocab_size: Number of output words.
+        num_cells: Number of LSTM cells, and size of the word embeddings.
+        beam_width: Number of live hypotheses per image.
+        max_steps: Maximum number of tokens, including END.
     """
 
     vocab_size: int = 12_000
@@ -261,13 +260,13 @@ def search_contest(
 
     Args:
         decoder: The model.
-        name: Of the contest.
-        lengths: `(batch,)` int32, the lengths to force.
-        rules: `beam_width`, of which 1 is greedy, and `max_steps`.
-        peer: Has the decoder's weights, and these lengths under `name`.
+        name: Name of the lengths, part of the contest's name.
+        lengths: `(batch,)` int32, the forced lengths.
+        rules: `beam_width`, with 1 for greedy search, and `max_steps`.
+        peer: PyTorch's process, which has the decoder's weights and these lengths under `name`.
 
     Raises:
-        ValueError: A way in float32 finds other captions than the others.
+        ValueError: The captions of a float32 way differ from those of the baseline.
     """
     float32 = batched_decoder(decoder, **rules)
     other = {
@@ -282,12 +281,12 @@ def search_contest(
             ),
         }
     baseline = functools.partial(decode_image_by_image, decoder, **rules)
-    expected, found = baseline(lengths), {way: call(lengths) for way, call in other.items()}
-    found["ours, float32"] = float32(lengths)
-    for way, token_ids in found.items():
+    expected, captions = baseline(lengths), {way: call(lengths) for way, call in other.items()}
+    captions["ours, float32"] = float32(lengths)
+    for way, token_ids in captions.items():
         same = np.all(token_ids == expected, axis=1).mean()
-        # Sums in another order may part two beams that are level.
-        if "bfloat16" not in way and same < MOST_ALIKE:
+        # Another order of summation may decide differently between beams of equal score.
+        if "bfloat16" not in way and same < MIN_SAME_SHARE:
             raise ValueError(f"all ways must find the same captions. Received: {way}, {same:.3f}")
     ways = [Contender("image by image, as im2txt", _call(baseline, lengths), INSTEAD)]
     if peer is not None:
@@ -316,10 +315,10 @@ def contests(
     """Yields greedy and beam search with all steps, and beam search with captions' lengths.
 
     Args:
-        torch_python: Interpreter that has PyTorch; None: without it.
-        trained: This decoder too; its captions have the lengths it gives them.
-        images: Decoded together.
-        sizes: Of the random decoder and of the search; None: those of captions.
+        torch_python: Interpreter with PyTorch; None: PyTorch is not timed.
+        trained: A trained decoder to time too, or None.
+        images: Batch size.
+        sizes: Sizes of the random decoder and of the search; None: the defaults of `Sizes`.
     """
     sizes = sizes or Sizes()
     decoder = RandomDecoder(sizes.vocab_size, sizes.num_cells)
@@ -349,7 +348,7 @@ def _call(decode: Callable[[np.ndarray], object], lengths: np.ndarray) -> Callab
 def _products(
     decoder: Decoder, rules: dict[str, int], lengths: np.ndarray, steps: int
 ) -> Callable[[int], None]:
-    """Returns the products of all steps with the recurrent and the output matrices."""
+    """Returns a function that multiplies by the recurrent and output matrices of all steps."""
     cells = decoder.num_cells
     hidden = tf.random.normal((len(lengths) * rules["beam_width"], cells))
     matrices = [tf.random.normal((cells, n)) for n in (4 * cells, decoder.vocab_size)]
@@ -363,7 +362,15 @@ def _products(
 
 
 def trained_decoder(workdir: str, data_dir: str) -> TrainedDecoder:
-    """Returns the decoder of a run on captions whose decoder reads concepts."""
+    """Loads the decoder of a captioner that reads concepts.
+
+    Args:
+        workdir: Work directory of the run.
+        data_dir: Folder of prepared data.
+
+    Returns:
+        The decoder, with the true concepts of the validation split.
+    """
     config, vocabularies, _ = load_run(workdir)
     builder = find_builder(data_dir, config.data.dataset)
     split = load_split(builder, config.data.validation_split, vocabularies, config.data)

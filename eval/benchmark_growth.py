@@ -1,8 +1,8 @@
-"""How cost grows with the batch, the vocabulary, captions' length, the beam, and the pictures.
+"""Measures how cost grows with batch, vocabulary, caption length, beam width and data set size.
 
-Each point runs in a process of its own and is recorded by itself: the same command goes on after an
-interruption. A point that takes too long or dies is recorded with the reason, and larger ones of
-its axis are left out: that is the first thing that breaks.
+Each point runs in its own process and is recorded when it ends, so the same command continues after
+an interruption. If a point takes too long or its process dies, the reason is recorded and larger
+points of the axis are skipped.
 
     python -m eval.benchmark --part=growth --json --max_minutes=10
 """
@@ -36,11 +36,11 @@ Record = dict[str, Any]
 
 
 def run(path: Path | None, max_minutes: float | None = None) -> list[Record]:
-    """Measures the points that have no record, smallest first.
+    """Measures the points that are not in the record, from small to large.
 
     Args:
-      path: the record, written after each point; None: none is kept.
-      max_minutes: no point is started after that long.
+      path: the record, written after each point; None: no record is written.
+      max_minutes: minutes after which no new point starts; None: no limit.
 
     Returns:
       All points.
@@ -55,14 +55,14 @@ def run(path: Path | None, max_minutes: float | None = None) -> list[Record]:
             continue
         if max_minutes is not None and time.monotonic() - started > 60 * max_minutes:
             break
-        made: Record = {"axis": axis, "value": value, "work": []}
+        point: Record = {"axis": axis, "value": value, "work": []}
         for function, argument in functions.items():
-            found = measure(function, {argument: value})
-            made["work"] += found if isinstance(found, list) else []
-            if isinstance(found, str):
-                made["breaks"] = found
-        points.append(made)
-        print(_told(made))
+            result = measure(function, {argument: value})
+            point["work"] += result if isinstance(result, list) else []
+            if isinstance(result, str):
+                point["breaks"] = result
+        points.append(point)
+        print(_describe(point))
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, record)
@@ -71,7 +71,7 @@ def run(path: Path | None, max_minutes: float | None = None) -> list[Record]:
 
 
 def _in_order() -> list[tuple[str, int, dict[str, str]]]:
-    """Returns every axis's first point, then every second, and so on."""
+    """Returns the first point of each axis, then the second of each, and so on."""
     longest = max(len(values) for values, _ in AXES.values())
     return [
         (axis, values[i], functions)
@@ -82,10 +82,15 @@ def _in_order() -> list[tuple[str, int, dict[str, str]]]:
 
 
 def measure(function: str, arguments: dict[str, int], most_secs: float = MOST_SECS) -> Any:
-    """Runs a function of `growth_points` in a process of its own.
+    """Runs a function of `growth_points` in a new process.
+
+    Args:
+      function: the function's name.
+      arguments: its arguments.
+      most_secs: time limit.
 
     Returns:
-      What it returns, or in a few words why there is nothing.
+      The function's result, or a text with the reason why there is none.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -112,24 +117,24 @@ def _in_process(sender: Any, function: str, arguments: dict[str, int]) -> None:
         sender.send("out of memory")
 
 
-def _told(point: Record) -> str:
+def _describe(point: Record) -> str:
     parts = [f"{w['what']} {w['secs']:.3f} s ({w['peak_mib']:.0f} MiB)" for w in point["work"]]
     parts += [point["breaks"]] if "breaks" in point else []
     return f"growth  {point['axis']} {point['value']:,}: {', '.join(parts)}"
 
 
 def courses(points: Sequence[Record], axis: str) -> dict[str, list[tuple[int, float, float]]]:
-    """Returns of each kind of work along an axis the values, seconds and peaks of memory in MiB."""
-    found: dict[str, list[tuple[int, float, float]]] = {}
+    """Returns kind of work -> triples of value, seconds and peak memory in MiB along an axis."""
+    triples: dict[str, list[tuple[int, float, float]]] = {}
     for point in sorted((p for p in points if p["axis"] == axis), key=lambda p: p["value"]):
         for work in point["work"]:
             triple = (point["value"], work["secs"], work["peak_mib"])
-            found.setdefault(work["what"], []).append(triple)
-    return found
+            triples.setdefault(work["what"], []).append(triple)
+    return triples
 
 
 def exponent(course: Sequence[tuple[int, float, float]]) -> float:
-    """Returns the exponent of a power law through the upper half of a course, where it has settled.
+    """Returns the exponent of a power law fitted to the upper half of a course.
 
     Example:
       >>> exponent([(1, 5.0, 0), (10, 10.0, 0), (100, 1000.0, 0)])
@@ -143,16 +148,16 @@ def exponent(course: Sequence[tuple[int, float, float]]) -> float:
 
 
 def markdown(record: Record) -> str:
-    """Returns the tables of a record, an axis each."""
+    """Returns the tables of a record, one per axis."""
     commit = short_commit(record["commit"])
     parts = [f"**{record['processor']}**, {record['cores']} cores; commit {commit}.\n"]
     for axis, (values, _) in AXES.items():
-        found = courses(record["points"], axis)
-        if not found:
+        by_work = courses(record["points"], axis)
+        if not by_work:
             continue
         header = [axis, *(f"{value:,}" for value in values), "exponent", "peak MiB"]
         rows = []
-        for what, course in found.items():
+        for what, course in by_work.items():
             secs = {value: f"{1e3 * s:,.0f} ms" for value, s, _ in course}
             cells = [secs.get(value, "") for value in values]
             peak = max(p for *_, p in course)
@@ -165,16 +170,16 @@ def markdown(record: Record) -> str:
 
 
 def draw(record: Record, path: Path) -> None:
-    """Draws seconds against every axis, both logarithmic, as an SVG file."""
-    # Costs a second, and the tables alone do not need it.
+    """Draws seconds over each axis, with logarithmic scales, as an SVG file."""
+    # Imported here, because matplotlib takes a second to import and the tables do not need it.
     import matplotlib
     from matplotlib.figure import Figure
 
-    axes_there = [axis for axis in AXES if courses(record["points"], axis)]
+    measured = [axis for axis in AXES if courses(record["points"], axis)]
     with matplotlib.rc_context({"svg.hashsalt": "semreg_tf"}):
-        figure = Figure(figsize=(4 * len(axes_there), 3.6), layout="constrained")
+        figure = Figure(figsize=(4 * len(measured), 3.6), layout="constrained")
         for ax, axis in zip(
-            figure.subplots(1, len(axes_there), squeeze=False)[0], axes_there, strict=True
+            figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True
         ):
             for what, course in courses(record["points"], axis).items():
                 values, secs, _ = zip(*course, strict=True)

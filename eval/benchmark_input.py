@@ -1,10 +1,10 @@
-"""The image input at 299 pixels beside tf.data as guides show it, PyTorch, and the bare decode.
+"""Times image input at 299 pixels beside tf.data as in TensorFlow's guides, PyTorch and decoding.
 
-The pipelines are those of training and evaluation, from the shards to batches of 32; what reading
-the records costs alone, their checksums and image ids checked, is a row of its own. The others
-read files in memory. The limit is PIL's bare decode, of files in memory, in as many processes as
-there are cores. The pictures are a prepared data set's, best stored with `--shorter_side=346`, or
-are drawn here: 461 x 346, with the falling spectrum of photographs and about their bytes.
+Ours are the pipelines of training and evaluation, from the shards to batches of 32; a separate row
+has the time of reading records alone, with checks of checksums and image ids. The other ways read
+files in memory. The limit is decoding by PIL of files in memory, with a process per core. The
+pictures are those of a prepared data set, best stored with `--shorter_side=346`, or random ones of
+461 x 346 pixels, whose spectrum and file size are like those of photos.
 
     python -m eval.benchmark --part=input
     python -m eval.benchmark --part=input --data_dir=data --dataset=coco_tags/coco128 --split=train
@@ -47,7 +47,7 @@ ALL = "training, all augmentation"
 
 
 def drawn_picture(rng: np.random.Generator, height: int = 346, width: int = 461) -> bytes:
-    """Returns a JPEG file of noise whose spectrum falls as photographs' does."""
+    """Returns the bytes of a JPEG file of noise with a spectrum like that of photos."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     amplitude = np.maximum(frequency, 1 / width) ** -1.4
     noise = rng.normal(size=(2, 3, *frequency.shape))
@@ -61,7 +61,7 @@ def drawn_picture(rng: np.random.Generator, height: int = 346, width: int = 461)
 
 
 def drawn_split(folder: str, number: int = NUM_DRAWN) -> Split:
-    """Returns a split of drawn pictures, written to one shard in `folder`."""
+    """Returns a split of random pictures, written to one shard in `folder`."""
     rng, path = np.random.default_rng(0), str(Path(folder) / "drawn.tfrecord")
     with tf.io.TFRecordWriter(path) as writer:
         for i in range(number):
@@ -80,17 +80,16 @@ def drawn_split(folder: str, number: int = NUM_DRAWN) -> Split:
 
 
 def prepared_split(data_dir: str, dataset: str, name: str) -> Split:
-    """Returns a split of a prepared data set, of labels or of captions."""
+    """Returns a split of a prepared data set, with labels or captions."""
     builder = find_builder(data_dir, dataset)
     config = _config(read_annotations(builder.data_dir, name))
     return load_split(builder, name, Vocabularies.from_dataset(builder.data_dir, config), config)
 
 
 def lengthened(split: Split, times: int) -> Split:
-    """Returns a split that holds the pictures of a small one so often, read in one pass.
+    """Returns a split with the pictures of a small one repeated, to be read in one pass.
 
-    Real ones have thousands of pictures: the few batches of a small one, begun over and over, would
-    time how a pipeline starts.
+    Repeated passes over a small split would mostly time the start of the pipeline.
     """
     annotations = split.annotations * times
     return dataclasses.replace(
@@ -114,7 +113,7 @@ def _files(split: Split) -> list[bytes]:
 
 
 def _drain(dataset: tf.data.Dataset) -> Callable[[int], None]:
-    """Returns what reads all batches."""
+    """Returns a function that reads all batches."""
 
     def call(_: int) -> None:
         collections.deque(dataset, maxlen=0)
@@ -123,12 +122,15 @@ def _drain(dataset: tf.data.Dataset) -> Callable[[int], None]:
 
 
 def plain_batches(files: Sequence[bytes], number: int, augmented: bool) -> tf.data.Dataset:
-    """Returns batches as TensorFlow's guides make them: decode, resize, crop, tf.image, prefetch.
+    """Returns a pipeline as in TensorFlow's guides: decode, resize, crop, tf.image, prefetch.
 
     Args:
-      files: the pictures, in memory.
-      number: how many are read, in turns.
-      augmented: whether they are cropped at random, mirrored and recoloured.
+      files: the JPEG bytes of the pictures.
+      number: number of pictures to read, with repetition.
+      augmented: whether to apply random crops, flips and colour jitter.
+
+    Returns:
+      Batches (batch, height, width, 3), float32.
     """
     resized = round(SIZE * RATIO)
 
@@ -153,7 +155,7 @@ def plain_batches(files: Sequence[bytes], number: int, augmented: bool) -> tf.da
 
 
 def our_batches(split: Split) -> dict[str, tf.data.Dataset]:
-    """Returns the pipelines of evaluation and of training with each augmentation, by name."""
+    """Returns name -> pipeline, for evaluation and for training with each augmentation."""
 
     def inputs(**augmentation: bool) -> Inputs:
         chosen = {"random_crop": False, "random_flip": False, "color_jitter": False, **augmentation}
@@ -179,12 +181,12 @@ def our_batches(split: Split) -> dict[str, tf.data.Dataset]:
 def input_contests(
     split: Split, num_timed: int, peer: TorchPeer | None = None
 ) -> Iterator[Contest]:
-    """Yields evaluation, training with all augmentation, and each augmentation alone.
+    """Yields the contests of evaluation, training, and our pipelines in parts.
 
     Args:
-      split: whose pictures.
-      num_timed: pictures a round, at least; the split is read as often as that takes.
-      peer: for the first two.
+      split: the split with the pictures.
+      num_timed: smallest number of pictures per round; small splits are repeated.
+      peer: PyTorch's process, timed in the first two contests, or None.
     """
     passes = -(-num_timed // split.num_images)
     number, files = passes * split.num_images, _files(split)
@@ -221,7 +223,7 @@ def contests(
     split: str = "train",
     num_timed: int = NUM_TIMED,
 ) -> Iterator[Contest]:
-    """Yields the contests on drawn pictures, or on a prepared data set's where one is named."""
+    """Yields the contests on random pictures, or on those of `dataset` if it is not None."""
     with tempfile.TemporaryDirectory() as folder, TorchPeer.started(torch_python) as peer:
         chosen = prepared_split(data_dir, dataset, split) if dataset else drawn_split(folder)
         yield from input_contests(chosen, num_timed, peer)

@@ -1,4 +1,4 @@
-"""Metrics beside the libraries that a user would call, on drawn captions, tags and scores.
+"""Times the metrics beside libraries that users would call, on random captions, tags and scores.
 
 python -m eval.benchmark --part=metrics
 """
@@ -22,24 +22,24 @@ REFERENCES_AN_IMAGE, NUM_CLASSES = 5, 80
 
 
 def caption_contest(images: int) -> Contest:
-    """Returns BLEU, ROUGE-L and CIDEr of one caption an image against five references."""
+    """Returns the contest of BLEU, ROUGE-L and CIDEr, with five references per image."""
     drawn = captions(images * (REFERENCES_AN_IMAGE + 1))
     texts = [" ".join(f"w{i}" for i in words) + "." for words in drawn]
-    guessed = dict(enumerate(texts[:images]))
+    predicted = dict(enumerate(texts[:images]))
     true = {i: texts[images + i :: images] for i in range(images)}
 
     def plain(_: int) -> None:
         tokenize = NLTKWordTokenizer().tokenize
         tokens = [
-            {i: [" ".join(tokenize(text.lower())) for text in own] for i, own in texts.items()}
-            for texts in (true, {i: [text] for i, text in guessed.items()})
+            {i: [" ".join(tokenize(text.lower())) for text in group] for i, group in texts.items()}
+            for texts in (true, {i: [text] for i, text in predicted.items()})
         ]
         with contextlib.redirect_stdout(None):
             for scorer in (Bleu(4), Rouge(), Cider()):
                 scorer.compute_score(*tokens)
 
     def ours(tokenizer: str) -> None:
-        caption_metrics(true, guessed, meteor=False, tokenizer=tokenizer)
+        caption_metrics(true, predicted, meteor=False, tokenizer=tokenizer)
 
     ways = [
         Contender("nltk's tokens, pycocoevalcap", plain, INSTEAD),
@@ -51,7 +51,7 @@ def caption_contest(images: int) -> Contest:
 
 
 def tag_contest(images: int) -> Contest:
-    """Returns precision, recall, F1 and mAP of tags."""
+    """Returns the contest of precision, recall, F1 and mAP of tags."""
     rng = np.random.default_rng(0)
     targets = rng.random((images, NUM_CLASSES)) < 0.04
     scores = rng.random((images, NUM_CLASSES)) + targets
@@ -75,7 +75,7 @@ def tag_contest(images: int) -> Contest:
 
 
 def retrieval_contest(images: int) -> Contest:
-    """Returns R@K and the median rank of images by five sentences each."""
+    """Returns the contest of R@K and the median rank, with five sentences per image."""
     scores = np.random.default_rng(0).normal(size=(5 * images, images)).astype(np.float32)
     owners, columns = np.repeat(np.arange(images), 5), np.arange(images)
 
@@ -95,11 +95,11 @@ def retrieval_contest(images: int) -> Contest:
 
 
 def contests(images: int = 1000) -> Iterator[Contest]:
-    """Yields captions, tags and retrieval."""
+    """Yields the contests of caption, tag and retrieval metrics."""
     yield caption_contest(images)
     yield tag_contest(5 * images)
     yield retrieval_contest(images)
 
 
 def _done(*_: object) -> None:
-    """Takes a result, which is not what is timed."""
+    """Discards results."""

@@ -1,4 +1,4 @@
-"""Records of benchmarks, a file a processor and part, and the tables of BENCHMARKS.md from them."""
+"""Records of benchmarks, one file per processor and part, and the tables of BENCHMARKS.md."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from semreg_tf.reporting.run_files import short_commit
 from semreg_tf.reporting.study_tables import table
 
 PACKAGES = ("tensorflow", "keras", "numpy")
-# Of instruction sets, those that matrix products and pixels gain from.
+# The instruction sets that speed up matrix products and image processing.
 _INSTRUCTIONS = re.compile(r"avx\w*|amx\w*|fma|asimd\w*|sve\w*|bf16|i8mm")
-# A document's tables between `<!-- benchmark: PART -->` and `<!-- end -->`.
+# The tables of a part in a document, between `<!-- benchmark: PART -->` and `<!-- end -->`.
 _PLACE = re.compile(r"(<!-- benchmark: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Record = dict[str, Any]
 
 
 def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> Record:
-    """Returns the processor's name, its cores that may be used, and its instruction sets."""
+    """Returns the processor's name, the number of usable cores, and the instruction sets."""
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
     fields = dict(re.findall(r"^([^\t:]+)\t*: (.*)$", text, re.MULTILINE))
     flags = (fields.get("flags") or fields.get("Features") or "").split()
@@ -41,14 +41,14 @@ def record_path(folder: Path, part: str) -> Path:
 
 
 def _name(record: Record) -> str:
-    """Returns a processor's name fit for files; processors of one name differ in bfloat16."""
+    """Returns a file name for a processor; some of the same name differ in bfloat16 support."""
     half = "bf16" if any("bf16" in name for name in record["instructions"]) else "no-bf16"
     return f"{re.sub(r'[^a-z0-9]+', '-', record['processor'].lower()).strip('-')}-{half}"
 
 
 def about(part: str) -> Record:
-    """Returns what every record begins with: its part, the code, versions, and the machine."""
-    # Imports TensorFlow, and whoever reads records does not need it.
+    """Returns the first fields of a record: part, commit, versions and machine."""
+    # Imported here, because it imports TensorFlow, which readers of records do not need.
     from semreg_tf.training.workdir import code_commit
 
     versions = {name: version(name) for name in PACKAGES}
@@ -56,7 +56,7 @@ def about(part: str) -> Record:
 
 
 def write_record(path: Path, part: str, rows: Sequence[Row], rounds: int) -> None:
-    """Writes a part's record."""
+    """Writes the record of a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {**about(part), "rounds": rounds, "rows": list(rows)})
 
@@ -67,35 +67,35 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def with_tables(text: str, records: Iterable[Record]) -> str:
-    """Returns a document whose tables are made anew from the records of their parts.
+    """Returns a document with new tables from the records.
 
     Args:
-      text: Markdown with the lines `<!-- benchmark: PART -->` and, after it, `<!-- end -->`; what
-        is between them is replaced.
-      records: of any parts.
+      text: Markdown; the text between the lines `<!-- benchmark: PART -->` and `<!-- end -->` is
+        replaced.
+      records: records of any parts.
     """
     by_part: dict[str, list[Record]] = {}
     for record in records:
         by_part.setdefault(record["part"], []).append(record)
 
-    def made(found: re.Match[str]) -> str:
-        sections = [_section(record) for record in by_part.get(found[2], [])]
-        return f"{found[1]}\n{chr(10).join(sections) or 'Not measured yet.'}\n\n{found[3]}"
+    def replacement(match: re.Match[str]) -> str:
+        sections = [_section(record) for record in by_part.get(match[2], [])]
+        return f"{match[1]}\n{chr(10).join(sections) or 'Not measured yet.'}\n\n{match[3]}"
 
-    return _PLACE.sub(made, text)
+    return _PLACE.sub(replacement, text)
 
 
 def _section(record: Record) -> str:
-    """Returns one record's tables, a table a contest."""
+    """Returns a table for each contest of a record."""
     if record["part"] == "growth":
         from eval import benchmark_growth
 
         picture = f"results/benchmarks/{_name(record)}-growth.svg"
         return f"{benchmark_growth.markdown(record)}\n![Seconds against each]({picture})"
-    told = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     parts = [
         f"**{record['processor']}**, {record['cores']} cores, "
-        f"{' '.join(record['instructions'])}; {told}; commit {short_commit(record['commit'])}; "
+        f"{' '.join(record['instructions'])}; {versions}; commit {short_commit(record['commit'])}; "
         f"medians and quartiles of {record['rounds']} rounds.\n"
     ]
     contests: dict[str, list[Row]] = {}
@@ -126,7 +126,7 @@ def _contest(name: str, rows: Sequence[Row]) -> str:
 
 
 def _figures(value: float) -> str:
-    """Returns three figures."""
+    """Returns a number with three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:#.3g}".rstrip(".")

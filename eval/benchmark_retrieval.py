@@ -1,8 +1,8 @@
-"""Scoring sentences for an image, log P(w|I), beside scoring each of them from its start.
+"""Times log P(w|I) of many sentences for an image, with and without sharing their prefixes.
 
-Ours scores the tree of the sentences' beginnings once, so what they share costs one row. The plain
-way unrolls the decoder over all sentences, padded, a hundred at once. The limit is the matrix
-products of the tree's rows. Weights and sentences are drawn.
+Ours scores the prefix tree of the sentences, so a shared prefix costs one row. The plain way
+unrolls the decoder over all sentences, padded, a hundred at a time. The limit is the matrix
+products of the tree's rows. Weights and sentences are random.
 
     python -m eval.benchmark --part=retrieval
 """
@@ -26,7 +26,7 @@ START, END, AT_ONCE = VOCAB_SIZE, VOCAB_SIZE - 1, 100
 
 
 def contests(num_sentences: int = 1000) -> Iterator[Contest]:
-    """Yields one image against drawn sentences."""
+    """Yields the contest of one image and random sentences."""
     config = experiments.get(EXPERIMENT)
     _, annotator = training_step(config, "relational")
     words = captions(num_sentences)
@@ -48,8 +48,8 @@ def contests(num_sentences: int = 1000) -> Iterator[Contest]:
 def plain_scores(
     annotator: Annotator, words: list[np.ndarray]
 ) -> Callable[[dict[str, tf.Tensor]], np.ndarray]:
-    """Returns a function from an image's outputs to log P(w|I), (sentences,)."""
-    made = [shift(words[i : i + AT_ONCE], START, END) for i in range(0, len(words), AT_ONCE)]
+    """Returns a function from an image's outputs to log P(w|I), float32 (sentences,)."""
+    batches = [shift(words[i : i + AT_ONCE], START, END) for i in range(0, len(words), AT_ONCE)]
 
     @tf.function(reduce_retracing=True)
     def score(outputs: dict, inputs: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -58,7 +58,7 @@ def plain_scores(
         return -tf.reduce_sum(tf.where(mask, losses, 0.0), axis=1)
 
     return lambda outputs: np.concatenate(
-        [score(outputs, *map(tf.constant, arrays)).numpy() for arrays in made]
+        [score(outputs, *map(tf.constant, arrays)).numpy() for arrays in batches]
     )
 
 
@@ -71,4 +71,4 @@ def _products(annotator: Annotator, rows: int) -> Callable[[int], None]:
 
 
 def _done(_: object) -> None:
-    """Takes a result, which is not what is timed."""
+    """Discards a result."""

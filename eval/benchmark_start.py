@@ -1,8 +1,8 @@
-"""From the start of a command to its end: one picture's caption, and --help.
+"""Times whole commands, from start to end: annotating one picture, and --help.
 
 Each round starts a process. The plain way is a script that loads the SavedModel and calls it; the
-limit is the import of TensorFlow as it is. With --earlier, the same command of another checkout
-takes turns with them.
+limit is the import of TensorFlow alone. With --earlier, the same command of another checkout is
+timed in the same rounds.
 
     python -m eval.benchmark --part=start [--earlier=../earlier]
 """
@@ -33,10 +33,10 @@ print(answer["annotations"].numpy()[0, 0].decode())
 
 
 def contests(earlier: str | None = None) -> Iterator[Contest]:
-    """Yields one picture to its first caption, and the help.
+    """Yields the contests of annotating one picture and of --help.
 
     Args:
-      earlier: folder of another checkout.
+      earlier: folder of another checkout, or None.
     """
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "drawn.jpg"
@@ -64,7 +64,7 @@ def contests(earlier: str | None = None) -> Iterator[Contest]:
 
 
 def _start(*arguments: str, folder: Path = ROOT) -> Callable[[int], float]:
-    """Returns what starts Python with these arguments and waits for its end."""
+    """Returns a function that runs Python and returns its processor seconds."""
 
     def call(_: int) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,7 +1,7 @@
-"""The same work in PyTorch, as its users write it; runs where PyTorch is, without anything of ours.
+"""The benchmarks' work in PyTorch, written as its users would; needs PyTorch and no other module.
 
-`eval.benchmark` starts it, hands over the drawn data, and lets it take turns with the other ways.
-Each line of standard input is a question in JSON, and each line of standard output its answer.
+`eval.benchmark` starts this program, passes the random data, and times it in turn with the others.
+Each line of standard input is a request in JSON, and each line of standard output its response.
 """
 
 import io
@@ -19,13 +19,13 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 CELLS = 512
 Data = dict[str, np.ndarray]
-# Of how much a round does, and of its number; what it says of its result.
+# A function from the amount of work and the number of a round to its result.
 Way = Callable[[int, int], dict]
 Ways = dict[str, Way]
 
 
 class ReluCell(nn.Module):
-    """An LSTM whose candidate and output pass ReLU, step by step."""
+    """An LSTM with ReLU for candidate and output, unrolled step by step."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class ReluCell(nn.Module):
         self.recur = nn.Linear(size, 4 * size, bias=False)
 
     def forward(self, words: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Returns the hidden states, (batch, time, cells)."""
+        """Returns the hidden states, float32 (batch, time, cells)."""
         inputs, cell = self.project(words), torch.zeros_like(hidden)
         states: list[torch.Tensor] = []
         for step in range(inputs.shape[1]):
@@ -45,7 +45,7 @@ class ReluCell(nn.Module):
 
 
 class Captioner(nn.Module):
-    """Concepts to the first state, words to logits of the words that are there."""
+    """A decoder whose first state is computed from concepts; padding has no logits."""
 
     def __init__(self, num_concepts: int, vocab_size: int, dropout: float, relu: bool) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Captioner(nn.Module):
     def forward(
         self, concepts: torch.Tensor, inputs: torch.Tensor, lengths: torch.Tensor
     ) -> torch.Tensor:
-        """Returns the logits of the words that are there, packed."""
+        """Returns the logits of the words without padding, float32 (words, vocab_size)."""
         hidden, words = self.start(concepts), self.dropout(self.embed(inputs))
         if self.relu is not None:
             states = self.relu(words, hidden)
@@ -70,7 +70,7 @@ class Captioner(nn.Module):
 
 
 def train(data: Data) -> Ways:
-    """Returns the ways to take training steps: nn.LSTM with tanh, and a scripted ReLU LSTM."""
+    """Returns training steps with nn.LSTM (tanh) and with a scripted ReLU LSTM."""
     number = sum(name.startswith("input_ids/") for name in data)
     batches = []
     for i in range(number):
@@ -105,7 +105,7 @@ def train(data: Data) -> Ways:
 
 
 def decode(data: Data) -> Ways:
-    """Returns a beam search over all images at once; greedy is its width of one."""
+    """Returns batched beam searches; width 1 is greedy search."""
     kernel, recurrent, embeddings, output, bias = (
         torch.from_numpy(data[k]) for k in ("kernel", "recurrent", "embeddings", "output", "bias")
     )
@@ -130,7 +130,7 @@ def decode(data: Data) -> Ways:
             clock = torch.where(step < ends, -1e9, 1e9)[:, None]
             logits = torch.cat([hidden[:, :-1], clock], 1) @ output
             logp = logits.log_softmax(1).view(batch, width, vocab_size)
-            # A finished caption has one way to go on, which costs nothing.
+            # A finished caption has one continuation, with log-probability 0.
             logp = logp.masked_fill(done[..., None], -torch.inf)
             logp[..., 0] = torch.where(done, 0.0, logp[..., 0])
             scores, best = (scores[..., None] + logp).view(batch, -1).topk(width)
@@ -162,7 +162,7 @@ def decode(data: Data) -> Ways:
 
 
 class Pictures(torch.utils.data.Dataset):
-    """JPEG files in memory, decoded by Pillow and transformed by torchvision, read in passes."""
+    """JPEG files in memory, decoded by Pillow and transformed by torchvision, repeated."""
 
     def __init__(self, files: list[bytes], transform: Callable, number: int) -> None:
         self.files, self.transform, self.number = files, transform, number
@@ -178,12 +178,12 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def pictures(data: Data) -> Ways:
-    """Returns DataLoaders with the transforms of evaluation and of training."""
+    """Returns passes over DataLoaders with the transforms of evaluation and of training."""
     library = torch.library.Library("torchvision", "DEF")
     try:
         from torchvision import transforms
     except RuntimeError:
-        # Built for a GPU, torchvision lacks its detection operators on a CPU build of PyTorch.
+        # A torchvision built for GPUs lacks its detection operators on a CPU build of PyTorch.
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         from torchvision import transforms
@@ -205,7 +205,7 @@ def pictures(data: Data) -> Ways:
     def way(steps: list) -> Way:
         def call(amount: int, turn: int) -> dict:
             dataset = Pictures(files, transforms.Compose(steps), amount)
-            # As many workers as cores, and they end with the round: their time is the children's.
+            # One worker per core; they end with the round, so their time counts as children's.
             loader = torch.utils.data.DataLoader(
                 dataset, batch_size=32, num_workers=torch.get_num_threads()
             )
@@ -220,21 +220,21 @@ PARTS = {"train": train, "decode": decode, "input": pictures}
 
 
 def processor_secs() -> float:
-    """Returns the seconds of this process and of its ended children."""
+    """Returns the processor seconds of this process and its finished child processes."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def main() -> None:
-    """Answers questions until standard input ends."""
+    """Answers requests until standard input ends."""
     ways = {}
     for line in sys.stdin:
-        question = json.loads(line)
-        if "prepare" in question:
-            data = dict(np.load(question["path"]))
-            ways, answer = PARTS[question["prepare"]](data), {"torch": torch.__version__}
+        request = json.loads(line)
+        if "prepare" in request:
+            data = dict(np.load(request["path"]))
+            ways, answer = PARTS[request["prepare"]](data), {"torch": torch.__version__}
         else:
             before = processor_secs()
-            answer = ways[question["way"]](question["amount"], question["number"])
+            answer = ways[request["way"]](request["amount"], request["number"])
             answer["cpu"] = processor_secs() - before
         print(json.dumps(answer), flush=True)

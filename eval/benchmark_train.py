@@ -1,12 +1,12 @@
-"""Steps of training beside plain Keras and PyTorch, and beside the products they cannot avoid.
+"""Times training steps beside plain Keras, PyTorch and the matrix products that are unavoidable.
 
-Ours is the trainer's own step as configured (dropout, clipping, RMSProp), on batches bucketed by
+Ours is the trainer's step as configured (dropout, clipping, RMSProp), on batches bucketed by
 length. Plain Keras is the same model from keras.layers.RNN(LSTMCell), Dense and
-keras.optimizers.RMSprop in a compiled step with the same options, on batches as a shuffle gives
-them, padded to their longest. PyTorch has bucketed batches and logits of the words alone
-(eval/benchmark_torch.py). All see the same captions, of COCO's lengths (mean 10.5 words, deviation
-2.4, at least 5). A joint step sees five captions an image; its limit is the CNN alone, forward and
-backward.
+keras.optimizers.RMSprop in a compiled step with the same options, on shuffled batches, padded to
+their longest caption. PyTorch has bucketed batches and no logits of padding
+(eval/benchmark_torch.py). All train on the same captions, with COCO's lengths (mean 10.5 words,
+deviation 2.4, at least 5). A joint step has five captions per image; its limit is the CNN alone,
+forward and backward.
 
     python -m eval.benchmark --part=train
 """
@@ -43,25 +43,25 @@ Tensors = dict[str, tf.Tensor]
 
 
 def captions(number: int = NUM_CAPTIONS, seed: int = 0) -> list[np.ndarray]:
-    """Returns random word ids of COCO's lengths; frequent words are frequent."""
+    """Returns random captions as word ids, with COCO's lengths and Zipf's word frequencies."""
     rng = np.random.default_rng(seed)
     lengths = np.clip(np.rint(rng.gamma(19, 10.5 / 19, number)), 5, 30).astype(int)
     return [np.minimum(rng.zipf(1.3, n), VOCAB_SIZE - 2) - 1 for n in lengths]
 
 
 def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[Tensors]:
-    """Returns batches of the contract, bucketed by length or as they come."""
+    """Returns batches of captions with random concepts, bucketed by length or in order."""
     rng = np.random.default_rng(1)
     order = (
         np.argsort([len(w) for w in words], kind="stable") if bucketed else np.arange(len(words))
     )
-    made = []
+    tensors = []
     for start in range(0, len(words), batch_size):
         chosen = [words[i] for i in order[start : start + batch_size]]
         inputs, targets, mask = shift(chosen, VOCAB_SIZE, VOCAB_SIZE - 1)
         splits = np.arange(0, 25 * batch_size + 1, 25)
         concepts = rng.integers(0, NUM_CONCEPTS, splits[-1])
-        made.append(
+        tensors.append(
             {
                 batch.CONCEPTS: tf.constant(multi_hot(concepts, splits, NUM_CONCEPTS)),
                 batch.INPUT_IDS: tf.constant(inputs[:, None]),
@@ -69,16 +69,19 @@ def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[Te
                 batch.PADDING_MASK: tf.constant(mask[:, None]),
             }
         )
-    return [made[i] for i in rng.permutation(len(made))]
+    return [tensors[i] for i in rng.permutation(len(tensors))]
 
 
 def plain_step(config: Config, encoder: keras.Model | None = None) -> Callable[[Tensors], float]:
-    """Returns a step of the same model from Keras's own layers and optimiser.
+    """Returns a training step of the same model, built from Keras's own layers and optimiser.
 
     Args:
-      config: its sizes and rates, of the joint stage where there is an encoder.
-      encoder: a CNN with the output `features`, trained with the decoder; None: the batch's
-        concepts are read.
+      config: sizes and rates; those of the joint stage with an encoder, else the relational ones.
+      encoder: a CNN with the output `features`, trained with the decoder; None: the decoder reads
+        the concepts of the batch.
+
+    Returns:
+      A function from a batch to the loss.
     """
     section, decoder = config.relational if encoder is None else config.joint, config.decoder
     spread = keras.initializers.RandomUniform(-decoder.initializer_range, decoder.initializer_range)
@@ -137,12 +140,12 @@ def plain_step(config: Config, encoder: keras.Model | None = None) -> Callable[[
 
 
 def _flat(ids: tf.Tensor) -> tf.Tensor:
-    """Returns ids of captions an image, (images, captions, time), as (images * captions, time)."""
+    """Reshapes ids from (images, captions, time) to (images * captions, time)."""
     return tf.reshape(ids, (-1, tf.shape(ids)[-1]))
 
 
 def floating_operations(config: Config, words: list[np.ndarray], batch_size: int) -> float:
-    """Returns the products' operations a step that no way can avoid: real words alone."""
+    """Returns the operations of a step's unavoidable matrix products, those without padding."""
     tokens = batch_size * (np.mean([len(w) for w in words]) + 1)
     units, width = config.decoder.cells, config.decoder.word_embedding
     per_token = 2 * (4 * units * (width + units) + units * VOCAB_SIZE)
@@ -151,7 +154,7 @@ def floating_operations(config: Config, words: list[np.ndarray], batch_size: int
 
 
 def products(operations: float) -> Callable[[], None]:
-    """Returns float32 products of the output layer's size that have so many operations."""
+    """Returns a function that computes float32 products with about so many operations."""
     a, b = tf.random.normal((384, 512)), tf.random.normal((512, VOCAB_SIZE))
     multiply = tf.function(lambda: tf.linalg.matmul(a, b)[0, 0])
     times = max(round(operations / (2 * 384 * 512 * VOCAB_SIZE)), 1)
@@ -164,7 +167,7 @@ def products(operations: float) -> Callable[[], None]:
 
 
 def relational(peer: TorchPeer | None, steps: int = 12) -> Contest:
-    """Returns the relational step of `coco_captions/s_cnn_rnn`, 32 captions of 12,000 words."""
+    """Returns the contest of the relational step, 32 captions and 12,000 words."""
     config = experiments.get(EXPERIMENT)
     size = config.relational.batch_size
     words = captions()
@@ -191,10 +194,10 @@ def relational(peer: TorchPeer | None, steps: int = 12) -> Contest:
 
 
 def joint(encoder: str, images: int = JOINT_IMAGES, steps: int = 2) -> Contest:
-    """Returns the joint step with one CNN, five captions an image."""
+    """Returns the contest of the joint step with one CNN, five captions per image."""
     config = with_encoder(experiments.get(EXPERIMENT), encoder)
     size = encoder_spec(encoder).default_size
-    made = [caption_batch(images, CAPTIONS_AN_IMAGE, size)]
+    joint_batches = [caption_batch(images, CAPTIONS_AN_IMAGE, size)]
     step, annotator = training_step(config, "joint")
     cnn = annotator.encoder
 
@@ -209,11 +212,11 @@ def joint(encoder: str, images: int = JOINT_IMAGES, steps: int = 2) -> Contest:
 
     plain = plain_step(config, Annotator(config, NUM_CONCEPTS, VOCAB_SIZE).encoder)
     ways = [
-        Contender("plain Keras", _rounds(plain, made, steps), INSTEAD),
-        Contender("ours, float32", _rounds(_loss_of(step), made, steps)),
+        Contender("plain Keras", _rounds(plain, joint_batches, steps), INSTEAD),
+        Contender("ours, float32", _rounds(_loss_of(step), joint_batches, steps)),
         Contender(
             "the CNN alone, forward and backward",
-            _rounds(lambda tensors: bare(tensors[batch.IMAGE]).numpy(), made, steps),
+            _rounds(lambda tensors: bare(tensors[batch.IMAGE]).numpy(), joint_batches, steps),
             LIMIT,
         ),
     ]
@@ -222,7 +225,7 @@ def joint(encoder: str, images: int = JOINT_IMAGES, steps: int = 2) -> Contest:
 
 
 def contests(torch_python: str | None = None) -> Iterator[Contest]:
-    """Yields the contests of the part."""
+    """Yields the contests of the relational step and of a joint step per encoder."""
     with TorchPeer.started(torch_python) as peer:
         yield relational(peer)
     for encoder in JOINT_ENCODERS:
@@ -230,9 +233,11 @@ def contests(torch_python: str | None = None) -> Iterator[Contest]:
         yield joint(encoder)
 
 
-def _as_arrays(made: list[Tensors]) -> dict[str, np.ndarray]:
+def _as_arrays(tensor_batches: list[Tensors]) -> dict[str, np.ndarray]:
     return {
-        f"{name}/{i}": t.numpy() for i, tensors in enumerate(made) for name, t in tensors.items()
+        f"{name}/{i}": t.numpy()
+        for i, tensors in enumerate(tensor_batches)
+        for name, t in tensors.items()
     }
 
 
@@ -241,12 +246,12 @@ def _loss_of(step: Callable) -> Callable[[Tensors], float]:
 
 
 def _rounds(
-    step: Callable[[Tensors], object], made: list[Tensors], steps: int
+    step: Callable[[Tensors], object], tensor_batches: list[Tensors], steps: int
 ) -> Callable[[int], None]:
-    """Returns what takes a round's steps, on the batches that are next."""
+    """Returns a function that takes the steps of a round, on consecutive batches."""
 
     def call(number: int) -> None:
         for i in range(steps):
-            step(made[(number * steps + i) % len(made)])
+            step(tensor_batches[(number * steps + i) % len(tensor_batches)])
 
     return call

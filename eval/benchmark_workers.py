@@ -1,9 +1,9 @@
-"""Steps shared by one, two and four worker processes on this machine, over loopback.
+"""Times training steps with one, two and four worker processes on this machine, over loopback.
 
-The global batch stays the same; every process has one thread. Where there are more processes than
-cores they share them, so the clock cannot fall any further: the processor's time of all workers,
-beside that of one, is what sharing costs net of that. The relational step sums 80 MB of gradients,
-the unary step of SqueezeNet 5 MB.
+The global batch is constant, and each process has one thread. With more processes than cores, the
+elapsed time cannot fall further; the total processor time of the workers, compared with that of one
+process, then shows the overhead. The relational step sums 80 MB of gradients, the unary step of
+SqueezeNet 5 MB.
 
     python -m eval.benchmark --part=workers
 """
@@ -22,35 +22,35 @@ from eval.interleaved import INSTEAD, OURS, Contender, Contest
 
 ROOT = Path(__file__).parents[1]
 NUMBERS, STEPS = (1, 2, 4), 4
-# Stage -> images of the global batch, captions of each, the encoder.
+# Stage -> images in the global batch, captions per image, encoder.
 STAGES = {"relational": (32, 1, None), "unary": (16, 1, "squeezenet_v1_1")}
 _CODE = "from eval.benchmark_workers import work; work()"
 
 
 def contests(numbers: tuple[int, ...] = NUMBERS, steps: int = STEPS) -> Iterator[Contest]:
-    """Yields a contest a stage, of groups of so many workers."""
+    """Yields a contest per stage, between groups of different numbers of workers."""
     for stage, (images, _, encoder) in STAGES.items():
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as stack:
             ways = [
                 Contender(
                     "1 process" if number == 1 else f"{number} workers",
-                    held.enter_context(_workers(stage, number, steps)),
+                    stack.enter_context(_workers(stage, number, steps)),
                     INSTEAD if number == 1 else OURS,
                 )
                 for number in numbers
             ]
-            of = f"{stage} step{f' of {encoder}' if encoder else ''}"
-            yield Contest(f"{of}, {images} examples in all, a thread each", "step", steps, ways)
+            title = f"{stage} step{f' of {encoder}' if encoder else ''}"
+            yield Contest(f"{title}, {images} examples in all, a thread each", "step", steps, ways)
 
 
 @contextlib.contextmanager
 def _workers(stage: str, number: int, steps: int) -> Iterator[Callable[[int], float]]:
-    """Starts workers; yields what lets them take a round's steps together."""
+    """Starts workers; yields a function that runs one round of steps on all of them."""
     sockets = [socket.create_server(("localhost", 0)) for _ in range(number)]
     addresses = [f"localhost:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         processes = []
         for index in range(number):
             task = {"type": "worker", "index": index}
@@ -66,8 +66,8 @@ def _workers(stage: str, number: int, steps: int) -> Iterator[Callable[[int], fl
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
-            processes.append(held.enter_context(process))
-            held.callback(process.kill)
+            processes.append(stack.enter_context(process))
+            stack.callback(process.kill)
 
         def call(_: int) -> float:
             for process in processes:
@@ -82,11 +82,11 @@ def _workers(stage: str, number: int, steps: int) -> Iterator[Callable[[int], fl
 
 
 def work() -> None:
-    """Runs one worker: takes steps for every line of input, and answers the processor's seconds."""
+    """Runs one worker: for each line of input, takes the steps and prints the processor seconds."""
     stage, number, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     from semreg_tf.training.distribution import Distribution
 
-    # Before TensorFlow runs any operation.
+    # The strategy must be created before TensorFlow runs any operation.
     distribution = Distribution("multi_worker_mirrored" if number > 1 else "none")
     from eval.benchmark_train import EXPERIMENT
     from eval.synthetic_batches import caption_batch, training_step, with_encoder

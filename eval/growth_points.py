@@ -1,4 +1,4 @@
-"""What a point of `eval.benchmark --part=growth` measures: work of one size, in its own process."""
+"""The work that `eval.benchmark --part=growth` measures, as functions of its size."""
 
 import collections
 import json
@@ -27,14 +27,14 @@ from semreg_tf.metrics.retrieval import retrieval_metrics
 
 MEAN_WORDS, CAPTIONS, TAGS, MEAN_TAGS, NEIGHBOURS = 10, 5, 5_000, 7, 6
 QUERIES, CELLS, IMAGES = 1_000, 512, 64
-# Repeats, of which the median counts, until they have taken a second.
+# Number of timed repeats, fewer if they take more than a second; the median counts.
 _REPEATS = 5
 Work = dict[str, float | str]
 Point = list[Work]
 
 
 def step(captions: int = 32, vocab_size: int = VOCAB_SIZE, words: int = MEAN_WORDS) -> Point:
-    """Times a relational step on captions of one length."""
+    """Times a relational step on captions of equal length."""
     config = experiments.get(EXPERIMENT)
     call, _ = training_step(config, "relational", vocab_size=vocab_size)
     rng = np.random.default_rng(0)
@@ -54,7 +54,7 @@ def step(captions: int = 32, vocab_size: int = VOCAB_SIZE, words: int = MEAN_WOR
 def decode(
     images: int = IMAGES, vocab_size: int = VOCAB_SIZE, words: int = 19, beam_width: int = 3
 ) -> Point:
-    """Times a search whose captions all have the same length."""
+    """Times a search whose captions have equal lengths."""
     search = batched_decoder(
         RandomDecoder(vocab_size, CELLS), beam_width=beam_width, max_steps=words
     )
@@ -63,19 +63,19 @@ def decode(
 
 
 def pictures(number: int) -> Point:
-    """Times what a data set of so many pictures costs before its first step, and searches in it."""
+    """Times the work before the first step on `number` pictures, and searches among them."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         points = _annotations(number, rng, Path(folder))
         points += _records(number, Path(folder))
     tags = drawn_tags(number)
-    # All of them take so many times as long as there are more of them.
-    asked = min(QUERIES, number)
-    splits = tags.row_splits[: asked + 1]
-    some = TagSets(tags.image_ids[:asked], tags.ids[: splits[-1]], splits, TAGS)
+    # Only some pictures are queries, because the time is proportional to their number.
+    num_queries = min(QUERIES, number)
+    splits = tags.row_splits[: num_queries + 1]
+    queries = TagSets(tags.image_ids[:num_queries], tags.ids[: splits[-1]], splits, TAGS)
 
     def search() -> None:
-        collections.deque(nearest_by_tags(some, tags, NEIGHBOURS), maxlen=0)
+        collections.deque(nearest_by_tags(queries, tags, NEIGHBOURS), maxlen=0)
 
     points.append(_timed(f"neighbours of {QUERIES:,} by Jaccard", search, 1))
     scores = rng.random((min(QUERIES, number), number), np.float32)
@@ -96,8 +96,8 @@ def _annotations(number: int, rng: np.random.Generator, folder: Path) -> Point:
 
     def write() -> None:
         with path.open("w", encoding="utf-8") as file:
-            for i, of_picture in enumerate(ids):
-                texts = [" ".join(words[w] for w in caption) for caption in of_picture]
+            for i, picture_captions in enumerate(ids):
+                texts = [" ".join(words[w] for w in caption) for caption in picture_captions]
                 fields = {"captions": texts, "tokens": texts, "labels": [], "user_tags": []}
                 line = {"image_id": str(i), "file_name": f"{i}.jpg", **fields, "groups": []}
                 file.write(json.dumps(line) + "\n")
@@ -105,19 +105,19 @@ def _annotations(number: int, rng: np.random.Generator, folder: Path) -> Point:
     write()
     counts = NameList(tuple(words), tuple(range(VOCAB_SIZE, 0, -1)))
     names = Vocabularies(Vocabulary(counts, "words"), counts.head(NUM_CONCEPTS))
-    config, made = DataConfig(task="captions", min_word_count=1), {}
+    config, state = DataConfig(task="captions", min_word_count=1), {}
 
     def read() -> None:
         with path.open(encoding="utf-8") as lines:
-            made["read"] = [
+            state["read"] = [
                 annotations.from_line(line, path, i) for i, line in enumerate(lines, start=1)
             ]
 
     def encode() -> None:
-        made["encoded"] = encode_annotations(made["read"], names, config)
+        state["encoded"] = encode_annotations(state["read"], names, config)
 
     def plan() -> None:
-        lengths = np.diff(made["encoded"].token_splits)
+        lengths = np.diff(state["encoded"].token_splits)
         index_plan.IndexPlan(len(lengths), 32, 0, lengths).batch(0)
 
     points = [
@@ -125,12 +125,12 @@ def _annotations(number: int, rng: np.random.Generator, folder: Path) -> Point:
         _timed("captions as ids", encode, 1),
         _timed("first epoch's plan", plan, 1),
     ]
-    points.append(_timed("ids as tensors", lambda: AnnotationTensors(made["encoded"], names), 1))
+    points.append(_timed("ids as tensors", lambda: AnnotationTensors(state["encoded"], names), 1))
     return points
 
 
 def _records(number: int, folder: Path) -> Point:
-    """Times finding the places of small records; pictures' own bytes are passed over."""
+    """Times writing and indexing records; they hold no pictures, whose bytes would be skipped."""
     path = str(folder / "train.tfrecord")
 
     def write() -> None:
@@ -145,18 +145,18 @@ def _records(number: int, folder: Path) -> Point:
 
 
 def drawn_tags(num_pictures: int, num_tags: int = TAGS) -> TagSets:
-    """Returns drawn user tags.
+    """Returns random user tags.
 
-    A Poisson number of draws a picture, 7 on average, of tags whose odds fall as 1 / rank (Zipf),
-    each counted once a picture. That is harder than real tags, of which the most frequent is on
-    fewer pictures: here on half of them.
+    The number of draws per picture follows a Poisson distribution of mean 7; the probability of a
+    tag is proportional to 1 / rank (Zipf), and repeated tags of a picture count once. The most
+    frequent tag is on half of the pictures, more than in real data, which makes the search harder.
     """
     rng = np.random.default_rng(0)
     shares = 1 / np.arange(1, num_tags + 1)
     bounds = np.cumsum(shares / shares.sum())
     owners = np.repeat(np.arange(num_pictures), rng.poisson(MEAN_TAGS, num_pictures))
     tags = np.minimum(np.searchsorted(bounds, rng.random(len(owners))), num_tags - 1)
-    # Each once a picture, in the order of the pictures.
+    # Distinct tags of each picture, in the order of the pictures.
     pairs = np.unique(owners * num_tags + tags)
     splits = np.searchsorted(pairs, np.arange(num_pictures + 1) * num_tags)
     image_ids = np.arange(num_pictures).astype(str).astype(object)
@@ -166,7 +166,7 @@ def drawn_tags(num_pictures: int, num_tags: int = TAGS) -> TagSets:
 def _timed(
     what: str, call: Callable[[], object], repeats: int = _REPEATS
 ) -> dict[str, float | str]:
-    """Returns the median seconds, after a call that is not counted where there are several."""
+    """Returns the median seconds; with several repeats, a first call is not timed."""
     secs: list[float] = []
     if repeats > 1:
         call()
@@ -174,6 +174,6 @@ def _timed(
         before = time.perf_counter()
         call()
         secs.append(time.perf_counter() - before)
-    # Of the whole process, TensorFlow among it.
+    # The peak of the whole process, including TensorFlow.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"what": what, "secs": float(np.median(secs)), "peak_mib": peak}

@@ -1,9 +1,9 @@
-"""One runner for all benchmarks: contenders take turns, and medians of the rounds are compared.
+"""The runner of all benchmarks: contenders are timed in turn and compared by the median round.
 
-A contest is one piece of work and the ways to do it: ours, what a user would write in its place,
-and the part of it that no way can avoid, which is the machine's limit. Turns are taken round by
-round, so that a machine that is busy for a while slows all ways alike; the processor's own time
-stands beside the clock's, for it is the steadier of the two.
+A contest is one piece of work and the ways to do it: ours, code that a user would write instead,
+and the part of the work that no way can avoid, which is the machine's limit. Each round times every
+way once, so that a temporary load of the machine slows all of them alike. Processor time is
+recorded beside elapsed time, because it varies less.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ class Contender(NamedTuple):
     """One way to do the work of a contest.
 
     Attributes:
-      way: its name.
-      call: does one round's work, of the round's number. Work of another process is paid there:
-        then it returns that process's seconds of processor time, else None.
-      role: `OURS`, `INSTEAD` or `LIMIT`.
+      way: the name of the way.
+      call: does the work of a round, whose number is the argument. If another process does the
+        work, it returns that process's processor seconds, otherwise None.
+      role: `OURS`, `INSTEAD` (a user's own code) or `LIMIT`.
     """
 
     way: str
@@ -35,10 +35,10 @@ class Contest(NamedTuple):
     """One piece of work.
 
     Attributes:
-      name: what is done, with its sizes.
-      unit: what is counted: "step", "caption", "image".
-      amount: how many of them a round has.
-      contenders: the ways.
+      name: description of the work, with its sizes.
+      unit: the unit of work, such as "step", "caption" or "image".
+      amount: number of units in a round.
+      contenders: the ways to do the work.
     """
 
     name: str
@@ -51,25 +51,26 @@ def run(contest: Contest, rounds: int, report: Callable[[str], None] = print) ->
     """Times a contest.
 
     Args:
-      contest: the work and its ways.
-      rounds: timed rounds of each way, after one that is not counted.
-      report: receives a line a way.
+      contest: the work and the ways to do it.
+      rounds: number of timed rounds, after one that is not timed.
+      report: receives a line of text for each way.
 
     Returns:
-      A row a way: `contest`, `unit`, `way`, `role`; the median `ms` a unit and its quartiles
-      `low_ms`, `high_ms`; `cpu_ms`, of the processor; the medians of the rounds' ratios
-      `times_instead`, how many times as fast as the first way of that role, and `share_of_limit`.
+      A row for each way: `contest`, `unit`, `way`, `role`; the median `ms` per unit and its
+      quartiles `low_ms`, `high_ms`; the median `cpu_ms` of the processor; `times_instead`, the
+      speed relative to the first way with the role `INSTEAD`, and `share_of_limit`, the speed
+      relative to the limit, both medians over the rounds.
     """
     secs: dict[str, list[float]] = {c.way: [] for c in contest.contenders}
     cpu_secs: dict[str, list[float]] = {c.way: [] for c in contest.contenders}
     for number in range(rounds + 1):
         for contender in contest.contenders:
             cpu_before, before = time.process_time(), time.perf_counter()
-            elsewhere = contender.call(number)
+            child_cpu = contender.call(number)
             wall, cpu = time.perf_counter() - before, time.process_time() - cpu_before
             if number:
                 secs[contender.way].append(wall)
-                cpu_secs[contender.way].append(cpu if elsewhere is None else elsewhere)
+                cpu_secs[contender.way].append(cpu if child_cpu is None else child_cpu)
     first = {c.role: c.way for c in reversed(contest.contenders)}
     rows = []
     for way, role in ((c.way, c.role) for c in contest.contenders):
@@ -88,7 +89,7 @@ def run(contest: Contest, rounds: int, report: Callable[[str], None] = print) ->
         for name, base in (("times_instead", INSTEAD), ("share_of_limit", LIMIT)):
             if base in first:
                 pairs = zip(secs[first[base]], secs[way], strict=True)
-                row[name] = statistics.median(theirs / own for theirs, own in pairs)
+                row[name] = statistics.median(base_secs / way_secs for base_secs, way_secs in pairs)
         rows.append(row)
         report(format_row(row))
     return rows
@@ -97,7 +98,7 @@ def run(contest: Contest, rounds: int, report: Callable[[str], None] = print) ->
 def run_all(
     contests: Iterator[Contest], rounds: int, report: Callable[[str], None] = print
 ) -> list[Row]:
-    """Times contests one after another, and lets go of what they hold; see `run`."""
+    """Times contests in order and closes the iterator, which frees their resources; see `run`."""
     with contextlib.closing(contests):
         return [row for contest in contests for row in run(contest, rounds, report)]
 
