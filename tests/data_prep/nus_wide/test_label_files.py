@@ -20,7 +20,7 @@ def test_a_column_a_concept_in_their_order(folder):
 
 
 def test_all_missing_files_are_named(folder):
-    with pytest.raises(ValueError, match=r"no Labels_dog.txt, Labels_cat.txt. Received: '"):
+    with pytest.raises(ValueError, match=r"lacks Labels_dog.txt, Labels_cat.txt. Received: '"):
         read_labels(folder, ["dog", "sky", "cat"], "", 3)
 
 
