@@ -58,5 +58,5 @@ def test_the_official_lists_less_the_unlabelled():
 
 
 def test_a_photo_in_both_lists_is_refused():
-    with pytest.raises(ValueError, match=r"without a common photo. Received: 1 in both, 2 among"):
+    with pytest.raises(ValueError, match=r"without a common photo. Received: 1 in both, such as 2"):
         official_splits(["1"], photos(1, 2), photos(2, 3), 0.1, 1)
