@@ -26,7 +26,7 @@ def error_of(done):
             ["--experiment=demo_tags/s_cnn_rnn", "--config.relational.lr=1"],
             "names no field 'lr'",
         ),
-        (["--experiment=coco_tags/s_cnn_rnn"], "prepare_coco_tags"),
+        (["--experiment=coco_tags/s_cnn_rnn"], "semreg prepare --dataset=coco_tags"),
         (
             ["--experiment=demo_tags/s_cnn_rnn", "--config.data.train_split=trian"],
             "trian",
