@@ -18,14 +18,10 @@ from pathlib import Path
 
 from absl import flags
 
+from eval.benchmark_record import PARTS
 from semreg_tf.cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
-# The most informative parts first.
-PARTS = (
-    *("train", "decode", "start", "annotate", "input"),
-    *("retrieval", "metrics", "workers", "growth"),
-)
 LITERT = "litert"
 _PART = flags.DEFINE_multi_enum(
     "part", PARTS, (*PARTS, LITERT), "Part to time; repeatable. LiteRT is timed only if named."

@@ -14,6 +14,11 @@ from semreg_tf.files.whole_file import write_json
 from semreg_tf.reporting.run_files import short_commit
 from semreg_tf.reporting.study_tables import table
 
+# The parts whose records the document shows, the most informative first.
+PARTS = (
+    *("train", "decode", "start", "annotate", "input"),
+    *("retrieval", "metrics", "workers", "growth"),
+)
 PACKAGES = ("tensorflow", "keras", "numpy")
 # The instruction sets that speed up matrix products and image processing.
 _INSTRUCTIONS = re.compile(r"avx\w*|amx\w*|fma|asimd\w*|sve\w*|bf16|i8mm")
