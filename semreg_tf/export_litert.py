@@ -1,4 +1,4 @@
-"""A trained model as a LiteRT file, for phones and browsers: no server, no TensorFlow."""
+"""Export of trained models as LiteRT files, for phones and browsers, without TensorFlow."""
 
 import hashlib
 import json
@@ -27,26 +27,27 @@ def export_litert(
     weights_dtype: str = "float32",
     also: Callable[[Path, dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Writes a folder with a LiteRT file and all that a program needs to use it, atomically.
+    """Writes a folder with a LiteRT file and everything that a program needs to use it, atomically.
 
-    `model.tflite` has the signatures of `LiteRTSignatures`; `model.json` says how a picture is
-    read, which signature answers as the SavedModel does, and has the words. Beside them lie the
-    card and `assets.extra/`, as in a SavedModel.
+    `model.tflite` has the signatures of `LiteRTSignatures`. `model.json` describes how pictures are
+    prepared, the signature with the SavedModel's answers, and the words. The model card and
+    `assets.extra/` are as in a SavedModel.
 
     Args:
       part: the model.
-      path: a folder that is not there yet or holds an earlier export.
-      num_results: sequences in an answer of beam search; None: the beam width.
-      weights_dtype: "float32", "float16", or "int8", dynamic: activations are quantised while the
-        model runs.
-      also: writes more into the folder before it takes its place; it gets `model.json` too.
+      path: a folder that does not exist or holds an earlier export.
+      num_results: number of sequences in an answer of beam search; None: the beam width.
+      weights_dtype: "float32", "float16", or "int8" (dynamic: activations are quantised at run
+        time).
+      also: writes further files; it is called with the folder, before the folder is renamed, and
+        with the contents of `model.json`.
 
     Returns:
       The folder.
 
     Raises:
-      ValueError: as `export`; or the model needs operations that LiteRT does not have.
-      OSError: as `export`.
+      ValueError: as for `export`, or the model needs operations that LiteRT lacks.
+      OSError: as for `export`.
     """
     part = without_folders(part)
     config = part.config
@@ -64,7 +65,7 @@ def export_litert(
         },
         "signature": module.default,
         **_search(part, served),
-        # Behind the names come the rows of unknown words and of END.
+        # The rows of unknown words and of END come after the names.
         "num_names": len(part.vocabularies.output.names),
         "words": _words(part),
         "concepts": list(part.vocabularies.concepts.names),
@@ -87,10 +88,10 @@ def export_litert(
 def litert_functions(
     part: ExportPart, num_results: int | None = None
 ) -> tuple[ServedAnnotator, LiteRTSignatures]:
-    """Returns a model with its weights as they are exported, and what its LiteRT file computes.
+    """Returns a model with the exported weights, and its LiteRT signatures.
 
     Raises:
-      ValueError: the model looks at crops of a picture.
+      ValueError: the model reads crops of a picture.
     """
     if part.annotator.crops is not None:
         raise ValueError(
@@ -116,7 +117,7 @@ def _words(part: ExportPart) -> list[str]:
 
 
 def _search(part: ExportPart, served: ServedAnnotator) -> dict[str, Any]:
-    """Returns what a search over `step` has to know; `greedy` and `beam` do it already."""
+    """Returns the settings that a search over `step` needs; `greedy` and `beam` include them."""
     output, decoding = part.vocabularies.output, served.decoding
     if part.annotator.decoder is None:
         return {}

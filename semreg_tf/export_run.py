@@ -140,21 +140,21 @@ def export_run_litert(
     overrides: Sequence[str] = (),
     also: Callable[[Path, dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Exports a run's best checkpoint, or an export that is there, as a LiteRT file.
+    """Exports a run's best checkpoint, or an existing SavedModel export, as a LiteRT file.
 
     Args:
       run: the work directory, or the folder of a SavedModel.
       out: the folder to write.
-      num_results: sequences in an answer of beam search; None: the beam width.
+      num_results: number of sequences in an answer of beam search; None: the beam width.
       weights_dtype: "float32", "float16" or "int8".
-      overrides: of the decoding, such as "decoding.block_unknown=true".
-      also: as in `export_litert`.
+      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
+      also: as for `export_litert`.
 
     Returns:
       The folder.
 
     Raises:
-      ValueError: a folder or dtype that does not fit, or a model that LiteRT cannot run.
+      ValueError: an invalid folder or dtype, or a model that LiteRT cannot run.
     """
     if is_export(run):
         tasks = tasks_of(read_json_object(Path(run) / ASSETS / INFO_FILE, "workdir"))
@@ -171,10 +171,10 @@ def export_run_litert(
 
 
 def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> ExportPart:
-    """Returns the model of a SavedModel as it can be exported again.
+    """Loads the model of a SavedModel export, to be exported again.
 
     Raises:
-      ValueError: the folder holds no whole export.
+      ValueError: the folder does not hold a complete export.
     """
     config, vocabularies, annotator, stage = load_exported(folder)
     assets = Path(folder) / ASSETS

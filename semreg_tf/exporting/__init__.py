@@ -1,1 +1,1 @@
-"""What an exported model is made of: folded weights, decoding that survives bad files, a card."""
+"""Parts of an exported model: signatures, stored weights, picture decoding and the model card."""

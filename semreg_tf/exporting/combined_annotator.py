@@ -1,11 +1,11 @@
-"""The signatures of an export that captions and tags: both answers of one call."""
+"""Signatures of an export of a captioner and a tag model, which return both answers."""
 
 import tensorflow as tf
 
 from semreg_tf.exporting.served_annotator import ServedAnnotator
 
 Outputs = dict[str, tf.Tensor]
-# Of the tag model's outputs, what becomes of their names beside the captioner's.
+# Output of the tag model -> its name in the combined outputs.
 _TAG_OUTPUTS = {
     "labels": "labels",
     "label_scores": "label_scores",
@@ -16,18 +16,18 @@ _TAG_OUTPUTS = {
 
 
 class CombinedAnnotator(tf.Module):
-    """Signatures over a captioner and a tag model, as `ServedAnnotator` has them for one.
+    """Signatures of a captioner and a tag model, like those of `ServedAnnotator` for one model.
 
-    The outputs are the captioner's, and of the tag model:
+    The outputs are those of the captioner, and of the tag model:
 
     - `labels`, (batch, results, steps) strings, and `label_scores`, of the same shape: as in a tag
       model's export.
     - `label_list_scores`, (batch, results) float32: the log probability of each list of labels.
-    - `label_names` and `label_probabilities`, (batch, labels): what its CNN says of each label.
+    - `label_names` and `label_probabilities`, (batch, labels): the CNN's probability of each label.
 
     Args:
-      captioner: its parts.
-      tagger: its parts; without an encoder where it reads the captioner's features.
+      captioner: the captioner.
+      tagger: the tag model, without an encoder if it reads the captioner's features.
     """
 
     def __init__(self, captioner: ServedAnnotator, tagger: ServedAnnotator) -> None:
@@ -36,18 +36,18 @@ class CombinedAnnotator(tf.Module):
         self.shares_encoder = not tagger.has_encoder
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns the signatures by name, batch size free."""
+        """Returns name -> signature, for any batch size."""
         strings = tf.TensorSpec((None,), tf.string, "images")
-        made = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
+        signatures = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
         if self.shares_encoder and not (self.captioner.reads_map or self.tagger.reads_map):
             features = tf.TensorSpec((None, self.captioner.feature_size), tf.float32, "features")
             serve = tf.function(self.serve_features)
-            made["serve_features"] = serve.get_concrete_function(features)
+            signatures["serve_features"] = serve.get_concrete_function(features)
         if self.captioner.reads_tags or self.tagger.reads_tags:
             tags = tf.TensorSpec((None,), tf.string, "user_tags")
             serve = tf.function(self.serve_with_tags)
-            made["serving_with_tags"] = serve.get_concrete_function(strings, tags)
-        return made
+            signatures["serving_with_tags"] = serve.get_concrete_function(strings, tags)
+        return signatures
 
     def serve(self, images: tf.Tensor) -> Outputs:
         """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
@@ -62,7 +62,7 @@ class CombinedAnnotator(tf.Module):
     def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> Outputs:
         """Annotates encoded pictures, each with a string of comma-separated user tags.
 
-        A tag is unknown where no model that reads tags knows it.
+        A tag is unknown if no model that reads tags knows it.
         """
         inputs, unknown, rows = [], None, None
         for model in (self.captioner, self.tagger):
@@ -88,8 +88,8 @@ class CombinedAnnotator(tf.Module):
                 self.tagger.answer({**pixels, **for_tags}, valid),
             ]
         else:
-            second, both = self.tagger.decode(images)
-            valid = valid & both
+            second, second_valid = self.tagger.decode(images)
+            valid = valid & second_valid
             answers = [
                 self.captioner.answer({"image": pixels, **for_captions}, valid),
                 self.tagger.answer({"image": second, **for_tags}, valid),
@@ -98,5 +98,5 @@ class CombinedAnnotator(tf.Module):
 
 
 def _together(captions: Outputs, tags: Outputs) -> Outputs:
-    """Returns the outputs of both under one set of names."""
-    return {**captions, **{name: tags[own] for own, name in _TAG_OUTPUTS.items()}}
+    """Returns the outputs of both models, with the tag model's renamed."""
+    return {**captions, **{name: tags[output] for output, name in _TAG_OUTPUTS.items()}}

@@ -1,4 +1,4 @@
-"""One run as a part of an export, and what tells whether two runs read pictures by one CNN."""
+"""A run as a part of an export, and the test whether two runs share their CNN."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from semreg_tf.models.encoder import encoder_spec, stored_variables
 
 @dataclass(frozen=True)
 class ExportPart:
-    """A trained model with its names and where it comes from.
+    """A trained model with its vocabularies and provenance.
 
     Attributes:
       config: the experiment.
-      vocabularies: its names.
-      annotator: its models, weights set.
+      vocabularies: its vocabularies.
+      annotator: its models with their trained weights.
       provenance: how it was trained.
 
     Raises:
-      ValueError: the annotator reads no pictures.
+      ValueError: the annotator has no encoder.
     """
 
     config: Config
@@ -42,7 +42,7 @@ class ExportPart:
         return self.config.data.task
 
     def encoder_digest(self) -> str:
-        """Returns the SHA-256 of the CNN's name, weights, pooling and of where it looks."""
+        """Returns the SHA-256 of the CNN's name, pooling, `concepts.places` and weights."""
         encoder, places = self.config.encoder, self.config.concepts.places
         digest = hashlib.sha256(f"{encoder.name} {encoder.pooling} {places}".encode())
         for variable in stored_variables(self.annotator.encoder):
@@ -50,7 +50,7 @@ class ExportPart:
         return digest.hexdigest()
 
     def picture_reading(self) -> dict[str, object]:
-        """Returns how a picture becomes the CNN's input, by the names of the config's fields."""
+        """Returns config field -> value, for the fields that decide how pictures are prepared."""
         spec, image = encoder_spec(self.config.encoder.name), self.config.image
         return {
             "image.size": image.size or spec.default_size,
@@ -60,10 +60,10 @@ class ExportPart:
 
 
 def in_order(first: ExportPart, second: ExportPart) -> tuple[ExportPart, ExportPart]:
-    """Returns a captioner and a tag model, given in either order.
+    """Returns the captioner and the tag model of two models in either order.
 
     Raises:
-      ValueError: two of one task.
+      ValueError: both models have the same task.
     """
     if first.task == second.task:
         raise ValueError(
@@ -74,10 +74,10 @@ def in_order(first: ExportPart, second: ExportPart) -> tuple[ExportPart, ExportP
 
 
 def share_encoder(captioner: ExportPart, tagger: ExportPart) -> bool:
-    """Returns whether two models read pictures by the same CNN, so that it may run once.
+    """Returns whether two models have the same CNN, which can then run once for both.
 
     Raises:
-      ValueError: the CNN is the same, but a picture becomes its input in different ways.
+      ValueError: the CNN is the same, but the pictures are prepared differently.
     """
     if captioner.encoder_digest() != tagger.encoder_digest():
         return False

@@ -1,4 +1,4 @@
-"""How sure a tag model is of each label that it lists."""
+"""The probabilities of the labels in a tag model's answer."""
 
 import tensorflow as tf
 
@@ -9,16 +9,16 @@ from semreg_tf.models.annotator import Annotator
 def label_probabilities(
     annotator: Annotator, encoder_outputs: dict[str, tf.Tensor], token_ids: tf.Tensor, start_id: int
 ) -> tf.Tensor:
-    """Returns P(label | image, the labels before it) of every label of found sequences.
+    """Returns P(label | image, the labels before it) for every label of decoded sequences.
 
-    The probabilities are the decoder's over all labels and END, also where a search ruled labels
-    out; their product and that of END is the sequence's.
+    The probabilities are over all labels and END, including labels that the search excluded. The
+    probability of a sequence is the product of those of its labels and of END.
 
     Args:
       annotator: the models.
-      encoder_outputs: those the decoder reads.
+      encoder_outputs: the outputs that the decoder reads.
       token_ids: labels in order, -1 behind the last, (batch, results, steps) int32.
-      start_id: fed before the first label.
+      start_id: the id of START.
 
     Returns:
       (batch, results, steps) float32, -1 behind the last label.
@@ -30,13 +30,13 @@ def label_probabilities(
 
     def body(place: tf.Tensor, fed: tf.Tensor, scores: tf.Tensor, state: tuple) -> tuple:
         logits, state = step(fed, state, context)
-        said = labels[:, place]
-        fed = tf.maximum(said, 0)
-        found = tf.gather(tf.nn.softmax(tf.cast(logits, tf.float32)), fed, batch_dims=1)
-        is_here = (tf.range(steps) == place) & (said >= 0)[:, None]
-        return place + 1, fed, tf.where(is_here, found[:, None], scores), state
+        label_ids = labels[:, place]
+        fed = tf.maximum(label_ids, 0)
+        probabilities = tf.gather(tf.nn.softmax(tf.cast(logits, tf.float32)), fed, batch_dims=1)
+        is_scored = (tf.range(steps) == place) & (label_ids >= 0)[:, None]
+        return place + 1, fed, tf.where(is_scored, probabilities[:, None], scores), state
 
-    # Not the decoder's unrolling, whose arrays of tensors LiteRT does not have.
+    # The decoder's own unrolling uses TensorArrays, which LiteRT does not support.
     loop_vars = (
         tf.constant(0),
         tf.fill(tf.shape(labels)[:1], start_id),

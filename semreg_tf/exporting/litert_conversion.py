@@ -1,4 +1,4 @@
-"""From signatures to the bytes of a LiteRT file, in operations that every LiteRT runtime has."""
+"""Conversion of signatures to a LiteRT file with builtin operations only."""
 
 import re
 import tempfile
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-# "int8" is dynamic: weights in eight bits, activations quantised while the model runs.
+# "int8" is dynamic quantisation: int8 weights, and activations quantised at run time.
 LITERT_DTYPES = ("float32", "float16", "int8")
 _MISSING = re.compile(r"(?:Flex|Custom) ops: ([^\n]*)")
 
@@ -17,16 +17,19 @@ def convert(
     weights_dtype: str,
     name: str,
 ) -> bytes:
-    """Returns a LiteRT file that holds the weights once for all its signatures.
+    """Converts signatures to a LiteRT file in which they share one copy of the weights.
 
     Args:
-      module: what owns the weights.
-      signatures: by name.
-      weights_dtype: of the weights, one of `LITERT_DTYPES`.
-      name: of the experiment, for errors.
+      module: the owner of the weights.
+      signatures: name -> signature.
+      weights_dtype: dtype of the weights, one of `LITERT_DTYPES`.
+      name: name of the experiment, for error messages.
+
+    Returns:
+      The bytes of the file.
 
     Raises:
-      ValueError: another dtype, or operations beside LiteRT's builtin ones are needed.
+      ValueError: the dtype is unknown, or the model needs other than LiteRT's builtin operations.
     """
     if weights_dtype not in LITERT_DTYPES:
         raise ValueError(
@@ -45,7 +48,7 @@ def convert(
             converter.target_spec.supported_types = [tf.float16]
         try:
             return converter.convert()
-        # The converter raises errors of several kinds for what it cannot convert.
+        # The converter raises several types of errors for models that it cannot convert.
         except Exception as error:
             raise ValueError(
                 "`workdir` must hold a model that LiteRT's builtin operations can express; leave "
@@ -54,7 +57,7 @@ def convert(
 
 
 def _hindrance(error: Exception) -> str:
-    """Returns what could not be converted, in one line."""
+    """Returns the reason of a failed conversion in one line."""
     missing = sorted({op.strip() for x in _MISSING.findall(str(error)) for op in x.split(",")})
     if missing:
         return f"which needs {', '.join(missing)}"

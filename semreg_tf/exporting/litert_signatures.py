@@ -1,4 +1,4 @@
-"""What a LiteRT file computes: a picture's concepts, the decoder's step, and whole searches."""
+"""The signatures of a LiteRT file: concepts of a picture, the decoder's step, whole searches."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,29 +13,32 @@ CONCEPTS, STEP, TOP_K = "concepts", "step", "top_k"
 
 
 class LiteRTSignatures(tf.Module):
-    """Signatures over an annotator, for one picture a call; LiteRT knows no strings.
+    """Signatures of an annotator for one picture per call, without strings, which LiteRT lacks.
 
-    All but `step` take `image`, (1, size, size, 3) float32: RGB in [0, 255], resized and cropped;
-    the normalisation is inside. Of a model that reads user tags they also take `user_tags`,
-    (1, num_user_tags) float32, 0/1.
+    All but `step` read `image`, (1, size, size, 3) float32: RGB in [0, 255], resized and cropped;
+    the normalisation is part of the signature. For models that read user tags, they also read
+    `user_tags`, (1, num_user_tags) float32, 0/1.
 
-    - `concepts`: `concept_probabilities`, (1, num_concepts), and what `step` reads of the picture:
-      `state_0`, `state_1`, ..., `context_0`, ..., each with one row.
-    - `step`: `token_ids`, (rows,) int32, `state_*` and `context_*` of any number of rows, to
-      `log_probabilities` of the next token, (rows, vocab_size), and the new `state_*`.
-    - `greedy` and `beam`: the whole search. `token_ids`, (1, results, steps) int32, -1 behind the
-      last; `scores`, (1, results), below -3e4 where fewer were found; `concept_probabilities`;
-      and of a tag model `label_scores`, (1, results, steps), as in a SavedModel.
-    - `top_k`, of a CNN alone and in place of the other three: the best labels, by the same names.
+    - `concepts` returns `concept_probabilities`, (1, num_concepts), and the inputs of `step` that
+      depend on the picture: `state_0`, `state_1`, ..., `context_0`, ..., each with one row.
+    - `step` reads `token_ids`, (rows,) int32, and `state_*` and `context_*` with any number of
+      rows; it returns `log_probabilities` of the next token, (rows, vocab_size), and the new
+      `state_*`.
+    - `greedy` and `beam` run the whole search. They return `token_ids`, (1, results, steps) int32,
+      -1 behind the last; `scores`, (1, results), below -3e4 for missing results;
+      `concept_probabilities`; and for tag models `label_scores`, (1, results, steps), as in a
+      SavedModel.
+    - `top_k` replaces the other three for a CNN without decoder, and returns the best labels under
+      the same names.
 
     Attributes:
       size: the side of the encoder's input.
 
     Args:
-      served: the annotator, weights stored in float32.
+      served: the annotator, with float32 weights.
       size: the side of the encoder's input.
-      normalisation: of `image_ops.normalise`.
-      num_user_tags: how many it reads; 0: none.
+      normalisation: a normalisation of `image_ops.normalise`.
+      num_user_tags: number of user tags that the model reads; 0: none.
     """
 
     def __init__(
@@ -50,11 +53,11 @@ class LiteRTSignatures(tf.Module):
 
     @property
     def default(self) -> str:
-        """The signature that answers as the SavedModel does."""
+        """The name of the signature with the same answers as the SavedModel."""
         return TOP_K if self._served.annotator.decoder is None else self._served.decoding.method
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns the signatures by name."""
+        """Returns name -> signature."""
         concepts = tf.function(self._concepts).get_concrete_function(**self._inputs)
         if self.default == TOP_K:
             return {CONCEPTS: concepts, TOP_K: self._concrete(self._search(TOP_K))}
@@ -78,12 +81,12 @@ class LiteRTSignatures(tf.Module):
     def _concepts(self, **inputs: tf.Tensor) -> Outputs:
         with self._served.weights.in_use():
             outputs = self._encoded(inputs)
-            found = {"concept_probabilities": outputs["concept_probabilities"]}
+            tensors = {"concept_probabilities": outputs["concept_probabilities"]}
             if self.default != TOP_K:
                 _, state, context = self._served.annotator.search_start(outputs)
                 self._carried = tf.nest.map_structure(lambda tensor: None, (state, context))
-                found |= _named(state, context)
-            return found
+                tensors |= _named(state, context)
+            return tensors
 
     def _step(self, token_ids: tf.Tensor, **given: tf.Tensor) -> Outputs:
         state, context = self._carried
@@ -97,7 +100,7 @@ class LiteRTSignatures(tf.Module):
     def _search(self, method: str) -> Callable[..., Outputs]:
         decoding = self._served.decoding
         if method != TOP_K:
-            # bfloat16 is no type of LiteRT's operations.
+            # LiteRT's operations do not support bfloat16.
             decoding = dataclasses.replace(decoding, method=method, bfloat16_output=False)
 
         def search(**inputs: tf.Tensor) -> Outputs:
@@ -106,15 +109,15 @@ class LiteRTSignatures(tf.Module):
                 ids, scores, label_scores = self._served.find(outputs, decoding)
             more = {} if label_scores is None else {"label_scores": label_scores}
             probabilities = outputs["concept_probabilities"]
-            found = {"token_ids": ids, "scores": scores, "concept_probabilities": probabilities}
-            # Named here, for a converter may merge outputs that are one tensor.
-            return {name: tf.identity(x, name) for name, x in {**found, **more}.items()}
+            answer = {"token_ids": ids, "scores": scores, "concept_probabilities": probabilities}
+            # Identity ops, because the converter may merge outputs that are the same tensor.
+            return {name: tf.identity(x, name) for name, x in {**answer, **more}.items()}
 
         return search
 
 
 def _named(state: object, context: object) -> Outputs:
-    """Returns the tensors of a decoder's state and context by name, in order."""
+    """Returns name -> tensor of a decoder's state and context, in order."""
     return {
         f"{name}_{place}": tensor
         for name, nested in (("state", state), ("context", context))

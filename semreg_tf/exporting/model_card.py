@@ -1,4 +1,4 @@
-"""`MODEL.md`: what an exported model is, what it was made from, and what it is not for."""
+"""The model card `MODEL.md`: the model, its data, scores, intended use and limits."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,10 +46,10 @@ def write_card(
     """Writes the card of one model into an export's folder, atomically.
 
     Args:
-      folder: the export, complete but for the card.
+      folder: the export, complete except for the card.
       part: the model.
-      facts: `num_parameters`, `weights_dtype`, `image_size`.
-      comparison: with the run's own scores, or None.
+      facts: `num_parameters`, `weights_dtype` and `image_size`.
+      comparison: scores of the run and the export, or None.
 
     Returns:
       The file.
@@ -66,9 +66,9 @@ def write_card_of_parts(
     """Writes the card of an export of one model or of two, the captioner first.
 
     Args:
-      folder: the export, complete but for the card.
+      folder: the export, complete except for the card.
       parts: the models.
-      facts: as for `write_card`, and of two models the tag model's under "tags".
+      facts: as for `write_card`; with two models, those of the tag model are under "tags".
 
     Returns:
       The file.
@@ -100,7 +100,7 @@ def _write(folder: Path, sections: Sequence[str]) -> Path:
 
 
 def _sections(part: ExportPart, facts: Mapping[str, Any]) -> list[str]:
-    """Returns what is said of one model, its size and licence left out."""
+    """Returns the sections on one model, without size and licence."""
     return [
         _what(part.config, part.vocabularies),
         _use(part.config, part.vocabularies, facts),

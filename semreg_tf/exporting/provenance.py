@@ -1,23 +1,23 @@
-"""Where an exported model comes from: what its card and its assets say of the training."""
+"""The provenance of an exported model, for its card and assets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Entries of results.json that name folders of the machine a run was evaluated on.
+# Entries of results.json with folders of the machine where the run was evaluated.
 _PLACES = ("evaluated", "cnn", "submission")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a model was trained and what it scored; all unknown by default.
+    """How a model was trained, and its scores; everything is unknown by default.
 
     Attributes:
-      commit: of the code that trained it.
+      commit: commit of the training code.
       stage: "unary", "relational" or "joint".
-      step: the checkpoint's number of updates.
-      versions: of the libraries it was trained with, by name.
-      results: what `results.json` of the run holds.
+      step: number of updates of the checkpoint.
+      versions: library -> version used in training.
+      results: the contents of the run's `results.json`.
     """
 
     commit: str | None = None
@@ -27,17 +27,17 @@ class Provenance:
     results: Mapping[str, Any] = field(default_factory=dict)
 
     def portable_results(self) -> dict[str, Any]:
-        """Returns the results without the names of folders."""
+        """Returns the results without folder names."""
         return {name: value for name, value in self.results.items() if name not in _PLACES}
 
 
 @dataclass(frozen=True)
 class ScoreComparison:
-    """Scores of an export beside those of the run it was made from, on one split.
+    """Scores of an export and of its run on one split.
 
     Attributes:
       split: the split's name.
-      num_images: its images.
+      num_images: number of its images.
       scores: metric -> (the run in float32, the export).
       same_text: share of images with the same best text.
     """

@@ -1,4 +1,4 @@
-"""The signatures of an export: picture bytes in, strings out, everything inside the graph."""
+"""Signatures of an export, whose graphs map picture bytes to strings."""
 
 import copy
 import dataclasses
@@ -17,44 +17,44 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import fold_batch_norm
 from semreg_tf.models.encoder import encoder_spec
 
-# Of one picture's user tags.
+# Maximum size of the user tags of a picture.
 MAX_USER_TAG_BYTES = 65_536
 
 
 class ServedAnnotator(tf.Module):
-    """Signatures over an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
+    """Signatures of an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
 
-    There is no `serve_features` where the CNN's map or crops are read, which are no row of floats.
+    Models that read the CNN's map or crops have no `serve_features`.
 
-    Every output has the batch first, as TensorFlow Serving's row format demands, and no text
-    output's name ends in `_bytes`, which would be sent back in base64:
+    All outputs have the batch as their first axis, as TensorFlow Serving's row format requires. No
+    name of a text output ends in `_bytes`, because TensorFlow Serving would return it in base64.
 
     - `annotations`, (batch, results) strings: captions, or labels joined by commas, best first;
-      "" where the search found fewer.
-    - `labels`, (batch, results, steps) strings, of a tag model alone: the same labels one by one,
-      in order, "" behind the last.
-    - `scores`, (batch, results) float32: their log probabilities, -inf where there is none.
-    - `label_scores`, (batch, results, steps) float32, of a tag model alone: of each label, in
-      order, the decoder's probability given the picture and the labels before it; of a CNN alone
-      its concept's probability. -1 behind the last.
+      "" for missing results.
+    - `labels`, (batch, results, steps) strings, only for tag models: the same labels as a list, in
+      order, "" behind the last.
+    - `scores`, (batch, results) float32: log probabilities of the results, -inf for missing ones.
+    - `label_scores`, (batch, results, steps) float32, only for tag models: the decoder's
+      probability of each label given the picture and the labels before it, or without a decoder
+      the concept's probability; -1 behind the last.
     - `concept_probabilities`, (batch, num_concepts) float32, and `concept_names`, the same shape.
-    - `valid`, (batch,) bool: False where a picture could not be decoded; its texts are then "",
-      its numbers 0.
-    - `unknown_user_tags`, (batch,) int32, of `serving_with_tags` alone.
+    - `valid`, (batch,) bool: False for pictures that could not be decoded; their texts are "" and
+      their numbers 0.
+    - `unknown_user_tags`, (batch,) int32, only of `serving_with_tags`.
 
     Attributes:
-      weights: as they go to disk.
-      annotator: the models, their batch normalisation folded.
-      decoding: how the export searches.
-      num_parameters: of the annotator, before batch normalisation is folded.
+      weights: the weights in the dtype of the export.
+      annotator: the models, with folded batch normalisation.
+      decoding: settings of the export's search.
+      num_parameters: number of parameters before batch normalisation is folded.
 
     Args:
       config: the experiment.
-      vocabularies: its names.
-      annotator: its models, weights set; its encoder is copied with batch normalisation folded.
-        Without an encoder it reads `features` alone.
-      num_results: sequences in an answer; None: the beam width.
-      weights_dtype: of the weights on disk: "float32", "bfloat16", "float16" or "int8".
+      vocabularies: its vocabularies.
+      annotator: its models with their trained weights; the encoder is copied to fold its batch
+        normalisation. An annotator without an encoder reads `features` only.
+      num_results: number of sequences in an answer; None: the beam width.
+      weights_dtype: dtype of the weights on disk: "float32", "bfloat16", "float16" or "int8".
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ServedAnnotator(tf.Module):
         self._size = config.image.size or self._spec.default_size
         self._concept_names = tf.constant(vocabularies.concepts.names)
         names = list(vocabularies.output.names)
-        # The rows behind the names, UNK and END, have no text of their own in an answer.
+        # The output rows after the names, for UNK and END, have no text.
         names += [UNKNOWN] * (vocabularies.output.size - len(names))
         self._words = tf.constant(names)
         self._tag_table = None
@@ -96,20 +96,20 @@ class ServedAnnotator(tf.Module):
             self._num_tags = len(tags)
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns the signatures by name, batch size free."""
+        """Returns name -> signature, for any batch size."""
         strings = tf.TensorSpec((None,), tf.string, "images")
-        made = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
+        signatures = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
         if not self._config.reads_map and self._config.concepts.places.kind == "image":
             features = tf.TensorSpec((None, self.annotator.feature_size), tf.float32, "features")
-            made["serve_features"] = tf.function(self.serve_features).get_concrete_function(
+            signatures["serve_features"] = tf.function(self.serve_features).get_concrete_function(
                 features
             )
         if self._tag_table is not None:
             tags = tf.TensorSpec((None,), tf.string, "user_tags")
-            made["serving_with_tags"] = tf.function(self.serve_with_tags).get_concrete_function(
-                strings, tags
-            )
-        return made
+            signatures["serving_with_tags"] = tf.function(
+                self.serve_with_tags
+            ).get_concrete_function(strings, tags)
+        return signatures
 
     def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
@@ -123,8 +123,8 @@ class ServedAnnotator(tf.Module):
     def serve_with_tags(self, images: tf.Tensor, user_tags: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates encoded pictures, each with a string of comma-separated user tags.
 
-        A tag is looked up as it stands, else in lower case; what is unknown then is counted. A row
-        with more than `MAX_USER_TAG_BYTES` of tags is not valid.
+        Tags are looked up unchanged, and then in lower case; unknown ones are counted. Rows with
+        more than `MAX_USER_TAG_BYTES` of tags are invalid.
         """
         images, hot, rows, is_unknown = self.read_tags(images, user_tags)
         num_rows = tf.size(user_tags, out_type=tf.int64)
@@ -135,7 +135,7 @@ class ServedAnnotator(tf.Module):
 
     @property
     def has_encoder(self) -> bool:
-        """Whether it reads pictures; else the features of another model's encoder."""
+        """Whether the model has an encoder; without one it reads another model's features."""
         return self.annotator.encoder is not None
 
     @property
@@ -145,7 +145,7 @@ class ServedAnnotator(tf.Module):
 
     @property
     def reads_tags(self) -> bool:
-        """Whether it reads user tags."""
+        """Whether the model reads user tags."""
         return self._tag_table is not None
 
     @property
@@ -156,19 +156,19 @@ class ServedAnnotator(tf.Module):
     def read_tags(
         self, images: tf.Tensor, user_tags: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Looks user tags up.
+        """Looks up user tags.
 
         Args:
           images: encoded pictures, (batch,) strings.
-          user_tags: of each comma-separated, (batch,) strings.
+          user_tags: the comma-separated tags of each picture, (batch,) strings.
 
         Returns:
-          The pictures, "" where there are too many tags; the tags that are known, (batch,
-          num_user_tags) float32, 0/1; and of all tags of the batch one after another the row,
-          int64, and whether it is unknown, bool.
+          The pictures, with "" for those with too many tags; the known tags, (batch,
+          num_user_tags) float32, 0/1; and for all tags of the batch in one list, the row of each,
+          (tags,) int64, and whether it is unknown, (tags,) bool.
         """
-        # A row of more is not answered, as if its picture were damaged; and no row is padded to the
-        # longest, so that one client of a shared batch cannot multiply the memory of all.
+        # Rows with more tags are treated like damaged pictures, and rows are not padded to the
+        # longest, so that one client cannot multiply the memory of a batch shared with others.
         fits = tf.strings.length(user_tags) <= MAX_USER_TAG_BYTES
         images = tf.where(fits, images, "")
         split = tf.strings.split(tf.where(fits, user_tags, ""), ",")
@@ -185,7 +185,7 @@ class ServedAnnotator(tf.Module):
         return images, hot, rows, (ids < 0) & (tags != "")
 
     def decode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the encoder's input, (batch, height, width, 3), and which rows are pictures."""
+        """Returns the encoder's input, (batch, height, width, 3), and whether rows are valid."""
 
         def decode(encoded: tf.Tensor) -> tf.Tensor:
             return image_ops.decode_for_evaluation(
@@ -195,31 +195,31 @@ class ServedAnnotator(tf.Module):
         return decode_each(images, decode, (self._size, self._size, 3))
 
     def encode_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns what the encoder makes of its input, `features` and `spatial_features`."""
+        """Returns the encoder's outputs, `features` and `spatial_features`."""
         with self.weights.in_use():
             return self.annotator.encode_images(pixels)
 
     def answer(self, inputs: dict[str, tf.Tensor], valid: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Annotates what was read of pictures.
+        """Annotates decoded or encoded pictures.
 
         Args:
-          inputs: `image`, or the encoder's outputs in its place; and `user_tags`.
-          valid: which rows are pictures, (batch,) bool; the others' answers are empty.
+          inputs: `image` or the encoder's outputs, and optionally `user_tags`.
+          valid: which rows are valid, (batch,) bool; the answers of the others are empty.
 
         Returns:
           The outputs by name.
         """
         answer = self._annotate(inputs, tf.shape(valid)[0])
-        kept = valid[:, None]
+        row_valid = valid[:, None]
         more = {}
         if "labels" in answer:
-            more["labels"] = tf.where(kept[..., None], answer["labels"], "")
-            more["label_scores"] = tf.where(kept[..., None], answer["label_scores"], 0.0)
+            more["labels"] = tf.where(row_valid[..., None], answer["labels"], "")
+            more["label_scores"] = tf.where(row_valid[..., None], answer["label_scores"], 0.0)
         return {
             **more,
-            "annotations": tf.where(kept, answer["annotations"], ""),
-            "scores": tf.where(kept, answer["scores"], 0.0),
-            "concept_probabilities": tf.where(kept, answer["concept_probabilities"], 0.0),
+            "annotations": tf.where(row_valid, answer["annotations"], ""),
+            "scores": tf.where(row_valid, answer["scores"], 0.0),
+            "concept_probabilities": tf.where(row_valid, answer["concept_probabilities"], 0.0),
             "concept_names": answer["concept_names"],
             "valid": valid,
         }
@@ -245,15 +245,16 @@ class ServedAnnotator(tf.Module):
     def find(
         self, outputs: dict[str, tf.Tensor], decoding: DecodingConfig | None = None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Searches, or of a CNN alone takes the best labels; `weights` must be in use.
+        """Decodes, or without a decoder selects the best labels; `weights` must be in use.
 
         Args:
-          outputs: of the encoder and the head.
-          decoding: how to search; None: as the config says.
+          outputs: the outputs of the encoder and the head.
+          decoding: settings of the search; None: those of the export.
 
         Returns:
-          Ids, (batch, results, steps) int32, -1 behind the last; the scores of the results,
-          (batch, results); labels' scores, (batch, results, steps), None of a captioner.
+          Ids, (batch, results, steps) int32, -1 behind the last; scores of the results,
+          (batch, results) float32; scores of the labels, (batch, results, steps) float32, or None
+          for a captioner.
         """
         decoding, tags = decoding or self.decoding, self._config.data.task == "tags"
         if self.annotator.decoder is None:
@@ -269,38 +270,41 @@ class ServedAnnotator(tf.Module):
             unknown_id=self._output.unknown_id,
             num_results=self._num_results,
         )
-        # "auto" is float32 here: nobody knows where an export is served.
+        # "auto" is float32 here, because the machine that serves the export is unknown.
         in_bfloat16 = decoding.bfloat16_output is True
-        found = search(*self.annotator.search_start(outputs, bfloat16_output=in_bfloat16))
+        result = search(*self.annotator.search_start(outputs, bfloat16_output=in_bfloat16))
         if not tags:
-            return found.token_ids, found.scores, None
+            return result.token_ids, result.scores, None
         label_scores = label_probabilities(
-            self.annotator, outputs, found.token_ids, self._output.start_id
+            self.annotator, outputs, result.token_ids, self._output.start_id
         )
-        return found.token_ids, found.scores, label_scores
+        return result.token_ids, result.scores, label_scores
 
     def _decode(
         self, outputs: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Returns words or labels, (batch, results, steps), their texts and scores,
-        (batch, results), and labels' scores, None of a captioner.
+        """Decodes into strings.
+
+        Returns:
+          Words or labels, (batch, results, steps); texts and scores, (batch, results); scores of
+          the labels, (batch, results, steps), or None for a captioner.
         """
         ids, scores, label_scores = self.find(outputs)
         listed = self._config.data.task == "tags" or self.annotator.decoder is None
-        there = ids >= 0
-        words = tf.where(there, tf.gather(self._words, tf.maximum(ids, 0)), "")
+        is_token = ids >= 0
+        words = tf.where(is_token, tf.gather(self._words, tf.maximum(ids, 0)), "")
         # Padding has no word and no separator before it.
         first = tf.range(tf.shape(words)[-1]) == 0
         pieces = tf.where(first, words, tf.strings.join([", " if listed else " ", words]))
-        pieces = tf.where(there, pieces, "")
+        pieces = tf.where(is_token, pieces, "")
         return words, tf.strings.reduce_join(pieces, axis=-1), scores, label_scores
 
 
 def check_reads_pictures(annotator: Annotator) -> None:
-    """Refuses models that are fed more than a picture and its user tags.
+    """Checks that a model reads only pictures and user tags.
 
     Raises:
-      ValueError: as said.
+      ValueError: the model reads other inputs.
     """
     more = sorted(annotator.head.input.keys() - {"features", "spatial_features", "user_tags"})
     if more:
@@ -312,7 +316,7 @@ def check_reads_pictures(annotator: Annotator) -> None:
 
 
 def exported_decoding(config: Config) -> DecodingConfig:
-    """Returns how an export decodes: as evaluation does, but without repeated labels."""
+    """Returns the export's search settings: those of evaluation, but without repeated labels."""
     decoding = config.decoding
     never_twice = config.data.task == "tags" and decoding.block_repeats_in_export
     return dataclasses.replace(decoding, block_repeats=decoding.block_repeats or never_twice)

@@ -1,4 +1,4 @@
-"""An export's own copy of the weights, in the precision that goes to disk."""
+"""An export's copy of the weights, in the dtype of the files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,25 +7,25 @@ import keras
 import tensorflow as tf
 
 WEIGHTS_DTYPES = ("float32", "bfloat16", "float16", "int8")
-# Eight bits for a matrix, from -127 to 127; a column's largest weight takes the last of them.
+# Matrices in eight bits have values from -127 to 127; a column's largest weight is ±127.
 _LARGEST = 127.0
 
 
 class StoredWeights(tf.Module):
-    """Weights kept in half precision or in eight bits if asked, and cast back where a call begins.
+    """Weights stored in a dtype, and cast back to float32 at the start of each call.
 
-    With "int8" each column of a matrix is rounded to 255 steps of its own, and kernels of
-    convolutions are float16. Biases, means and deviations are a thousandth of the size, and their
-    range may not fit: they stay float32. All arithmetic stays in float32, so a CPU without
-    half-precision units is as fast; a call pays the cast once, whatever its batch.
+    With "int8", each column of a matrix is rounded to 255 values with a step of its own, and
+    kernels of convolutions are float16. Biases, means and deviations stay in float32, because they
+    are only a thousandth of the size and may not fit the range. All arithmetic is in float32, so
+    CPUs without half-precision units are as fast; each call casts once, for any batch size.
 
     Args:
-      variables: the models' variables by name. States of random numbers are left out: nothing is
-        drawn in a forward pass.
+      variables: name -> variable of the models. States of random generators are left out, because
+        the forward pass draws no random numbers.
       dtype: one of `WEIGHTS_DTYPES`.
 
     Raises:
-      ValueError: an unknown dtype, or a weight beyond its range.
+      ValueError: the dtype is unknown, or a weight is outside its range.
     """
 
     def __init__(self, variables: Mapping[str, keras.Variable], dtype: str = "float32") -> None:
@@ -36,40 +36,39 @@ class StoredWeights(tf.Module):
                 f"Received: weights_dtype={dtype!r}"
             )
         read = {n: v for n, v in variables.items() if v.name != "seed_generator_state"}
-        # In a function, for a module's own attributes would be saved with it: the weights twice.
+        # A function, because a module's attributes are saved with it: the weights would be twice.
         self._pairs = lambda: zip(read.values(), self.stored, strict=True)
         self.stored = []
-        # Of the matrices in eight bits, the steps of their columns, by place among `stored`.
+        # Index in `stored` of a matrix in eight bits -> the steps of its columns.
         self.scales = {}
         for place, (name, variable) in enumerate(read.items()):
             value = tf.convert_to_tensor(variable.value)
             halved = value.dtype.is_floating and len(value.shape) > 1
-            kept = value
+            stored = value
             if dtype == "int8" and halved and len(value.shape) == 2:
-                kept, scale = _in_eight_bits(value)
+                stored, scale = _in_eight_bits(value)
                 self.scales[str(place)] = tf.Variable(scale, trainable=False, name=f"scale_{place}")
             elif halved:
-                kept = tf.cast(value, "float16" if dtype == "int8" else dtype)
-            # Compared in float32, for a weight that was infinite before is no fault of the dtype.
-            if not bool(tf.reduce_all(tf.math.is_finite(tf.cast(kept, tf.float32)))):
+                stored = tf.cast(value, "float16" if dtype == "int8" else dtype)
+            if not bool(tf.reduce_all(tf.math.is_finite(tf.cast(stored, tf.float32)))):
                 raise ValueError(
                     f"`weights_dtype` must hold every weight, and {name!r} leaves its range or is "
                     f"not finite: 'bfloat16' has float32's. Received: weights_dtype={dtype!r}"
                 )
-            self.stored.append(tf.Variable(kept, trainable=False, name=name.replace("/", "_")))
+            self.stored.append(tf.Variable(stored, trainable=False, name=name.replace("/", "_")))
 
     def in_use(self) -> keras.StatelessScope:
-        """Returns a scope in which the models read these weights in place of their own."""
+        """Returns a scope in which the models use these weights."""
         return keras.StatelessScope(
-            [(v, self._whole(place, own, v.dtype)) for place, (v, own) in enumerate(self._pairs())]
+            [(v, self._whole(i, stored, v.dtype)) for i, (v, stored) in enumerate(self._pairs())]
         )
 
-    def _whole(self, place: int, own: tf.Variable, dtype: str) -> tf.Tensor:
+    def _whole(self, place: int, stored: tf.Variable, dtype: str) -> tf.Tensor:
         scale = self.scales.get(str(place))
-        return tf.cast(own, dtype) if scale is None else tf.cast(own, dtype) * scale
+        return tf.cast(stored, dtype) if scale is None else tf.cast(stored, dtype) * scale
 
     def digest(self) -> str:
-        """Returns the SHA-256 of all that is stored, a matrix's steps behind the matrix."""
+        """Returns the SHA-256 of all stored values; the steps of a matrix follow the matrix."""
         digest = hashlib.sha256()
         for place, variable in enumerate(self.stored):
             digest.update(variable.numpy().tobytes())
@@ -79,8 +78,8 @@ class StoredWeights(tf.Module):
 
 
 def _in_eight_bits(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns whole numbers from -127 to 127, int8, and each column's step, (columns,) float32."""
+    """Returns the matrix as int8 from -127 to 127, and each column's step, (columns,) float32."""
     largest = tf.reduce_max(tf.abs(matrix), axis=0)
-    # A column of zeros has any step.
+    # Any step is right for a column of zeros.
     scale = tf.where(largest > 0, largest / _LARGEST, 1.0)
     return tf.cast(tf.round(matrix / scale), tf.int8), scale
