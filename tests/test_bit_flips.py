@@ -222,7 +222,7 @@ def damage_export(damager, folder, number, monkeypatch):
         signatures: dict = {}  # noqa: RUF012
 
     with monkeypatch.context() as patch:
-        patch.setattr(inference.tf.saved_model, "load", lambda path: Loaded)
+        patch.setattr(tf.saved_model, "load", lambda path: Loaded)
         for name in (*info["digests"], str(inference.INFO_FILE)):
             damager.damage(folder / name, number, lambda: inference.load(folder).info)
 
