@@ -127,6 +127,11 @@ def _check_flags() -> None:
     """
     if _FORMAT.value == "sqlite" and not _ANSWERS.value:
         raise ValueError("`answers` must be given with format=sqlite. Received: answers=None")
+    if _OUT.value and Path(_OUT.value).suffix in (".csv", ".jsonl", ".db", ".sqlite"):
+        raise ValueError(
+            "`out` is the folder of captioned copies; name a file of answers by --answers. "
+            f"Received: out={_OUT.value!r}"
+        )
     if _EMBED.value == "copies" and not _OUT.value:
         raise ValueError("`out` must be given with embed=copies. Received: out=None")
     if _EMBED.value == "originals" and _OUT.value:

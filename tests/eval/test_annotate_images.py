@@ -100,6 +100,7 @@ def test_a_table_shows_texts_and_concepts(model, photos):
         (("--runner=DirectRunner", "x.jpg"), "error: `"),
         (("--runner=DirectRunner", "--format=sqlite", "x.jpg"), "error: `answers` must be given"),
         (("--embed=copies", "x.jpg"), "error: `out` must be given with embed=copies"),
+        (("--out=a.csv", "--format=csv", "x.jpg"), "error: `out` is the folder of captioned"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line_with_status_2(model, arguments, message):
