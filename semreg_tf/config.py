@@ -296,6 +296,13 @@ class Config(SideInformation, Checked):
             )
 
     def _check_words(self) -> None:
+        dropout = 0.0 if self.decoder is None else self.decoder.concept_dropout
+        if dropout and "concepts" not in self.embeddings_read:
+            raise ValueError(
+                "`decoder.concept_dropout` may be above 0 only where the decoder reads concepts. "
+                f"Received: decoder.concept_dropout={dropout}, "
+                f"embeddings={sorted(self.embeddings_read)}"
+            )
         alignment = "data" if self.decoder is None else self.decoder.alignment
         if alignment != "data" and self.sampling.schedule != "none":
             raise ValueError(

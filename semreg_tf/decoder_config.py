@@ -60,6 +60,9 @@ class DecoderConfig(Checked):
     input_dropout: float = number(0.0, 0.0, 0.99)
     # Dropout rate of the LSTM's output (im2txt: 0.3).
     output_dropout: float = number(0.0, 0.0, 0.99)
+    # Dropout rate of the concept probabilities that the decoder reads in training; Lu is computed
+    # from all of them, and the others are not scaled up (ours).
+    concept_dropout: float = number(0.0, 0.0, 0.99)
     # Weights are initialised uniformly in +-this (im2txt: 0.08); None: Keras's defaults.
     initializer_range: float | None = number(None, 0.0)
     # Whether the output layer uses the word embedding's weights (Wang et al. 2016).

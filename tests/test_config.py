@@ -327,6 +327,13 @@ def test_sampling_beside_own_choices_and_a_penalty_under_xla_are_refused():
         Config(conditionings=(attention,), jit_compile=True)
 
 
+def test_dropout_of_concepts_that_no_decoder_reads_is_refused():
+    features = (ConditioningConfig(embedding="features"),)
+    message = r"`decoder.concept_dropout` may be above 0 only .*=0.1, embeddings=\['features'\]"
+    with pytest.raises(ValueError, match=message):
+        Config(conditionings=features, decoder=DecoderConfig(concept_dropout=0.1))
+
+
 def test_places_of_a_picture_are_checked():
     crops = ConceptConfig(places=PlacesConfig(kind="crops"))
     with pytest.raises(ValueError, match=r"`kind` must be 'image', 'cells' or 'crops'"):

@@ -12,6 +12,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_layers import layer_output
 from semreg_tf.models.side_information import LOGITS, Part
 from semreg_tf.training import label_alignment, scheduled_sampling
+from semreg_tf.training.concept_dropout import drop_concepts
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ class PhaseLoss:
                 unary += losses.sigmoid_concept_loss(outputs[layer_output(layer)], truth)
             computed["unary_loss"] = tf.reduce_mean(unary)
         if self.words:
+            read = outputs["concept_probabilities"]
+            read = drop_concepts(read, annotator.config.decoder.concept_dropout, seed)
+            outputs = {**outputs, "concept_probabilities": read}
             ids = tensors[batch.INPUT_IDS]
             if self.sampling is not None:
                 share = scheduled_sampling.share_of_true_words(self.sampling, step)
