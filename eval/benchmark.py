@@ -30,6 +30,7 @@ _PICTURES = flags.DEFINE_string("pictures", None, "For LiteRT: folder of picture
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds of each way.", lower_bound=1)
 _JSON = flags.DEFINE_bool("json", False, "Write records and update the tables of --into.")
 _RECORDS = flags.DEFINE_string("records", "results/benchmarks", "Folder of the records.")
+_AGAIN = flags.DEFINE_bool("again", False, "Record a second run, in RECORDS/again.")
 _INTO = flags.DEFINE_string("into", "BENCHMARKS.md", "Document with the tables.")
 _TORCH = flags.DEFINE_string(
     "torch", ".venv-torch/bin/python", "Python with PyTorch; without this file PyTorch is left out."
@@ -66,7 +67,8 @@ def _time(part: str) -> None:
     from eval import benchmark_record, interleaved
 
     folder, into = Path(_RECORDS.value), Path(_INTO.value)
-    path = benchmark_record.record_path(folder, part)
+    second = benchmark_record.AGAIN if _AGAIN.value else ""
+    path = benchmark_record.record_path(folder / second, part)
     module = importlib.import_module(f"eval.benchmark_{part}")
     if part == "growth":
         module.run(path if _JSON.value else None, _MINUTES.value)
@@ -76,8 +78,7 @@ def _time(part: str) -> None:
             benchmark_record.write_record(path, part, rows, _ROUNDS.value)
     if _JSON.value:
         text = into.read_text(encoding="utf-8")
-        records = benchmark_record.read_records(folder)
-        into.write_text(benchmark_record.with_tables(text, records), encoding="utf-8")
+        into.write_text(benchmark_record.with_tables(text, folder), encoding="utf-8")
 
 
 def _options(part: str) -> dict[str, object]:
