@@ -127,6 +127,8 @@ _FLICKR8K_ONCE = (
         _HALF_RATE,
     ),
 )
+# With another CNN only.
+_SOFT_ATTENTION = _flickr8k_system("soft attention", "soft_attention", *_WITHOUT_UNARY, _HALF_RATE)
 
 
 _BUDGET = (
@@ -143,7 +145,7 @@ def flickr8k(encoder: str | None = None) -> Study:
 
     Args:
       encoder: another CNN, a value of `--encoder`, for a study named by it with Table 4's systems,
-        the controls and m-RNN only; None: the experiments' CNN.
+        the controls, m-RNN and soft attention only; None: the experiments' CNN.
     """
     if encoder is not None:
         return _flickr8k_with_cnn(encoder)
@@ -169,8 +171,10 @@ def _with_cnn(encoder: str, system: System) -> System:
 
 
 def _flickr8k_with_cnn(encoder: str) -> Study:
-    systems = {s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE)}
-    once = tuple(systems[name] for name in ("from scratch", "m-RNN"))
+    systems = {
+        s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE, _SOFT_ATTENTION)
+    }
+    once = tuple(systems[name] for name in ("from scratch", "m-RNN", _SOFT_ATTENTION.name))
     main = tuple(systems[s.name] for s in _FLICKR8K if s.name != "from scratch")
     jobs = jobs_of(main, (0,)) + jobs_of(once, (0,)) + jobs_of(_plain(main), (1, 2))
     budget = f"{_BUDGET} The CNN is `{encoder}`; all 500 pictures choose, in every stage."

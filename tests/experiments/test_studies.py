@@ -89,8 +89,10 @@ def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
     for job in study.jobs:
         seeds.setdefault(job.system.name, []).append(job.seed)
     thrice = ("ours", "NIC-deeply", "NIC-F", "detached", "ours, frozen CNN")
-    assert seeds == {**{n: [0, 1, 2] for n in thrice}, "from scratch": [0], "m-RNN": [0]}
-    for name in seeds:
+    once = ("from scratch", "m-RNN", "soft attention")
+    assert seeds == {**dict.fromkeys(thrice, [0, 1, 2]), **dict.fromkeys(once, [0])}
+    assert study.system("soft attention").config().encoder.trainable
+    for name in set(seeds) - {"soft attention"}:
         config, theirs = study.system(name).config(), own.system(name).config()
         assert (config.encoder.name, config.encoder.weights) == (LITE0, "imagenet")
         assert config.encoder.pooling == "native"
