@@ -1,5 +1,6 @@
 """Captions of drawn scenes, five paraphrases from a small grammar, and noisy user tags."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -40,6 +41,19 @@ _PLACES_FROM_SKY = {
 }
 _OCCASIONS = {"picnic": "for a picnic", "race": "during a race", "training": "in training"}
 _ACTIVITY_PROBABILITY = 0.5
+# Templates of captions by the number of things: none, one, two or more.
+_TEMPLATES = (
+    ("{empty}", "{nothing_but}", "a picture of {empty}"),
+    ("{first} {place}", "there {is} {first} {place}", "{first} {is} {place}"),
+    (
+        "{first} {where} {second} {place}",
+        "{second} {other_way} {first} {place}",
+        "{list} {place}",
+        "there {is} {first} and {second} {place}",
+        "{first} {is} {where} {second} {place}",
+        "{first} {place} with {second}",
+    ),
+)
 _EMPTY = {
     "grass": ("an empty field of green grass", "nothing but grass"),
     "sea": ("the empty blue sea", "nothing but blue water"),
@@ -66,13 +80,15 @@ _KEEP_TAG, _OTHER_TAG, _TOPIC_TAG, _WRONG_TAG, _NOISE_TAGS = 0.4, 0.25, 0.35, 0.
 
 def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
     """Returns five captions with things, colours, counts, relations, background and activities."""
-    ways = _EMPTY_WAYS if not scene.things else _ONE_WAYS if len(scene.things) == 1 else _MANY_WAYS
-    chosen = rng.permutation(np.resize(np.arange(len(ways)), max(NUM_CAPTIONS, len(ways))))
-    # Captions name the largest thing first.
-    things = sorted(scene.things, key=lambda t: (-t.scale * t.count, t.label))
+    templates = _TEMPLATES[min(len(scene.things), 2)]
+    chosen = rng.permutation(
+        np.resize(np.arange(len(templates)), max(NUM_CAPTIONS, len(templates)))
+    )
+    fields = _fields(scene, rng)
     sentences = []
-    for way in chosen[:NUM_CAPTIONS]:
-        sentence = ways[way](scene, things, rng)
+    for number in chosen[:NUM_CAPTIONS]:
+        # Fields draw their words in the order in which the template names them.
+        sentence = re.sub(r"{(\w+)}", lambda field: fields[field[1]](), templates[number])
         for activity in sorted(set(scene.labels) & set(ACTIVITIES)):
             if rng.random() < _ACTIVITY_PROBABILITY:
                 sentence += f" {_OCCASIONS[activity]}"
@@ -134,66 +150,23 @@ def _place(scene: Scene, rng: np.random.Generator) -> str:
     return places[scene.background][int(rng.random() < 0.35)]
 
 
-Way = Callable[[Scene, list[Thing], np.random.Generator], str]
+def _list(things: list[Thing], rng: np.random.Generator) -> str:
+    *phrases, last = (_phrase(thing, rng) for thing in things[:3])
+    return f"{', '.join(phrases)} and {last}"
 
 
-def _is(thing: Thing) -> str:
-    return "is" if thing.count == 1 else "are"
-
-
-def _related(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    where = relation(things[0], things[1])
-    return f"{_phrase(things[0], rng)} {where} {_phrase(things[1], rng)} {_place(scene, rng)}"
-
-
-def _related_other_way(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return _related(scene, [things[1], things[0]], rng)
-
-
-def _listed(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    names = [_phrase(thing, rng) for thing in things[:3]]
-    return f"{', '.join(names[:-1])} and {names[-1]} {_place(scene, rng)}"
-
-
-def _there_is(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    first, second = _phrase(things[0], rng), _phrase(things[1], rng)
-    return f"there {_is(things[0])} {first} and {second} {_place(scene, rng)}"
-
-
-def _stated(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    where = relation(things[0], things[1])
-    first, second = _phrase(things[0], rng), _phrase(things[1], rng)
-    return f"{first} {_is(things[0])} {where} {second} {_place(scene, rng)}"
-
-
-def _with(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return f"{_phrase(things[0], rng)} {_place(scene, rng)} with {_phrase(things[1], rng)}"
-
-
-def _one(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return f"{_phrase(things[0], rng)} {_place(scene, rng)}"
-
-
-def _there_is_one(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return f"there {_is(things[0])} {_phrase(things[0], rng)} {_place(scene, rng)}"
-
-
-def _one_stated(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return f"{_phrase(things[0], rng)} {_is(things[0])} {_place(scene, rng)}"
-
-
-def _empty(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return _EMPTY[scene.background][0]
-
-
-def _nothing_but(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return _EMPTY[scene.background][1]
-
-
-def _picture_of_nothing(scene: Scene, things: list[Thing], rng: np.random.Generator) -> str:
-    return f"a picture of {_EMPTY[scene.background][0]}"
-
-
-_MANY_WAYS: tuple[Way, ...] = (_related, _related_other_way, _listed, _there_is, _stated, _with)
-_ONE_WAYS: tuple[Way, ...] = (_one, _there_is_one, _one_stated)
-_EMPTY_WAYS: tuple[Way, ...] = (_empty, _nothing_but, _picture_of_nothing)
+def _fields(scene: Scene, rng: np.random.Generator) -> dict[str, Callable[[], str]]:
+    """Returns the fields of `_TEMPLATES`; captions name the largest thing first."""
+    things = sorted(scene.things, key=lambda t: (-t.scale * t.count, t.label))
+    empty, nothing_but = _EMPTY[scene.background]
+    return {
+        "empty": lambda: empty,
+        "nothing_but": lambda: nothing_but,
+        "first": lambda: _phrase(things[0], rng),
+        "second": lambda: _phrase(things[1], rng),
+        "list": lambda: _list(things, rng),
+        "where": lambda: relation(things[0], things[1]),
+        "other_way": lambda: relation(things[1], things[0]),
+        "is": lambda: "is" if things[0].count == 1 else "are",
+        "place": lambda: _place(scene, rng),
+    }
