@@ -2,7 +2,7 @@
 
 import inspect
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -20,9 +20,9 @@ from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, check_tokenizer
 class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A builder of `annotation_features` whose subclasses read the raw annotations.
 
-    A subclass defines `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `_split_generators`, which
-    maps split names to `self._generate_examples(split, raw_examples)`. It reports unusable images
-    by `self.note(reason, name)`. The notes and `parameters` are stored with the shards.
+    A subclass defines `VERSION`, `MANUAL_DOWNLOAD_INSTRUCTIONS` and `read_splits`. It reports
+    unusable images by `self.note(reason, name)`. The notes and `parameters` are stored with the
+    shards. `PUBLISHED` has the published counts of the data set, if there are any.
     `beam_folder`, if set, is a folder for files of Beam's workers, which all of them can access.
 
     `VARIANTS` are like TFDS's `BUILDER_CONFIGS`, but the main variant has no name: it is found as
@@ -30,6 +30,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     """
 
     VARIANTS: ClassVar[tuple[tfds.core.BuilderConfig, ...]] = ()
+    PUBLISHED: ClassVar[str] = ""
 
     @classmethod
     def get_builder_config(cls, name: str, version: Any = None) -> tfds.core.BuilderConfig | None:
@@ -78,6 +79,11 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         super().__init__(**kwargs)
 
     @property
+    def variant(self) -> str | None:
+        """The name of the variant; None: the main one."""
+        return self.builder_config.name if self.builder_config else None
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that affect records; shards with other values are refused."""
         return {"shorter_side": self.shorter_side, "tokenizer": self.tokenizer}
@@ -102,15 +108,22 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
 
     def describe_published(self) -> str:
         """Returns the published counts of the data set, which are printed below its counts."""
-        return ""
-
-    def label_names(self) -> tuple[str, ...]:
-        """Returns all labels of the data set, including unused ones; none by default."""
-        return ()
+        return self.PUBLISHED
 
     def note(self, reason: str, name: str) -> None:
         """Records the reason for which `name` was left out or changed."""
         self.info.metadata["notes"].setdefault(reason, []).append(name)
+
+    def read_splits(self, folder: epath.Path) -> Mapping[str, Iterable[RawExample]]:
+        """Returns the raw examples of each split, in the order of the records.
+
+        The labels of the data set, including unused ones, go into the metadata `label_names`.
+        """
+        raise NotImplementedError
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        splits = self.read_splits(dl_manager.manual_dir)
+        return {split: self._generate_examples(split, raws) for split, raws in splits.items()}
 
     def _generate_examples(self, split: str, raw_examples: Iterable[RawExample]) -> Any:
         """Returns keys and records of a split, or with `beam_folder` a Beam transform to them.
@@ -165,7 +178,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
             supervised_keys=None,
             metadata=tfds.core.MetadataDict(
                 parameters=self.parameters,
-                label_names=list(self.label_names()),
+                label_names=[],
                 notes={},
                 **{UPRIGHT_KEY: True},
             ),

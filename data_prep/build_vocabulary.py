@@ -22,16 +22,17 @@ _TRAIN_SPLIT = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> None:
     """Counts, writes the lists and the counts, and prints the counts."""
     with plain_errors():
-        from data_prep.dataset_counts import describe_counts, read_counts, write_counts
+        from data_prep.dataset_counts import describe_counts, write_counts
         from data_prep.preparation import preparation_lock
         from data_prep.vocabulary_lists import build_vocabulary
+        from semreg_tf.data.dataset_digests import read_counts_file
         from semreg_tf.data.records import find_builder
 
         builder_dir = find_builder(_DATA_DIR.value, _DATASET.value).data_dir
         with preparation_lock(builder_dir):
             build_vocabulary(builder_dir, _TRAIN_SPLIT.value)
             write_counts(builder_dir)
-        print(describe_counts(read_counts(builder_dir) or {}))
+        print(describe_counts(read_counts_file(builder_dir) or {}))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,7 @@ from typing import Any
 
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.atomic_write import write_lines
-from semreg_tf.data.dataset_digests import (
-    COUNTS_FILE,
-    dataset_digests,
-    read_counts_file,
-)
+from semreg_tf.data.dataset_digests import COUNTS_FILE, dataset_digests
 from semreg_tf.data.name_list import NameList, coverage
 from semreg_tf.data.records import open_builder
 from semreg_tf.data.text import is_punctuation
@@ -71,15 +67,6 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
     }
     text = json.dumps(with_own_digest(counts), indent=2, ensure_ascii=False)
     write_lines(os.path.join(builder_dir, COUNTS_FILE), text.split("\n"))
-
-
-def read_counts(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
-    """Returns the counts that `write_counts` wrote, or None if the preparation is unfinished.
-
-    Raises:
-      ValueError: the file is damaged or was changed.
-    """
-    return read_counts_file(builder_dir)
 
 
 def describe_counts(counts: dict[str, Any]) -> str:

@@ -1,30 +1,16 @@
 """The data sets that can be prepared, by name."""
 
-from data_prep.coco_captions.options import OPTIONS as COCO_CAPTIONS
-from data_prep.coco_tags.options import OPTIONS as COCO_TAGS
-from data_prep.custom.options import OPTIONS as CUSTOM
-from data_prep.demo.options import OPTIONS as DEMO
-from data_prep.flickr8k.options import OPTIONS as FLICKR8K
-from data_prep.flickr30k.options import OPTIONS as FLICKR30K
-from data_prep.iapr_tc12.options import OPTIONS as IAPR_TC12
-from data_prep.image_annotation.options import OPTIONS as IMAGE_ANNOTATION
-from data_prep.nus_wide.options import OPTIONS as NUS_WIDE
+import importlib
+
 from data_prep.options import DatasetOptions
 from semreg_tf.name_hints import did_you_mean
 
-DATASETS = {
-    options.name: options
-    for options in (
-        CUSTOM,
-        DEMO,
-        COCO_TAGS,
-        NUS_WIDE,
-        COCO_CAPTIONS,
-        FLICKR8K,
-        FLICKR30K,
-        IAPR_TC12,
-        IMAGE_ANNOTATION,
-    )
+_NAMES = (
+    *("custom", "demo", "coco_tags", "nus_wide", "coco_captions", "flickr8k", "flickr30k"),
+    *("iapr_tc12", "image_annotation"),
+)
+DATASETS: dict[str, DatasetOptions] = {
+    name: importlib.import_module(f"data_prep.{name}.options").OPTIONS for name in _NAMES
 }
 
 

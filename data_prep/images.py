@@ -36,7 +36,6 @@ class RawImage(NamedTuple):
     Attributes:
       jpeg: the bytes of an upright JPEG with one or three channels; None if there is a problem.
       problem: "missing", "corrupt", or None.
-      shrunk: whether it was resized to fewer pixels.
       converted: whether it was not an RGB or grey JPEG (but a PNG or a CMYK JPEG, for example).
       turned: whether it was rotated or mirrored by its EXIF orientation.
       reason: a description of the problem.
@@ -45,7 +44,6 @@ class RawImage(NamedTuple):
 
     jpeg: bytes | None
     problem: str | None = None
-    shrunk: bool = False
     converted: bool = False
     turned: bool = False
     reason: str = ""
@@ -96,7 +94,7 @@ def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
             jpeg = _encode(upright(image), shorter_side if shrink else None)
             # Images of 16 bits may differ although their JPEGs are equal.
             digest = hashlib.sha256(content if deep else jpeg).digest()
-            return RawImage(jpeg, None, shrink, not is_jpeg, turned, digest=digest)
+            return RawImage(jpeg, None, not is_jpeg, turned, digest=digest)
     except UnreadablePictureError as error:
         return RawImage(None, "corrupt", reason=str(error))
 

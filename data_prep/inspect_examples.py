@@ -31,15 +31,16 @@ def main(argv: Sequence[str]) -> None:
     """Prints the counts and the tables, and draws the sheet."""
     with plain_errors():
         from data_prep.contact_sheet import draw_contact_sheet
-        from data_prep.dataset_counts import describe_counts, read_counts
+        from data_prep.dataset_counts import describe_counts
         from data_prep.example_summary import describe_split
         from data_prep.stored_images import sample_images
         from semreg_tf.data.annotations import read_annotations
+        from semreg_tf.data.dataset_digests import read_counts_file
         from semreg_tf.data.records import find_builder
 
         builder = find_builder(_DATA_DIR.value, _DATASET.value)
         annotations = read_annotations(builder.data_dir, _SPLIT.value)
-        print(describe_counts(read_counts(builder.data_dir) or {}))
+        print(describe_counts(read_counts_file(builder.data_dir) or {}))
         print(f"\nsplit {_SPLIT.value}: {len(annotations):,} images")
         print(describe_split(annotations, _TOP.value))
         if _OUT.value is not None:

@@ -16,9 +16,10 @@ from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder
 from data_prep.beam_records import pipeline_options
-from data_prep.dataset_counts import describe_counts, read_counts, write_counts
+from data_prep.dataset_counts import describe_counts, write_counts
 from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.annotations import write_annotations
+from semreg_tf.data.dataset_digests import read_counts_file
 from semreg_tf.data.stored_orientation import UPRIGHT_KEY
 from semreg_tf.data.text import EARLIEST_TOKENIZER
 from semreg_tf.files.file_lock import FileLock
@@ -57,12 +58,12 @@ def prepare(
                     )
                 )
         _check_parameters(builder)
-        if read_counts(builder.data_dir) is None:
+        if read_counts_file(builder.data_dir) is None:
             print("Writing annotations, vocabulary and counts")
             write_annotations(builder)
             build_vocabulary(builder.data_dir)
             write_counts(builder.data_dir)
-    print(describe_counts(read_counts(builder.data_dir) or {}))
+    print(describe_counts(read_counts_file(builder.data_dir) or {}))
     if not builder.info.metadata.get(UPRIGHT_KEY):
         print(
             "An earlier version prepared this data set, without rotating pictures by their EXIF "

@@ -1,5 +1,6 @@
 """Readers of the text files of published data sets."""
 
+from collections.abc import Mapping
 from os import PathLike, fspath
 
 from etils import epath
@@ -76,6 +77,37 @@ def read_names(path: str | PathLike[str]) -> list[str]:
         if name:
             names[name] = number
     return list(names)
+
+
+def read_split_lists(
+    folder: epath.Path, files: Mapping[str, str], suffix: str = ""
+) -> dict[str, list[str]]:
+    """Reads a list of names for each split.
+
+    Args:
+      folder: the folder of the lists.
+      files: split -> the list's file name.
+      suffix: added to names that lack it.
+
+    Returns:
+      Split -> its names, in the order of the file.
+
+    Raises:
+      ValueError: a name occurs twice.
+    """
+    file_of: dict[str, str] = {}
+    lists = {}
+    for split, file_name in files.items():
+        names = [f"{n.removesuffix(suffix)}{suffix}" for n in read_names(folder / file_name)]
+        for name in names:
+            if name in file_of:
+                raise ValueError(
+                    "`raw_dir` must hold lists that name every image once. "
+                    f"Received: {name!r} in {file_of[name]} and {file_name}"
+                )
+            file_of[name] = file_name
+        lists[split] = names
+    return lists
 
 
 def read_token_file(path: str | PathLike[str]) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ train2014/, val2014/                  the pictures
 dataset_coco.json                     Karpathy's splits, for the variant of that name alone
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -23,10 +23,6 @@ from data_prep.raw_files import require_files
 PARTS = ("train2014", "val2014")
 KARPATHY = "karpathy"
 KARPATHY_FILE = "dataset_coco.json"
-PUBLISHED = (
-    "published: 117,211 / 2,025 / 4,051 images (im2txt), 113,287 / 5,000 / 5,000 (karpathy); the "
-    "1,000 most frequent words cover 92 % of occurrences (Sec. 5.1)"
-)
 _FEWEST_CAPTIONS, _MOST_CAPTIONS = 5, 7
 
 
@@ -58,24 +54,18 @@ class Builder(AnnotationBuilder):
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "The splits of im2txt and Karpathy."}
     VARIANTS = (tfds.core.BuilderConfig(name=KARPATHY, description="Karpathy's splits."),)
     MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
-
-    def describe_published(self) -> str:
-        """Returns the published counts."""
-        return PUBLISHED
+    PUBLISHED = (
+        "published: 117,211 / 2,025 / 4,051 images (im2txt), 113,287 / 5,000 / 5,000 (karpathy); "
+        "the 1,000 most frequent words cover 92 % of occurrences (Sec. 5.1)"
+    )
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names missing files."""
         names = (*(f"annotations/captions_{part}.json" for part in PARTS), *PARTS)
-        require_files(raw_dir, (*names, KARPATHY_FILE) if self._karpathy else names)
+        require_files(raw_dir, (*names, KARPATHY_FILE) if self.variant == KARPATHY else names)
 
-    @property
-    def _karpathy(self) -> bool:
-        return self.builder_config is not None and self.builder_config.name == KARPATHY
-
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         files = {
             part: read_coco(folder / "annotations" / f"captions_{part}.json", {"caption": str})
             for part in PARTS
@@ -95,10 +85,10 @@ class Builder(AnnotationBuilder):
                     splits[split].append(raw)
         for name in split_names:
             self.note("image of the split file without annotations", name)
-        return {split: self._generate_examples(split, raws) for split, raws in splits.items()}
+        return splits
 
     def _split_names(self, folder: epath.Path, files: dict[str, COCO]) -> dict[str, str]:
-        if self._karpathy:
+        if self.variant == KARPATHY:
             return read_karpathy_splits(folder / KARPATHY_FILE)
         train, val = ([i["file_name"] for i in c.dataset["images"]] for c in files.values())
         bounded = {name: im2txt_split(number, len(val)) for number, name in enumerate(val)}

@@ -8,7 +8,7 @@ The variants `2017` and `coco128` read the same of 2017, `coco128` train2017 alo
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,22 +87,20 @@ class Builder(AnnotationBuilder):
 
     @property
     def _parts(self) -> dict[str, str]:
-        return PARTS[self.builder_config.name if self.builder_config else None]
+        return PARTS[self.variant]
 
     def describe_published(self) -> str:
         """Returns the counts of the annotation files, and for 2014 the published ones."""
         counts = describe_raw_counts(self.info.metadata.get("raw_counts", {}))
-        return f"{counts}\n{PUBLISHED}" if self.builder_config is None else counts
+        return f"{counts}\n{PUBLISHED}" if self.variant is None else counts
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names missing files."""
         names = [f"annotations/instances_{part}.json" for part in self._parts.values()]
         require_files(raw_dir, (*names, *self._parts.values()))
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         files = {
             part: read_coco(folder / "annotations" / f"instances_{part}.json", {"category_id": int})
             for part in self._parts.values()
@@ -121,7 +119,7 @@ class Builder(AnnotationBuilder):
             for name in unlisted_images(coco):
                 self.note("annotation of an image not listed", f"instances_{part}.json: {name}")
         return {
-            split: self._generate_examples(split, self._raw_examples(folder / part, files[part]))
+            split: self._raw_examples(folder / part, files[part])
             for split, part in self._parts.items()
         }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -148,16 +148,12 @@ class Builder(AnnotationBuilder):
         print(f"{fspath(path)}: {describe_set(splits, self.tokenizer)}")
         self._splits = splits
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         if self._splits is None:
             self.check_raw_files(folder)
-        return {
-            split: self._generate_examples(split, _raw_examples(folder, entries))
-            for split, entries in (self._splits or {}).items()
-        }
+        splits = self._splits or {}
+        return {split: _raw_examples(folder, entries) for split, entries in splits.items()}
 
 
 def find_annotations(

@@ -42,13 +42,8 @@ class Builder(AnnotationBuilder):
         """The base's parameters, the numbers of images and the seed."""
         return {"num_images": self.num_images, "seed": self.seed, **super().parameters}
 
-    def label_names(self) -> tuple[str, ...]:
-        """Returns the backgrounds, the kinds of things and the activities."""
-        return LABELS
-
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        self.info.metadata["label_names"] = list(LABELS)
         first, generators = 0, {}
         for split, num_images in self.num_images.items():
             generators[split] = self._generate_examples(first, num_images)

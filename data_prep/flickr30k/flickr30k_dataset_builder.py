@@ -6,9 +6,9 @@ dataset_flickr30k.json     Karpathy's splits, for the variant `karpathy`
 train.txt, val.txt, test.txt   one name per line, with or without .jpg, for the variant `lists`
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from os import PathLike
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -16,16 +16,12 @@ from etils import epath
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.flickr30k.options import OPTIONS
 from data_prep.karpathy_splits import read_karpathy_splits
-from data_prep.raw_files import read_names, read_token_file, require_files
+from data_prep.raw_files import read_split_lists, read_token_file, require_files
 
 TOKEN_FILE = "results_20130124.token"
 IMAGE_FOLDER = "flickr30k-images"
 KARPATHY_FILE = "dataset_flickr30k.json"
 LIST_FILES = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
-PUBLISHED = (
-    "published: 31,783 images, 158,915 captions; 29,783 / 1,000 / 1,000 images (m-RNN, lists), "
-    "29,000 / 1,014 / 1,000 (karpathy)"
-)
 NUM_HELD_OUT = 1_000
 
 
@@ -69,24 +65,18 @@ class Builder(AnnotationBuilder):
         tfds.core.BuilderConfig(name="lists", description="The splits of three lists of names."),
     )
     MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
-
-    def describe_published(self) -> str:
-        """Returns the published counts."""
-        return PUBLISHED
+    PUBLISHED = (
+        "published: 31,783 images, 158,915 captions; 29,783 / 1,000 / 1,000 images (m-RNN, lists), "
+        "29,000 / 1,014 / 1,000 (karpathy)"
+    )
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names missing files."""
         lists = {"karpathy": (KARPATHY_FILE,), "lists": tuple(LIST_FILES.values())}
-        require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists.get(self._variant, ())))
+        require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists.get(self.variant, ())))
 
-    @property
-    def _variant(self) -> str | None:
-        return self.builder_config.name if self.builder_config else None
-
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         captions = read_token_file(folder / TOKEN_FILE)
         split_names = self._split_names(folder, list(captions))
         splits: dict[str, list[RawExample]] = {split: [] for split in LIST_FILES}
@@ -99,22 +89,13 @@ class Builder(AnnotationBuilder):
             splits[split].append(RawExample(image_id, path, name, texts))
         for name in split_names:
             self.note("image without captions", name)
-        return {split: self._generate_examples(split, raws) for split, raws in splits.items()}
+        return splits
 
     def _split_names(self, folder: epath.Path, names: list[str]) -> dict[str, str]:
         """Returns file name -> split."""
-        if self._variant == "karpathy":
+        if self.variant == "karpathy":
             return read_karpathy_splits(folder / KARPATHY_FILE)
-        if self._variant is None:
+        if self.variant is None:
             return {name: last_split(number, len(names)) for number, name in enumerate(names)}
-        split_names: dict[str, str] = {}
-        for split, file_name in LIST_FILES.items():
-            for listed in read_names(folder / file_name):
-                name = f"{listed.removesuffix('.jpg')}.jpg"
-                if name in split_names:
-                    raise ValueError(
-                        "`raw_dir` must hold lists that name every image once. Received: "
-                        f"{name!r} in {LIST_FILES[split_names[name]]} and {file_name}"
-                    )
-                split_names[name] = split
-        return split_names
+        lists = read_split_lists(folder, LIST_FILES, suffix=".jpg")
+        return {name: split for split, listed in lists.items() for name in listed}

@@ -7,16 +7,16 @@ Flickr_8k.testImages.txt       1,000 images; without this file there is no test 
 Flicker8k_Dataset/             the pictures (the official spelling of the folder)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from os import PathLike
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
 
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.flickr8k.options import OPTIONS
-from data_prep.raw_files import read_names, read_token_file, require_files
+from data_prep.raw_files import read_split_lists, read_token_file, require_files
 
 TOKEN_FILE = "Flickr8k.token.txt"
 IMAGE_FOLDER = "Flicker8k_Dataset"
@@ -40,12 +40,15 @@ class Builder(AnnotationBuilder):
         lists = (name for split, name in LIST_FILES.items() if split != _OPTIONAL_SPLIT)
         require_files(raw_dir, (TOKEN_FILE, IMAGE_FOLDER, *lists))
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         captions = read_token_file(folder / TOKEN_FILE)
-        lists = self._read_lists(folder)
+        files = dict(LIST_FILES)
+        for split, file_name in LIST_FILES.items():
+            if not (folder / file_name).exists():
+                self.note("split left out, its list is missing", file_name)
+                del files[split]
+        lists = read_split_lists(folder, files)
         listed = {name for names in lists.values() for name in names}
         for name in captions:
             if not name.endswith(".jpg"):
@@ -53,26 +56,8 @@ class Builder(AnnotationBuilder):
             elif name not in listed:
                 self.note("image in no split", name)
         return {
-            split: self._generate_examples(split, self._raw_examples(folder, names, captions))
-            for split, names in lists.items()
+            split: self._raw_examples(folder, names, captions) for split, names in lists.items()
         }
-
-    def _read_lists(self, folder: epath.Path) -> dict[str, list[str]]:
-        lists: dict[str, list[str]] = {}
-        splits_by_name: dict[str, str] = {}
-        for split, file_name in LIST_FILES.items():
-            if not (folder / file_name).exists():
-                self.note("split left out, its list is missing", file_name)
-                continue
-            lists[split] = read_names(folder / file_name)
-            for name in lists[split]:
-                if name in splits_by_name:
-                    raise ValueError(
-                        "`raw_dir` must hold lists without a common image. Received: "
-                        f"{name!r} in {LIST_FILES[splits_by_name[name]]} and {file_name}"
-                    )
-                splits_by_name[name] = split
-        return lists
 
     def _raw_examples(
         self, folder: epath.Path, names: list[str], captions: dict[str, tuple[str, ...]]

@@ -6,9 +6,9 @@ images/01/1000.jpg                     20,000 pictures
 iaprtc12_train_list.txt, iaprtc12_test_list.txt   one 01/1000 per line, for the variant `lists`
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from os import PathLike
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -16,14 +16,13 @@ from etils import epath
 from data_prep.annotation_builder import AnnotationBuilder, RawExample
 from data_prep.iapr_tc12.annotation_texts import read_annotation_text
 from data_prep.iapr_tc12.options import OPTIONS
-from data_prep.raw_files import read_names, require_files
+from data_prep.raw_files import read_split_lists, require_files
 from data_prep.seeded_draw import drawn_order
 
 IMAGE_FOLDER = "images"
 ANNOTATION_FOLDERS = ("annotations_complete_eng", "annotations")
 LIST_FILES = {"train": "iaprtc12_train_list.txt", "test": "iaprtc12_test_list.txt"}
 LISTS = "lists"
-PUBLISHED = "published: 20,000 images, 17,665 / 1,962 of them for training and test (m-RNN)"
 SEED = 0
 _NUM_TRAIN, _NUM_TEST = 17_665, 1_962
 # Our choice: part of the training images, because the papers name no validation images.
@@ -54,27 +53,18 @@ class Builder(AnnotationBuilder):
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Drawn splits, and those of the lists."}
     VARIANTS = (tfds.core.BuilderConfig(name=LISTS, description="The splits of two lists."),)
     MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
-
-    def describe_published(self) -> str:
-        """Returns the published counts."""
-        return PUBLISHED
+    PUBLISHED = "published: 20,000 images, 17,665 / 1,962 of them for training and test (m-RNN)"
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names missing files; one annotation folder is enough."""
         folders = [n for n in ANNOTATION_FOLDERS if raw_dir and (epath.Path(raw_dir) / n).is_dir()]
-        lists = tuple(LIST_FILES.values()) if self._listed else ()
+        lists = tuple(LIST_FILES.values()) if self.variant == LISTS else ()
         require_files(raw_dir, (*(folders or ANNOTATION_FOLDERS)[:1], IMAGE_FOLDER, *lists))
 
-    @property
-    def _listed(self) -> bool:
-        return self.builder_config is not None and self.builder_config.name == LISTS
-
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         raw_examples = self._read_annotations(folder)
-        if self._listed:
+        if self.variant == LISTS:
             splits = self._listed_splits(folder, raw_examples)
         else:
             drawn = drawn_order(SEED, raw_examples)
@@ -84,10 +74,7 @@ class Builder(AnnotationBuilder):
                 "validation": drawn[test : validation + test],
                 "test": drawn[:test],
             }
-        return {
-            split: self._generate_examples(split, [raw_examples[name] for name in names])
-            for split, names in splits.items()
-        }
+        return {split: [raw_examples[name] for name in names] for split, names in splits.items()}
 
     def _read_annotations(self, folder: epath.Path) -> dict[str, RawExample]:
         """Returns image name, such as `01/1000`, -> its annotation, for all that can be used."""
@@ -115,23 +102,18 @@ class Builder(AnnotationBuilder):
     def _listed_splits(
         self, folder: epath.Path, raw_examples: dict[str, RawExample]
     ) -> dict[str, list[str]]:
-        listed = {split: read_names(folder / file) for split, file in LIST_FILES.items()}
-        both = set(listed["train"]) & set(listed["test"])
-        if both:
-            raise ValueError(
-                "`raw_dir` must hold lists without a common image. "
-                f"Received: {min(both)!r} in {' and '.join(LIST_FILES.values())}"
-            )
-        usable: dict[str, list[str]] = {}
-        for split, names in listed.items():
-            usable[split] = [name for name in names if name in raw_examples]
-            for name in names:
-                if name not in raw_examples:
-                    self.note("listed image without a usable annotation", name)
-        in_a_list = {*listed["train"], *listed["test"]}
+        listed = read_split_lists(folder, LIST_FILES)
+        in_a_list = dict.fromkeys((*listed["train"], *listed["test"]))
+        for name in in_a_list:
+            if name not in raw_examples:
+                self.note("listed image without a usable annotation", name)
         for name in raw_examples:
             if name not in in_a_list:
                 self.note("image in no list", name)
+        usable = {
+            split: [name for name in names if name in raw_examples]
+            for split, names in listed.items()
+        }
         drawn = drawn_order(SEED, usable["train"])
         validation = max(1, round(len(drawn) * _NUM_VALIDATION / _NUM_TRAIN))
         return {

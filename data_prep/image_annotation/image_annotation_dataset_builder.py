@@ -6,7 +6,7 @@ Corel-5k (Duygulu et al., ECCV 2002), ESP Game (von Ahn and Dabbish, CHI 2004) a
 sub-folders; the lists name them with or without a file name suffix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -71,28 +71,25 @@ class Builder(AnnotationBuilder):
     def describe_published(self) -> str:
         """Returns the counts of the annotation files beside the published ones."""
         counts = self.info.metadata.get("raw_counts", {})
-        return describe_raw_counts(self.builder_config.name, counts)
+        return describe_raw_counts(self.variant, counts)
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError that names missing or contradictory files."""
         require_files(raw_dir, (IMAGE_FOLDER,))
         self._splits(read_raw_set(epath.Path(raw_dir)))
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        folder = dl_manager.manual_dir
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         raw_set = read_raw_set(folder)
         self.info.metadata["label_names"] = list(raw_set.label_names)
         self.info.metadata["raw_counts"] = count_raw_set(raw_set)
         for part, missing in raw_set.left_out.items():
             self.note(f"split {part!r} left out, its annotations are missing", missing)
-        splits = self._splits(raw_set)
         pictures = folder / IMAGE_FOLDER
         paths = _find_pictures(pictures)
         return {
-            split: self._generate_examples(split, self._raw_examples(images, pictures, paths))
-            for split, images in splits.items()
+            split: self._raw_examples(images, pictures, paths)
+            for split, images in self._splits(raw_set).items()
         }
 
     def _splits(self, raw_set: RawSet) -> dict[str, list[tuple[str, tuple[str, ...]]]]:

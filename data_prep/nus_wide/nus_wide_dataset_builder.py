@@ -7,7 +7,7 @@ NUS_WID_Tags/All_Tags.txt, Final_Tag_List.txt the user tags
 Flickr/<folder>/<file>, or images/<id>.jpg    the pictures that are still available
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -103,7 +103,7 @@ class Builder(AnnotationBuilder):
         Raises:
           ValueError: a file is missing or contradicts the others, or too many pictures are missing.
         """
-        if self._variant == OFFICIAL:
+        if self.variant == OFFICIAL:
             require_files(raw_dir, (raw_sets.TRAIN_LIST, raw_sets.TEST_LIST))
         raw_set = raw_sets.read_raw_set(raw_dir, self.user_tags)
         row_of = self._labelled_rows(raw_set)
@@ -123,10 +123,6 @@ class Builder(AnnotationBuilder):
             for split, ids in splits.items()
         }
 
-    @property
-    def _variant(self) -> str | None:
-        return self.builder_config.name if self.builder_config is not None else None
-
     def _labelled_rows(self, raw_set: raw_sets.RawSet) -> dict[str, int]:
         """Returns photo id -> its first row, for photos with a label."""
         rows: dict[str, int] = {}
@@ -139,13 +135,13 @@ class Builder(AnnotationBuilder):
         return rows
 
     def _draw_splits(self, raw_dir: epath.Path, photo_ids: list[str]) -> dict[str, set[str]]:
-        if self._variant == OFFICIAL:
+        if self.variant == OFFICIAL:
             lists = (
                 read_image_list(raw_dir / name)
                 for name in (raw_sets.TRAIN_LIST, raw_sets.TEST_LIST)
             )
             return official_splits(photo_ids, *lists, self.validation_share, self.seed)
-        printed = self._variant == PRINTED
+        printed = self.variant == PRINTED
         return drawn_splits(photo_ids, printed, self.validation_share, self.seed)
 
     def _check_share(self, missing: list[str], num_labelled: int, raw_dir: str) -> None:
@@ -164,15 +160,11 @@ class Builder(AnnotationBuilder):
             f"{share:.3f}. Received: raw_dir={raw_dir!r}, without {shown(missing)}"
         )
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+    def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
+        """Reads the raw files."""
         if self._raw_set is None:
-            self.check_raw_files(dl_manager.manual_dir)
-        return {
-            split: self._generate_examples(split, self._raw_examples(dl_manager.manual_dir, rows))
-            for split, rows in self._rows.items()
-        }
+            self.check_raw_files(folder)
+        return {split: self._raw_examples(folder, rows) for split, rows in self._rows.items()}
 
     def _raw_examples(self, folder: epath.Path, rows: list[int]) -> Iterator[RawExample]:
         for row in rows:

@@ -1,7 +1,8 @@
 import pytest
 
-from data_prep.dataset_counts import count_split, describe_counts, read_counts
+from data_prep.dataset_counts import count_split, describe_counts
 from semreg_tf.data.annotations import Annotation
+from semreg_tf.data.dataset_digests import read_counts_file
 
 
 def annotations():
@@ -65,4 +66,4 @@ def test_what_a_data_set_lacks_is_not_told(counts):
 
 
 def test_no_counts_where_a_preparation_is_unfinished(tmp_path):
-    assert read_counts(tmp_path) is None
+    assert read_counts_file(tmp_path) is None

@@ -1,6 +1,12 @@
 import pytest
 
-from data_prep.raw_files import read_lines, read_names, read_token_file, require_files
+from data_prep.raw_files import (
+    read_lines,
+    read_names,
+    read_split_lists,
+    read_token_file,
+    require_files,
+)
 
 
 @pytest.fixture
@@ -35,6 +41,22 @@ def test_names_lose_blanks_and_empty_lines(write):
 def test_a_name_twice_is_refused_with_both_lines(write):
     with pytest.raises(ValueError, match=r"distinct names.*lines 1 and 3: 'a'"):
         read_names(write(b"a\nb\na\n"))
+
+
+def test_lists_of_splits_get_a_suffix_and_keep_their_order(tmp_path):
+    (tmp_path / "a.txt").write_text("2\n1.jpg\n")
+    (tmp_path / "b.txt").write_text("3\n")
+    files = {"train": "a.txt", "test": "b.txt"}
+    lists = read_split_lists(tmp_path, files, ".jpg")
+    assert lists == {"train": ["2.jpg", "1.jpg"], "test": ["3.jpg"]}
+    assert read_split_lists(tmp_path, files)["train"] == ["2", "1.jpg"]
+
+
+def test_an_image_in_two_lists_is_refused_with_both_files(tmp_path):
+    (tmp_path / "a.txt").write_text("1\n")
+    (tmp_path / "b.txt").write_text("1.jpg\n")
+    with pytest.raises(ValueError, match=r"every image once\. Received: '1\.jpg' in a\.txt and b"):
+        read_split_lists(tmp_path, {"train": "a.txt", "test": "b.txt"}, ".jpg")
 
 
 def test_captions_are_ordered_by_their_number(write):

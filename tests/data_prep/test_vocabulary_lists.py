@@ -22,12 +22,9 @@ class ListedBuilder(AnnotationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     jpeg = b""
 
-    def label_names(self):
-        return ("sky", "zoo")
-
     def _info(self):
         metadata = tfds.core.MetadataDict(
-            parameters=self.parameters, label_names=list(self.label_names()), notes={}
+            parameters=self.parameters, label_names=["sky", "zoo"], notes={}
         )
         return tfds.core.DatasetInfo(
             builder=self, features=annotation_features(), metadata=metadata, description="Listed."
