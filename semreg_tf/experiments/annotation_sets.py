@@ -1,9 +1,9 @@
 """Table 1's systems on other annotation data sets: Corel-5k, ESP Game and IAPR TC-12."""
 
-from dataclasses import replace
 from typing import Any
 
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
+from semreg_tf.experiments.changes import setting, with_fields
 from semreg_tf.experiments.tagging import concept_layers, fixed, tag_base, tag_systems
 
 _BATCH = 32
@@ -26,66 +26,38 @@ def annotation_set(name: str) -> Config:
         "optimizer": "rmsprop",
         "weight_decay": 0.0,
     }
-    return replace(
+    return with_fields(
         base,
-        data=replace(base.data, label_order="rare_first"),
+        data={"label_order": "rare_first"},
         # Photographs of 192 x 128: crops cover nearly the whole picture.
         image=ImageConfig(resize_ratio=1.1),
-        concepts=replace(base.concepts, initial_bias="log_odds"),
+        concepts={"initial_bias": "log_odds"},
         # Papers on these data sets compare at 5 labels per image.
-        decoding=replace(base.decoding, fixed_lengths=(3, 5), combine=True),
-        unary=replace(
-            base.unary,
+        decoding={"fixed_lengths": (3, 5), "combine": True},
+        unary={
             **falling,
-            head_only_steps=8 * epoch,
-            head_only_cached=True,
-            steps=2 * epoch,
-            learning_rate=1e-4,
-            head_rate=10.0,
-            encoder_clip_norm=100.0,
-            validate_every_steps=epoch,
-        ),
-        relational=replace(
-            base.relational,
+            "head_only_steps": 8 * epoch,
+            "head_only_cached": True,
+            "steps": 2 * epoch,
+            "learning_rate": 1e-4,
+            "head_rate": 10.0,
+            "encoder_clip_norm": 100.0,
+            "validate_every_steps": epoch,
+        },
+        relational={
             **falling,
-            steps=8 * epoch,
-            learning_rate=1e-3,
-            validate_every_steps=4 * epoch,
-        ),
-        joint=replace(
-            base.joint,
+            "steps": 8 * epoch,
+            "learning_rate": 1e-3,
+            "validate_every_steps": 4 * epoch,
+        },
+        joint={
             **falling,
-            steps=8 * epoch,
+            "steps": 8 * epoch,
             # The CNN has a tenth of it, 1e-4, as in the unary stage.
-            learning_rate=1e-3,
-            validate_every_steps=2 * epoch,
-        ),
+            "learning_rate": 1e-3,
+            "validate_every_steps": 2 * epoch,
+        },
     )
-
-
-def alphabetical(base: Config) -> Config:
-    """A control: labels in alphabetical order."""
-    return replace(base, data=replace(base.data, label_order="alphabetical"))
-
-
-def random_order(base: Config) -> Config:
-    """A control: labels in one random order."""
-    return replace(base, data=replace(base.data, label_order="random"))
-
-
-def minimal_loss(base: Config) -> Config:
-    """A control: the decoder chooses the order of the labels (Yazici et al. 2020, MLA)."""
-    return replace(base, decoder=replace(base.decoder, alignment="minimal_loss"))
-
-
-def asymmetric(base: Config) -> Config:
-    """A control: Lu by the asymmetric loss (Ridnik et al. 2021)."""
-    return replace(base, concepts=replace(base.concepts, loss="asymmetric"))
-
-
-def smoothed(base: Config) -> Config:
-    """A control: label smoothing of 0.1 in Lr, over all labels and END."""
-    return replace(base, decoder=replace(base.decoder, label_smoothing=0.1))
 
 
 def labels_alone(base: Config) -> Config:
@@ -100,12 +72,30 @@ def _systems(title: str) -> dict:
     systems = {k: v for k, v in tag_systems(title).items() if "tag1k" not in k}
     return systems | {
         "sinn_labels_alone": (f"{title}: SINN, labels alone", labels_alone),
-        "s_cnn_rnn_minimal_loss": ("control: no order, minimal loss alignment", minimal_loss),
-        "s_cnn_rnn_asymmetric": ("control: asymmetric Lu", asymmetric),
-        "s_cnn_rnn_smoothed": ("control: smoothed targets of Lr", smoothed),
+        # Yazici et al. (2020), MLA: the decoder chooses the order of the labels.
+        "s_cnn_rnn_minimal_loss": (
+            "control: no order, minimal loss alignment",
+            setting(decoder={"alignment": "minimal_loss"}),
+        ),
+        # Ridnik et al. (2021).
+        "s_cnn_rnn_asymmetric": (
+            "control: asymmetric Lu",
+            setting(concepts={"loss": "asymmetric"}),
+        ),
+        # Over all labels and END.
+        "s_cnn_rnn_smoothed": (
+            "control: smoothed targets of Lr",
+            setting(decoder={"label_smoothing": 0.1}),
+        ),
         "s_cnn_rnn_fix": ("control: the CNN frozen", fixed),
-        "s_cnn_rnn_alphabetical": ("control: alphabetical order", alphabetical),
-        "s_cnn_rnn_random_order": ("control: one random order", random_order),
+        "s_cnn_rnn_alphabetical": (
+            "control: alphabetical order",
+            setting(data={"label_order": "alphabetical"}),
+        ),
+        "s_cnn_rnn_random_order": (
+            "control: one random order",
+            setting(data={"label_order": "random"}),
+        ),
     }
 
 

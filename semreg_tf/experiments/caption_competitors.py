@@ -1,7 +1,5 @@
 """The compared systems of Table 3, as changes to a caption base."""
 
-from dataclasses import replace
-
 from semreg_tf.config import (
     ConditioningConfig,
     Config,
@@ -10,6 +8,7 @@ from semreg_tf.config import (
     RerankingConfig,
     SamplingConfig,
 )
+from semreg_tf.experiments.changes import with_fields
 
 _IMAGE_FIRST = ConditioningConfig(kind="step_zero", embedding="features")
 
@@ -21,13 +20,13 @@ def nicv2(base: Config) -> Config:
     al. (2015), with their inverse sigmoid schedule for COCO. The paper's row averages 15 such
     models: give `eval.evaluate_captions` one `--workdir` for each.
     """
-    return replace(
+    return with_fields(
         base,
-        concepts=replace(base.concepts, supervised=False),
+        concepts={"supervised": False},
         conditionings=(_IMAGE_FIRST,),
-        decoder=replace(base.decoder, activation="tanh"),
+        decoder={"activation": "tanh"},
         stages=("joint",),
-        joint=replace(base.joint, decoder_only_steps=base.joint.steps),
+        joint={"decoder_only_steps": base.joint.steps},
         sampling=SamplingConfig(schedule="inverse_sigmoid"),
     )
 
@@ -47,22 +46,18 @@ def att(base: Config) -> Config:
         width=512,
         attention_penalty=1.0,
     )
-    return replace(
+    return with_fields(
         base,
         conditionings=(_IMAGE_FIRST, attributes),
-        decoder=replace(base.decoder, word_embedding=300, activation="tanh", tie_output=True),
+        decoder={"word_embedding": 300, "activation": "tanh", "tie_output": True},
         stages=("unary", "joint"),
-        joint=replace(base.joint, steps=0, decoder_only_steps=base.joint.steps),
+        joint={"steps": 0, "decoder_only_steps": base.joint.steps},
     )
 
 
 def v2l_whole_image(base: Config) -> Config:
     """V2L's ablation (Wu et al. 2016): the detector reads the whole image only."""
-    return replace(
-        v2l(base),
-        concepts=replace(base.concepts, places=PlacesConfig()),
-        unary=replace(base.unary, crop_steps=0),
-    )
+    return with_fields(v2l(base), concepts={"places": PlacesConfig()}, unary={"crop_steps": 0})
 
 
 def v2l(base: Config) -> Config:
@@ -74,24 +69,21 @@ def v2l(base: Config) -> Config:
     memory. Fixed crops replace object proposals, and steps and rates are the base's (ours; theirs:
     SGD at 0.001). Their CNN is VGG16.
     """
-    return replace(
+    return with_fields(
         base,
-        data=replace(base.data, num_concepts=256, concept_words="lemmas"),
-        concepts=replace(base.concepts, places=PlacesConfig(kind="crops", pooling="max")),
+        data={"num_concepts": 256, "concept_words": "lemmas"},
+        concepts={"places": PlacesConfig(kind="crops", pooling="max")},
         conditionings=(ConditioningConfig(kind="step_zero", embedding="concepts"),),
-        decoder=replace(
-            base.decoder,
-            cells=256,
-            word_embedding=256,
-            activation="tanh",
-            input_dropout=0.5,
-            output_dropout=0.5,
-        ),
-        decoding=replace(base.decoding, beam_width=5),
+        decoder={
+            "cells": 256,
+            "word_embedding": 256,
+            "activation": "tanh",
+            "input_dropout": 0.5,
+            "output_dropout": 0.5,
+        },
+        decoding={"beam_width": 5},
         stages=("unary", "joint"),
-        unary=replace(
-            base.unary, crop_steps=max(base.unary.steps // 3, base.unary.head_only_steps)
-        ),
+        unary={"crop_steps": max(base.unary.steps // 3, base.unary.head_only_steps)},
         joint=_decoder_only(base),
     )
 
@@ -105,19 +97,18 @@ def msrcap_like(base: Config) -> Config:
     combination fitted on validation pictures. Biases are initialised by the words' frequencies
     (ours; theirs all at -6.58). Their CNN is VGG16 on pictures of 565 pixels.
     """
-    return replace(
+    return with_fields(
         base,
-        concepts=replace(
-            base.concepts,
-            places=PlacesConfig(kind="cells", pooling="noisy_or"),
-            initial_bias="log_odds",
-        ),
+        concepts={
+            "places": PlacesConfig(kind="cells", pooling="noisy_or"),
+            "initial_bias": "log_odds",
+        },
         conditionings=(
             ConditioningConfig(embedding="features"),
             ConditioningConfig(kind="unsaid_concepts"),
         ),
-        decoder=replace(base.decoder, cell="gru", activation="tanh"),
-        decoding=replace(base.decoding, beam_width=10),
+        decoder={"cell": "gru", "activation": "tanh"},
+        decoding={"beam_width": 10},
         reranking=RerankingConfig(method="linear"),
         stages=("unary", "joint"),
         joint=_decoder_only(base),
@@ -126,7 +117,7 @@ def msrcap_like(base: Config) -> Config:
 
 def _decoder_only(base: Config) -> JointConfig:
     """Returns a joint stage that trains only the decoder, on cached outputs of the frozen CNN."""
-    return replace(
+    return with_fields(
         base.joint, steps=0, decoder_only_steps=base.joint.steps, decoder_only_cached=True
     )
 

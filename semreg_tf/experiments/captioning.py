@@ -1,7 +1,5 @@
 """Image captioning: the rows of Table 4, variants of NIC, and controls."""
 
-from dataclasses import replace
-
 from semreg_tf.config import (
     ConditioningConfig,
     Config,
@@ -16,6 +14,7 @@ from semreg_tf.config import (
 )
 from semreg_tf.decoder_config import LabelsConfig
 from semreg_tf.experiments.caption_competitors import COMPETITORS
+from semreg_tf.experiments.changes import setting, with_fields
 from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
     FROZEN_SQUEEZENET,
@@ -80,10 +79,8 @@ def inception_base(dataset: str) -> Config:
     the loss the decay is about a tenth of im2txt's (ours).
     """
     base = caption_base(dataset, EncoderConfig("inception_v3", feature_dropout=0.2))
-    return replace(
-        base,
-        unary=replace(base.unary, encoder_weight_decay=4e-5),
-        joint=replace(base.joint, encoder_weight_decay=4e-5),
+    return with_fields(
+        base, unary={"encoder_weight_decay": 4e-5}, joint={"encoder_weight_decay": 4e-5}
     )
 
 
@@ -94,18 +91,17 @@ def coco() -> Config:
 
 def _fewer_pairs(dataset: str, share: int) -> Config:
     """Returns COCO's base on another data set, with steps divided by `share` (ours)."""
-    base = replace(coco(), data=replace(coco().data, dataset=dataset))
-    unary = replace(base.unary, head_only_steps=base.unary.head_only_steps // share)
-    base = replace(base, unary=unary)
+    base = with_fields(coco(), data={"dataset": dataset})
     stages = {
-        name: replace(
-            getattr(base, name),
-            steps=getattr(base, name).steps // share,
-            validate_every_steps=getattr(base, name).validate_every_steps // share,
-        )
+        name: {
+            "steps": stage.steps // share,
+            "validate_every_steps": stage.validate_every_steps // share,
+        }
         for name in ("unary", "relational", "joint")
+        for stage in [getattr(base, name)]
     }
-    return replace(base, **stages)
+    stages["unary"]["head_only_steps"] = base.unary.head_only_steps // share
+    return with_fields(base, **stages)
 
 
 def flickr30k() -> Config:
@@ -125,40 +121,36 @@ def flickr8k() -> Config:
     Steps and rates are ours, for 30,000 training pairs (COCO has 586,363).
     """
     base = caption_base("flickr8k", FROZEN_SQUEEZENET)
-    return replace(
+    return with_fields(
         base,
         image=ImageConfig(resize_ratio=1.0, random_crop=False),
-        concepts=replace(base.concepts, initial_bias="log_odds"),
-        unary=replace(
-            base.unary,
-            steps=3_000,
-            head_only_steps=0,
-            learning_rate=6e-4,
-            validate_every_steps=500,
-        ),
-        relational=replace(
-            base.relational,
-            steps=7_500,
-            learning_rate=1e-3,
-            validate_every_steps=2_500,
-            validation_images=200,
-        ),
-        joint=replace(
-            base.joint,
-            steps=900,
-            learning_rate=1e-3,
-            schedule="cosine",
-            validate_every_steps=300,
-            validation_images=200,
-        ),
+        concepts={"initial_bias": "log_odds"},
+        unary={
+            "steps": 3_000,
+            "head_only_steps": 0,
+            "learning_rate": 6e-4,
+            "validate_every_steps": 500,
+        },
+        relational={
+            "steps": 7_500,
+            "learning_rate": 1e-3,
+            "validate_every_steps": 2_500,
+            "validation_images": 200,
+        },
+        joint={
+            "steps": 900,
+            "learning_rate": 1e-3,
+            "schedule": "cosine",
+            "validate_every_steps": 300,
+            "validation_images": 200,
+        },
         # Two of the five captions per image halve the time of a joint step.
-        data=replace(
-            base.data,
-            train_split="train[:5500]",
-            validation_split="train[5500:]",
-            test_split="validation",
-            captions_per_image=2,
-        ),
+        data={
+            "train_split": "train[:5500]",
+            "validation_split": "train[5500:]",
+            "test_split": "validation",
+            "captions_per_image": 2,
+        },
     )
 
 
@@ -168,29 +160,28 @@ def flickr8k_tuned() -> Config:
     Steps and rates are ours: a stage takes five to ten minutes on two cores.
     """
     base = flickr8k()
-    return replace(
+    return with_fields(
         base,
-        encoder=replace(base.encoder, trainable=True),
+        encoder={"trainable": True},
         image=ImageConfig(),
-        unary=replace(
-            base.unary,
-            head_only_steps=3_000,
-            head_only_cached=True,
-            steps=400,
-            schedule="cosine",
+        unary={
+            "head_only_steps": 3_000,
+            "head_only_cached": True,
+            "steps": 400,
+            "schedule": "cosine",
             # The paper's rate for the CNN; the head has the frozen experiment's.
-            learning_rate=1e-4,
-            head_rate=6.0,
-            validate_every_steps=200,
-        ),
-        relational=replace(base.relational, steps=5_000, validate_every_steps=1_250),
-        joint=replace(base.joint, steps=400, validate_every_steps=100, decoder_only_cached=True),
+            "learning_rate": 1e-4,
+            "head_rate": 6.0,
+            "validate_every_steps": 200,
+        },
+        relational={"steps": 5_000, "validate_every_steps": 1_250},
+        joint={"steps": 400, "validate_every_steps": 100, "decoder_only_cached": True},
     )
 
 
 def nic_f_step_zero(base: Config) -> Config:
     """Another interpretation of NIC-F: the paper calls it the standard NIC, Fig. 1(a)."""
-    return replace(
+    return with_fields(
         ria(base), conditionings=(ConditioningConfig(kind="step_zero", embedding="features"),)
     )
 
@@ -198,15 +189,13 @@ def nic_f_step_zero(base: Config) -> Config:
 def nic(base: Config) -> Config:
     """NIC (Vinyals et al.), Fig. 1(a): the features as a word before START, tanh as in im2txt."""
     step_zero = nic_f_step_zero(base)
-    return replace(step_zero, decoder=replace(base.decoder, activation="tanh"))
+    return with_fields(step_zero, decoder={"activation": "tanh"})
 
 
 def nic_deeply(base: Config) -> Config:
     """Table 4, NIC-deeply: with Lu, but the features condition the decoder."""
-    return replace(
-        base,
-        conditionings=(ConditioningConfig(embedding="features"),),
-        stages=("unary", "joint"),
+    return with_fields(
+        base, conditionings=(ConditioningConfig(embedding="features"),), stages=("unary", "joint")
     )
 
 
@@ -217,11 +206,11 @@ _ATTENTION = ConditioningConfig(kind="soft_attention", embedding="spatial_featur
 def soft_attention(base: Config) -> Config:
     """Xu et al. 2015, soft attention: (h0, c0) from the mean feature cell, tanh, no concepts."""
     mean_cell = ConditioningConfig(embedding="spatial_features", states="both", activation="tanh")
-    return replace(
+    return with_fields(
         base,
-        concepts=replace(base.concepts, supervised=False),
+        concepts={"supervised": False},
         conditionings=(mean_cell, _ATTENTION),
-        decoder=replace(base.decoder, activation="tanh"),
+        decoder={"activation": "tanh"},
         stages=("joint",),
     )
 
@@ -231,10 +220,8 @@ def with_attention(base: Config) -> Config:
 
     There is no relational stage, since it has no image to attend to.
     """
-    return replace(
-        base,
-        conditionings=(*base.conditionings, _ATTENTION),
-        stages=("unary", "joint"),
+    return with_fields(
+        base, conditionings=(*base.conditionings, _ATTENTION), stages=("unary", "joint")
     )
 
 
@@ -258,23 +245,22 @@ def custom() -> Config:
     base = caption_base("custom", PIP_CNN)
     by_size = {"steps": None, "validate_every_steps": None}
     quick = {"validation_images": 200}
-    return replace(
+    return with_fields(
         base,
         image=VIEWS_BY_SIZE,
-        concepts=replace(base.concepts, initial_bias="log_odds"),
-        unary=replace(
-            base.unary,
+        concepts={"initial_bias": "log_odds"},
+        unary={
             **by_size,
-            head_only_steps=None,
-            head_only_cached=True,
-            learning_rate=6e-4,
+            "head_only_steps": None,
+            "head_only_cached": True,
+            "learning_rate": 6e-4,
             # The CNN, if it is trained, has 1e-4.
-            encoder_rate=1 / 6,
-        ),
-        relational=replace(base.relational, **by_size, **quick, learning_rate=1e-3),
-        joint=replace(base.joint, **by_size, **quick, learning_rate=1e-3, schedule="cosine"),
+            "encoder_rate": 1 / 6,
+        },
+        relational={**by_size, **quick, "learning_rate": 1e-3},
+        joint={**by_size, **quick, "learning_rate": 1e-3, "schedule": "cosine"},
         # Two captions per picture halve the time of a joint step.
-        data=replace(base.data, captions_per_image=2),
+        data={"captions_per_image": 2},
     )
 
 
@@ -284,10 +270,7 @@ def flickr8k_frozen() -> Config:
     The number of steps was chosen on 600 training pictures.
     """
     base = flickr8k()
-    return replace(
-        base,
-        joint=replace(base.joint, steps=1_800, validate_every_steps=450),
-    )
+    return with_fields(base, joint={"steps": 1_800, "validate_every_steps": 450})
 
 
 def on_frozen(systems: dict) -> dict:
@@ -298,12 +281,9 @@ def on_frozen(systems: dict) -> dict:
     }
 
 
-def with_labels(base: Config) -> Config:
-    """Captions and labels trained together over one CNN, each task with its head and decoder.
-
-    The labels' decoder is that of tag experiments; stages and rates are the captioner's (ours).
-    """
-    return replace(base, labels=LabelsConfig())
+# Captions and labels trained together over one CNN, each task with its head and decoder. The
+# labels' decoder is that of tag experiments; stages and rates are the captioner's (ours).
+with_labels = setting(labels=LabelsConfig())
 
 
 OURS = {"s_cnn_rnn": ("the proposed model", same)}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from semreg_tf.config import ConditioningConfig, Config, EncoderConfig
+from semreg_tf.experiments.changes import with_fields
 
 # The CNN for data sets without a frozen CNN. The published features are AlexNet's fc7 or VGG's.
 _VGG = EncoderConfig(name="vgg16", trainable=False, standardise=True, feature_dropout=0.5)
@@ -16,23 +17,22 @@ def mrnn(base: Config) -> Config:
     Keras's initialisation (U orthogonal) in place of im2txt's, were chosen on 600 training pictures
     of Flickr8k (ours).
     """
-    return replace(
+    return with_fields(
         base,
-        concepts=replace(base.concepts, supervised=False),
+        concepts={"supervised": False},
         conditionings=(
             ConditioningConfig(kind="multimodal_output", embedding="features", width=512),
         ),
-        decoder=replace(
-            base.decoder,
-            cell="additive_rnn",
-            cells=256,
-            word_embedding=128,
-            second_embedding=256,
-            activation="relu",
-            initializer_range=None,
-        ),
+        decoder={
+            "cell": "additive_rnn",
+            "cells": 256,
+            "word_embedding": 128,
+            "second_embedding": 256,
+            "activation": "relu",
+            "initializer_range": None,
+        },
         stages=("joint",),
-        joint=replace(base.joint, weight_decay=1e-3),
+        joint={"weight_decay": 1e-3},
     )
 
 
@@ -40,12 +40,12 @@ def mrnn_no_image(base: Config) -> Config:
     """RNN-base: m-RNN without the image's term in the multimodal layer."""
     with_image = mrnn(base)
     (conditioning,) = with_image.conditionings
-    return replace(with_image, conditionings=(replace(conditioning, embedding="none"),))
+    return with_fields(with_image, conditionings=(replace(conditioning, embedding="none"),))
 
 
 def on_vgg(change: Callable[[Config], Config]) -> Callable[[Config], Config]:
     """Returns `change` with a frozen VGG in place of the base's CNN."""
-    return lambda base: replace(change(base), encoder=_VGG)
+    return lambda base: with_fields(change(base), encoder=_VGG)
 
 
 def mrnn_systems(

@@ -18,6 +18,7 @@ from semreg_tf.config import (
     RelationalConfig,
     UnaryConfig,
 )
+from semreg_tf.experiments.changes import setting, with_fields
 
 # A CNN whose weights are a pip package; it is fine-tuned if there are enough pictures (ours).
 PIP_CNN = EncoderConfig(name="efficientnet_lite0", trainable=None, feature_dropout=0.5)
@@ -86,46 +87,45 @@ def coco() -> Config:
     base = tag_base("coco_tags", encoder, 1e-3, COCO_EPOCH)
     # Sec. 4.2: trained on the original training split, scores on the original validation split.
     # Ours: checkpoints are chosen on the last twentieth of the training split, 4,139 images.
-    splits: dict[str, Any] = {
+    splits = {
         "train_split": "train[:95%]",
         "validation_split": "train[95%:]",
         "test_split": "validation",
     }
-    return replace(base, data=replace(base.data, **splits))
+    return with_fields(base, data=splits)
 
 
 def cnn(base: Config, loss: Literal["sigmoid", "softmax", "warp"] = "sigmoid") -> Config:
     """The CNN alone with its top three labels (Sec. 4.2)."""
-    return replace(
+    return with_fields(
         base,
-        concepts=replace(base.concepts, loss=loss),
+        concepts={"loss": loss},
         conditionings=(),
         decoder=None,
-        decoding=replace(base.decoding, method="top_k"),
+        decoding={"method": "top_k"},
         stages=("unary",),
     )
 
 
 def tag1k(base: Config) -> Config:
     """With the 1,000 most frequent user tags (Sec. 4.1), whose perceptron is pretrained alone."""
-    return replace(
+    return with_fields(
         base,
-        data=replace(base.data, num_user_tags=1_000),
+        data={"num_user_tags": 1_000},
         # Ours: five epochs of the perceptron alone.
-        unary=replace(base.unary, tag_only_steps=5 * base.unary.validate_every_steps),
+        unary={"tag_only_steps": 5 * base.unary.validate_every_steps},
     )
 
 
-def fixed(base: Config) -> Config:
-    """Table 1, "Fix": the CNN keeps its ImageNet weights in every stage."""
-    return replace(base, encoder=replace(base.encoder, trainable=False))
+# Table 1, "Fix": the CNN keeps its ImageNet weights in every stage.
+fixed = setting(encoder={"trainable": False})
 
 
 def ria(base: Config) -> Config:
     """RIA (Jin and Nakayama 2016) and NIC-F (Table 4), Fig. 1(b): h0 = Wi F + bi, no Lu."""
-    return replace(
+    return with_fields(
         base,
-        concepts=replace(base.concepts, supervised=False),
+        concepts={"supervised": False},
         conditionings=(ConditioningConfig(embedding="features"),),
         stages=("joint",),
     )
@@ -133,11 +133,11 @@ def ria(base: Config) -> Config:
 
 def cnn_rnn(base: Config) -> Config:
     """CNN-RNN (Wang et al. 2016), Fig. 1(c): output fusion in the 64-d label embedding."""
-    return replace(
+    return with_fields(
         ria(base),
-        data=replace(base.data, label_order="frequent_first"),
+        data={"label_order": "frequent_first"},
         conditionings=(ConditioningConfig(kind="output_fusion", embedding="features"),),
-        decoder=replace(base.decoder, word_embedding=64, tie_output=True),
+        decoder={"word_embedding": 64, "tie_output": True},
     )
 
 
@@ -148,10 +148,10 @@ def tag_neighbours(base: Config, tag_vector: str = "hidden") -> Config:
     """
     frozen = fixed(cnn(base))
     neighbours = NeighbourConfig(tag_vector=tag_vector)
-    return replace(
+    return with_fields(
         frozen,
-        data=replace(frozen.data, num_user_tags=5_000),
-        concepts=replace(frozen.concepts, hidden_units=0, neighbours=neighbours),
+        data={"num_user_tags": 5_000},
+        concepts={"hidden_units": 0, "neighbours": neighbours},
     )
 
 
@@ -164,16 +164,16 @@ def concept_layers(
     the systems without groups show their share of the score.
     """
     frozen = fixed(cnn(base))
-    return replace(
+    return with_fields(
         frozen,
-        data=replace(frozen.data, num_user_tags=num_user_tags, num_groups=num_groups),
-        concepts=replace(frozen.concepts, hidden_units=0, layers=ConceptLayersConfig(form=form)),
+        data={"num_user_tags": num_user_tags, "num_groups": num_groups},
+        concepts={"hidden_units": 0, "layers": ConceptLayersConfig(form=form)},
     )
 
 
-def frequent_first(base: Config) -> Config:
-    """A control: frequent labels first."""
-    return replace(base, data=replace(base.data, label_order="frequent_first"))
+# Controls: frequent labels first; joint training without the unary and relational stages.
+frequent_first = setting(data={"label_order": "frequent_first"})
+from_scratch = setting(stages=("joint",))
 
 
 def detached(base: Config) -> Config:
@@ -181,11 +181,6 @@ def detached(base: Config) -> Config:
     return replace(
         base, conditionings=tuple(replace(c, stop_gradient=True) for c in base.conditionings)
     )
-
-
-def from_scratch(base: Config) -> Config:
-    """A control: joint training without the unary and relational stages."""
-    return replace(base, stages=("joint",))
 
 
 def same(base: Config) -> Config:
@@ -246,85 +241,77 @@ def side_information_systems(
 def _as_tag_neighbours(config: Config) -> Config:
     """The training of Johnson et al. (2015): RMSProp, batches of 50, 10 epochs, L2 (uncertain)."""
     epoch = 150_000 // 50
-    return replace(
+    return with_fields(
         config,
-        unary=replace(
-            config.unary,
-            optimizer="rmsprop",
-            learning_rate=1e-4,
-            head_rate=1.0,
-            momentum=0.0,
-            weight_decay=3e-4,
-            batch_size=50,
-            steps=10 * epoch,
-            validate_every_steps=epoch,
-            patience=0,
-        ),
+        unary={
+            "optimizer": "rmsprop",
+            "learning_rate": 1e-4,
+            "head_rate": 1.0,
+            "momentum": 0.0,
+            "weight_decay": 3e-4,
+            "batch_size": 50,
+            "steps": 10 * epoch,
+            "validate_every_steps": epoch,
+            "patience": 0,
+        },
     )
 
 
 def _as_concept_layers(config: Config) -> Config:
     """Ours: Adam, batches of 50, until the validation O-F1 has not increased for five epochs."""
     epoch = 150_000 // 50
-    return replace(
+    return with_fields(
         config,
-        unary=replace(
-            config.unary,
-            optimizer="adam",
-            learning_rate=1e-4,
-            head_rate=1.0,
-            momentum=0.0,
-            weight_decay=0.0,
-            clip_norm=5.0,
-            batch_size=50,
-            steps=60 * epoch,
-            validate_every_steps=epoch,
-        ),
+        unary={
+            "optimizer": "adam",
+            "learning_rate": 1e-4,
+            "head_rate": 1.0,
+            "momentum": 0.0,
+            "weight_decay": 0.0,
+            "clip_norm": 5.0,
+            "batch_size": 50,
+            "steps": 60 * epoch,
+            "validate_every_steps": epoch,
+        },
     )
 
 
 def coco128() -> Config:
     """128 pictures of COCO, evaluated on the training pictures, to see that the stages fit them."""
     base = coco()
-    splits: dict[str, Any] = {
-        "train_split": "train",
-        "validation_split": "train",
-        "test_split": "train",
-    }
-    data = replace(base.data, dataset="coco_tags/coco128", purpose="fit", **splits)
-    return replace(base, data=data)
+    splits = dict.fromkeys(("train_split", "validation_split", "test_split"), "train")
+    data = {"dataset": "coco_tags/coco128", "purpose": "fit", **splits}
+    return with_fields(base, data=data)
 
 
 def flickr8k() -> Config:
     """Words of Flickr8k's captions as labels, a frozen CNN; steps and rates are ours."""
     base = tag_base("flickr8k", FROZEN_SQUEEZENET, 6e-4, 172)
     falling: dict[str, Any] = {"schedule": "cosine", "patience": 0, "learning_rate": 1e-3}
-    return replace(
+    return with_fields(
         base,
-        data=replace(
-            base.data,
-            labels_from="captions",
-            num_concepts=1_000,
-            min_word_count=4,
-            train_split="train[:5500]",
-            validation_split="train[5500:]",
-            test_split="validation",
-        ),
+        data={
+            "labels_from": "captions",
+            "num_concepts": 1_000,
+            "min_word_count": 4,
+            "train_split": "train[:5500]",
+            "validation_split": "train[5500:]",
+            "test_split": "validation",
+        },
         image=ImageConfig(resize_ratio=1.0, random_crop=False),
-        concepts=replace(base.concepts, initial_bias="log_odds"),
+        concepts={"initial_bias": "log_odds"},
         # An image has up to about sixty of the 1,000 concepts.
-        decoding=replace(base.decoding, max_steps=80),
-        unary=replace(
-            base.unary,
-            optimizer="rmsprop",
-            head_rate=1.0,
-            weight_decay=0.0,
-            steps=3_000,
-            validate_every_steps=1_000,
-            patience=0,
-        ),
-        relational=replace(base.relational, **falling, steps=2_000, validate_every_steps=1_000),
-        joint=replace(base.joint, **falling, steps=1_000, validate_every_steps=500),
+        decoding={"max_steps": 80},
+        unary={
+            "optimizer": "rmsprop",
+            "head_rate": 1.0,
+            "weight_decay": 0.0,
+            "steps": 3_000,
+            "validate_every_steps": 1_000,
+            "patience": 0,
+        },
+        relational={**falling, "steps": 2_000, "validate_every_steps": 1_000},
+        joint={**falling, "steps": 1_000, "validate_every_steps": 500},
     )
 
 
@@ -339,25 +326,24 @@ def custom() -> Config:
     falling = {"schedule": "cosine", "steps": None, "validate_every_steps": None, "patience": 0}
     # The CNN, if it is trained, has 1e-4 in both stages.
     tuned = {"learning_rate": 1e-3, "encoder_rate": 0.1, "encoder_clip_norm": 100.0}
-    return replace(
+    return with_fields(
         base,
-        data=replace(base.data, label_order="frequent_first"),
+        data={"label_order": "frequent_first"},
         image=VIEWS_BY_SIZE,
-        concepts=replace(base.concepts, initial_bias="frequencies"),
-        decoder=replace(base.decoder, input_dropout=0.5, output_dropout=0.5),
-        decoding=replace(base.decoding, combine=True),
-        unary=replace(
-            base.unary,
+        concepts={"initial_bias": "frequencies"},
+        decoder={"input_dropout": 0.5, "output_dropout": 0.5},
+        decoding={"combine": True},
+        unary={
             **falling,
             **tuned,
-            optimizer="rmsprop",
-            head_rate=1.0,
-            weight_decay=0.0,
-            head_only_steps=None,
-            head_only_cached=True,
-        ),
-        relational=replace(base.relational, **falling, learning_rate=1e-3),
-        joint=replace(base.joint, **falling, **tuned),
+            "optimizer": "rmsprop",
+            "head_rate": 1.0,
+            "weight_decay": 0.0,
+            "head_only_steps": None,
+            "head_only_cached": True,
+        },
+        relational={**falling, "learning_rate": 1e-3},
+        joint={**falling, **tuned},
     )
 
 
