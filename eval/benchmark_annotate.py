@@ -9,8 +9,6 @@ step. The limit is the same CNN, batch normalisation folded as in the export, on
     python -m eval.benchmark --part=annotate
 """
 
-import dataclasses
-import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ import tensorflow as tf
 from PIL import Image, ImageFilter
 
 from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
+from eval.synthetic_batches import EXPERIMENT, with_encoder
 from semreg_tf import experiments
 from semreg_tf.annotating.collection import Job, annotate_collection
 from semreg_tf.annotating.picture_list import Picture
@@ -45,19 +44,14 @@ def write_pictures(folder: Path, number: int, seed: int = 0) -> list[str]:
     paths = []
     for i in range(number):
         pixels = rng.integers(0, 256, (_HEIGHT, _WIDTH, 3), np.uint8)
-        picture = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.5))
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=90)
         paths.append(str(folder / f"{i:04}.jpg"))
-        Path(paths[-1]).write_bytes(out.getvalue())
+        Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.5)).save(paths[-1], quality=90)
     return paths
 
 
 def captioner(encoder: str, vocab_size: int) -> tuple[Config, Vocabularies, Annotator]:
     """Returns the COCO captioner of Table 4 with random weights and words."""
-    config = experiments.get("coco_captions/s_cnn_rnn")
-    section = dataclasses.replace(config.encoder, name=encoder, weights=None)
-    config = dataclasses.replace(config, encoder=section)
+    config = with_encoder(experiments.get(EXPERIMENT), encoder)
     words = NameList(tuple(f"w{i}" for i in range(vocab_size)), (1,) * vocab_size)
     vocabularies = Vocabularies(Vocabulary(words, "words"), words.head(1000))
     sizes = len(vocabularies.concepts), vocabularies.output.size
@@ -72,15 +66,7 @@ def annotate_contest(
     vocab_size: int = 12_000,
     batch_size: int = 32,
 ) -> Contest:
-    """Returns the contest of one CNN.
-
-    Args:
-      encoder: the CNN's name.
-      folder: folder for the export and the answers.
-      paths: the pictures' files.
-      vocab_size: number of words of the captioner.
-      batch_size: pictures per batch.
-    """
+    """Returns the contest of one CNN; `folder` is for the export and the answers."""
     config, vocabularies, annotator = captioner(encoder, vocab_size)
     model = load(export(config, vocabularies, annotator, folder / encoder))
     size = annotator.encoder.input["image"].shape[1]

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
+from eval.synthetic_batches import decoder_products
 from eval.torch_peer import TorchPeer
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
@@ -294,13 +295,9 @@ def search_contest(
         ways.append(peer.contender("PyTorch, batched", f"{name} {width}", len(lengths)))
     ways.append(Contender("ours, float32", _call(float32, lengths)))
     ways += [Contender(way, _call(call, lengths)) for way, call in other.items()]
-    steps = int(np.minimum(lengths + 1, rules["max_steps"]).max())
-    ways.append(
-        Contender(
-            "its matrix products alone, float32", _products(decoder, rules, lengths, steps), LIMIT
-        )
-    )
-    width = rules["beam_width"]
+    width, steps = rules["beam_width"], int(np.minimum(lengths + 1, rules["max_steps"]).max())
+    products = decoder_products(len(lengths) * width, decoder.num_cells, decoder.vocab_size, steps)
+    ways.append(Contender("its matrix products alone, float32", products, LIMIT))
     search = "greedy" if width == 1 else f"beam of {width}"
     return Contest(f"{search}, {len(lengths)} images, {name}", "caption", len(lengths), ways)
 
@@ -345,32 +342,8 @@ def _call(decode: Callable[[np.ndarray], object], lengths: np.ndarray) -> Callab
     return call
 
 
-def _products(
-    decoder: Decoder, rules: dict[str, int], lengths: np.ndarray, steps: int
-) -> Callable[[int], None]:
-    """Returns a function that multiplies by the recurrent and output matrices of all steps."""
-    cells = decoder.num_cells
-    hidden = tf.random.normal((len(lengths) * rules["beam_width"], cells))
-    matrices = [tf.random.normal((cells, n)) for n in (4 * cells, decoder.vocab_size)]
-    multiply = tf.function(lambda: tf.add_n([tf.matmul(hidden, m)[0, 0] for m in matrices]))
-
-    def call(_: int) -> None:
-        for _ in range(steps):
-            multiply().numpy()
-
-    return call
-
-
 def trained_decoder(workdir: str, data_dir: str) -> TrainedDecoder:
-    """Loads the decoder of a captioner that reads concepts.
-
-    Args:
-        workdir: Work directory of the run.
-        data_dir: Folder of prepared data.
-
-    Returns:
-        The decoder, with the true concepts of the validation split.
-    """
+    """Loads a run's decoder that reads concepts, with the true ones of the validation split."""
     config, vocabularies, _ = load_run(workdir)
     builder = find_builder(data_dir, config.data.dataset)
     split = load_split(builder, config.data.validation_split, vocabularies, config.data)

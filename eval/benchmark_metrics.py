@@ -12,8 +12,8 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-from eval.benchmark_train import captions
 from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
+from eval.synthetic_batches import captions
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.multilabel import multilabel_metrics
 from semreg_tf.metrics.retrieval import retrieval_metrics
@@ -23,7 +23,7 @@ REFERENCES_AN_IMAGE, NUM_CLASSES = 5, 80
 
 def caption_contest(images: int) -> Contest:
     """Returns the contest of BLEU, ROUGE-L and CIDEr, with five references per image."""
-    drawn = captions(images * (REFERENCES_AN_IMAGE + 1))
+    drawn = captions(images * (REFERENCES_AN_IMAGE + 1), np.random.default_rng(0))
     texts = [" ".join(f"w{i}" for i in words) + "." for words in drawn]
     predicted = dict(enumerate(texts[:images]))
     true = {i: texts[images + i :: images] for i in range(images)}

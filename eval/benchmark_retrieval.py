@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from eval.benchmark_train import EXPERIMENT, captions
 from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
-from eval.synthetic_batches import VOCAB_SIZE, caption_batch, training_step
+from eval.synthetic_batches import (
+    EXPERIMENT,
+    VOCAB_SIZE,
+    caption_batch,
+    captions,
+    decoder_products,
+    training_step,
+)
 from semreg_tf import experiments
 from semreg_tf.data import batch
 from semreg_tf.data.targets import shift
@@ -29,7 +35,7 @@ def contests(num_sentences: int = 1000) -> Iterator[Contest]:
     """Yields the contest of one image and random sentences."""
     config = experiments.get(EXPERIMENT)
     _, annotator = training_step(config, "relational")
-    words = captions(num_sentences)
+    words = captions(num_sentences, np.random.default_rng(0))
     splits = np.cumsum([0, *map(len, words)])
     sentences = Sentences(np.concatenate(words).astype(np.int32), splits, START, END)
     ensemble = Ensemble([annotator])
@@ -37,10 +43,11 @@ def contests(num_sentences: int = 1000) -> Iterator[Contest]:
     outputs = ensemble.encode([{batch.CONCEPTS: caption_batch(1, 1)[batch.CONCEPTS]}])
     plain = plain_scores(annotator, words)
     np.testing.assert_allclose(scorer.score(outputs), plain(outputs[0]), rtol=1e-3)
+    products = decoder_products(scorer.num_rows, config.decoder.cells, VOCAB_SIZE)
     ways = [
         Contender("every sentence from its start", lambda _: _done(plain(outputs[0])), INSTEAD),
         Contender("ours, a tree of beginnings", lambda _: _done(scorer.score(outputs))),
-        Contender("its matrix products alone", _products(annotator, scorer.num_rows), LIMIT),
+        Contender("its matrix products alone", products, LIMIT),
     ]
     yield Contest(f"one image, {num_sentences:,} sentences", "sentence", num_sentences, ways)
 
@@ -60,14 +67,6 @@ def plain_scores(
     return lambda outputs: np.concatenate(
         [score(outputs, *map(tf.constant, arrays)).numpy() for arrays in batches]
     )
-
-
-def _products(annotator: Annotator, rows: int) -> Callable[[int], None]:
-    cells = annotator.config.decoder.cells
-    hidden = tf.random.normal((rows, cells))
-    matrices = [tf.random.normal((cells, n)) for n in (4 * cells, VOCAB_SIZE)]
-    multiply = tf.function(lambda: tf.add_n([tf.matmul(hidden, m)[0, 0] for m in matrices]))
-    return lambda _: _done(multiply().numpy())
 
 
 def _done(_: object) -> None:

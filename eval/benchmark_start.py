@@ -7,7 +7,6 @@ timed in the same rounds.
     python -m eval.benchmark --part=start [--earlier=../earlier]
 """
 
-import io
 import os
 import resource
 import subprocess
@@ -33,17 +32,11 @@ print(answer["annotations"].numpy()[0, 0].decode())
 
 
 def contests(earlier: str | None = None) -> Iterator[Contest]:
-    """Yields the contests of annotating one picture and of --help.
-
-    Args:
-      earlier: folder of another checkout, or None.
-    """
+    """Yields the contests of one picture and of --help, also in the checkout `earlier`."""
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "drawn.jpg"
         pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG")
-        picture.write_bytes(file.getvalue())
+        Image.fromarray(pixels).save(picture)
         command = ["-m", "eval.annotate_images", f"--model={MODEL}", str(picture)]
         help_command = ["-m", "eval.annotate_images", "--help"]
         ways = [

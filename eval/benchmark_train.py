@@ -21,9 +21,13 @@ import tensorflow as tf
 
 from eval.interleaved import INSTEAD, LIMIT, Contender, Contest
 from eval.synthetic_batches import (
+    CAPTIONS_AN_IMAGE,
+    EXPERIMENT,
     NUM_CONCEPTS,
     VOCAB_SIZE,
+    batch_of,
     caption_batch,
+    captions,
     training_step,
     with_encoder,
 )
@@ -31,22 +35,13 @@ from eval.torch_peer import TorchPeer
 from semreg_tf import experiments
 from semreg_tf.config import Config
 from semreg_tf.data import batch
-from semreg_tf.data.targets import multi_hot, shift
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import encoder_spec
 
-EXPERIMENT = "coco_captions/s_cnn_rnn"
 NUM_CAPTIONS = 32 * 64
 JOINT_ENCODERS = ("squeezenet_v1_1", "efficientnet_lite0", "efficientnet_lite2", "inception_v3")
-JOINT_IMAGES, CAPTIONS_AN_IMAGE = 8, 5
+JOINT_IMAGES = 8
 Tensors = dict[str, tf.Tensor]
-
-
-def captions(number: int = NUM_CAPTIONS, seed: int = 0) -> list[np.ndarray]:
-    """Returns random captions as word ids, with COCO's lengths and Zipf's word frequencies."""
-    rng = np.random.default_rng(seed)
-    lengths = np.clip(np.rint(rng.gamma(19, 10.5 / 19, number)), 5, 30).astype(int)
-    return [np.minimum(rng.zipf(1.3, n), VOCAB_SIZE - 2) - 1 for n in lengths]
 
 
 def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[Tensors]:
@@ -55,20 +50,10 @@ def batches(words: list[np.ndarray], batch_size: int, bucketed: bool) -> list[Te
     order = (
         np.argsort([len(w) for w in words], kind="stable") if bucketed else np.arange(len(words))
     )
-    tensors = []
-    for start in range(0, len(words), batch_size):
-        chosen = [words[i] for i in order[start : start + batch_size]]
-        inputs, targets, mask = shift(chosen, VOCAB_SIZE, VOCAB_SIZE - 1)
-        splits = np.arange(0, 25 * batch_size + 1, 25)
-        concepts = rng.integers(0, NUM_CONCEPTS, splits[-1])
-        tensors.append(
-            {
-                batch.CONCEPTS: tf.constant(multi_hot(concepts, splits, NUM_CONCEPTS)),
-                batch.INPUT_IDS: tf.constant(inputs[:, None]),
-                batch.TARGET_IDS: tf.constant(targets[:, None]),
-                batch.PADDING_MASK: tf.constant(mask[:, None]),
-            }
-        )
+    tensors = [
+        batch_of([words[i] for i in order[start : start + batch_size]], rng)
+        for start in range(0, len(words), batch_size)
+    ]
     return [tensors[i] for i in rng.permutation(len(tensors))]
 
 
@@ -170,7 +155,7 @@ def relational(peer: TorchPeer | None, steps: int = 12) -> Contest:
     """Returns the contest of the relational step, 32 captions and 12,000 words."""
     config = experiments.get(EXPERIMENT)
     size = config.relational.batch_size
-    words = captions()
+    words = captions(NUM_CAPTIONS, np.random.default_rng(0))
     shuffled, bucketed = batches(words, size, False), batches(words, size, True)
     limit = products(steps * floating_operations(config, words, size))
     ways = [Contender("plain Keras", _rounds(plain_step(config), shuffled, steps), INSTEAD)]

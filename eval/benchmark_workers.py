@@ -88,8 +88,7 @@ def work() -> None:
 
     # The strategy must be created before TensorFlow runs any operation.
     distribution = Distribution("multi_worker_mirrored" if number > 1 else "none")
-    from eval.benchmark_train import EXPERIMENT
-    from eval.synthetic_batches import caption_batch, training_step, with_encoder
+    from eval.synthetic_batches import EXPERIMENT, caption_batch, training_step, with_encoder
     from semreg_tf import experiments
     from semreg_tf.models.encoder import encoder_spec
 

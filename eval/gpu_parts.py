@@ -12,14 +12,20 @@ import numpy as np
 import tensorflow as tf
 
 from eval import benchmark_annotate, benchmark_train, interleaved
-from eval.synthetic_batches import VOCAB_SIZE, caption_batch, training_step, with_encoder
+from eval.synthetic_batches import (
+    CAPTIONS_AN_IMAGE,
+    EXPERIMENT,
+    VOCAB_SIZE,
+    caption_batch,
+    training_step,
+    with_encoder,
+)
 from semreg_tf import experiments
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.decoding.search import Search
-from semreg_tf.models.encoder import ENCODERS, encoder_spec
+from semreg_tf.models.encoder import encoder_spec
 
 Row = dict[str, Any]
-EXPERIMENT = "coco_captions/s_cnn_rnn"
 # Precision, TF32 in float32 products, XLA.
 WAYS = {
     "float32": ("float32", False, False),
@@ -29,7 +35,6 @@ WAYS = {
     "mixed_bfloat16, XLA": ("mixed_bfloat16", True, True),
 }
 JOINT_ENCODERS = ("inception_v3", "efficientnet_lite2")
-CAPTIONS_AN_IMAGE = 5
 # Stages of the paper's captioner (Sec. 5.1): the part that times a step, and the number of steps.
 PAPER_STEPS = {
     "prediction layer alone": ("unary inception_v3", 10_000),
@@ -41,12 +46,11 @@ PAPER_STEPS = {
 
 def parts(steps: int) -> dict[str, Callable[[], list[Row]]]:
     """Returns the parts by name, the most important first."""
-    encoders = [name for name in JOINT_ENCODERS if name in ENCODERS]
     by_name: dict[str, Callable[[], list[Row]]] = {
         "limits": limits,
         "relational": partial(relational, steps),
     }
-    for name in encoders:
+    for name in JOINT_ENCODERS:
         by_name[f"joint {name}"] = partial(image_stage, "joint", name, tuple(WAYS), steps)
         fast = ("float32 with TF32", "mixed_bfloat16, XLA")
         by_name[f"unary {name}"] = partial(image_stage, "unary", name, fast, steps)

@@ -12,16 +12,22 @@ import numpy as np
 import tensorflow as tf
 
 from eval.benchmark_decode import RandomDecoder, batched_decoder
-from eval.benchmark_train import EXPERIMENT
-from eval.synthetic_batches import CONCEPTS_AN_IMAGE, NUM_CONCEPTS, VOCAB_SIZE, training_step
+from eval.synthetic_batches import (
+    EXPERIMENT,
+    NUM_CONCEPTS,
+    VOCAB_SIZE,
+    batch_of,
+    training_step,
+    words_of,
+)
 from semreg_tf import experiments
 from semreg_tf.config import DataConfig
-from semreg_tf.data import annotations, batch, index_plan
+from semreg_tf.data import annotations, index_plan
 from semreg_tf.data.annotation_tensors import AnnotationTensors
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.record_reader import RecordReader
 from semreg_tf.data.tag_neighbours import TagSets, nearest_by_tags
-from semreg_tf.data.targets import encode_annotations, multi_hot, shift
+from semreg_tf.data.targets import encode_annotations
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 from semreg_tf.metrics.retrieval import retrieval_metrics
 
@@ -38,16 +44,8 @@ def step(captions: int = 32, vocab_size: int = VOCAB_SIZE, words: int = MEAN_WOR
     config = experiments.get(EXPERIMENT)
     call, _ = training_step(config, "relational", vocab_size=vocab_size)
     rng = np.random.default_rng(0)
-    drawn = [np.minimum(rng.zipf(1.3, words), vocab_size - 2) - 1 for _ in range(captions)]
-    inputs, targets, mask = shift(drawn, vocab_size, vocab_size - 1)
-    splits = np.arange(0, CONCEPTS_AN_IMAGE * captions + 1, CONCEPTS_AN_IMAGE)
-    concepts = multi_hot(rng.integers(0, NUM_CONCEPTS, splits[-1]), splits, NUM_CONCEPTS)
-    tensors = {
-        batch.CONCEPTS: tf.constant(concepts),
-        batch.INPUT_IDS: tf.constant(inputs[:, None]),
-        batch.TARGET_IDS: tf.constant(targets[:, None]),
-        batch.PADDING_MASK: tf.constant(mask[:, None]),
-    }
+    drawn = [words_of(words, rng, vocab_size) for _ in range(captions)]
+    tensors = batch_of(drawn, rng, vocab_size=vocab_size)
     return [_timed("relational step", lambda: float(call(tensors)["loss"]))]
 
 

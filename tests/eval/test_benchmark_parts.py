@@ -1,13 +1,20 @@
 """The benchmarks of training, retrieval and metrics at toy size: every way runs."""
 
+import numpy as np
 import pytest
 
-from eval import benchmark_metrics, benchmark_retrieval, benchmark_train, interleaved
+from eval import (
+    benchmark_metrics,
+    benchmark_retrieval,
+    benchmark_train,
+    interleaved,
+    synthetic_batches,
+)
 from eval.interleaved import INSTEAD, LIMIT, OURS
 
 
 def test_captions_have_cocos_lengths():
-    words = benchmark_train.captions(1000)
+    words = synthetic_batches.captions(1000, np.random.default_rng(0))
     lengths = [len(w) for w in words]
     assert min(lengths) >= 5 and 10 < sum(lengths) / 1000 < 11
 
