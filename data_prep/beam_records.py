@@ -52,16 +52,9 @@ def pipeline_options(arguments: Iterable[str]) -> Any:
 def write_raw_examples(
     folder: str | PathLike[str], split: str, number: int, raw_examples: Iterable[RawExample]
 ) -> list[str]:
-    """Writes raw examples as JSON Lines, in files of a thousand.
+    """Writes raw examples as JSON Lines, in files of a thousand, and returns the files' paths.
 
-    Args:
-      folder: a folder that all machines can access.
-      split: the split's name, for the file names.
-      number: the split's index, by which notes are sorted.
-      raw_examples: the examples.
-
-    Returns:
-      The paths of the files.
+    `number` is the split's index, by which notes are sorted.
     """
     epath.Path(folder).mkdir(parents=True, exist_ok=True)
     paths = []
@@ -91,17 +84,14 @@ def beam_records(
     shorter_side: int | None,
     tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> Any:
-    """Returns a Beam transform that creates keys and records, and writes the notes as files.
+    """Returns a Beam transform from a pipeline to (image id, record), which also writes the notes.
 
     Args:
-      folder: the folder of the notes.
+      folder: the folder of the notes' files.
       split: the split's name, for the file names.
       paths: the files of `write_raw_examples`.
       shorter_side: as for `data_prep.images.read_image`.
       tokenizer: as for `data_prep.raw_examples.make_record`.
-
-    Returns:
-      A transform from a pipeline to (image id, record).
     """
     import apache_beam as beam
 

@@ -71,10 +71,7 @@ def unlisted_images(coco: COCO) -> list[str]:
 
 
 def check_distinct_images(files: Iterable[tuple[str, COCO]]) -> None:
-    """Checks that no image is in two annotation files.
-
-    Args:
-      files: pairs of a file's name and its content.
+    """Checks that no image is in two annotation files, given as pairs of name and content.
 
     Raises:
       ValueError: an image is in two files; the message names it and both files.

@@ -51,9 +51,6 @@ def draw_contact_sheet(
       font_file: a TrueType font; None: a system font for texts that are not ASCII, otherwise or if
         there is none the built-in font, which shows other characters as boxes.
 
-    Returns:
-      An RGB image of suitable height.
-
     Raises:
       ValueError: there is no image, `columns` is below 1, or the font cannot be read.
     """

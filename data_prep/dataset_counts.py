@@ -37,12 +37,9 @@ def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
 
 
 def write_counts(builder_dir: str | PathLike[str]) -> None:
-    """Writes `dataset_counts.json`, which marks a finished preparation.
+    """Writes `dataset_counts.json` into the version folder, which marks a finished preparation.
 
     It includes the digests of the annotations, the vocabularies and TFDS's files.
-
-    Args:
-      builder_dir: the version folder, with `annotations/` and `vocabulary/`.
     """
     info = open_builder(builder_dir).info
     folder = os.path.join(builder_dir, VOCABULARY_DIR)

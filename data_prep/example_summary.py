@@ -14,13 +14,12 @@ _BAR = 40
 def describe_split(annotations: Sequence[Annotation], top: int) -> str:
     """Returns tables of the numbers per image and of the most frequent names of each kind.
 
+    The count of a name is the number of images that have it; the count of a word is the number of
+    images with the word in a caption, as for concepts (Sec. 5.1).
+
     Args:
       annotations: the annotations of the split.
       top: number of names of each kind to list; 0: all.
-
-    Returns:
-      Lines of text. The count of a name is the number of images that have it; the count of a word
-      is the number of images with the word in a caption, as for concepts (Sec. 5.1).
     """
     parts = [_per_image(annotations)]
     numbers = [len(a.labels) for a in annotations]

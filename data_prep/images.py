@@ -51,11 +51,7 @@ class RawImage(NamedTuple):
 
 
 def read_image(path: str | PathLike[str], shorter_side: int | None = None) -> RawImage:
-    """Reads one picture file; missing and damaged files are returned as problems.
-
-    Args:
-      path: the file.
-      shorter_side: as for `store_image`.
+    """Reads one picture file as `store_image`; missing and damaged files are returned as problems.
 
     Raises:
       OSError: the file exists, but the machine or the network fails to read it.
@@ -102,11 +98,11 @@ def store_image(content: bytes, shorter_side: int | None = None) -> RawImage:
 def read_images(
     items: Iterable[tuple[T, str | PathLike[str]]], shorter_side: int | None = None
 ) -> Iterator[tuple[T, RawImage]]:
-    """Reads many picture files with all cores, a few of them ahead.
+    """Reads many picture files as `read_image`, with all cores, a few of them ahead.
 
     Args:
       items: pairs of any value and the path of a picture file.
-      shorter_side: as for `read_image`.
+      shorter_side: as for `store_image`.
 
     Yields:
       Pairs of the value and the image, in the order of `items`.

@@ -8,11 +8,7 @@ from semreg_tf.text.text_files import parse_json
 
 
 def read_json(path: str | PathLike[str], argument: str = "raw_dir") -> Any:
-    """Returns the content of a JSON file.
-
-    Args:
-      path: the file.
-      argument: the name of the argument in messages.
+    """Returns the content of a JSON file; `argument` is the name of the argument in messages.
 
     Raises:
       ValueError: the file is missing, truncated, not JSON or not UTF-8.

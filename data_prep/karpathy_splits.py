@@ -12,10 +12,7 @@ _SPLITS = {"train": "train", "restval": "train", "val": "validation", "test": "t
 
 
 def read_karpathy_splits(path: str | PathLike[str]) -> dict[str, str]:
-    """Reads the split of each image; captions are not read.
-
-    Args:
-      path: a file `dataset_*.json`.
+    """Reads the split of each image from a file `dataset_*.json`; captions are not read.
 
     Returns:
       File name -> "train", "validation" or "test", in the file's order.

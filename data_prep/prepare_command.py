@@ -24,8 +24,7 @@ STOPPED = (
 def run(dataset: str | None = None) -> None:
     """Defines the flags of a data set, parses them and prepares it.
 
-    Args:
-      dataset: the data set's name; None: it is given by `--dataset` on the command line.
+    If `dataset` is None, it is given by `--dataset` on the command line.
     """
     if dataset is None:
         flags.DEFINE_enum("dataset", None, list(DATASETS), "Data set to prepare.", required=True)

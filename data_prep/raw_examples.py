@@ -52,11 +52,6 @@ def make_record(
     (`semreg_tf.text.cleaning`). Captions without a word or with more than `MAX_CAPTION_WORDS` are
     left out, and so are images that lose all captions by this.
 
-    Args:
-      raw: the raw example.
-      image: its image.
-      tokenizer: one of `semreg_tf.data.text.TOKENIZERS`.
-
     Raises:
       ValueError: a text holds half of a surrogate pair.
     """

@@ -82,15 +82,9 @@ def read_names(path: str | PathLike[str]) -> list[str]:
 def read_split_lists(
     folder: epath.Path, files: Mapping[str, str], suffix: str = ""
 ) -> dict[str, list[str]]:
-    """Reads a list of names for each split.
+    """Returns the names of each split in the order of its list; `files` has the lists' file names.
 
-    Args:
-      folder: the folder of the lists.
-      files: split -> the list's file name.
-      suffix: added to names that lack it.
-
-    Returns:
-      Split -> its names, in the order of the file.
+    Names without the suffix get it.
 
     Raises:
       ValueError: a name occurs twice.
@@ -112,9 +106,6 @@ def read_split_lists(
 
 def read_token_file(path: str | PathLike[str]) -> dict[str, tuple[str, ...]]:
     r"""Reads a token file, as of Flickr8k and Flickr30k: `name.jpg#n<TAB>caption`.
-
-    Args:
-      path: the token file.
 
     Returns:
       Image name -> its captions by number, images in the order of the file.

@@ -5,16 +5,9 @@ from collections.abc import Iterable
 
 
 def drawn_order(seed: int, names: Iterable[str]) -> list[str]:
-    """Returns names in a random order: sorted by a hash of the seed and the name.
+    """Returns distinct names in a random order: sorted by a hash of the seed and the name.
 
     The relative order of two names does not depend on the other names.
-
-    Args:
-      seed: random seed.
-      names: distinct names, in any order.
-
-    Returns:
-      All names, in the random order.
 
     Example:
       >>> drawn_order(1, ["b", "a"]) == drawn_order(1, ["a", "b"])

@@ -16,14 +16,8 @@ def sample_images(
 ) -> list[tuple[bytes, Annotation]]:
     """Returns random images with their annotations, in the order of the records.
 
-    Args:
-      builder: a prepared builder on local disk.
-      split: the split.
-      number: number of images, or all if the split has fewer.
-      seed: random seed.
-
     Returns:
-      Pairs of JPEG bytes and annotation.
+      Pairs of JPEG bytes and annotation, `number` of them or all if the split has fewer.
 
     Raises:
       ValueError: the split is unknown, a shard is damaged, or a record and its annotation are of
@@ -40,13 +34,7 @@ def read_images_of(
     annotations: Sequence[Annotation],
     rows: Sequence[int],
 ) -> list[tuple[bytes, Annotation]]:
-    """Returns the images of some rows of a split, after a check against their annotations.
-
-    Args:
-      builder: a prepared builder on local disk.
-      split: the split.
-      annotations: all annotations of the split.
-      rows: the rows of the images.
+    """Returns the images of some rows of a split, after a check against all its annotations.
 
     Returns:
       Pairs of JPEG bytes and annotation, in the order of `rows`.

@@ -18,10 +18,6 @@ def build_vocabulary(
     The lists are complete; the config of a model sets how many names it uses. Labels that do not
     occur in the training split are listed with the count 0, because they are classes too.
 
-    Args:
-      builder_dir: the version folder of the data set, with `annotations/`.
-      train_split: the split to count.
-
     Returns:
       "words", "labels", "user_tags" or "groups" -> list, by decreasing count, then by name.
 

@@ -16,9 +16,7 @@ _share: list[bytes] = []
 class BareDecode:
     """Decodes files with PIL in separate processes, whose memory is not fragmented by pipelines.
 
-    Args:
-      files: the pictures.
-      passes: number of times that each is decoded.
+    Each file is decoded `passes` times.
     """
 
     def __init__(self, files: list[bytes], passes: int) -> None:

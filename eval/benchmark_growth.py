@@ -36,14 +36,11 @@ Record = dict[str, Any]
 
 
 def run(path: Path | None, max_minutes: float | None = None) -> list[Record]:
-    """Measures the points that are not in the record, from small to large.
+    """Measures the points that are not in the record, from small to large, and returns all points.
 
     Args:
       path: the record, written after each point; None: no record is written.
       max_minutes: minutes after which no new point starts; None: no limit.
-
-    Returns:
-      All points.
     """
     started, record = time.monotonic(), {**about("growth"), "points": []}
     if path is not None and path.exists():
@@ -82,15 +79,9 @@ def _in_order() -> list[tuple[str, int, dict[str, str]]]:
 
 
 def measure(function: str, arguments: dict[str, int], most_secs: float = MOST_SECS) -> Any:
-    """Runs a function of `growth_points` in a new process.
+    """Returns the result of a function of `growth_points` that is run in a new process.
 
-    Args:
-      function: the function's name.
-      arguments: its arguments.
-      most_secs: time limit.
-
-    Returns:
-      The function's result, or a text with the reason why there is none.
+    If there is none, a text with the reason is returned.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)

@@ -124,10 +124,8 @@ def _drain(dataset: tf.data.Dataset) -> Callable[[int], None]:
 def plain_batches(files: Sequence[bytes], number: int, augmented: bool) -> tf.data.Dataset:
     """Returns a pipeline as in TensorFlow's guides: decode, resize, crop, tf.image, prefetch.
 
-    Args:
-      files: the JPEG bytes of the pictures.
-      number: number of pictures to read, with repetition.
-      augmented: whether to apply random crops, flips and colour jitter.
+    It reads `number` pictures, with repetition, and if `augmented` applies random crops, flips and
+    colour jitter.
 
     Returns:
       Batches (batch, height, width, 3), float32.
@@ -183,10 +181,8 @@ def input_contests(
 ) -> Iterator[Contest]:
     """Yields the contests of evaluation, training, and our pipelines in parts.
 
-    Args:
-      split: the split with the pictures.
-      num_timed: smallest number of pictures per round; small splits are repeated.
-      peer: PyTorch's process, timed in the first two contests, or None.
+    Small splits are repeated up to `num_timed` pictures per round. PyTorch is timed in the first
+    two contests if `peer` is not None.
     """
     passes = -(-num_timed // split.num_images)
     number, files = passes * split.num_images, _files(split)

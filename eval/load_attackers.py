@@ -95,12 +95,7 @@ def rows(*pictures: bytes) -> bytes:
 
 
 def attacks(photo: bytes, chance: random.Random) -> dict[str, Attack]:
-    """Returns the kinds of attacks by name.
-
-    Args:
-      photo: a valid picture, to be damaged.
-      chance: chooses between variants.
-    """
+    """Returns the kinds of attacks by name; some damage the valid picture `photo`."""
     large, middle = _blank(5000, 4990), _blank(3000, 3000)
     bomb = png_bomb(20_000)
     poison = [

@@ -56,12 +56,7 @@ class Outcome:
 
 
 class Client:
-    """A client with one keep-alive connection.
-
-    Args:
-      address: the server's URL.
-      name: the model's name.
-    """
+    """A client of one model, with a keep-alive connection to the server at `address`."""
 
     def __init__(self, address: str, name: str) -> None:
         parts = urllib.parse.urlsplit(address)
@@ -94,13 +89,7 @@ class Client:
 
 
 def load(address: str, name: str, requests: Sequence[Kind], num_clients: int) -> list[Outcome]:
-    """Sends requests from many clients at once.
-
-    Args:
-      address: the server's URL.
-      name: the model's name.
-      requests: the requests; each client sends the next one.
-      num_clients: number of threads, each with a connection.
+    """Sends requests from many clients at once; each client sends the next one on its connection.
 
     Returns:
       The outcomes, in arbitrary order.

@@ -38,12 +38,7 @@ class Kind:
 
 
 def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
-    """Returns the kinds of requests, about three quarters of them good.
-
-    Args:
-      max_body_bytes: the server's limit, which one kind exceeds.
-      seed: seed of the pictures.
-    """
+    """Returns the kinds of requests, three quarters of them good; one has a body too large."""
     generator = np.random.default_rng(seed)
     photos = [photo(generator, "JPEG") for _ in range(4)]
     png, cut = photo(generator, "PNG"), photos[0][: len(photos[0]) // 2]

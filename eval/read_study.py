@@ -11,10 +11,6 @@ from semreg_tf.training import study_records
 def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]:
     """Reads a study's records in the order of its jobs, the seeds of a system together.
 
-    Args:
-      study: the study.
-      results: the folder of all studies' records.
-
     Returns:
       The records of `training.study_records`, with `cached_steps`, see `note_cached_steps`.
     """
@@ -28,11 +24,7 @@ def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]
 
 
 def note_cached_steps(records: list[dict[str, Any]]) -> None:
-    """Adds the number of steps on cached features, `cached_steps`, to unary stages that have such.
-
-    Args:
-      records: the records of `training.study_records`, which are changed.
-    """
+    """Adds the number of steps on cached features, `cached_steps`, to unary stages with such."""
     # Imported here so that --help and errors of flags do not wait for TensorFlow.
     from semreg_tf.training.phases import HEAD_ONLY
 

@@ -18,12 +18,7 @@ _CODE = f"import sys; sys.path.append({_FOLDER!r}); import benchmark_torch; benc
 
 
 class TorchPeer:
-    """A running `benchmark_torch`, which does a round whenever it is told to.
-
-    Args:
-      process: the script, its input and output piped.
-      folder: for the files that are handed over.
-    """
+    """A running `benchmark_torch`, which does a round when told to; data is passed in `folder`."""
 
     def __init__(self, process: subprocess.Popen, folder: Path) -> None:
         self._process, self._folder = process, folder
@@ -53,13 +48,9 @@ class TorchPeer:
         self._ask(prepare=part, path=str(path))
 
     def contender(self, name: str, way: str, amount: int, role: str = INSTEAD) -> Contender:
-        """Returns one of the part's ways as a contender.
+        """Returns one of the script's ways as a contender.
 
-        Args:
-          name: of the contender.
-          way: its name in the script.
-          amount: what a round does: steps, captions, or pictures.
-          role: of the contender.
+        A round does `amount` units of work: steps, captions or pictures.
         """
         return Contender(name, lambda number: self.run(way, amount, number)["cpu"], role)
 

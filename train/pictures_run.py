@@ -71,9 +71,6 @@ def default_workdir(pictures: str) -> Path:
 def run(settings: PicturesRun) -> None:
     """Runs all steps and prints the commands that use the models.
 
-    Args:
-      settings: the folders and options.
-
     Raises:
       ValueError: the pictures, their annotations or a flag are refused.
       SystemExit: the preparation failed; it has printed the reason.

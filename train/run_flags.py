@@ -90,9 +90,6 @@ def define(workdir: str, required: bool = True) -> RunFlags:
     Args:
       workdir: the help text of `--workdir`.
       required: whether `--experiment`, `--data_dir` and `--workdir` are required.
-
-    Returns:
-      The flags.
     """
     return RunFlags(
         experiment=flags.DEFINE_string(

@@ -52,12 +52,7 @@ _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Minutes after which no n
 
 
 class JobRunner:
-    """Trains and evaluates one job, by the same binaries that users run.
-
-    Args:
-      study: the study.
-      job: one of its jobs, a system and a seed.
-    """
+    """Trains and evaluates one job of a study, by the same binaries that users run."""
 
     def __init__(self, study: studies.Study, job: studies.Job) -> None:
         self.study, self.job = study, job

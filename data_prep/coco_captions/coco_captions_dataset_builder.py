@@ -27,14 +27,10 @@ _FEWEST_CAPTIONS, _MOST_CAPTIONS = 5, 7
 
 
 def im2txt_split(number: int, num_images: int) -> str:
-    """Returns the split of an image of val2014 by its index in captions_val2014.json.
+    """Returns the split of an image of val2014 by its index in captions_val2014.json, from 0.
 
     As in im2txt, the first 85 % are training images, the next 5 % validation, the last 10 % test
     images: 34,428, 2,025 and 4,051 of 40,504.
-
-    Args:
-      number: the image's index, from 0.
-      num_images: number of images in the file.
     """
     if number < num_images * 85 // 100:
         return "train"

@@ -39,9 +39,6 @@ class FetchSummary:
 def read_photo_ids(annotation_files: Iterable[str | PathLike[str]]) -> dict[str, str | None]:
     """Reads the Flickr photo ids of the images in COCO annotation files of any kind.
 
-    Args:
-      annotation_files: paths of the files.
-
     Returns:
       Image id -> photo id, in the order of the files; None if `flickr_url` has no photo id.
 

@@ -35,10 +35,7 @@ def drop_half_line(path: str | PathLike[str]) -> None:
 
 
 def read_user_tags(path: str | PathLike[str]) -> dict[str, PhotoTags]:
-    """Reads a file of user tags.
-
-    Args:
-      path: a file that `fetch_flickr_tags` wrote.
+    """Reads a file that `fetch_flickr_tags` wrote.
 
     Returns:
       Image id -> tags, in the order of the file.

@@ -41,13 +41,8 @@ class Row:
 def read_rows(path: str | PathLike[str], findings: Findings) -> list[Row]:
     """Reads an annotation file; lines that cannot be read are added to `findings`.
 
-    Args:
-      path: a file ending in .jsonl, .ndjson or .json (one object per line), or in .csv or .tsv (the
-        first line has the column names; cells are separated by comma, semicolon or tab).
-      findings: collects the problems.
-
-    Returns:
-      The rows that could be read.
+    A file ending in .jsonl, .ndjson or .json has one object per line. The first line of a file
+    ending in .csv or .tsv has the column names; cells are separated by comma, semicolon or tab.
 
     Raises:
       ValueError: there is no such file, or its ending is unknown.

@@ -97,12 +97,7 @@ def cell_value(name: str, column: str, text: str) -> Any:
     """Returns the value of a CSV cell: a text, or for list columns a list of texts.
 
     Cells are split at `|`, so that a label may contain a comma. In a column named as by other
-    tools, cells without `|` are split at commas and semicolons.
-
-    Args:
-      name: the column's name in the file.
-      column: the column.
-      text: the cell.
+    tools (`name` is the name in the file), cells without `|` are split at commas and semicolons.
     """
     if column not in LIST_COLUMNS:
         return text

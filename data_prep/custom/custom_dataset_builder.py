@@ -159,11 +159,7 @@ class Builder(AnnotationBuilder):
 def find_annotations(
     raw_dir: str | PathLike[str] | None, annotations: str | PathLike[str] | None = None
 ) -> epath.Path:
-    """Returns the path of the annotation file.
-
-    Args:
-      raw_dir: the folder of the pictures.
-      annotations: the file; None: the one of `DEFAULT_FILES` in the folder.
+    """Returns the path of the annotation file, by default the one of `DEFAULT_FILES` in the folder.
 
     Raises:
       ValueError: the folder is missing, or holds none or both of the default files.

@@ -15,13 +15,10 @@ def with_disk_names(
     """Returns the entries with the file names that their pictures have on disk.
 
     Args:
-      entries: one per picture, with the names of the annotation file.
+      entries: one per picture; those without a file keep their names.
       names: names of the files in the folder of the pictures.
       findings: gets a warning for each name in another form, and a problem for two pictures whose
         names only differ in form, because both would have the same id.
-
-    Returns:
-      The entries; those without a file keep their names.
     """
     files = by_letters(names)
     renamed = []

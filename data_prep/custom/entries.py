@@ -39,10 +39,7 @@ def read_entries(
 ) -> list[Entry]:
     """Checks rows and joins rows with one caption each of the same picture.
 
-    Args:
-      rows: the rows of the file, in order.
-      findings: collects problems and warnings.
-      tokenizer: the tokenizer; with "blanks" a caption may be a list of tokens.
+    With the tokenizer "blanks" a caption may be a list of tokens.
 
     Returns:
       One entry per picture, in the order of the file, without rows that have no file name.

@@ -50,11 +50,7 @@ def describe(findings: Iterable[Finding], unit: str = "line") -> str:
     """Returns a line for each finding, sorted by line number, then the counts by kind.
 
     In a long list, only the first findings of each kind are described, and the others are listed by
-    their line numbers.
-
-    Args:
-      findings: the findings, in any order.
-      unit: as for `Findings`.
+    their line numbers. `unit` is as for `Findings`.
 
     Example:
       >>> print(describe([Finding(3, "picture missing", "no 'a.jpg' in /pics")]))

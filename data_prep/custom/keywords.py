@@ -30,11 +30,7 @@ def picture_keywords(
 ) -> tuple[str, ...]:
     """Returns the distinct keywords of a picture: those of XMP (`dc:subject`), then of IPTC.
 
-    Args:
-      folder: the folder of the pictures.
-      name: the picture's name.
-      names: names of all files in the folder, among which sidecars `a.jpg.xmp` and `a.xmp` are
-        searched.
+    Sidecars `a.jpg.xmp` and `a.xmp` are searched among `names`, all files in the folder.
 
     Raises:
       UnreadableKeywordsError: an XMP packet is not XML, or contains dangerous XML.

@@ -49,16 +49,10 @@ class PictureFolder:
 def check_pictures(
     entries: Sequence[Entry], folder: PictureFolder, skip_bad: bool, findings: Findings
 ) -> list[Entry]:
-    """Reads the pictures of all entries.
+    """Reads the pictures of all entries and returns the entries with readable pictures.
 
-    Args:
-      entries: one per picture.
-      folder: the folder of the pictures.
-      skip_bad: whether missing and unreadable pictures are left out with a warning.
-      findings: collects problems and warnings.
-
-    Returns:
-      The entries with readable pictures.
+    If `skip_bad`, missing and unreadable pictures are left out with a warning; otherwise they are
+    problems.
     """
     report = findings.warn if skip_bad else findings.problem
     left_out = " (left out)" if skip_bad else ""

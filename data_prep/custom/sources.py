@@ -30,11 +30,8 @@ _SPLIT_FOLDERS = {
 def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -> str:
     """Returns the format of the annotations: "lines", "coco", "keywords" or "folders".
 
-    Args:
-      raw_dir: the folder of the pictures.
-      annotations: the user's annotation file, or None.
-      chosen: one of the formats, or "auto": the file if it exists, otherwise keywords if any
-        picture has some, otherwise folders if there are two or more with pictures.
+    For "auto" it is the file if that exists, otherwise keywords if any picture has some, otherwise
+    folders if there are two or more with pictures.
 
     Raises:
       ValueError: the format requires a file or allows none, or there are no annotations.

@@ -23,12 +23,7 @@ def is_encodable(line: int, where: str, text: str, findings: Findings) -> bool:
 def clean(line: int, where: str, column: str, text: str, findings: Findings) -> str:
     """Returns a normalised text, or "" with a problem if it cannot be used.
 
-    Args:
-      line: the line of the file.
-      where: the text's name in messages.
-      column: the text's column.
-      text: the text in the file.
-      findings: collects problems and warnings.
+    `where` is the text's name in messages.
     """
     if not is_encodable(line, where, text, findings):
         return ""

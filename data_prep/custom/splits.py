@@ -43,21 +43,12 @@ def assign_splits(
     seed: int,
     findings: Findings,
 ) -> dict[str, list[Entry]]:
-    """Returns the entries of each non-empty split.
+    """Returns split -> its entries, of each non-empty split in the order of `SPLITS`.
 
     If the file names splits, they are used. Otherwise pictures are assigned at random, such that
     each split has every label and every kind of annotation with enough pictures. The assignment
-    depends on the seed, the file names and the annotations, but not on the order of lines.
-
-    Args:
-      entries: one per picture.
-      validation_share: fraction of pictures for validation.
-      test_share: fraction of pictures for the test split.
-      seed: seed of the random assignment.
-      findings: collects problems, such as an empty training split.
-
-    Returns:
-      Split -> entries, in the order of `SPLITS`.
+    depends on the seed, the file names and the annotations, but not on the order of lines. An empty
+    training split is a problem.
     """
     if any(entry.split for entry in entries):
         splits = {name: [e for e in entries if e.split == name] for name in SPLITS}

@@ -18,13 +18,7 @@ def warn_of_the_whole(
     findings: Findings,
     tokenizer: Tokenizer = DEFAULT_TOKENIZER,
 ) -> None:
-    """Warns about missing splits, kinds of annotations and labels.
-
-    Args:
-      splits: the entries of each non-empty split.
-      findings: collects the warnings.
-      tokenizer: the tokenizer of captions.
-    """
+    """Warns about missing splits, kinds of annotations and labels."""
     entries = [entry for members in splits.values() for entry in members]
     if "validation" not in splits:
         findings.warn(

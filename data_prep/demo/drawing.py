@@ -37,15 +37,7 @@ _PATCHES = 4
 
 
 def draw_scene(scene: Scene, rng: np.random.Generator) -> bytes:
-    """Draws a scene.
-
-    Args:
-      scene: the scene.
-      rng: the source of colours, clutter, haze and noise.
-
-    Returns:
-      The bytes of a JPEG file of `SIDE` x `SIDE` pixels.
-    """
+    """Returns a JPEG file of a scene, of `SIDE` x `SIDE` pixels, with random clutter and noise."""
     image = PIL.Image.new("RGB", (_CANVAS, _CANVAS))
     draw = PIL.ImageDraw.Draw(image)
     horizon = rng.uniform(0.42, 0.56) * _CANVAS

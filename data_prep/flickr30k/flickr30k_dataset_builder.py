@@ -26,15 +26,11 @@ NUM_HELD_OUT = 1_000
 
 
 def last_split(number: int, num_images: int) -> str:
-    """Returns the split of an image by its index in the token file.
+    """Returns the split of an image by its index in the token file, from 0.
 
     The last 1,000 images are test images, the 1,000 before them validation images. The sizes are
     m-RNN's, which draws its splits at random; the choice of images is ours, because the data set
     was published without splits.
-
-    Args:
-      number: the image's index, from 0.
-      num_images: number of images in the file.
 
     Raises:
       ValueError: no images would be left for training.

@@ -45,12 +45,9 @@ def read_annotation_text(path: str | PathLike[str]) -> AnnotationText:
 
 
 def parse_annotation_text(content: str) -> AnnotationText:
-    """Parses the description and the picture's name of an annotation.
+    """Parses the description and the picture's name of a whole file.
 
     Redundant blanks, line ends, empty clauses and the last semicolon are removed.
-
-    Args:
-      content: the text of a whole file.
 
     Example:
       >>> parse_annotation_text("<DESCRIPTION>a boy;  a house ; </DESCRIPTION>").caption

@@ -32,8 +32,7 @@ _NUM_VALIDATION = 1_000
 def num_held_out(num_images: int) -> tuple[int, int]:
     """Returns the numbers of validation and test images, in proportion 1,000 and 1,962 to 19,627.
 
-    Args:
-      num_images: number of images with a description, at least 3.
+    Both are at least 1; there must be 3 images with a description.
     """
     published = _NUM_TRAIN + _NUM_TEST
     validation, test = (round(num_images * n / published) for n in (_NUM_VALIDATION, _NUM_TEST))

@@ -41,12 +41,6 @@ class RawSet:
 def read_raw_set(folder: epath.Path) -> RawSet:
     """Reads the annotation files of a folder, in either form.
 
-    Args:
-      folder: the folder with the files.
-
-    Returns:
-      The vocabulary and the labels of each part.
-
     Raises:
       ValueError: the folder has neither form or both, or the files contradict each other; the
         message has the file and the position.
@@ -154,10 +148,6 @@ def read_matrix(path: epath.Path, num_labels: int) -> np.ndarray:
 
     Each row is the number of entries, a little-endian int32, followed by the entries, 0 or 1. The
     width of an entry (1, 2 or 4 bytes) is not stored; it follows from the start of the second row.
-
-    Args:
-      path: the file.
-      num_labels: number of entries of a row.
 
     Returns:
       Array (images, num_labels), bool.

@@ -53,10 +53,6 @@ def find_pictures(raw_dir: str | PathLike[str], photos: Sequence[Photo]) -> dict
 
     Each folder is listed once, because testing 269,648 files one by one is slow.
 
-    Args:
-      raw_dir: the folder of the raw files.
-      photos: the photos to look for.
-
     Returns:
       Photo id -> path relative to `raw_dir`, for the pictures that exist.
     """

@@ -30,12 +30,9 @@ def count_raw_set(raw_set: RawSet, num_pictures: int) -> dict[str, Any]:
     The mean numbers of labels and tags per image are over the images with a label (our reading; the
     paper does not say which images).
 
-    Args:
-      raw_set: the rows of the image list.
-      num_pictures: number of images with a label that have a picture.
-
     Returns:
-      The counts under the names of `PUBLISHED`, the number of pictures and the source of the tags.
+      The counts under the names of `PUBLISHED`, `num_pictures` (of images with a label) and the
+      source of the tags.
     """
     labelled = np.flatnonzero(raw_set.labels.any(axis=1))
     tags = [raw_set.user_tags[row] for row in labelled]

@@ -52,13 +52,6 @@ def read_raw_set(raw_dir: str | PathLike[str] | None, user_tags: UserTags = "fin
     lists. `1k` tags are read from `AllTags1k.txt`, or from `Train_Tags1k.dat` and
     `Test_Tags1k.dat`.
 
-    Args:
-      raw_dir: the folder of the unpacked archives.
-      user_tags: the tags to read.
-
-    Returns:
-      The annotations.
-
     Raises:
       ValueError: a file is missing or contradicts the others; the message names it.
     """

@@ -15,14 +15,9 @@ _LINE_ENDS = b" \t\r\n"
 
 
 def form_of(path: str | PathLike[str], num_names: int) -> str:
-    """Returns the form of an `All_Tags.txt`, of two published ones, by its first line.
+    """Returns the form of an `All_Tags.txt`, `WORDS` or `MATRIX`, by its first line.
 
-    Args:
-      path: the file.
-      num_names: number of tags in `Final_Tag_List.txt`, the columns of the matrix.
-
-    Returns:
-      `WORDS` or `MATRIX`.
+    A matrix has `num_names` columns, the number of tags in `Final_Tag_List.txt`.
 
     Raises:
       ValueError: the file has neither form.
@@ -45,10 +40,7 @@ def read_words(
 ) -> list[tuple[str, ...]]:
     """Reads lines with a photo's id and its tags; photos without a line have no tags.
 
-    Args:
-      path: the file. Lines that are not UTF-8 are read as ISO-8859-1.
-      photos: the photos.
-      names: the tags to read; None: all.
+    Lines that are not UTF-8 are read as ISO-8859-1. Only tags in `names` are read; None: all.
 
     Returns:
       The distinct tags of each photo, in the order of `photos`.
@@ -89,16 +81,11 @@ def read_matrix(
     The file is read line by line, because the full matrix has 2.7 GB. Blanks at the end of a line
     are ignored.
 
-    Args:
-      path: the file.
-      names: the tags of the columns.
-      num_images: the required number of lines.
-
     Returns:
       The tags of each image.
 
     Raises:
-      ValueError: a line has other values or another number of columns, or the number of lines is
+      ValueError: a line has other values, or not one for each of `names`, or the number of lines is
         wrong.
     """
     array = np.array([sys.intern(name) for name in names], object)

@@ -84,11 +84,7 @@ def imported_modules() -> list[str]:
 
 
 def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
-    """Parses the flags.
-
-    Args:
-      argv: the program's name and the command line.
-      arguments: description of the positional arguments; None: there are none.
+    """Parses the flags; `arguments` describes the positional arguments, None if there are none.
 
     Returns:
       The program's name and the positional arguments.

@@ -11,10 +11,6 @@ from semreg_tf.data.vocabulary import Vocabularies
 class AnnotationTensors:
     """Gathers the annotation keys of a batch by image row or by sequence.
 
-    Args:
-      encoded: the split's annotations as ids.
-      vocabularies: the experiment's vocabularies.
-
     Attributes:
       most_captions: the largest number of sequences of an image.
     """
@@ -88,10 +84,7 @@ class AnnotationTensors:
         Args:
           rows: the image row of each pair, (batch,).
           sequences: the sequence index of each pair, (batch,).
-          keys: keys of `semreg_tf.data.batch`.
-
-        Returns:
-          Tensors by key, as `semreg_tf.data.batch` describes.
+          keys: keys of `semreg_tf.data.batch`, which describes the tensors.
         """
         tensors = self._image_tensors(rows, keys)
         ragged = tf.gather(self._sequences, sequences)

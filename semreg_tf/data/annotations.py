@@ -30,12 +30,9 @@ class Annotation:
 
 
 def write_annotations(builder: tfds.core.DatasetBuilder) -> None:
-    """Writes `annotations/<split>.jsonl` beside the shards, without decoding images.
+    """Writes `annotations/<split>.jsonl` beside a builder's shards, without decoding images.
 
     Line i of a file belongs to record i of the split, with shards in order.
-
-    Args:
-      builder: a prepared builder of `semreg_tf.data.records.annotation_features`.
     """
     folder = epath.Path(builder.data_dir) / ANNOTATIONS_DIR
     for split in builder.info.splits:
@@ -43,14 +40,7 @@ def write_annotations(builder: tfds.core.DatasetBuilder) -> None:
 
 
 def read_annotations(builder_dir: str | PathLike[str], split: str) -> list[Annotation]:
-    """Reads the annotations of a split, in the order of its records.
-
-    Args:
-      builder_dir: the version folder that holds `annotations/`.
-      split: a split's name.
-
-    Returns:
-      One annotation per image.
+    """Reads the annotations of a split of a version folder, in the order of its records.
 
     Raises:
       ValueError: the split is unknown or empty, or its file is missing, damaged, changed since

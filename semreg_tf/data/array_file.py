@@ -17,17 +17,13 @@ _BLOCK_BYTES = 1 << 24
 
 
 def open_whole(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Opens a finished array read-only and memory-mapped, after verifying its checksum.
+    """Opens a finished array (`.npy`) read-only and memory-mapped, after verifying its checksum.
 
     The checksum is computed at gigabytes per second. A file without checksum, of an earlier
     version, is opened with a warning.
 
-    Args:
-      path: the `.npy` file.
-      shape: the expected shape.
-
     Returns:
-      The array, or None if the file is missing or, with a warning, damaged.
+      The array, or None if the file is missing or, with a warning, damaged or of another shape.
     """
     if not path.exists():
         return None

@@ -12,9 +12,7 @@ from semreg_tf.text.text_files import decode
 def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
     """Writes UTF-8 lines to a temporary file and renames it, so that no partial file remains.
 
-    Args:
-      path: the file to write or replace; missing parent folders are created.
-      lines: the lines without newlines.
+    Missing parent folders are created; the lines are without newlines.
 
     Raises:
       OSError: the disk is full or read-only; an existing file is not changed.

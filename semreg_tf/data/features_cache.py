@@ -19,9 +19,7 @@ logger = logging.getLogger(__name__)
 def cache_key(weights: Iterable[np.ndarray], **inputs: Any) -> str:
     """Returns a key that depends on the encoder's weights and on all further arguments.
 
-    Args:
-      weights: the encoder's variables as arrays.
-      **inputs: JSON values: encoder, image size, preprocessing, views, split, image ids.
+    These are JSON values: encoder, image size, preprocessing, views, split, image ids.
     """
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode())
     for array in weights:

@@ -73,14 +73,8 @@ class NameList:
 def coverage(words: NameList, num_words: int) -> float:
     """Returns the fraction of all word occurrences that the most frequent words cover (Sec. 5.1).
 
-    Punctuation is not counted (ours).
-
-    Args:
-      words: all words of the training captions by decreasing count.
-      num_words: number of most frequent words.
-
-    Returns:
-      A fraction in [0, 1]; 0 if there are no words.
+    Punctuation is not counted (ours). The words are in order of decreasing count; without any the
+    fraction is 0.
     """
     counts = [c for n, c in zip(words.names, words.counts, strict=True) if not is_punctuation(n)]
     return sum(counts[:num_words]) / sum(counts) if counts else 0.0
@@ -102,11 +96,7 @@ def _lines(kind: str, entries: NameList) -> list[str]:
 
 
 def read_names(path: str | PathLike[str], kinds: tuple[str, ...]) -> tuple[str, NameList]:
-    """Reads a file that `write_names` wrote.
-
-    Args:
-      path: the file.
-      kinds: the accepted kinds.
+    """Reads a file that `write_names` wrote, of one of the accepted kinds.
 
     Returns:
       The kind of the file and its names.

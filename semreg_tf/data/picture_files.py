@@ -48,10 +48,9 @@ def special_kind(mode: int) -> str | None:
 
 
 def read_picture_file(path: str | PathLike[str]) -> bytes:
-    """Returns the bytes of a file; named pipes, sockets, devices and folders are refused at once.
+    """Returns the bytes of a file, local or in a bucket that `etils.epath` supports (`gs://...`).
 
-    Args:
-      path: a local path, or one that `etils.epath` supports (`gs://...`).
+    Named pipes, sockets, devices and folders are refused at once.
 
     Raises:
       UnreadablePictureError: the path is not a regular file.

@@ -21,11 +21,7 @@ _HEIC_HINT = "a HEIC picture, which needs the extra `heic`: pip install -e '.[he
 
 
 def kind_of_unknown(data: bytes) -> str:
-    """Returns a description of a file's kind, or its first bytes if the kind is unknown.
-
-    Args:
-      data: the content of a file that is in none of the readable formats.
-    """
+    """Returns what a file in no readable format is, or its first bytes if that is unknown."""
     if data[4:8] == b"ftyp":
         return _kind_of_container(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":

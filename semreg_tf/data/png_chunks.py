@@ -12,9 +12,6 @@ def png_damage(data: bytes) -> str | None:
 
     PNG specification, sections 5.3 and 5.4: a chunk is length, name, data and the CRC-32 of name
     and data; the names of critical chunks start with a capital letter.
-
-    Args:
-      data: the content of the file, which starts with PNG's signature.
     """
     view, start = memoryview(data), _SIGNATURE_BYTES
     while start + _AROUND_DATA_BYTES <= len(view):

@@ -106,10 +106,7 @@ def stored_tokenizer(builder: tfds.core.DatasetBuilder) -> Tokenizer:
 def open_builder(
     builder_dir: str | PathLike[str],
 ) -> tfds.core.read_only_builder.ReadOnlyBuilder:
-    """Returns a read-only builder of a version folder.
-
-    Args:
-      builder_dir: the folder, with TFDS's `dataset_info.json` and `features.json`.
+    """Returns a read-only builder of a version folder, by the JSON files that TFDS wrote.
 
     Raises:
       ValueError: one of these files is missing or damaged.

@@ -22,9 +22,8 @@ _log = logging.getLogger("semreg_tf")
 def warn_of_sideways(info: tfds.core.DatasetInfo, split: str) -> None:
     """Logs a warning if images of a data set prepared by an earlier version are not upright.
 
-    Args:
-      info: the info of the prepared data set; no image is read if it says that images are upright.
-      split: a whole split, of which at most 256 evenly spaced images are checked.
+    No image is read if `info` says that all are upright; otherwise 256 evenly spaced images of the
+    split are checked.
     """
     if (info.metadata or {}).get(UPRIGHT_KEY):
         return

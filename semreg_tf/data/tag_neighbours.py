@@ -65,10 +65,7 @@ class Neighbours:
     features: np.ndarray
 
     def tensors(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the neighbours' features (centre view) and their mask for a batch of images.
-
-        Args:
-          images: rows of the split, (batch,) int64.
+        """Returns the neighbours' features (centre view) and their mask for rows of the split.
 
         Returns:
           `neighbour_features` (batch, neighbours, d) float32, 0 for missing neighbours, and

@@ -82,10 +82,6 @@ def labels_of_captions(
 ) -> list[Annotation]:
     """Returns annotations with the concepts that occur in their captions as labels.
 
-    Args:
-      annotations: one per image.
-      vocabularies: the concepts, which are the outputs too.
-
     Example:
       >>> labels_of_captions(annotations, vocabularies)[0].labels
       ('a', 'dog', 'grass')
