@@ -1,7 +1,8 @@
 """Size, speed and agreement of LiteRT files beside the SavedModel they are made from, one thread.
 
-A function takes a picture that is decoded, resized and cropped; TensorFlow runs the same functions.
-Which decoder read a JPEG changes words too, so every picture is decoded once, by Pillow, for all.
+The functions read a picture that is already decoded, resized and cropped, and TensorFlow runs the
+same functions. Different JPEG decoders change the words too, so Pillow decodes every picture once
+for all ways.
 """
 
 import io
@@ -39,15 +40,15 @@ def run(
 
     Args:
       models: folders of SavedModels.
-      pictures: a folder of pictures; None: drawn ones, which say something of speed alone.
+      pictures: a folder of pictures; None: drawn ones, whose agreement means nothing.
       num_pictures: most pictures to annotate.
-      num_timed: of these, how many every function is timed on, in turns.
-      report: receives a line a row.
+      num_timed: pictures on which every function is timed; the ways take turns.
+      report: called with one line of text per row.
 
     Returns:
-      A row a model and way (`SAVED` or a dtype of LiteRT): `megabytes`, median milliseconds by
-      the names of `FUNCTIONS`, and of LiteRT `same_best` and `same_all`, the shares of pictures
-      with the SavedModel's best text, and all its texts.
+      A row per model and way (`SAVED` or a dtype of LiteRT): `megabytes`, the median milliseconds
+      of each of `FUNCTIONS`, and for LiteRT `same_best` and `same_all`, the shares of pictures on
+      which the best text, or all texts, equal the SavedModel's.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
