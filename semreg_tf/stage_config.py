@@ -33,6 +33,9 @@ class StageConfig(Checked):
     encoder_weight_decay: float | None = number(None, 0.0)
     # "cosine" decays to zero at the end of each phase; the paper states no schedule.
     schedule: Literal["constant", "cosine"] = "constant"
+    # Decay of a moving average of the weights, with bias correction, that is validated, stored and
+    # exported in their place (ours); 0: no average.
+    average_decay: float = number(0.0, 0.0, 0.99999)
     # Clipping by global norm of all gradients but the CNN's, on the scale of the summed losses
     # (ours); None: no clipping.
     clip_norm: float | None = number(None, 0.0)

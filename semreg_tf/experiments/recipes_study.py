@@ -25,6 +25,7 @@ _RECIPES = (
     ),
     ("label smoothing .1", (*_LONGER, "decoder.label_smoothing=0.1"), _FROM_FIRST[:1], ""),
     ("scheduled sampling", (*_LONGER, "sampling.schedule=inverse_sigmoid"), _FROM_FIRST[:1], ""),
+    ("averaged weights", (*_LONGER, "joint.average_decay=0.995"), _FROM_FIRST, ""),
     ("concept dropout .1", (*_LONGER, "decoder.concept_dropout=0.1"), _FROM_FIRST[:1], ""),
 )
 

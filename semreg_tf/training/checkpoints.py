@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 _PARTIAL, _DAMAGED = ".partial-", "damaged-"
 BEST_FILE = "best.json"
 _ROW_STEPS = "row_steps"
+# Prefix of the weights from which training goes on, where a checkpoint holds their average.
+RAW = "raw/"
 
 
 def optimizer_variables(name: str, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
@@ -157,6 +159,21 @@ def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]
     for name, value in values.items():
         variables[name].assign(value)
     return list(variables)
+
+
+def restore_raw(checkpoint: Path, variables: dict[str, keras.Variable]) -> None:
+    """Restores the weights from which training goes on, which may differ from the average.
+
+    Args:
+      checkpoint: the checkpoint's folder; it has raw weights where they were averaged.
+      variables: as for `restore`.
+
+    Raises:
+      ValueError: as for `restore`.
+    """
+    stored = set(stored_names(checkpoint))
+    raw = {n: f"{RAW}{n}" for n in variables if f"{RAW}{n}" in stored}
+    restore(checkpoint, {raw.get(name, name): v for name, v in variables.items()})
 
 
 def mark_best(workdir: str | Path, checkpoint: Path, metric: str, value: float) -> None:

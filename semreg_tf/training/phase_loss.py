@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import keras
 import tensorflow as tf
 
 from semreg_tf import losses
@@ -97,6 +98,11 @@ class PhaseLoss:
             if name in of_labels:
                 computed[f"{batch.LABEL_PREFIX}{name}"] = of_labels[name]
         return computed
+
+    def moved_statistics(self, annotator: Annotator) -> list[keras.Variable]:
+        """Returns the moving averages of batch normalisation that the loss updates."""
+        everything = annotator.all_variables().values() if self.moves_statistics else ()
+        return [v for v in everything if v.name in ("moving_mean", "moving_variance")]
 
     def _of_one(
         self,

@@ -1,5 +1,6 @@
 """Execution of a phase: optimisers, compiled step, batches, validations, progress bar."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from semreg_tf.training.stage_data import StageData
 from semreg_tf.training.step_profiler import StepProfiler
 from semreg_tf.training.train_step import build_train_step, pad_time
 from semreg_tf.training.validator import Validator
+from semreg_tf.training.weight_average import build_average
 
 logger = logging.getLogger(__name__)
 
@@ -75,13 +77,22 @@ class PhaseRun:
         self._profiler = parts.profiler
         with distribution.scope():
             self._groups = build_groups(annotator, phase)
+            self._average = build_average(annotator, phase, self._groups)
         logger.info("Phase %r trains %s", phase.name, _describe(self._groups))
         if step > first_step:
             last = checkpoints.list_checkpoints(path)[-1]
             for group in self._groups:
                 checkpoints.restore_optimizer(last, group.name, group.optimizer)
+            if self._average is not None:
+                self._average.restore(last)
         self._train_step = build_train_step(
-            annotator, phase, self._groups, config.jit_compile, distribution, parts.loss_scale
+            annotator,
+            phase,
+            self._groups,
+            config.jit_compile,
+            distribution,
+            parts.loss_scale,
+            self._average,
         )
         with distribution.chief_first():
             inputs = data.training_inputs(annotator, phase)
@@ -97,13 +108,16 @@ class PhaseRun:
         )
         self._validator = Validator(annotator, data, path) if chief else None
 
-    @property
-    def optimizer_variables(self) -> dict[str, Any]:
-        """The optimisers' variables by their names in a checkpoint."""
-        variables: dict[str, Any] = {}
+    def stored(self, weights: dict[str, Any]) -> dict[str, Any]:
+        """Returns the variables of a checkpoint by name.
+
+        Args:
+          weights: the models' variables, which their average replaces if there is one.
+        """
+        variables = dict(weights)
         for group in self._groups:
             variables.update(checkpoints.optimizer_variables(group.name, group.optimizer))
-        return variables
+        return variables if self._average is None else {**variables, **self._average.stored()}
 
     def take_step(self, step: int) -> tuple[dict[str, float], tf.Tensor]:
         """Runs one training step.
@@ -129,7 +143,7 @@ class PhaseRun:
         self.monitor.step(step, logs, self._waited_secs)
 
     def validate(self, step: int, elapsed_secs: float, loss: float) -> tuple[str, float]:
-        """Validates the model; all workers get the chief's result.
+        """Validates the model, or its average; all workers get the chief's result.
 
         Args:
           step: number of updates of the stage.
@@ -140,8 +154,11 @@ class PhaseRun:
           The metric's name and value.
         """
         value = 0.0
-        if self._validator is not None:
-            _, value = self._validator.validate(self._phase, step, elapsed_secs, loss, self.monitor)
+        average = contextlib.nullcontext() if self._average is None else self._average.in_use()
+        with average:
+            if self._validator is not None:
+                figures = step, elapsed_secs, loss, self.monitor
+                _, value = self._validator.validate(self._phase, *figures)
         return self._phase.metric_name, self._distribution.from_chief(value)
 
     def close(self, step: int) -> None:

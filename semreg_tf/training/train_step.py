@@ -17,6 +17,7 @@ from semreg_tf.training.optimizers import (
     update_variables,
 )
 from semreg_tf.training.phase import Phase
+from semreg_tf.training.weight_average import WeightAverage
 
 TrainStep = Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]
 # Lengths are padded to a multiple of this, because XLA compiles once for each shape.
@@ -30,6 +31,7 @@ def build_train_step(
     jit_compile: bool = False,
     distribution: Distribution | None = None,
     loss_scale: LossScale | None = None,
+    average: WeightAverage | None = None,
 ) -> TrainStep:
     """Returns the compiled training step of a phase.
 
@@ -45,6 +47,7 @@ def build_train_step(
         come from `pad_time`. Logits are then computed at padding too.
       distribution: the replicas; None: one.
       loss_scale: loss scaling for float16; None: no scaling.
+      average: the moving average of the weights, which each update changes; None: no average.
 
     Returns:
       A function from a batch and a seed, (2,) int32 (the run's seed and the stage's step), to
@@ -84,6 +87,8 @@ def build_train_step(
             update_variables(groups, by_group)
             for variable, value in zip(gradients_of.statistics, new_statistics, strict=True):
                 tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+            if average is not None:
+                average.update()
 
         if loss_scale is None:
             update()
@@ -128,9 +133,7 @@ class Gradients:
         self._trained = [v for group in groups for v in group.variables]
         self._rows = [rows and group.accepts_rows(v) for group in groups for v in group.variables]
         self._seeds = annotator.seed_states()
-        everything = annotator.all_variables().values() if phase.loss.moves_statistics else ()
-        names = ("moving_mean", "moving_variance")
-        self.statistics = [v for v in everything if v.name in names]
+        self.statistics = phase.loss.moved_statistics(annotator)
 
     def __call__(
         self,

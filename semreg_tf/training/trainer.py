@@ -231,7 +231,7 @@ class Trainer:
             self._standardise()
             return Progress()
         logger.info("Resuming at step %d from %s", step, checkpoint)
-        checkpoints.restore(checkpoint, self._variables())
+        checkpoints.restore_raw(checkpoint, self._variables())
         if self.distribution.is_chief:
             history.rewind(self.path, step)
             checkpoints.repair_best(self.path, checkpoint)
@@ -305,7 +305,7 @@ class Trainer:
         metric: tuple[str, float] | None,
         is_best: bool,
     ) -> None:
-        variables = {**self._variables(), **run.optimizer_variables}
+        variables = run.stored(self._variables())
         if not checkpoints.all_finite(variables):
             self._raise_non_finite(f"Some weights are not finite after step {step - 1}")
         if not self.distribution.is_chief:

@@ -38,6 +38,17 @@ def test_missing_variable_is_named(tmp_path):
         checkpoints.restore(found, more)
 
 
+def test_raw_weights_are_read_where_there_are_any(tmp_path):
+    """Checkpoints without an average, those of earlier versions among them, have none."""
+    for step, raw in ((1, {}), (2, {"raw/decoder/000/w": keras.Variable(np.full((2, 3), 9.0))})):
+        path = checkpoints.save(tmp_path, step, {**variables(3.0), **raw}, {})
+        fresh = variables(0.0)
+        checkpoints.restore_raw(path, fresh)
+        np.testing.assert_array_equal(np.array(fresh["decoder/000/w"]), 9.0 if raw else 3.0)
+        checkpoints.restore(path, fresh)
+        np.testing.assert_array_equal(np.array(fresh["decoder/000/w"]), 3.0)
+
+
 def test_an_optimizer_stored_before_rows_were_followed_goes_on(tmp_path):
     def build():
         table = keras.Variable(np.ones((3, 2), "f"))

@@ -57,6 +57,7 @@ TINY = [
         )
     ),
     "joint.encoder_clip_norm=0.05",
+    "joint.average_decay=0.6",
     "joint.update_batch_norm=false",
     "decoding.max_steps=4",
 ]

@@ -40,7 +40,9 @@ def assert_same_weights(one, other):
 def test_stopped_run_goes_on_to_the_very_same_weights(stage, toy, demo_data, tmp_path):
     config = toy(experiments.get("demo_captions/s_cnn_rnn"), steps=6)
     config = dataclasses.replace(
-        config, encoder=dataclasses.replace(config.encoder, feature_dropout=0.3)
+        config,
+        encoder=dataclasses.replace(config.encoder, feature_dropout=0.3),
+        unary=dataclasses.replace(config.unary, average_decay=0.9),
     )
     Trainer(config, stage, demo_data, tmp_path / "whole").train()
     section = dataclasses.replace(getattr(config, stage), checkpoint_every_steps=2)
