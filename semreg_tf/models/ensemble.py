@@ -1,6 +1,6 @@
 """Ensembles: the mean of several annotators' concept and word probabilities.
 
-NICv2 and ATT were ensembled this way; the paper reports single models.
+Vinyals et al. (2016) and You et al. (2016) report such means; the paper reports single models.
 """
 
 import math
