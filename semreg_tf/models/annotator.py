@@ -182,14 +182,7 @@ class Annotator:
         encoder_dropout: bool = False,
         whole_image: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Returns `features` and `spatial_features` of images, or inputs that have features.
-
-        Args:
-          inputs: as for `encode`.
-          update_batch_norm: as for `encode`.
-          encoder_dropout: as for `encode`.
-          whole_image: as for `encode`.
-        """
+        """Returns `features` and `spatial_features`, or inputs that have features; see `encode`."""
         if "features" in inputs:
             return inputs
         # CNNs with this dropout have no batch normalisation, so `training` has one effect only.

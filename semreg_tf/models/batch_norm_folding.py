@@ -23,13 +23,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     BN(W x + b) = (s W) x + (s (b - mean) + beta) with s = gamma / sqrt(variance + epsilon). A
     normalisation is folded if its input is a convolution or a dense layer without activation whose
     output nothing else reads. Others stay, such as those after a concatenation or an addition
-    (DenseNet, ResNet v2). The factors are computed in float64.
-
-    Args:
-      model: a functional model, which is not changed.
-
-    Returns:
-      A model with the same inputs and outputs, equal up to rounding.
+    (DenseNet, ResNet v2). The factors are computed in float64; outputs are equal up to rounding.
 
     Example:
       >>> folded = fold_batch_norm(build_encoder(EncoderConfig(weights=None)))
@@ -129,10 +123,7 @@ def unfold_batch_norm(
 ) -> None:
     """Sets a model's weights so that folding it gives `folded`: the inverse of `fold_batch_norm`.
 
-    Args:
-      model: the model with batch normalisation, whose weights are set.
-      folded: the result of `fold_batch_norm`.
-      statistics: the result of `folded_statistics`.
+    The statistics are the result of `folded_statistics`.
 
     Raises:
       ValueError: the statistics differ from the model's normalisations in number or channels.

@@ -74,9 +74,6 @@ def _array(blob: Any) -> np.ndarray:
 def read_caffemodel(path: str | pathlib.Path) -> dict[str, list[np.ndarray]]:
     """Reads the weights of a binary NetParameter.
 
-    Args:
-      path: a `.caffemodel`.
-
     Returns:
       Layer name -> its blobs in the file's shapes, for layers that have weights: kernels (filters,
       channels / groups, height, width), fully connected weights (outputs, inputs), biases

@@ -5,6 +5,8 @@ CaffeNet pools before it normalises; AlexNet normalises before it pools. Inputs 
 with the ImageNet mean subtracted.
 """
 
+from functools import partial
+
 import keras
 import tensorflow as tf
 
@@ -50,10 +52,6 @@ class LocalResponseNormalization(keras.layers.Layer):
         )
         return tf.cast(normalised, inputs.dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the input's shape."""
-        return input_shape
-
 
 def caffe_max_pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Applies 3 x 3 max pooling of stride 2, with output sizes rounded up as in Caffe.
@@ -72,9 +70,28 @@ def _conv(
     return layer(filters, kernel, groups=groups, activation="relu", name=name, **extra)(x)
 
 
-def _build(
-    inputs: keras.KerasTensor, with_top: bool, pool_first: bool, width: float, dropout: float
+def build_caffenet(
+    inputs: keras.KerasTensor,
+    with_top: bool = True,
+    width: float = 1.0,
+    dropout: float = 0.0,
+    *,
+    pool_first: bool = True,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+    """Builds the Caffe reference network: conv, pool, LRN.
+
+    Args:
+      inputs: images, (batch, height, width, 3).
+      with_top: whether fc6 and fc7 are built; their weights require one input size.
+      width: factor of the numbers of filters and units, for small tests.
+      dropout: dropout rate after fc6 and after fc7 in training; 0: no dropout layers are built.
+      pool_first: False for AlexNet, which normalises before it pools.
+
+    Returns:
+      The map conv5, (batch, 13, 13, 256) for inputs of 227 x 227, and fc7 after its ReLU,
+      (batch, 4096), or None without the top.
+    """
+
     def pool_and_normalise(x: keras.KerasTensor, index: int) -> keras.KerasTensor:
         normalise = LocalResponseNormalization(name=f"norm{index}")
         if pool_first:
@@ -99,32 +116,4 @@ def _build(
     return spatial, x
 
 
-def build_caffenet(
-    inputs: keras.KerasTensor,
-    with_top: bool = True,
-    width: float = 1.0,
-    dropout: float = 0.0,
-) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """Builds the Caffe reference network: conv, pool, LRN.
-
-    Args:
-      inputs: images, (batch, height, width, 3).
-      with_top: whether fc6 and fc7 are built; their weights require one input size.
-      width: factor of the numbers of filters and units, for small tests.
-      dropout: dropout rate after fc6 and after fc7 in training; 0: no dropout layers are built.
-
-    Returns:
-      The map conv5, (batch, 13, 13, 256) for inputs of 227 x 227, and fc7 after its ReLU,
-      (batch, 4096), or None without the top.
-    """
-    return _build(inputs, with_top, pool_first=True, width=width, dropout=dropout)
-
-
-def build_alexnet(
-    inputs: keras.KerasTensor,
-    with_top: bool = True,
-    width: float = 1.0,
-    dropout: float = 0.0,
-) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """Builds AlexNet: conv, LRN, pool. Otherwise as `build_caffenet`."""
-    return _build(inputs, with_top, pool_first=False, width=width, dropout=dropout)
+build_alexnet = partial(build_caffenet, pool_first=False)

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -52,16 +53,6 @@ class Cell(keras.layers.Layer):
             "initializer_range": self.initializer_range,
         }
 
-    def _keras_cell(self, kind: type[keras.Layer], **options: object) -> keras.Layer:
-        """Returns a Keras cell with this cell's arguments; it holds the weights."""
-        return kind(
-            self.units,
-            activation=self.activation_name,
-            kernel_initializer=uniform_initializer(self.initializer_range),
-            recurrent_initializer=uniform_initializer(self.initializer_range, "orthogonal"),
-            **options,
-        )
-
     @property
     def state_sizes(self) -> tuple[int, ...]:
         """Widths of the states; the first one is the output's."""
@@ -72,11 +63,7 @@ class Cell(keras.layers.Layer):
         return tuple(tf.zeros((rows, size), self.compute_dtype) for size in self.state_sizes)
 
     def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the part of a step that does not depend on the state, (..., p).
-
-        Args:
-          inputs: (..., d).
-        """
+        """Returns the part of a step that does not depend on the state, (..., p), of (..., d)."""
         return inputs
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
@@ -107,8 +94,38 @@ class Cell(keras.layers.Layer):
         return self.step(self.project_input(inputs), tuple(states))
 
 
+class KerasCell(Cell):
+    """A cell whose weights are those of a Keras cell, `cell`."""
+
+    keras_cell: type[keras.layers.Layer]
+    keras_options: ClassVar[dict[str, object]]
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.cell = self.keras_cell(
+            self.units,
+            activation=self.activation_name,
+            kernel_initializer=uniform_initializer(self.initializer_range),
+            recurrent_initializer=uniform_initializer(self.initializer_range, "orthogonal"),
+            **self.keras_options,
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the Keras cell's weights for inputs (..., d)."""
+        self.cell.build((None, input_shape[-1]))
+        self.built = True
+
+    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns W_. x + b for all gates, (..., gates * units)."""
+        kernel = tf.cast(self.cell.kernel, self.compute_dtype)
+        bias = tf.cast(self.cell.bias, self.compute_dtype)
+        if inputs.shape.rank == 2:
+            return tf.linalg.matmul(inputs, kernel) + bias
+        return tf.tensordot(inputs, kernel, 1) + bias
+
+
 @keras.saving.register_keras_serializable("semreg_tf")
-class LSTM(Cell):
+class LSTM(KerasCell):
     """The LSTM of TensorFlow's BasicLSTMCell (Sec. 4.2).
 
     It has no peepholes and a forget bias of 1; `activation` applies to candidate and output. The
@@ -116,28 +133,13 @@ class LSTM(Cell):
     """
 
     gate_names = ("input", "forget", "output")
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.cell = self._keras_cell(keras.layers.LSTMCell, name="lstm_cell", unit_forget_bias=True)
+    keras_cell = keras.layers.LSTMCell
+    keras_options: ClassVar = {"name": "lstm_cell", "unit_forget_bias": True}
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
         """Widths of h and c."""
         return (self.units, self.units)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the LSTMCell's weights for inputs (..., d)."""
-        self.cell.build((None, input_shape[-1]))
-        self.built = True
-
-    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns W_.x x + b for all four gates, (..., 4 * units)."""
-        kernel = tf.cast(self.cell.kernel, self.compute_dtype)
-        bias = tf.cast(self.cell.bias, self.compute_dtype)
-        if inputs.shape.rank == 2:
-            return tf.linalg.matmul(inputs, kernel) + bias
-        return tf.tensordot(inputs, kernel, 1) + bias
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """Runs one step of eq. (2) without the W_.c terms, as `Cell.step`; the state is h and c."""
@@ -191,7 +193,7 @@ class PeepholeLSTM(LSTM):
 
 
 @keras.saving.register_keras_serializable("semreg_tf")
-class GRU(Cell):
+class GRU(KerasCell):
     """The gated recurrent unit of Cho et al. (2014), with the reset gate before the product.
 
     z = s(Wz x + Uz h + bz), r = s(Wr x + Ur h + br), h~ = f(W x + U (r * h) + b), and the new state
@@ -202,20 +204,8 @@ class GRU(Cell):
     """
 
     gate_names = ("update", "reset")
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.cell = self._keras_cell(keras.layers.GRUCell, name="gru_cell", reset_after=False)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the GRUCell's weights for inputs (..., d)."""
-        self.cell.build((None, input_shape[-1]))
-        self.built = True
-
-    def project_input(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns W_. x + b for z, r and h~, (..., 3 * units)."""
-        kernel = tf.cast(self.cell.kernel, self.compute_dtype)
-        return tf.tensordot(inputs, kernel, 1) + tf.cast(self.cell.bias, self.compute_dtype)
+    keras_cell = keras.layers.GRUCell
+    keras_options: ClassVar = {"name": "gru_cell", "reset_after": False}
 
     def step(self, projected: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """Runs one step, as `Cell.step`; the output is the new state."""

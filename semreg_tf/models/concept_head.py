@@ -5,7 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.config import Config
-from semreg_tf.models.concept_layers import label_layer_bias, layer_logits, layer_output
+from semreg_tf.models.concept_layers import (
+    MESSAGES,
+    concept_layer_names,
+    layer_logits,
+    layer_output,
+)
 from semreg_tf.models.neighbour_head import neighbour_hidden
 from semreg_tf.models.places import PlacesPooling
 from semreg_tf.models.side_information import build_tag_model, fuse
@@ -123,4 +128,4 @@ def label_bias(config: Config, head: keras.Model) -> keras.Variable:
     """Returns the bias of the concept logits of the image, (num_concepts,)."""
     if config.concepts.layers is None:
         return head.get_layer(LOGITS).bias
-    return label_layer_bias(config, head)
+    return head.get_layer(MESSAGES).output_bias(concept_layer_names(config).index("concepts"))

@@ -90,14 +90,7 @@ class MessagePassing(keras.layers.Layer):
         return self._output_biases[layer]
 
     def call(self, scores: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Passes messages both ways.
-
-        Args:
-          scores: x_l of each layer, (batch, concepts).
-
-        Returns:
-          Logits a_l of each predicted layer, (batch, concepts).
-        """
+        """Returns each predicted layer's a_l from all layers' x_l, each (batch, concepts)."""
         states = {direction: self._states(direction, scores) for direction in _STEPS}
         logits = []
         for layer in self.predicted:
@@ -164,11 +157,6 @@ class MessagePassing(keras.layers.Layer):
         """Returns the shape (batch, concepts) of each predicted layer."""
         return [(input_shape[0][0], self.sizes[layer]) for layer in self.predicted]
 
-    def get_config(self) -> dict[str, object]:
-        """Returns the constructor's arguments."""
-        arguments = {"form": self.form, "sizes": self.sizes, "predicted": self.predicted}
-        return {**super().get_config(), **arguments}
-
 
 def _masked_initializer(shape: tuple[int, ...], dtype: object = None) -> tf.Tensor:
     draw = keras.initializers.RandomNormal(stddev=MASKED_DEVIATION)
@@ -201,10 +189,7 @@ def layer_logits(
 ) -> dict[str, keras.KerasTensor]:
     """Returns the logits of each predicted layer of concepts (Hu et al. 2016).
 
-    Args:
-      config: the experiment.
-      num_concepts: number of labels.
-      inputs: `features` (batch, d), and the truth of each observed layer (batch, concepts).
+    The inputs are `features` (batch, d) and the truth of each observed layer (batch, concepts).
 
     Returns:
       Layer name -> logits, (batch, concepts) float32; "concepts" are the labels.
@@ -226,8 +211,3 @@ def layer_logits(
     sizes = [widths[name] for name in names]
     messages = MessagePassing(layers.form, sizes, predicted, dtype="float32", name=MESSAGES)
     return dict(zip((names[i] for i in predicted), messages(scores), strict=True))
-
-
-def label_layer_bias(config: Config, head: keras.Model) -> keras.Variable:
-    """Returns the bias of the labels' logits, (num_concepts,)."""
-    return head.get_layer(MESSAGES).output_bias(concept_layer_names(config).index("concepts"))

@@ -22,10 +22,7 @@ Penalised = list[tuple[ConditioningConfig, tf.Tensor]]
 
 
 class ConditioningChain:
-    """Combines the hooks of several conditionings.
-
-    Args:
-      conditionings: the conditionings, in the order in which they are applied.
+    """Combines the hooks of several conditionings, in the order in which they are applied.
 
     Raises:
       ValueError: more than one conditioning sets the first state.
@@ -124,12 +121,7 @@ class ConditioningChain:
     ) -> tf.Tensor:
         """Returns the projected input of the cell's step, (rows, p), as `Cell.project_input`.
 
-        Args:
-          cell: the decoder's cell.
-          context: the result of `prepare`, repeated to rows.
-          words: word embeddings, (rows, e).
-          state: the decoder's state.
-          mask: dropout mask by which the cell's inputs are multiplied, (rows, d), or None.
+        The cell's input, (rows, d), is multiplied by the dropout mask.
         """
         inputs = self.step_input(context, words, state)
         return cell.project_input(inputs if mask is None else inputs * mask)
@@ -172,12 +164,7 @@ class ConditioningChain:
         return unroll_steps(step, by_time, state)[0]
 
     def inputs_of_all_steps(self, context: DecoderContext, words: tf.Tensor) -> tf.Tensor:
-        """Returns the cell's inputs of all steps, (rows, time, d), if none depends on the state.
-
-        Args:
-          context: the result of `prepare`, repeated to rows.
-          words: word embeddings, (rows, time, e).
-        """
+        """Returns the cell's inputs of all steps, (rows, time, d), if none depends on the state."""
         if not self.changes_input:
             return words
         shape = tf.shape(words)
@@ -191,14 +178,10 @@ class ConditioningChain:
     def output_context(
         self, context: DecoderContext, change: Callable[[tf.Tensor], tf.Tensor]
     ) -> DecoderContext:
-        """Returns the context that the output reads, with its rows repeated or gathered.
+        """Returns the context that the output reads, with `change` applied to its tensors.
 
         Tensors that only the input reads are left out, because a map's cells would take much memory
         when repeated for every token.
-
-        Args:
-          context: the result of `prepare`.
-          change: repeats or gathers the rows of a tensor.
         """
         pairs = zip(self._all, context, strict=True)
         return tf.nest.map_structure(change, tuple(x if c.changes_output else {} for c, x in pairs))
@@ -224,16 +207,7 @@ class ConditioningChain:
     def penalised_attention(
         self, context: DecoderContext, words: tf.Tensor, hidden: tf.Tensor
     ) -> Penalised:
-        """Returns the attention weights of each conditioning that has an `attention_penalty`.
-
-        Args:
-          context: the result of `prepare`, repeated to rows.
-          words: word embeddings, (rows, e).
-          hidden: the cell's outputs, (rows, u).
-
-        Returns:
-          Pairs of the conditioning's config and weights, (rows, attended).
-        """
+        """Returns the attention weights of each conditioning that has an `attention_penalty`."""
         weights, inputs = [], words
         penalised = [i for i, c in enumerate(self._all) if c.config.attention_penalty]
         for i in range(max(penalised, default=-1) + 1):

@@ -93,12 +93,7 @@ class Conditioning(keras.layers.Layer):
         }
 
     def build(self, encoder_shapes: EncoderShapes, widths: Widths) -> None:
-        """Creates the weights.
-
-        Args:
-          encoder_shapes: shapes of the encoder's outputs, by name.
-          widths: widths of the inputs of the hooks.
-        """
+        """Creates the weights for the shapes of the encoder's outputs, by name."""
         self.built = True
 
     @property
@@ -158,10 +153,7 @@ class Conditioning(keras.layers.Layer):
     ) -> State | None:
         """Returns the cell's first state, or None if this conditioning does not set it.
 
-        Args:
-          context: the result of `prepare`.
-          cell: the decoder's cell.
-          drop_input: dropout of the cell's inputs, for inputs that the cell reads here.
+        `drop_input` is the dropout of the cell's inputs, for inputs that the cell reads here.
         """
         return None
 

@@ -328,12 +328,9 @@ class Decoder(keras.layers.Layer):
         input_ids: tf.Tensor,
         training: bool = False,
     ) -> tf.Tensor:
-        """Returns the token logits at all positions, (batch, captions, time, vocab_size).
+        """Returns the logits at all positions, (batch, captions, time, vocab_size).
 
-        Args:
-          encoder_outputs: as for `prepare`.
-          input_ids: (batch, captions, time) int32.
-          training: whether dropout is on.
+        Arguments as for `packed_logits`.
         """
         hidden, words, context = self._unroll_captions(encoder_outputs, input_ids, training)
         shape = tf.shape(input_ids)

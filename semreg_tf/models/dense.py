@@ -16,16 +16,7 @@ def built_dense(
     dtype_policy: object,
     **options: object,
 ) -> keras.layers.Dense:
-    """Returns a built dense layer.
-
-    Args:
-      name: the layer's name.
-      units: width of its outputs.
-      input_size: width of its inputs.
-      initializer_range: im2txt's uniform range of the kernel, or None for Keras's default.
-      dtype_policy: the dtype policy of the layer that contains it.
-      **options: further arguments of `keras.layers.Dense`.
-    """
+    """Returns a built dense layer; its kernel has im2txt's uniform range, unless that is None."""
     layer = keras.layers.Dense(
         units,
         kernel_initializer=uniform_initializer(initializer_range),

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from semreg_tf.models.encoder_weights import load_weights
+from semreg_tf.models.encoder_weights import load_weights, shapes_of
 from semreg_tf.models.torch_file import read_tensors
 
 logger = logging.getLogger(__name__)
@@ -37,9 +37,6 @@ _LEFT_OUT = re.compile(r"_fc\.(weight|bias)|.*\.num_batches_tracked")
 
 def find_imagenet_weights(name: str) -> Path:
     """Returns the path of the weights file in the installed package, without importing it.
-
-    Args:
-      name: the encoder's name, such as "efficientnet_lite0".
 
     Raises:
       ValueError: the package is not installed, the file is damaged, or there is no package for
@@ -98,17 +95,10 @@ def _in_keras_layout(layer: keras.layers.Layer, array: np.ndarray) -> np.ndarray
     return array.transpose(2, 3, 0, 1) if depthwise else array.transpose(2, 3, 1, 0)
 
 
-def _shapes(arrays: list) -> str:
-    return " ".join(str(tuple(array.shape)) for array in arrays)
-
-
 def load_torch_weights(encoder: keras.Model, path: str | Path, encoder_name: str) -> None:
     """Sets all weights of an EfficientNet-Lite from a PyTorch file; on an error it sets none.
 
-    Args:
-      encoder: a model of `build_efficientnet_lite`.
-      path: a file of a state dictionary with the published names; its classifier is not read.
-      encoder_name: the encoder's name in messages.
+    The file is a state dictionary with the published names; its classifier is not read.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -127,10 +117,10 @@ def load_torch_weights(encoder: keras.Model, path: str | Path, encoder_name: str
             raise ValueError(f"{required}: the file has no {missing[0]!r}. {received}")
         known.update(names)
         arrays = [_in_keras_layout(layer, tensors[name]) for name in names]
-        if _shapes(layer.weights) != _shapes(arrays):
+        if shapes_of(layer.weights) != shapes_of(arrays):
             raise ValueError(
-                f"{required}: its layer {layer.name!r} has shapes {_shapes(layer.weights)}, the "
-                f"file's {torch_layer(layer.name)!r} has {_shapes(arrays)}. {received}"
+                f"{required}: its layer {layer.name!r} has shapes {shapes_of(layer.weights)}, "
+                f"the file's {torch_layer(layer.name)!r} has {shapes_of(arrays)}. {received}"
             )
         values.append(arrays)
     unknown = [name for name in tensors if name not in known and not _LEFT_OUT.fullmatch(name)]

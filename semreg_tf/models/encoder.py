@@ -105,11 +105,7 @@ ENCODERS = {
         build_alexnet, 227, "caffe", native_features="fc7", weights_hint=_CAFFE_HINT
     ),
     "squeezenet_v1_1": EncoderSpec(build_squeezenet_v1_1, 227, "caffe"),
-    "efficientnet_lite0": _efficientnet_lite("efficientnet_lite0"),
-    "efficientnet_lite1": _efficientnet_lite("efficientnet_lite1"),
-    "efficientnet_lite2": _efficientnet_lite("efficientnet_lite2"),
-    "efficientnet_lite3": _efficientnet_lite("efficientnet_lite3"),
-    "efficientnet_lite4": _efficientnet_lite("efficientnet_lite4"),
+    **{name: _efficientnet_lite(name) for name in SCALES},
     # The maximum tells whether an object is present, the average how much of the image it covers.
     "small_cnn": EncoderSpec(build_small_cnn, 96, "inception", native_features="average_max"),
 }

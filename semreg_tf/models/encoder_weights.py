@@ -69,17 +69,13 @@ def _match(path: pathlib.Path, layers: list[keras.layers.Layer]) -> list[tuple[s
     return in_order[: len(layers)]
 
 
-def _shapes(arrays: list) -> str:
+def shapes_of(arrays: list) -> str:
+    """Returns the shapes of arrays, for error messages."""
     return " ".join(str(tuple(array.shape)) for array in arrays) or "nothing"
 
 
 def load_weights(encoder: keras.Model, path: str, encoder_name: str) -> None:
-    """Sets all weights of an encoder from a file; on an error it sets none.
-
-    Args:
-      encoder: a functional model.
-      path: an HDF5 file in Keras's `.weights.h5` or earlier layout, with or without the classifier.
-      encoder_name: the encoder's name in messages.
+    """Sets an encoder's weights from a file with or without the classifier; on an error none.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -101,10 +97,10 @@ def load_weights(encoder: keras.Model, path: str, encoder_name: str) -> None:
             f"Received: weights={path!r} ({reason})"
         ) from error
     for layer, (name, arrays) in zip(layers, matches, strict=True):
-        if _shapes(layer.weights) != _shapes(arrays):
+        if shapes_of(layer.weights) != shapes_of(arrays):
             raise ValueError(
                 f"`weights` must be those of {encoder_name!r}: its layer {layer.name!r} has shapes "
-                f"{_shapes(layer.weights)}, the file's {name!r} has {_shapes(arrays)}. "
+                f"{shapes_of(layer.weights)}, the file's {name!r} has {shapes_of(arrays)}. "
                 f"Received: weights={path!r}"
             )
     for layer, (_, arrays) in zip(layers, matches, strict=True):

@@ -81,9 +81,6 @@ class Ensemble:
           inputs: the inputs of each member, by the names of `semreg_tf.data.batch`. Without `image`
             and `features`, `concepts` replace the concept probabilities, as in the relational
             stage.
-
-        Returns:
-          The outputs of each member.
         """
         return tuple(
             member.encode(x)
@@ -111,10 +108,7 @@ class Ensemble:
     ) -> tuple[Callable, tuple, tuple]:
         """Returns the inputs of a search: the step function, the first states and the contexts.
 
-        Args:
-          outputs: the result of `encode`.
-          input_tables: the result of `input_tables`, or None.
-          bfloat16_output: whether logits are computed in bfloat16.
+        The tables are those of `input_tables`, to be computed once for many batches.
         """
         tables = input_tables or (None,) * len(self.members)
         starts = [
@@ -137,11 +131,6 @@ class Ensemble:
         self, outputs: Outputs, input_ids: tf.Tensor, padding_mask: tf.Tensor
     ) -> tf.Tensor:
         """Returns the logits at real targets under teacher forcing, averaged as in a search.
-
-        Args:
-          outputs: the result of `encode`.
-          input_ids: (batch, captions, time) int32.
-          padding_mask: (batch, captions, time) bool.
 
         Returns:
           Logits (tokens, vocab_size) float32, in the order of `tf.where(padding_mask)`.

@@ -13,14 +13,9 @@ class NeighbourPooling(keras.layers.Layer):
     """v_z = max over a neighbourhood of relu(W_z F(z_i) + b_z), with W_z shared by all neighbours.
 
     A neighbourhood has `drawn` of an image's neighbours. In training, one neighbourhood is drawn at
-    random for each image; otherwise v_z is averaged over all neighbourhoods, which averages the
-    scores, because they are linear in v_z. For an image with fewer than `drawn` neighbours, the
-    maximum is over those that it has, and v_z is 0 without any (ours).
-
-    Args:
-      units: width of v_z.
-      drawn: number of neighbours in a neighbourhood.
-      **kwargs: arguments of `keras.layers.Layer`.
+    random for each image; otherwise v_z, of width `units`, is averaged over all neighbourhoods,
+    which averages the scores, because they are linear in v_z. For an image with fewer than `drawn`
+    neighbours, the maximum is over those that it has, and v_z is 0 without any (ours).
 
     Example:
       >>> NeighbourPooling(500, 3)([features, mask], training=True).shape
@@ -74,14 +69,6 @@ class NeighbourPooling(keras.layers.Layer):
             total += complete * tf.reduce_max(tf.gather(values, indices, axis=1), axis=1)
             count += complete
         return tf.math.divide_no_nan(total, count)
-
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple:
-        """Returns the shape (batch, units)."""
-        return input_shape[0][0], self.units
-
-    def get_config(self) -> dict[str, object]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "units": self.units, "drawn": self.drawn}
 
 
 def neighbour_hidden(

@@ -14,13 +14,8 @@ _FAR_BELOW, _SMALL = -15.0, 1e-3
 def crop_boxes(grids: Sequence[int]) -> list[tuple[float, float, float, float]]:
     """Returns the boxes of the whole image and of n x n crops for each n, each 1.5 cells wide.
 
-    A crop is centred on its grid cell, or moved inwards if it would exceed the image.
-
-    Args:
-      grids: the numbers n.
-
-    Returns:
-      Top, left, bottom and right of each box, as fractions of the sides.
+    A crop is centred on its grid cell, or moved inwards if it would exceed the image. A box is top,
+    left, bottom and right, as fractions of the sides.
 
     Example:
       >>> crop_boxes([2])[:3]
@@ -36,20 +31,12 @@ def crop_boxes(grids: Sequence[int]) -> list[tuple[float, float, float, float]]:
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class GridCrops(keras.layers.Layer):
-    """Crops of each image, resized to the image's size: (batch, h, w, 3) -> (batch * n, h, w, 3).
-
-    Args:
-      grids: the argument of `crop_boxes`.
-    """
+    """The crops of images, at their size: (batch, h, w, 3) -> (batch * n, h, w, 3)."""
 
     def __init__(self, grids: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.grids = tuple(grids)
         self.boxes = crop_boxes(self.grids)
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "grids": self.grids}
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         """Returns all crops, image by image, the whole image first."""
@@ -60,14 +47,9 @@ class GridCrops(keras.layers.Layer):
         return tf.image.crop_and_resize(images, boxes, image_rows, size)
 
     def encoded(self, images: tf.Tensor, encode: Callable) -> tf.Tensor:
-        """Encodes all images crop by crop, which needs less memory than all crops at once.
+        """Returns the features of all crops, (batch, crops, d), of images (batch, h, w, 3).
 
-        Args:
-          images: (batch, h, w, 3).
-          encode: images (batch, h, w, 3) -> features (batch, d).
-
-        Returns:
-          (batch, crops, d).
+        They are encoded crop by crop, which needs less memory than all crops at once.
         """
         rows, size = tf.shape(images)[0], images.shape[1:3]
 
@@ -78,10 +60,6 @@ class GridCrops(keras.layers.Layer):
         boxes = tf.constant(self.boxes, tf.float32)
         features = tf.map_fn(of_crop, boxes, fn_output_signature=tf.float32, parallel_iterations=1)
         return tf.transpose(features, (1, 0, 2))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
-        """Returns the shape (None, h, w, 3)."""
-        return (None, *input_shape[1:])
 
 
 @tf.custom_gradient
@@ -126,24 +104,12 @@ POOLINGS = {"max": strongest, "noisy_or": noisy_or}
 
 @keras.saving.register_keras_serializable("semreg_tf")
 class PlacesPooling(keras.layers.Layer):
-    """Pools logits over places: (batch, places, num_concepts) -> (batch, num_concepts) float32.
-
-    Args:
-      kind: a name of `POOLINGS`.
-    """
+    """Pools logits over places: (batch, places, num_concepts) -> (batch, num_concepts) float32."""
 
     def __init__(self, kind: str, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.kind = kind
 
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "kind": self.kind}
-
     def call(self, logits: tf.Tensor) -> tf.Tensor:
         """Pools over the places."""
         return POOLINGS[self.kind](logits)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple:
-        """Returns the shape (batch, num_concepts)."""
-        return (input_shape[0], input_shape[-1])

@@ -20,13 +20,7 @@ PROBABILITY_MARGIN = 1e-6
 def build_tag_model(config: ConceptConfig, num_user_tags: int, num_concepts: int) -> keras.Model:
     """Builds the perceptron with one hidden layer of 256 ReLU units (Sec. 4.1).
 
-    Args:
-      config: its `tag_hidden_units` are read.
-      num_user_tags: width of the multi-hot `user_tags`.
-      num_concepts: number of concepts.
-
-    Returns:
-      A model from `user_tags` (batch, num_user_tags) to `tag_logits` (batch, num_concepts).
+    It maps `user_tags` (batch, num_user_tags) to `tag_logits` (batch, num_concepts).
     """
     tags = keras.Input((num_user_tags,), name="user_tags")
     hidden = keras.layers.Dense(config.tag_hidden_units, activation="relu", name="tag_hidden")(tags)

@@ -49,10 +49,7 @@ class _View:
     strides: tuple[int, ...]
 
     def read(self, values: np.ndarray) -> np.ndarray:
-        """Returns a copy of the tensor, after checking bounds, which `as_strided` does not.
-
-        Args:
-          values: the numbers of the storage.
+        """Returns a copy of the tensor from its storage's values, if it is within bounds.
 
         Raises:
           ValueError: the shape or the strides are invalid, or exceed the storage.

@@ -153,4 +153,5 @@ def test_the_layer_is_made_again_from_its_config():
     layer = NeighbourPooling(HIDDEN, DRAWN, name="pool")
     again = NeighbourPooling.from_config(layer.get_config())
     assert (again.units, again.drawn, again.name) == (HIDDEN, DRAWN, "pool")
-    assert layer.compute_output_shape([(2, COUNT, D), (2, COUNT)]) == (2, HIDDEN)
+    features, mask = keras.Input((COUNT, D)), keras.Input((COUNT,), dtype="bool")
+    assert layer([features, mask]).shape == (None, HIDDEN)
