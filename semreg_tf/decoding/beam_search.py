@@ -82,9 +82,6 @@ class BeamSearch(BeamRules):
           context: nested structure of tensors (batch, ...), or (); repeated for the hypotheses of
             an image.
 
-        Returns:
-          A `BeamResults`.
-
         Raises:
           ValueError: `step_fn` breaks its contract.
         """

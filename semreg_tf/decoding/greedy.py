@@ -61,15 +61,7 @@ class GreedySearch:
             check_integer(name, getattr(self, name), minimum)
 
     def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> DecodedSequences:
-        """Searches a batch. Call it inside a `tf.function`, so that it is traced only once.
-
-        Args:
-          step_fn: the model, see `semreg_tf.decoding.step_function`.
-          initial_state: nested structure of tensors (batch, ...).
-          context: nested structure of tensors (batch, ...), or ().
-
-        Returns:
-          A `DecodedSequences`.
+        """Searches a batch, as `BeamSearch` does. Call it inside a `tf.function`.
 
         Raises:
           ValueError: `step_fn` breaks its contract.

@@ -43,16 +43,7 @@ class Search:
     drop_finished: bool = True
 
     def __call__(self, step_fn: StepFunction, initial_state: Any, context: Any) -> BeamResults:
-        """Searches a batch.
-
-        Args:
-          step_fn: the model, see `semreg_tf.decoding.step_function`.
-          initial_state: nested structure of tensors (batch, ...).
-          context: nested structure of tensors (batch, ...), or ().
-
-        Returns:
-          A `BeamResults`; greedy search gives one result per image.
-        """
+        """Searches a batch, as `BeamSearch`; greedy search gives one result per image."""
         config = self.config
         if config.block_unknown and self.unknown_id is not None:
             step_fn = _shifted(step_fn, self.unknown_id, float("-inf"))

@@ -36,14 +36,7 @@ def as_tensors(structure: Any) -> Any:
 
 
 def batch_size(state: Any, context: Any) -> tf.Tensor:
-    """Returns the number of images, read from the first tensor of `state` or `context`.
-
-    Args:
-      state: nested structure of tensors (batch, ...).
-      context: nested structure of tensors (batch, ...).
-
-    Returns:
-      Scalar int32.
+    """Returns the number of images of nested tensors (batch, ...), a scalar int32.
 
     Raises:
       ValueError: there is no tensor, one is a scalar, or the batch sizes differ.

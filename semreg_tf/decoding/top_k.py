@@ -27,7 +27,11 @@ def top_k_labels(scores: tf.Tensor, k: int) -> tf.Tensor:
       >>> top_k_labels([[0.1, 0.7, 0.2]], 2).numpy()
       array([[1, 2]], dtype=int32)
     """
-    scores = _check_scores("scores", scores)
+    scores = tf.convert_to_tensor(scores)
+    if scores.shape.rank != 2:
+        raise ValueError(
+            f"`scores` must be (batch, num_labels). Received: scores.shape={scores.shape}"
+        )
     check_integer("k", k, 1)
     num_labels = scores.shape[-1]
     if num_labels is not None and k > num_labels:
@@ -73,12 +77,3 @@ def _block_size(columns: int, k: int) -> int:
     ideal = math.isqrt(columns // k)
     divisors = [size for size in range(ideal // 2, 3 * ideal) if columns % size == 0]
     return min(divisors, key=lambda size: abs(size - ideal), default=ideal)
-
-
-def _check_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
-    scores = tf.convert_to_tensor(scores)
-    if scores.shape.rank != 2:
-        raise ValueError(
-            f"`{name}` must be (batch, num_labels). Received: {name}.shape={scores.shape}"
-        )
-    return scores

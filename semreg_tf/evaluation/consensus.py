@@ -100,14 +100,9 @@ def try_settings(
     folder: Path,
     metric: str = "CIDEr",
 ) -> list[tuple[RerankingConfig, float]]:
-    """Scores settings of the reranking on a split.
+    """Scores settings of the reranking by a metric of `caption_metrics`.
 
-    Args:
-      model: the captioner.
-      split: a split other than the one whose scores are reported.
-      settings: the settings to try.
-      folder: the cache of the features.
-      metric: the name of a score of `caption_metrics`.
+    The split must not be the one whose scores are reported.
 
     Returns:
       Pairs (setting, score), the highest score first.

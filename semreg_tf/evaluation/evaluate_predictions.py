@@ -29,13 +29,7 @@ TASKS = ("captions", "tags")
 
 @dataclass(frozen=True)
 class PreparedSplit:
-    """A split of a prepared data set.
-
-    Attributes:
-      data_dir: the folder of prepared data sets.
-      dataset: the data set's name.
-      split: the split's name.
-    """
+    """A split of a data set in a folder of prepared ones."""
 
     data_dir: str | Path
     dataset: str

@@ -28,12 +28,6 @@ class EvaluatedModel(abc.ABC):
     Attributes:
       has_sequences: whether the decoder is trained, so that its sequences are predictions.
       shows_progress: whether reading a split draws a progress bar.
-
-    Args:
-      config: the experiment.
-      vocabularies: the experiment's vocabularies.
-      ensemble: the models.
-      builder: the prepared data set.
     """
 
     has_sequences = True
@@ -68,10 +62,7 @@ class EvaluatedModel(abc.ABC):
     ) -> Predictions:
         """Annotates a split; without sequences if `has_sequences` is False.
 
-        Args:
-          split: the split.
-          num_results: sequences to return for each image.
-          beam_width: width of a beam search in place of the config's decoding; None: the config's.
+        With `beam_width`, a beam search of that width replaces the config's decoding.
         """
         decoding = self.config.decoding if self.has_sequences else None
         if beam_width is not None and decoding is not None:
@@ -89,9 +80,7 @@ class EvaluatedModel(abc.ABC):
     def concept_probabilities(self, split: Split, part: Part = "all") -> np.ndarray:
         """Returns the concept probabilities of a split, (images, num_concepts) float32.
 
-        Args:
-          split: the split; the model does not run again on a split that it has annotated.
-          part: which logits give them: of the image, of the user tags, or of both.
+        The model does not run again on a split that it has annotated.
         """
         if part != "all":
             return part_probabilities(self.ensemble, self.batches(split, "scoring"), part)

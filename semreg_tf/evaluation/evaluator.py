@@ -36,14 +36,7 @@ class Evaluator(Protocol):
     """Scores one output of a model; validation and the evaluation binaries use the same ones."""
 
     def run(self, model: EvaluatedModel, split: Split) -> Evaluation:
-        """Scores a model on a split.
-
-        Args:
-          model: the model with its data set.
-          split: a split of that data set, with ground truth.
-
-        Returns:
-          Scores and rows.
+        """Scores a model on a split of its data set.
 
         Raises:
           ValueError: the split has no ground truth of this kind.

@@ -38,11 +38,7 @@ def caption_perplexity(
 ) -> dict[str, Any]:
     """Computes log2 PPL = -(1/L) sum log2 P(w_n | w_<n, I) over all captions of a split.
 
-    Args:
-      ensemble: the models.
-      batches: each model's inputs: `image` or `features` (or `concepts` alone); the first model's
-        include the sequence keys.
-      vocabularies: the experiment's vocabularies.
+    The first model's inputs include the sequence keys.
 
     Returns:
       `perplexity` (END counts as a word), its `log2_perplexity`, `perplexity_without_unknown`

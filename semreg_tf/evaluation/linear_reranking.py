@@ -61,11 +61,9 @@ def quantities(
 
 
 def order(figures: np.ndarray, weights: np.ndarray) -> list[int]:
-    """Returns the indices of hypotheses by falling weighted sum; ties keep their order.
+    """Returns the indices of hypotheses by falling weighted sum of their `quantities`.
 
-    Args:
-      figures: the output of `quantities`, (hypotheses, 5).
-      weights: (5,).
+    Ties keep their order.
     """
     return np.argsort(-(figures @ weights), kind="stable").tolist()
 

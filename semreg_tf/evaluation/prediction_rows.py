@@ -16,13 +16,7 @@ TOP_CONCEPTS = 10
 def prediction_rows(
     model: EvaluatedModel, split: Split, predictions: Predictions
 ) -> Iterator[dict[str, Any]]:
-    """Yields one row per image, in the split's order.
-
-    Args:
-      model: the model of the predictions.
-      split: the split.
-      predictions: of all its images.
-    """
+    """Yields one row per image, in the split's order."""
     names, counts = model.vocabularies.concepts.names, model.vocabularies.concepts.counts
     counts_by_name = dict(zip(names, counts, strict=True))
     data = model.config.data

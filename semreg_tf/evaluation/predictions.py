@@ -49,9 +49,6 @@ def predict(
       vocabularies: the experiment's vocabularies.
       decoding: how sequences are searched; None: the concept probabilities alone.
       num_results: sequences to return for each image; fewer where the search has fewer.
-
-    Returns:
-      The predictions.
     """
     output = vocabularies.output
     searching = ensemble.has_decoder and decoding is not None
@@ -90,15 +87,9 @@ def predict(
 
 
 def part_probabilities(ensemble: Ensemble, batches: SplitBatches, part: Part) -> np.ndarray:
-    """Returns the mean concept probabilities from the logits of the image or of the user tags.
+    """Returns the mean probabilities of the image's or the user tags' logits, float32.
 
-    Args:
-      ensemble: the models.
-      batches: each model's inputs; part "tags" needs no picture.
-      part: "image" or "tags".
-
-    Returns:
-      (images, num_concepts) float32.
+    Their shape is (images, num_concepts). Part "tags" needs no picture.
     """
 
     @tf.function(input_signature=[batches.spec])
@@ -117,17 +108,7 @@ def part_probabilities(ensemble: Ensemble, batches: SplitBatches, part: Part) ->
 def decoder_label_scores(
     ensemble: Ensemble, batches: SplitBatches, vocabularies: Vocabularies, max_steps: int
 ) -> np.ndarray:
-    """Returns the decoder's score of each label of each image, see `decoding.label_scores`.
-
-    Args:
-      ensemble: the models.
-      batches: each model's inputs.
-      vocabularies: the experiment's vocabularies; the labels are the concepts.
-      max_steps: most labels to feed to the decoder.
-
-    Returns:
-      (images, num_concepts) float32, in the order of the concepts.
-    """
+    """Returns the decoder's `label_scores` by concept, (images, num_concepts) float32."""
     output = vocabularies.output
     tables = ensemble.input_tables()
 

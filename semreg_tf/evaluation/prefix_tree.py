@@ -1,12 +1,11 @@
 """Sentences as a tree of prefixes, so that a shared prefix is scored once."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class PrefixTree:
+class PrefixTree(NamedTuple):
     """The distinct prefixes of sentences, level after level; level 0 is START alone.
 
     Attributes:

@@ -87,15 +87,9 @@ def cnn_cuts(
 def tag_scores(
     split: Split, labels: np.ndarray, probabilities: np.ndarray | None
 ) -> dict[str, Any]:
-    """Scores label sets by the paper's metrics (Sec. 4.2).
+    """Returns `MultilabelMetrics.as_dict()` of label sets (Sec. 4.2).
 
-    Args:
-      split: the ground truth.
-      labels: 0/1 (images, num_concepts).
-      probabilities: (images, num_concepts), for mAP only; None: no mAP.
-
-    Returns:
-      `MultilabelMetrics.as_dict()`.
+    `labels` are 0/1 and `probabilities`, for mAP, floats or None; both are (images, num_concepts).
     """
     names = split.vocabularies.concepts.names
     return multilabel_metrics(concept_targets(split), labels, probabilities, names).as_dict()

@@ -5,28 +5,18 @@ decoder that does not read the image is computed once for all images.
 """
 
 import itertools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from semreg_tf.decoding.step_function import any_batch
 from semreg_tf.evaluation.prefix_tree import PrefixTree, build_prefix_tree
 from semreg_tf.models.ensemble import Ensemble, Outputs, log_mean_softmax
 
 SENTENCES_AT_ONCE = 5_000
 # With attention each row holds all cells of the CNN's spatial features.
 SENTENCES_AT_ONCE_WITH_MAP = 250
-
-
-class _Tree(NamedTuple):
-    """`PrefixTree` as tensors."""
-
-    token_ids: tf.Tensor
-    parents: tf.Tensor
-    level_splits: tf.Tensor
-    ends: tf.Tensor
-    end_splits: tf.Tensor
 
 
 class Sentences(NamedTuple):
@@ -87,7 +77,11 @@ class SentenceScorer:
         dtype = tf.bfloat16 if bfloat16_output else None
         self._weights = [d.output_weights(dtype) if dtype else None for d in self._decoders]
         self._order, trees = _trees(sentences, sentences_at_once)
-        self._trees = [(_as_tensors(tree), tree.sentence_rows) for tree in trees]
+        # The trees as tensors, and the rows of their sentences.
+        self._trees = [
+            (PrefixTree(*(tf.constant(x, tf.int32) for x in tree)), tree.sentence_rows)
+            for tree in trees
+        ]
         self._advance = tf.function(self._advance_all, reduce_retracing=True)
         self._score = tf.function(self._score_tree, reduce_retracing=True)
         self._projected = [self._project_without_image(tree) for tree, _ in self._trees]
@@ -99,13 +93,9 @@ class SentenceScorer:
         return sum(int(tree.token_ids.shape[0]) for tree, _ in self._trees)
 
     def score(self, outputs: Outputs) -> np.ndarray:
-        """Returns log P(w|I) of every sentence.
+        """Returns log P(w|I) of every sentence, END included, (sentences,) float32.
 
-        Args:
-          outputs: the output of `Ensemble.encode` for one image.
-
-        Returns:
-          Natural logarithms, END included, (sentences,) float32.
+        `outputs` is the output of `Ensemble.encode` for one image.
         """
         if self._scores_without_image is not None:
             return self._scores_without_image
@@ -122,14 +112,14 @@ class SentenceScorer:
             self._scores_without_image = scores
         return scores
 
-    def _project_without_image(self, tree: _Tree) -> tuple[tf.Tensor | None, ...]:
+    def _project_without_image(self, tree: PrefixTree) -> tuple[tf.Tensor | None, ...]:
         """Returns each decoder's `project_output` of all prefixes; None if it reads the image."""
         return tuple(
             None if decoder.state_reads_image else self._advance(tree, i)
             for i, decoder in enumerate(self._decoders)
         )
 
-    def _advance_all(self, tree: _Tree, member: int) -> tf.Tensor:
+    def _advance_all(self, tree: PrefixTree, member: int) -> tf.Tensor:
         """Returns one decoder's `project_output` of all prefixes, (nodes, p)."""
         decoder, table = self._decoders[member], self._tables[member]
         state = decoder.cell.zero_state(1)
@@ -148,13 +138,13 @@ class SentenceScorer:
             lambda level, *_: level < levels,
             body,
             (0, state, out),
-            shape_invariants=(tf.TensorShape([]), _any_rows(state), tf.TensorShape(None)),
+            shape_invariants=(tf.TensorShape([]), any_batch(state), tf.TensorShape(None)),
         )
         return out.concat()
 
     def _score_tree(
         self,
-        tree: _Tree,
+        tree: PrefixTree,
         projected: tuple[tf.Tensor | None, ...],
         states: tuple[tuple[tf.Tensor, ...], ...],
         contexts: tuple,
@@ -186,19 +176,14 @@ class SentenceScorer:
             lambda level, *_: level < levels,
             body,
             (0, states, sums, scores),
-            shape_invariants=(
-                tf.TensorShape([]),
-                _any_rows(states),
-                tf.TensorShape([None]),
-                tf.TensorShape([None]),
-            ),
+            shape_invariants=(tf.TensorShape([]), *any_batch((states, sums, scores))),
         )
         return scores
 
     def _logits(
         self,
         member: int,
-        tree: _Tree,
+        tree: PrefixTree,
         level: tf.Tensor,
         state: tuple[tf.Tensor, ...],
         context: tuple,
@@ -217,7 +202,7 @@ class SentenceScorer:
             projected = projected[tree.level_splits[level] : tree.level_splits[level + 1]]
         return decoder.fused_logits(projected, words, context, self._weights[member]), state
 
-    def _edges(self, tree: _Tree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _edges(self, tree: PrefixTree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns (row of prefix, next word): the level's children, then its ends with END."""
         tokens, parents = _level(tree, level + 1)
         ends = tree.ends[tree.end_splits[level] : tree.end_splits[level + 1]]
@@ -239,20 +224,6 @@ def _trees(all_sentences: Sentences, sentences_at_once: int) -> tuple[np.ndarray
     return order, trees
 
 
-def _as_tensors(tree: PrefixTree) -> _Tree:
-    return _Tree(
-        tf.constant(tree.token_ids, tf.int32),
-        tf.constant(tree.parents, tf.int32),
-        tf.constant(tree.level_splits, tf.int32),
-        tf.constant(tree.ends, tf.int32),
-        tf.constant(tree.end_splits, tf.int32),
-    )
-
-
-def _level(tree: _Tree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _level(tree: PrefixTree, level: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     first, last = tree.level_splits[level], tree.level_splits[level + 1]
     return tree.token_ids[first:last], tree.parents[first:last]
-
-
-def _any_rows(states: Sequence) -> Sequence:
-    return tf.nest.map_structure(lambda x: tf.TensorShape([None, *x.shape[1:]]), states)

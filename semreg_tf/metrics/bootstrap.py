@@ -93,22 +93,10 @@ def caption_intervals(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Computes intervals of every score of `metrics`.
+    """Computes intervals of every score of `metrics`; arguments as for `multilabel_intervals`.
 
     BLEU and METEOR are scores of a corpus: their statistics are summed over each resample. ROUGE-L
     and CIDEr are means over images; CIDEr keeps the document frequencies of all images.
-
-    Args:
-      metrics: the output of `caption_metrics`.
-      num_resamples: number of resamples, at least 2; a 95 % interval needs hundreds.
-      confidence: the share of resamples inside the interval.
-      seed: of the draws; equal seeds and numbers of images draw the same images.
-
-    Returns:
-      An `Interval` for each name in `metrics.scores`.
-
-    Raises:
-      ValueError: an argument is out of range.
     """
     means = [name for name in metrics.scores if name in ("ROUGE-L", "CIDEr")]
     columns = [

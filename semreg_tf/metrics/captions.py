@@ -74,9 +74,6 @@ def caption_metrics(
       allow_missing: whether images without a caption are counted and left out. By default they are
         refused, since leaving them out can raise the scores (ours).
 
-    Returns:
-      The scores of the corpus and of each image.
-
     Raises:
       TypeError: a caption is not a string.
       ValueError: an image of a caption is unknown, an image has no caption or no reference, there

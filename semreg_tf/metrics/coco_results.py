@@ -36,11 +36,7 @@ def results_file_name(split: str, name: str) -> str:
 
 
 def write_results(path: str | os.PathLike[str], captions: Mapping[int | str, str]) -> None:
-    """Writes one caption per image, atomically.
-
-    Args:
-      path: the file to write or replace; missing parent folders are created.
-      captions: the caption of each image. COCO's server accepts only integer ids.
+    """Writes one caption per image, atomically. COCO's server accepts only integer ids.
 
     Raises:
       TypeError: an id is neither an integer nor a string, or a caption is not a string.
@@ -50,10 +46,7 @@ def write_results(path: str | os.PathLike[str], captions: Mapping[int | str, str
 
 
 def read_results(path: str | os.PathLike[str]) -> dict[int | str, str]:
-    """Reads a results file.
-
-    Args:
-      path: a JSON file, UTF-8, with or without a byte order mark.
+    """Reads a results file, UTF-8, with or without a byte order mark.
 
     Returns:
       The caption of each image, in the file's order.
@@ -108,11 +101,7 @@ def _entry(where: str, image_id: Any, caption: Any) -> dict[str, Any]:
 
 
 def checked_image_id(image_id: Any, where: str) -> int | str:
-    """Returns an image's id, a NumPy integer as a plain one.
-
-    Args:
-      image_id: the id.
-      where: its place in a file, for error messages.
+    """Returns an image's id, a NumPy integer as a plain one; errors say `where` it is.
 
     Raises:
       TypeError: it is neither an integer nor a string.

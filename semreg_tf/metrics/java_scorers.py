@@ -62,11 +62,7 @@ class _RecordingMeteor(Meteor):
 def meteor_scores(
     references: Mapping[int | str, Sequence[str]], hypotheses: Mapping[int | str, Sequence[str]]
 ) -> tuple[float, list[float], np.ndarray]:
-    """Computes METEOR 1.5 with the options of the COCO evaluation, `-l en -norm`.
-
-    Args:
-      references: tokenised references of each image.
-      hypotheses: a list with one tokenised caption for each image.
+    """Computes METEOR 1.5 of tokenised captions with the COCO evaluation's `-l en -norm`.
 
     Returns:
       The score of the corpus (from summed statistics, not the mean), the score of each image, and

@@ -5,11 +5,7 @@ from numpy.typing import ArrayLike
 
 
 def check_indicators(name: str, values: ArrayLike) -> np.ndarray:
-    """Returns labels as a boolean array `(images, classes)`.
-
-    Args:
-      name: the argument's name, for the error.
-      values: 0/1 or booleans `(images, classes)` of any numeric dtype.
+    """Returns 0/1 of any numeric dtype, or booleans, as a boolean array `(images, classes)`.
 
     Raises:
       TypeError: the values are not numbers.

@@ -23,12 +23,18 @@ from semreg_tf.metrics.label_counts import (
 _IMAGES_AT_ONCE = 8192
 _F1 = ("O-F1", "C-F1", "micro-F1")
 
-
-_AVERAGES = [
-    f"{over}_{score}"
-    for over in ("class", "image", "micro")
-    for score in ("precision", "recall", "f1")
-]
+# Fields of `MultilabelMetrics` -> their names in the paper, or in later ones.
+_AVERAGES = {
+    f"{over}_{score}": f"{of}-{letter}"
+    for over, of in (("class", "C"), ("image", "O"), ("micro", "micro"))
+    for score, letter in (("precision", "P"), ("recall", "R"), ("f1", "F1"))
+}
+_PAPER_NAMES = {
+    **_AVERAGES,
+    "macro_f1": "macro-F1",
+    "mean_average_precision": "mAP",
+    "num_recalled_classes": "N+",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,32 +82,13 @@ class MultilabelMetrics:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the scores under the paper's names as JSON values, None where undefined."""
-        return {
-            "C-P": self.class_precision,
-            "C-R": self.class_recall,
-            "C-F1": self.class_f1,
-            "O-P": self.image_precision,
-            "O-R": self.image_recall,
-            "O-F1": self.image_f1,
-            "micro-P": self.micro_precision,
-            "micro-R": self.micro_recall,
-            "micro-F1": self.micro_f1,
-            "macro-F1": self.macro_f1,
-            "mAP": self.mean_average_precision,
-            "N+": self.num_recalled_classes,
-            "num_images": self.num_images,
-            "num_classes": self.num_classes,
-            "num_unlabelled_images": self.num_unlabelled_images,
-            "num_empty_predictions": self.num_empty_predictions,
-            "classes_without_positives": list(self.classes_without_positives),
-            "per_class": [
-                {
-                    key: None if isinstance(value, float) and math.isnan(value) else value
-                    for key, value in dataclasses.asdict(scores).items()
-                }
-                for scores in self.per_class
-            ],
-        }
+        values = dataclasses.asdict(self)
+        values["classes_without_positives"] = list(self.classes_without_positives)
+        values["per_class"] = [
+            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in scores.items()}
+            for scores in values["per_class"]
+        ]
+        return {_PAPER_NAMES.get(name, name): value for name, value in values.items()}
 
 
 class ImageScores(NamedTuple):
@@ -134,9 +121,6 @@ def multilabel_metrics(
       predictions: 0/1 or booleans `(images, classes)`.
       scores: floats `(images, classes)`, higher is more likely; for mAP only.
       class_names: a name for each class; None: "0", "1", ...
-
-    Returns:
-      The scores as fractions in 0..1.
 
     Raises:
       TypeError: labels are not numbers.
@@ -192,19 +176,11 @@ def multilabel_metrics(
 
 
 def per_image_scores(targets: ArrayLike, predictions: ArrayLike) -> ImageScores:
-    """Scores each image separately.
-
-    Args:
-      targets: 0/1 or booleans `(images, classes)`.
-      predictions: 0/1 or booleans `(images, classes)`.
+    """Scores each image separately; arguments and errors as for `multilabel_metrics`.
 
     Returns:
       Precision (0 for an empty prediction), recall and F1 (both NaN for an image without
       labels), each `(images,)` float64.
-
-    Raises:
-      TypeError: labels are not numbers.
-      ValueError: a shape is wrong, or a label is not 0 or 1.
     """
     targets, predictions = _check_pair(targets, predictions)
     correct = np.count_nonzero(targets & predictions, 1)

@@ -3,9 +3,9 @@
 import collections
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 SIMILARITIES = ("cider", "bleu")
 _MAX_N = 4
@@ -13,27 +13,8 @@ _MAX_N = 4
 _SIGMA = 6.0
 
 
-class _Counts(NamedTuple):
-    """Ids and counts of the distinct n-grams of sentences.
-
-    Attributes:
-      ids: ids of the n-grams of all sentences, concatenated, (entries,) int64.
-      counts: how often each occurs in its sentence, (entries,) float64.
-      splits: bounds of the sentences in both, (sentences + 1,) int64.
-      lengths: words of each sentence, (sentences,) int64.
-    """
-
-    ids: np.ndarray
-    counts: np.ndarray
-    splits: np.ndarray
-    lengths: np.ndarray
-
-
 class NgramSimilarity:
-    """Compares sentences with the captions of images.
-
-    Args:
-      references: the tokens of every caption of each image.
+    """Compares sentences with the captions of images; both are lists of tokens.
 
     Raises:
       ValueError: there is no image.
@@ -48,9 +29,9 @@ class NgramSimilarity:
         if not references:
             raise ValueError("`references` must hold at least one image. Received: none")
         self._index: dict[tuple[str, ...], int] = {}
-        self._captions = _count(
-            [tokens for captions in references for tokens in captions], {}, self._index
-        )
+        captions = [tokens for of_image in references for tokens in of_image]
+        self._captions = _count(captions, {}, self._index)
+        self._lengths = _lengths(captions)
         self._caption_splits = np.cumsum([0, *map(len, references)])
         self._log_images = math.log(len(references))
         frequency = self._image_frequency()
@@ -90,42 +71,50 @@ class NgramSimilarity:
         captions = np.concatenate([np.arange(bounds[i], bounds[i + 1]) for i in images])
         # N-grams that occur in no caption get ids behind those of the captions.
         new: dict[tuple[str, ...], int] = {}
-        hypothesis_counts = _count(hypotheses, self._index, new)
+        counted = _count(hypotheses, self._index, new)
         new_sizes = np.array([len(ngram) for ngram in new], np.int64)
         sizes = np.concatenate([self._sizes, new_sizes])
         idf = np.concatenate([self._idf, np.full(len(new_sizes), self._log_images)])
-        columns = np.unique(hypothesis_counts.ids)
-        hypothesis_matrix = _dense(hypothesis_counts, np.arange(len(hypotheses)), columns)
-        caption_matrix = _dense(self._captions, captions, columns)
+        columns = np.unique(counted.indices)
+        known = columns[columns < len(self._index)]
+        hypothesis_matrix = counted[:, columns].toarray()
+        caption_matrix = np.zeros((len(captions), len(columns)))
+        caption_matrix[:, : len(known)] = self._captions[captions][:, known].toarray()
         of_n = [sizes[columns] == n for n in range(1, _MAX_N + 1)]
-        lengths = hypothesis_counts.lengths, self._captions.lengths[captions]
+        lengths = _lengths(hypotheses), self._lengths[captions]
         if similarity == "bleu":
             return _f1(hypothesis_matrix, caption_matrix, of_n, *lengths)
-        norms = _norms(hypothesis_counts, sizes, idf), self._norms[captions]
+        norms = _norms(counted, sizes, idf), self._norms[captions]
         differences = lengths[0][:, None] - lengths[1][None, :]
         weighted = hypothesis_matrix * idf[columns], caption_matrix * idf[columns]
         return _cosines(*weighted, of_n, *norms) * np.exp(-(differences**2) / (2 * _SIGMA**2))
 
     def _image_frequency(self) -> np.ndarray:
         """Returns the number of images whose captions have each n-gram."""
-        of_caption = np.repeat(
-            np.arange(len(self._caption_splits) - 1), np.diff(self._caption_splits)
+        ids, bounds = self._captions.indices.copy(), self._captions.indptr[self._caption_splits]
+        by_image = csr_array(
+            (np.ones(len(ids)), ids, bounds), shape=(len(bounds) - 1, len(self._index))
         )
-        image = np.repeat(of_caption, np.diff(self._captions.splits))
-        distinct = np.unique(self._captions.ids * (len(self._caption_splits) - 1) + image)
-        grams = distinct // (len(self._caption_splits) - 1)
-        return np.bincount(grams, minlength=len(self._index))
+        by_image.sum_duplicates()
+        return np.bincount(by_image.indices, minlength=len(self._index))
+
+
+def _lengths(sentences: Sequence[Sequence[str]]) -> np.ndarray:
+    return np.array([len(tokens) for tokens in sentences], np.int64)
 
 
 def _count(
     sentences: Sequence[Sequence[str]],
     known: dict[tuple[str, ...], int],
     new: dict[tuple[str, ...], int],
-) -> _Counts:
-    """Counts n-grams; those that are not in `known` are added to `new` with ids behind it."""
+) -> csr_array:
+    """Returns counts of n-grams, (sentences, n-grams) float64; the columns are their ids.
+
+    N-grams that are not in `known` are added to `new` with ids behind it.
+    """
     ids: list[int] = []
     counts: list[int] = []
-    sizes: list[int] = []
+    splits = [0]
     for tokens in sentences:
         ngram_counts = collections.Counter(_ngrams(tokens))
         for ngram in ngram_counts:
@@ -134,10 +123,9 @@ def _count(
                 ngram_id = len(known) + new.setdefault(ngram, len(new))
             ids.append(ngram_id)
         counts += ngram_counts.values()
-        sizes.append(len(ngram_counts))
-    lengths = np.array([len(tokens) for tokens in sentences], np.int64)
-    splits = np.cumsum([0, *sizes])
-    return _Counts(np.array(ids, np.int64), np.array(counts, np.float64), splits, lengths)
+        splits.append(len(ids))
+    shape = len(sentences), len(known) + len(new)
+    return csr_array((np.array(counts, np.float64), ids, splits), shape=shape)
 
 
 def _ngrams(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -146,33 +134,12 @@ def _ngrams(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
             yield tuple(tokens[i : i + n])
 
 
-def _entries(counts: _Counts, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices of all entries of some rows, and for each the index into `rows`."""
-    sizes = counts.splits[rows + 1] - counts.splits[rows]
-    owners = np.repeat(np.arange(len(rows)), sizes)
-    offsets = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return counts.splits[rows][owners] + offsets, owners
-
-
-def _dense(counts: _Counts, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Returns the counts in sentences of the n-grams `columns`, ascending ids, (rows, columns)."""
-    matrix = np.zeros((len(rows), len(columns)))
-    if not len(columns):
-        return matrix
-    entries, owners = _entries(counts, rows)
-    ids = counts.ids[entries]
-    positions = np.minimum(np.searchsorted(columns, ids), len(columns) - 1)
-    is_column = columns[positions] == ids
-    matrix[owners[is_column], positions[is_column]] = counts.counts[entries][is_column]
-    return matrix
-
-
-def _norms(counts: _Counts, sizes: np.ndarray, idf: np.ndarray) -> np.ndarray:
+def _norms(counts: csr_array, sizes: np.ndarray, idf: np.ndarray) -> np.ndarray:
     """Returns the norms of the tf-idf vectors of each n, (sentences, 4)."""
-    sentences = len(counts.lengths)
-    owners = np.repeat(np.arange(sentences), np.diff(counts.splits))
-    squares = (counts.counts * idf[counts.ids]) ** 2
-    cells = owners * _MAX_N + sizes[counts.ids] - 1
+    sentences = counts.shape[0]
+    owners = np.repeat(np.arange(sentences), np.diff(counts.indptr))
+    squares = (counts.data * idf[counts.indices]) ** 2
+    cells = owners * _MAX_N + sizes[counts.indices] - 1
     return np.sqrt(np.bincount(cells, squares, sentences * _MAX_N)).reshape(sentences, _MAX_N)
 
 

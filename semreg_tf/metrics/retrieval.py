@@ -78,9 +78,6 @@ def first_matches(
       query_groups: (queries,); a candidate is true if its group is the query's.
       candidate_groups: (candidates,).
 
-    Returns:
-      The matches.
-
     Raises:
       ValueError: the shapes do not match, a score is NaN, or a query has no true candidate.
 
@@ -113,16 +110,7 @@ def retrieval_metrics(
     candidate_groups: np.ndarray,
     cuts: Iterable[int] = CUTS,
 ) -> RetrievalMetrics:
-    """Scores retrieval in one direction.
-
-    Args:
-      scores: as for `first_matches`.
-      query_groups: as for `first_matches`.
-      candidate_groups: as for `first_matches`.
-      cuts: the values of K of R@K.
-
-    Returns:
-      The figures.
+    """Scores retrieval in one direction, with R@K for each K of `cuts`; see `first_matches`.
 
     Raises:
       ValueError: as `first_matches`, or there is no query.

@@ -137,13 +137,6 @@ def add_reranked(
 ) -> dict[str, Any]:
     """Reranks the captions by the config and adds the best one to each row as `reranked`.
 
-    Args:
-      run: the captioner.
-      split: the split.
-      folder: folder of the results, for cached features.
-      rows: rows of `predictions.jsonl`, which are changed.
-      options: for the metrics.
-
     Returns:
       The `settings`, for linear reranking the `fitted` weights, and with references the scores as
       `captions`, their `intervals`, and as `first_hypotheses` the scores of the same search without

@@ -166,11 +166,7 @@ class EvaluatedRun(EvaluatedModel):
 
 
 def override_decoding(config: Config, overrides: Sequence[str]) -> Config:
-    """Returns the config of a trained run with another decoding or reranking.
-
-    Args:
-      config: the run's config.
-      overrides: values of config fields, such as "decoding.beam_width=5".
+    """Returns a trained run's config with overrides such as "decoding.beam_width=5".
 
     Raises:
       ValueError: an override is of another section, or its value is invalid.

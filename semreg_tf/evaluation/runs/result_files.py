@@ -111,14 +111,8 @@ def write(
 ) -> None:
     """Writes pictures, then `predictions.jsonl`, then `results.json`, each atomically.
 
-    Other pictures of an earlier evaluation of the split are removed.
-
-    Args:
-      folder: folder for the files.
-      split: the split.
-      rows: rows of `predictions.jsonl`; `picture` is added to those with a picture.
-      results: contents of `results.json`.
-      pictured: rows whose pictures are saved.
+    Pictures of the rows `pictured` are saved, and named in these rows as `picture`. Other pictures
+    of an earlier evaluation of the split are removed.
     """
     # The lock keeps two evaluations from mixing their files.
     with FileLock(folder / ".results.lock", "out", folder, wait=True):
@@ -145,12 +139,7 @@ def submission_name(split: str, experiment: str) -> str:
 
 
 def write_submission(path: Path, captions: Mapping[str, str]) -> None:
-    """Writes captions in the results format of the COCO server.
-
-    Args:
-      path: the file.
-      captions: the caption of each image; ids that are integers are written as such.
-    """
+    """Writes captions by image in the COCO server's format; ids that are integers as such."""
     by_id = {
         int(image_id) if _is_integer(image_id) else image_id: caption
         for image_id, caption in captions.items()
