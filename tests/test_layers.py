@@ -89,7 +89,7 @@ ALLOWED = {
     "inference": TEXT | PICTURES | {"files", "image_annotation", "litert_model"},
     "litert_model": PICTURES | {"files", "inference"},
     "annotating": {"inference", "files"} | PICTURES,
-    "serving": {"_version", "inference", "files"} | PICTURES,
+    "serving": {"_version", "config_checks", "inference", "files"} | PICTURES,
     "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},
     # What `import semreg_tf` offers.

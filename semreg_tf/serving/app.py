@@ -165,13 +165,7 @@ class _Handlers:
         check: Callable[[], Any],
         answer: Callable[[Body, Client], Coroutine[Any, Any, Any]],
     ) -> Response:
-        """Reads a body and answers it; a refusal is raised before the body is read if possible.
-
-        Args:
-          request: the request.
-          check: raises for a request whose body need not be read.
-          answer: returns the answer to a body as a JSON value.
-        """
+        """Reads a body and returns its answer; `check` refuses bodies that need not be read."""
         intake, chunks = self._service.intake, request.stream()
         try:
             self._check_not_draining()

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from semreg_tf.config_checks import config_class, number
 from semreg_tf.serving.fair_queue import Client, FairQueue
 from semreg_tf.serving.limits import Refusal
 
@@ -16,7 +17,7 @@ _NEWEST = 0.2
 _SMALL_SHARE = 4.0
 
 
-@dataclass(frozen=True)
+@config_class
 class BatchRules:
     """Conditions for starting a batch. It starts as soon as one of the first three is met.
 
@@ -33,23 +34,11 @@ class BatchRules:
       ValueError: a value is out of range.
     """
 
-    max_images: int = 16
-    max_wait_ms: float = 10.0
-    max_pixels: int = 32_000_000
-    max_queue_secs: float = 10.0
-    large_pixels: int = 4_000_000
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("max_images", 1),
-            ("max_wait_ms", 0),
-            ("max_pixels", 1),
-            ("max_queue_secs", 0),
-            ("large_pixels", 1),
-        ):
-            value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}")
+    max_images: int = number(16, 1)
+    max_wait_ms: float = number(10.0, 0.0)
+    max_pixels: int = number(32_000_000, 1)
+    max_queue_secs: float = number(10.0, 0.0)
+    large_pixels: int = number(4_000_000, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,11 +110,7 @@ class Batcher:
         self._thread.start()
 
     def close(self, timeout_secs: float | None = None) -> None:
-        """Refuses new rows, answers the waiting ones and ends the thread.
-
-        Args:
-          timeout_secs: longest time to wait for the thread; None: unlimited.
-        """
+        """Refuses new rows, answers the waiting ones, and waits for the end of the thread."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -144,10 +129,7 @@ class Batcher:
                 raise self._full()
 
     def submit(self, rows: Sequence[Row]) -> list[Future]:
-        """Queues all rows of one request, or none.
-
-        Returns:
-          The rows' futures.
+        """Queues all rows of one request, or none, and returns their futures.
 
         Raises:
           Refusal: 429 if the queue is full, 503 if the server is stopping.
@@ -172,13 +154,7 @@ class Batcher:
         )
 
     def _crowding_lane(self, peer: str, num_rows: int, over: int) -> FairQueue[Row] | None:
-        """Returns the lane whose busiest peer would still have at least as many rows as `peer`.
-
-        Args:
-          peer: the peer of the new rows.
-          num_rows: number of new rows.
-          over: number of rows that the busiest peer would lose.
-        """
+        """Returns the lane whose busiest peer, less `over` rows, has as many as `peer`."""
         num_of_peer = sum(lane.count(peer) for lane in self._lanes) + num_rows
         for lane in sorted(self._lanes, key=len, reverse=True):
             busiest = lane.busiest()

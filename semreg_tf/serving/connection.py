@@ -36,9 +36,6 @@ _FRESH_SECS = 0.2
 class ConnectionPool:
     """The connections of one server.
 
-    Args:
-      limits: on their number and their times.
-
     Raises:
       ValueError: the limit on open files is too low for a connection.
     """
@@ -81,10 +78,6 @@ class ConnectionPool:
 
 class BoundedConnection(H11Protocol):
     """A uvicorn connection that limits the time it waits for its client.
-
-    Args:
-      pool: all connections of the server.
-      arguments: uvicorn's arguments.
 
     Attributes:
       peer: the client's address.

@@ -48,9 +48,6 @@ class Body:
 class Intake:
     """Counts requests and their bytes, and refuses those over the limits.
 
-    Args:
-      limits: the limits.
-
     Attributes:
       requests: number of complete requests that wait or are being answered.
       held_bytes: bytes of all bodies, complete or not.
@@ -84,11 +81,7 @@ class Intake:
     async def body(
         self, chunks: AsyncIterator[bytes], declared_bytes: int | None
     ) -> AsyncIterator[Body]:
-        """Reads a body and counts its bytes for as long as the block runs.
-
-        Args:
-          chunks: parts of the body as they arrive.
-          declared_bytes: the Content-Length, or None.
+        """Reads a body from its parts, and counts its bytes for as long as the block runs.
 
         Raises:
           Refusal: 413 if it is too large, 408 if it is too slow, 429 if all requests hold too many
@@ -116,13 +109,10 @@ class Intake:
                         return
 
     def check_held(self, num_bytes: int) -> None:
-        """Checks the limit on held bytes.
+        """Checks the limit on held bytes after a request has grown to `num_bytes`.
 
         The body that has been arriving longest is refused to make room, so that slow clients
         cannot fill the memory. Large requests leave a share of it to small ones.
-
-        Args:
-          num_bytes: bytes of the request that has just grown.
 
         Raises:
           Refusal: 429 if all requests hold too many bytes.

@@ -1,7 +1,8 @@
 """The server's limits, and the exception of a refused request."""
 
 import math
-from dataclasses import dataclass, fields
+
+from semreg_tf.config_checks import Checked, config_class, number
 
 MEBIBYTE = 2**20
 
@@ -23,8 +24,8 @@ class Refusal(Exception):
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_secs)))
 
 
-@dataclass(frozen=True)
-class Limits:
+@config_class
+class Limits(Checked):
     """The server's limits, each with the HTTP status of a request that exceeds it.
 
     Attributes:
@@ -50,27 +51,22 @@ class Limits:
       >>> Limits(max_image_pixels=4_000_000)
     """
 
-    max_body_bytes: int = 32 * MEBIBYTE
-    max_image_pixels: int = 25_000_000
-    max_request_pixels: int = 100_000_000
-    max_images: int = 64
-    max_user_tags: int = 256
-    max_tag_chars: int = 200
-    max_queue_images: int = 256
-    max_requests: int = 512
-    max_held_bytes: int = 256 * MEBIBYTE
-    max_connections: int = 1000
-    header_secs: float = 10.0
-    body_secs: float = 30.0
-    idle_secs: float = 15.0
+    max_body_bytes: int = number(32 * MEBIBYTE, 1)
+    max_image_pixels: int = number(25_000_000, 1)
+    max_request_pixels: int = number(100_000_000, 1)
+    max_images: int = number(64, 1)
+    max_user_tags: int = number(256, 1)
+    max_tag_chars: int = number(200, 1)
+    max_queue_images: int = number(256, 1)
+    max_requests: int = number(512, 1)
+    max_held_bytes: int = number(256 * MEBIBYTE, 1)
+    max_connections: int = number(1000, 1)
+    header_secs: float = number(10.0, 1.0)
+    body_secs: float = number(30.0, 1.0)
+    idle_secs: float = number(15.0, 1.0)
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value < 1:
-                raise ValueError(
-                    f"`{field.name}` must be at least 1. Received: {field.name}={value}"
-                )
+    def check(self) -> None:
+        """Refuses limits that contradict each other."""
         for name, least in (
             ("max_queue_images", "max_images"),
             ("max_held_bytes", "max_body_bytes"),

@@ -18,12 +18,7 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """Metrics of one server.
-
-    Args:
-      queue_depth: returns the number of waiting pictures.
-      requests: returns the number of complete requests that wait or are being answered.
-    """
+    """Metrics of one server."""
 
     content_type = CONTENT_TYPE_LATEST
 

@@ -25,14 +25,7 @@ _REFUSALS = {
 
 
 def describe_api(service: Service) -> dict[str, Any]:
-    """Returns the document, with the names of the served models.
-
-    Args:
-      service: the models and the limits.
-
-    Returns:
-      An OpenAPI 3.1 document as a JSON value.
-    """
+    """Returns the OpenAPI 3.1 document as a JSON value, with the names of the served models."""
     names = list(service.models)
     paths: dict[str, Any] = {
         "/annotate": {"post": _annotate(names)},

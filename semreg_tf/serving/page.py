@@ -28,12 +28,7 @@ TAG_FOLDER = "tags"
 
 
 def page(service: Service, examples: Sequence[str]) -> str:
-    """Returns the page with data on the models, the limits and the examples.
-
-    Args:
-      service: the models and the limits.
-      examples: names of pictures under `/examples/`.
-    """
+    """Returns the page with data on the models, the limits and the pictures under `/examples/`."""
     setup = {
         "models": [describe(model) for model in service.models.values()],
         "examples": list(examples),

@@ -15,10 +15,6 @@ TOP_CONCEPTS = 10
 def plain_answer(info: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a model's outputs for one picture in a form for people and scripts.
 
-    Args:
-      info: the export's info.
-      outputs: the model's outputs by name, as JSON values.
-
     Returns:
       For a captioner `captions`, best first, each with its `log_probability`; for a tag model
       distinct `tags` in predicted order, each with its `probability`, None for earlier exports

@@ -44,11 +44,6 @@ def parse(
 ) -> PredictRequest:
     """Parses a predict request.
 
-    Args:
-      body: JSON.
-      signatures: the model's signatures.
-      limits: on rows, user tags and lists.
-
     Raises:
       Refusal: 400 if it is malformed, 413 if it has too many rows.
     """
@@ -78,15 +73,11 @@ def parse(
 
 
 def render(request: PredictRequest, answers: Sequence[Any]) -> dict[str, Any]:
-    """Returns the answer as a JSON value.
+    """Returns the answer as a JSON value, from each row's outputs by name or its `Refusal`.
 
     If some pictures are refused, their entries have empty texts, zeros, `valid` false and the
     reason as `error`, or in the column format in the list `errors`. If all are refused, the first
     refusal is the answer to the whole request.
-
-    Args:
-      request: the request.
-      answers: for each row its outputs by name, or a `Refusal`.
 
     Raises:
       Refusal: all pictures are refused.
@@ -197,15 +188,7 @@ def _numbers(value: Any, width: int, where: str) -> list[float]:
 
 
 def checked_tags(text: str, where: str, limits: Limits) -> str:
-    """Checks comma-separated user tags, whose number and length bound the graph's memory.
-
-    Args:
-      text: the tags of one picture.
-      where: the field that holds them, for the refusal.
-      limits: on their number and length.
-
-    Returns:
-      `text`.
+    """Returns a picture's comma-separated user tags, if their number and length are allowed.
 
     Raises:
       Refusal: 400 if there are too many tags or a tag is too long.

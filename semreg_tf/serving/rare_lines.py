@@ -5,12 +5,7 @@ import time
 
 
 class RareLines(logging.Filter):
-    """Passes a few log lines of each format string per minute, and counts those it drops.
-
-    Args:
-      most: lines of one format string to pass within `secs`.
-      secs: length of the interval.
-    """
+    """Passes `most` log lines of each format string per `secs`, and counts those it drops."""
 
     def __init__(self, most: int = 5, secs: float = 60.0) -> None:
         super().__init__()

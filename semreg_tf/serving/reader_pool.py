@@ -11,13 +11,7 @@ from semreg_tf.serving.fair_queue import Client, FairQueue
 
 
 class ReaderPool:
-    """Threads that run calls from a fair queue.
-
-    Args:
-      num_threads: number of threads.
-      name: prefix of the threads' names.
-      niceness: niceness of the threads where each thread has one (Linux), so that they run with
-        lower priority than the rest of the process.
+    """Threads that run calls from a fair queue, with a niceness where each has one (Linux).
 
     Example:
       >>> pool = ReaderPool(1, "pictures")

@@ -77,11 +77,7 @@ class ServedModel:
         }
 
     def predict(self, signature: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Runs the model on a batch.
-
-        Args:
-          signature: name of the signature.
-          rows: values by input name: bytes or str, or a list of floats.
+        """Runs a signature on a batch of rows: bytes, str or lists of floats by input name.
 
         Returns:
           For each row its outputs by name as JSON values, or a `Refusal` if TensorFlow cannot

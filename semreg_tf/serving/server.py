@@ -147,13 +147,8 @@ def make_server(
 ) -> DrainingServer:
     """Returns a server whose `run(sockets=[bind(host, port)])` serves until SIGTERM or SIGINT.
 
-    Args:
-      service: the models.
-      examples: files of the page's example pictures, by name.
-      guard: checks the Host and Origin headers; None: the guard of a server on the loopback.
-      drain_secs: see `DrainingServer`.
-      grace_secs: see `DrainingServer`.
-      on_started: see `DrainingServer`.
+    Arguments as for `create_app` and `DrainingServer`; the guard is that of a server on the
+    loopback by default.
 
     Example:
       >>> server = make_server(Service([ServedModel("runs/export")]))

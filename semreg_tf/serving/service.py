@@ -13,8 +13,7 @@ from semreg_tf.serving.fair_queue import Client
 from semreg_tf.serving.intake import Body, Intake
 from semreg_tf.serving.limits import Limits, Refusal
 from semreg_tf.serving.metrics import Metrics
-from semreg_tf.serving.picture_size import picture_pixels
-from semreg_tf.serving.pictures import check_picture
+from semreg_tf.serving.pictures import check_picture, picture_pixels
 from semreg_tf.serving.plain_answer import plain_answer
 from semreg_tf.serving.predict_format import PredictRequest, parse, render
 from semreg_tf.serving.reader_pool import ReaderPool
@@ -38,11 +37,6 @@ class Service:
 
     Requests are parsed and pictures checked on a thread pool, large ones on a separate thread of
     low priority. Clients take turns at each.
-
-    Args:
-      models: at least one, with distinct names.
-      limits: limits on requests.
-      rules: conditions for starting a batch.
 
     Raises:
       ValueError: there is no model, or two have the same name.
@@ -120,11 +114,6 @@ class Service:
     ) -> dict[str, Any]:
         """Returns the answers to one picture by model, of all models or those the upload names.
 
-        Args:
-          body: the request's body; its data is freed as soon as it is parsed.
-          read_upload: parses the body.
-          client: the sender of the request.
-
         Raises:
           Refusal: the request is invalid, or the server is busy.
         """
@@ -151,10 +140,7 @@ class Service:
     ) -> tuple[list[ServedModel], list[PredictRequest], list[list[Any]]]:
         """Runs one model on many pictures, or several models on the same pictures.
 
-        Args:
-          read: parses the body into models and their requests, all of the same pictures.
-          body: the request's body.
-          client: the sender of the request.
+        `read` parses the body into models and their requests, all of the same pictures.
 
         Returns:
           The models, the request to each, and each model's answers: outputs or a `Refusal` per row.

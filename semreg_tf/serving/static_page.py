@@ -60,11 +60,6 @@ def write_static_page(
 ) -> None:
     """Writes the page, its script and the runtime into an export for LiteRT.
 
-    Args:
-      folder: the export, with the model and its description.
-      description: what `model.json` says.
-      npm_modules: the folder `node_modules`, see `check_runtime`.
-
     Raises:
       ValueError: the runtime is not there.
     """

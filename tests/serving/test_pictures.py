@@ -11,7 +11,7 @@ import pytest
 
 from semreg_tf.serving import pictures
 from semreg_tf.serving.limits import Refusal
-from semreg_tf.serving.pictures import check_picture
+from semreg_tf.serving.pictures import check_picture, picture_pixels
 
 MAX = 1_000_000
 
@@ -94,3 +94,15 @@ def test_no_broken_file_raises_anything_else(picture):
                     check_picture(broken, MAX)
                 except Refusal as refusal:
                     assert refusal.status == 422 and "0x" not in refusal.reason
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "BMP"])
+def test_the_header_alone_says_how_many_pixels_there_are(picture, image_format, monkeypatch):
+    data = picture(30, 20, image_format)
+    monkeypatch.setattr(PIL.Image.Image, "load", None)
+    assert picture_pixels(data) == 600
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+def test_a_header_that_says_nothing_has_no_pixels(data):
+    assert picture_pixels(data) == 0
