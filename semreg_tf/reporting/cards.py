@@ -47,10 +47,6 @@ class Case:
 def build_cases(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Case]:
     """Joins the predictions of runs on one split by picture.
 
-    Args:
-      runs: runs of one data set and split.
-      labels: their names.
-
     Returns:
       The pictures of the first run with predictions, in the order of the split; if there are
       copies of pictures, only pictures with a copy.
@@ -99,13 +95,7 @@ def said_labels(row: dict[str, Any]) -> list[str]:
 
 
 def card(case: Case, task: str, judge: WordJudge | None) -> Element:
-    """Builds the card of a picture.
-
-    Args:
-      case: the picture.
-      task: "tags" or "captions".
-      judge: marks the words of captions; None for tags.
-    """
+    """Builds the card of a picture; the judge marks the words of captions."""
     name = str(case.row.get("file_name") or case.row["image_id"])
     lines = _tag_lines(case) if task == "tags" else _caption_lines(case, judge)
     score = None
@@ -178,12 +168,7 @@ def _tag_lines(case: Case) -> list[Element]:
 def _caption_lines(case: Case, judge: WordJudge | None) -> list[Element]:
     references = [str(c) for c in case.row.get("captions") or ()]
     first, more = references[:1] or ["no reference"], references[1:]
-    rest = element(
-        "details",
-        element("summary", f"{len(more)} more"),
-        element("ul", [element("li", r) for r in more]),
-    )
-    lines = _line("human", first, rest if more else None)
+    lines = _line("human", first, _opened(f"{len(more)} more", more))
     for prediction in case.predictions:
         if not prediction.has_decoder:
             continue
@@ -192,13 +177,17 @@ def _caption_lines(case: Case, judge: WordJudge | None) -> list[Element]:
             lines += _line(prediction.label, element("i", "no caption"), cls="ours")
             continue
         marked = [[_marked(w, k), " "] for w, k in judge.mark(n_best[0], references)]
-        others = element(
-            "details",
-            element("summary", "next best"),
-            element("ul", [element("li", text) for text in n_best[1:]]),
-        )
-        lines += _line(prediction.label, marked, others if n_best[1:] else None, cls="ours")
+        others = _opened("next best", n_best[1:])
+        lines += _line(prediction.label, marked, others, cls="ours")
     return lines
+
+
+def _opened(summary: str, texts: Sequence[str]) -> Element | None:
+    """Returns a list that a click on its summary opens; None without texts."""
+    if not texts:
+        return None
+    items = element("ul", [element("li", text) for text in texts])
+    return element("details", element("summary", summary), items)
 
 
 def _concepts(case: Case, task: str) -> Element | None:

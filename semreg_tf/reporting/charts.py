@@ -30,15 +30,7 @@ class Line:
 
 
 def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
-    """Draws a line chart with a legend of first and last values below.
-
-    Args:
-      title: the title, the name of the measured value.
-      x_title: title of the horizontal axis.
-      lines: the lines, each with at least one point.
-
-    Returns:
-      A `figure`.
+    """Returns a `figure`: a line chart with a legend of first and last values below.
 
     Raises:
       ValueError: there is no line, or a line has no points.
@@ -70,15 +62,12 @@ def line_chart(title: str, x_title: str, lines: Sequence[Line]) -> Element:
 def bar_chart(
     title: str, groups: Sequence[str], series: Sequence[tuple[str, Sequence[float], int]]
 ) -> Element:
-    """Draws a chart of grouped bars with a legend below.
+    """Returns a `figure`: a chart of grouped bars with a legend below.
 
     Args:
       title: the title, the name of the measured value.
       groups: a name for each group, which may have several lines.
       series: for each series its name, one fraction in 0..1 per group, and the index of its colour.
-
-    Returns:
-      A `figure`.
     """
     lines = max((group.count("\n") + 1 for group in groups), default=1)
     floor = HEIGHT - BOTTOM - _LINE_HEIGHT * (lines - 2)

@@ -42,9 +42,6 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
     Args:
       runs: the runs; those without results are left out, see `left_out`.
       names: names of tables, such as "Table 4"; None: all.
-
-    Returns:
-      A comparison for each table.
     """
     runs = [run for run in runs if run.main_scores()]
     labels = distinct_labels(runs)
@@ -69,15 +66,7 @@ def compare(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> lis
 
 
 def left_out(runs: Sequence[RunFiles], names: Sequence[str] | None = None) -> list[str]:
-    """Returns sentences that explain why runs are in no table of `compare`.
-
-    Args:
-      runs: as for `compare`.
-      names: as for `compare`.
-
-    Returns:
-      One sentence per run without a row, in order.
-    """
+    """Returns for each run in no table of `compare` a sentence that explains why."""
     sentences = []
     for run in runs:
         tables = [c.table.name for c in compare([run]) if c.has_runs]

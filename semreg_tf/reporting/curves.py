@@ -12,16 +12,9 @@ _NamedPoints = tuple[str, int, list[tuple[float, float, float]]]
 
 
 def curve_charts(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
-    """Draws each metric of each data set's experiments against steps and against time.
+    """Returns boxes of charts: each metric of a data set's runs against steps and time.
 
     Losses come last, one chart per stage, against steps only: Lu, Lr and their sum differ in scale.
-
-    Args:
-      runs: the runs; those without a history are skipped.
-      labels: a name for each run.
-
-    Returns:
-      Boxes of charts; none if no run has a history.
     """
     panels: dict[tuple[str, str], list[_NamedPoints]] = {}
     for colour, (run, label) in enumerate(zip(runs, labels, strict=True)):

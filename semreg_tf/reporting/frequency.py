@@ -15,12 +15,7 @@ _MIN_CLASSES_IN_GROUP = 3
 
 
 def tag_recalls(runs: Sequence[RunFiles], labels: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Returns the recall of each class with positives, by system.
-
-    Args:
-      runs: runs of one data set and split; the first one's CNN cuts are included.
-      labels: their names.
-    """
+    """Returns the recall of each class with positives, by run and cut of the first run's CNN."""
     by_system = {}
     for i, (run, label) in enumerate(zip(runs, labels, strict=True)):
         systems = run.tag_systems()
@@ -36,10 +31,6 @@ def word_recalls(runs: Sequence[RunFiles], labels: Sequence[str]) -> dict[str, d
     """Returns the recall of each concept that is a content word, by run.
 
     A concept is recalled if its Porter stem is in a picture's references and in its caption.
-
-    Args:
-      runs: captioners of one data set and split.
-      labels: their names.
     """
     by_run = {}
     for run, label in zip(runs, labels, strict=True):
@@ -66,15 +57,9 @@ def best_text(row: Mapping[str, Any]) -> str:
 def recall_chart(
     recalls: Mapping[str, Mapping[str, float]], counts: Mapping[str, int], what: str
 ) -> Element | None:
-    """Draws the mean recall of classes, in groups from rare to frequent.
+    """Draws the mean recall of classes, in groups from rare to frequent, by system.
 
-    Args:
-      recalls: recall by system and class.
-      counts: number of occurrences by class.
-      what: plural name of the classes, for the title.
-
-    Returns:
-      A `figure`, or None if there are too few classes.
+    Returns None if there are too few classes; `what` names them in the title.
     """
     names = sorted(
         {n for of_system in recalls.values() for n in of_system if n in counts},
@@ -97,13 +82,9 @@ def recall_chart(
 
 
 def best_cut(cuts: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Returns the name of the CNN's cut at its best threshold.
+    """Returns the name of the CNN's cut at its best threshold, or None without cuts.
 
-    Args:
-      cuts: the output of `RunFiles.cnn_cuts`.
-
-    Returns:
-      Its name; if no threshold was searched, that of the highest O-F1; None without cuts.
+    If no threshold was searched, it is the cut of the highest O-F1.
     """
     searched = [name for name in cuts if "(best on " in name]
     return max(searched or cuts, key=lambda name: cuts[name].get("O-F1") or 0.0, default=None)

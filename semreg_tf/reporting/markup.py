@@ -17,9 +17,6 @@ def element(tag: str, *children: Any, **attributes: Any) -> Element:
       *children: strings, elements, or iterables of them; None is ignored.
       **attributes: attributes, with `cls` for `class` and `_` for `-`; None is ignored.
 
-    Returns:
-      The element.
-
     Example:
       >>> to_html(element("p", "a < b ", element("b", "c"), cls="note"))
       '<p class="note">a &lt; b <b>c</b></p>'
@@ -71,9 +68,6 @@ def table(
       rows: cells of each row: strings, elements to put into a cell, or `td` elements.
       caption: caption above the table.
       cls: CSS class of the table.
-
-    Returns:
-      The box.
     """
     head = element("tr", [element("th", cell, scope="col") for cell in header])
     body = []

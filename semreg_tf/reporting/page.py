@@ -7,12 +7,9 @@ from semreg_tf.reporting.style import style_sheet
 
 
 def page(title: str, parts: Sequence[tuple[str, list[Element]]]) -> str:
-    """Returns a page as HTML.
+    """Returns a page as HTML, of parts with a name for the table of contents and their elements.
 
-    Args:
-      title: title of the page.
-      parts: for each section its name in the table of contents and its elements, the first of
-        which has an id.
+    The first element of each part has an id.
     """
     links = []
     for name, elements in parts:

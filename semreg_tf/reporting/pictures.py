@@ -16,12 +16,7 @@ _NUM_OTHERS_SHOWN = 4
 def picture_parts(
     runs: Sequence[RunFiles], labels: Sequence[str], num_pictures: int
 ) -> list[Element]:
-    """Builds the cards of one split.
-
-    Args:
-      runs: runs of one data set and split; the first one's scores order the pictures.
-      labels: their names.
-      num_pictures: number of cards besides the best and the worst.
+    """Builds the cards of one split; the first run's scores order the pictures.
 
     Returns:
       A heading, a legend, and for each kind of picture its cards; those after the first few are in

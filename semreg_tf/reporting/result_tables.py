@@ -17,14 +17,7 @@ _INTERVAL = "  95 % interval"
 
 
 def tag_table(results: dict[str, Any]) -> Table:
-    """Lays out tag scores in percent: each system followed by its interval, then the paper's row.
-
-    Args:
-      results: contents of `results.json`.
-
-    Returns:
-      The header and the rows.
-    """
+    """Lays out tag scores in percent: each system with its interval, then the paper's row."""
     rows = []
     for name, scores in results["systems"].items():
         rows.append([name, *(_percent(scores.get(c)) for c in TAG_COLUMNS)])
@@ -41,14 +34,7 @@ def tag_table(results: dict[str, Any]) -> Table:
 
 
 def caption_table(results: dict[str, Any]) -> Table:
-    """Lays out caption scores, one metric per row: of the search, reranked, and the paper's.
-
-    Args:
-      results: contents of `results.json`.
-
-    Returns:
-      The header and the rows.
-    """
+    """Lays out caption scores, one metric per row: of the search, reranked, and the paper's."""
     header, figures = ["metric", "value", "95 % interval"], {}
     intervals, reranked = decoded_intervals(results), reranked_scores(results)
     if reranked:
@@ -110,14 +96,7 @@ def _interval(ends: Sequence[float] | None, factor: int, decimals: int) -> str:
 
 
 def gradient_table(results: dict[str, Any]) -> Table:
-    """Lays out the gradients of both losses by parameter group.
-
-    Args:
-      results: the output of `training.gradient_flow.measure_gradients`.
-
-    Returns:
-      The header and the rows.
-    """
+    """Lays out what `training.gradient_flow.measure_gradients` returns, by parameter group."""
     rows = [
         [
             name,

@@ -162,9 +162,6 @@ def is_number(value: Any) -> TypeGuard[float]:
 def read_run(path: str | Path) -> RunFiles:
     """Reads a work directory, of whose files only config.json must exist.
 
-    Args:
-      path: the folder.
-
     Returns:
       The files' contents; `notes` names files that cannot be read.
 

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from semreg_tf.reporting.comparison import DASH
 from semreg_tf.reporting.markup import Element, element, table
@@ -33,15 +34,7 @@ _Rows = list[tuple[str, dict[str, float]]]
 
 
 def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
-    """Builds the table of Sec. 4.2: each run, and the label sets of the CNN alone.
-
-    Args:
-      runs: runs of one data set and split.
-      labels: their names.
-
-    Returns:
-      The table, in percent.
-    """
+    """Builds the table of Sec. 4.2, in percent: each run, and the label sets of the CNN alone."""
     rows: _Rows = []
     cuts: _Rows = []
     for run, label in zip(runs, labels, strict=True):
@@ -51,23 +44,12 @@ def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
             elif all(_figures(scores) != _figures(other) for _, other in cuts):
                 is_used = any(name == other for other, _ in cuts)
                 cuts.append((f"{name}, of {label}" if is_used else name, scores))
-    rows = [*cuts, *rows]
-    text, best = _texts(rows, TAG_COLUMNS, 100.0, 2), _best(rows, TAG_COLUMNS, 2)
-    spread = _spread_rows(runs, labels, TAG_COLUMNS, 100.0, 2)
     caption = "Tags, in percent. C: mean over classes, O: mean over images"
-    return _table(TAG_COLUMNS, rows, text, best, spread, caption)
+    return _table([*cuts, *rows], runs, TAG_COLUMNS, caption, 100.0, 2)
 
 
 def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
-    """Builds the tables of the COCO evaluation's metrics, of perplexity and of retrieval.
-
-    Args:
-      runs: runs of one data set and split.
-      labels: their names.
-
-    Returns:
-      The tables that have figures.
-    """
+    """Builds the tables of the COCO metrics, of perplexity and of retrieval that have figures."""
     rows: _Rows = []
     for run, label in zip(runs, labels, strict=True):
         reranked = run.reranked_scores()
@@ -86,29 +68,28 @@ def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Elem
         # Rows of reranked captions have no perplexity.
         scored = [(label, s) for label, s in rows if any(c in s for c in columns)] or rows
         if columns:
-            text, best = _texts(scored, columns, 1.0, 3), _best(scored, columns, 3)
-            spread = _spread_rows(runs, labels, columns, 1.0, 3)
-            tables.append(_table(columns, scored, text, best, spread, caption))
+            tables.append(_table(scored, runs, columns, caption, 1.0, 3))
     return tables
 
 
 def _table(
-    columns: Sequence[str],
     rows: _Rows,
-    text: list[list[str]],
-    best: set[tuple[int, int]],
-    spread: list[list[str]],
+    runs: Sequence[RunFiles],
+    columns: Sequence[str],
     caption: str,
+    factor: float,
+    decimals: int,
 ) -> Element:
-    cells = [
-        [
-            rows[i][0],
-            *(element("b", cell) if (i, j) in best else cell for j, cell in enumerate(line)),
-        ]
-        for i, line in enumerate(text)
-    ]
+    """Builds a table of rows, then of the spread over seeds; the best figures are bold."""
+    best = _best(rows, columns, decimals)
+    lines: list[list[Any]] = []
+    for i, (label, scores) in enumerate(rows):
+        text = {c: _text(scores.get(c), factor, decimals) for c in columns}
+        cells = (element("b", t) if (i, c) in best else t for c, t in text.items())
+        lines.append([label, *cells])
+    lines += _spread_rows(runs, columns, factor, decimals)
     header = ["system", *(column.replace("_", " ") for column in columns)]
-    return table(header, [*cells, *spread], caption, "figures")
+    return table(header, lines, caption, "figures")
 
 
 def _figures(scores: dict[str, float]) -> list[float | None]:
@@ -123,28 +104,21 @@ def _text(value: float | None, factor: float, decimals: int) -> str:
     return f"{factor * value:.{decimals if abs(value) < 10 else 2}f}"
 
 
-def _texts(rows: _Rows, columns: Sequence[str], factor: float, decimals: int) -> list[list[str]]:
-    return [[_text(scores.get(c), factor, decimals) for c in columns] for _, scores in rows]
-
-
-def _best(rows: _Rows, columns: Sequence[str], decimals: int) -> set[tuple[int, int]]:
+def _best(rows: _Rows, columns: Sequence[str], decimals: int) -> set[tuple[int, str]]:
     """Returns row and column of every best figure; figures that print the same tie."""
     cells = set()
-    for j, column in enumerate(columns):
+    for column in columns:
         values = {i: s[column] for i, (_, s) in enumerate(rows) if is_number(s.get(column))}
         if len(values) < 2 or column in _NO_CONTEST:
             continue
         best = (min if column in _LOW_IS_GOOD else max)(values.values())
-        cells |= {(i, j) for i, v in values.items() if abs(v - best) < 0.5 * 10.0**-decimals / 100}
+        near = 0.5 * 10.0**-decimals / 100
+        cells |= {(i, column) for i, value in values.items() if abs(value - best) < near}
     return cells
 
 
 def _spread_rows(
-    runs: Sequence[RunFiles],
-    labels: Sequence[str],
-    columns: Sequence[str],
-    factor: float,
-    decimals: int,
+    runs: Sequence[RunFiles], columns: Sequence[str], factor: float, decimals: int
 ) -> list[list[str]]:
     """Returns a row of mean and sample deviation for each experiment with several seeds."""
     groups: dict[tuple[str, str], list[RunFiles]] = {}

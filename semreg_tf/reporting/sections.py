@@ -50,13 +50,7 @@ def runs_section(runs: Sequence[RunFiles]) -> list[Element]:
 
 
 def split_section(runs: Sequence[RunFiles], anchor: str, num_pictures: int) -> list[Element]:
-    """Shows the scores and pictures of runs on one split.
-
-    Args:
-      runs: the runs; the headline is the first one's.
-      anchor: id of the heading.
-      num_pictures: number of cards besides the best and the worst.
-    """
+    """Shows the scores and pictures of runs on one split, below the first run's headline."""
     lead, labels = runs[0], distinct_labels(runs)
     task = {"tags": "Tags", "captions": "Captions"}.get(lead.task, "Predictions")
     title = f"{task}: {lead.family}, {lead.split or 'split unknown'}"

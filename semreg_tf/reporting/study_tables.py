@@ -34,9 +34,6 @@ _COUNT = "N+"
 def study_markdown(records: Sequence[Record]) -> str:
     """Returns the tables of a study's records.
 
-    Args:
-      records: as `training.study_records` writes them.
-
     Returns:
       Markdown: scores by system, mean and sample deviation over seeds; the stages' best
       validations and times; other decodings; sizes, where all records tell them; commits and

@@ -36,9 +36,6 @@ class WordJudge:
     A content word is wrong if it is in none of the picture's references. It is a fine detail if it
     is in at least one of them and in those of at most `DETAIL_SHARE` of all pictures. Words are
     compared by their Porter stems (ours; the supplement marks by hand).
-
-    Args:
-      references: the references of each picture of the split.
     """
 
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
