@@ -22,7 +22,6 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.combined_annotator import CombinedAnnotator
 from semreg_tf.exporting.export_part import ExportPart, in_order, share_encoder
 from semreg_tf.exporting.model_card import CARD_FILE, write_card_of_parts
-from semreg_tf.exporting.provenance import Provenance
 from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
@@ -46,7 +45,6 @@ def export(
     num_results: int | None = None,
     *,
     weights_dtype: str = "float32",
-    provenance: Provenance | None = None,
 ) -> Path:
     """Writes a SavedModel atomically; running it needs TensorFlow only.
 
@@ -62,7 +60,6 @@ def export(
       num_results: number of sequences in an answer; None: the beam width.
       weights_dtype: dtype of the matrices on disk, see `exporting.stored_weights`; arithmetic is
         always in float32.
-      provenance: how the model was trained, for the card and the assets.
 
     Returns:
       The folder.
@@ -72,7 +69,7 @@ def export(
         fit the dtype, or another process writes the folder.
       OSError: the disk is full or read-only; an earlier export is not changed.
     """
-    part = ExportPart(config, vocabularies, annotator, provenance or Provenance())
+    part = ExportPart(config, vocabularies, annotator)
     return export_parts([part], path, num_results, weights_dtype=weights_dtype)
 
 

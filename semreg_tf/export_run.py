@@ -1,6 +1,7 @@
 """Export of runs with their model card, and comparison of the scores of a run and its export."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,27 +34,46 @@ _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options of `export_run`.
+
+    Attributes:
+      num_results: number of sequences in an answer; None: the beam width.
+      weights_dtype: dtype of the matrices on disk.
+      compare_on: a split on which the scores of run and export are compared for the card, or None.
+      data_dir: the folder of prepared data sets, required to compare.
+      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
+
+    Raises:
+      ValueError: there is a split to compare on and no `data_dir`.
+    """
+
+    num_results: int | None = None
+    weights_dtype: str = "float32"
+    compare_on: str | None = None
+    data_dir: str | Path | None = None
+    overrides: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.compare_on is not None and self.data_dir is None:
+            raise ValueError(
+                "`data_dir` must be given to compare scores. "
+                f"Received: data_dir=None, compare_on={self.compare_on!r}"
+            )
+
+
 @plain_record_errors()
 def export_run(
-    run: str | Path,
-    out: str | Path,
-    num_results: int | None = None,
-    *,
-    weights_dtype: str = "float32",
-    compare_on: str | None = None,
-    data_dir: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    run: str | Path, out: str | Path, num_results: int | None = None, **fields: Any
 ) -> tuple[Path, ScoreComparison | None]:
     """Exports a run's best checkpoint with its config, vocabularies and results.
 
     Args:
       run: the work directory.
       out: the folder to write.
-      num_results: number of sequences in an answer; None: the beam width.
-      weights_dtype: dtype of the matrices on disk.
-      compare_on: a split on which the scores of run and export are compared for the card, or None.
-      data_dir: the folder of prepared data sets, required to compare.
-      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
+      num_results: as in `ExportOptions`.
+      **fields: the other fields of `ExportOptions`.
 
     Returns:
       The folder, and the comparison or None.
@@ -61,13 +81,9 @@ def export_run(
     Raises:
       ValueError: an invalid folder, split or dtype.
     """
-    if compare_on is not None and data_dir is None:
-        raise ValueError(
-            "`data_dir` must be given to compare scores. "
-            f"Received: data_dir=None, compare_on={compare_on!r}"
-        )
-    parts = _read_parts(run, overrides)
-    part, config = parts[0], parts[0].config
+    options = ExportOptions(num_results=num_results, **fields)
+    parts = _read_parts(run, options.overrides)
+    part, config, compare_on = parts[0], parts[0].config, options.compare_on
     if len(parts) > 1 and compare_on is not None:
         raise ValueError(
             "`compare_on` must be None for a run on captions and labels. "
@@ -77,13 +93,12 @@ def export_run(
     if compare_on is not None:
         # Before the export is written, so that an unknown split is reported at once.
         block_repeats = str(exported_decoding(config).block_repeats).lower()
-        evaluator = EvaluatedRun(
-            run, data_dir, [*overrides, f"decoding.block_repeats={block_repeats}"]
-        )
+        overrides = [*options.overrides, f"decoding.block_repeats={block_repeats}"]
+        evaluator = EvaluatedRun(run, options.data_dir, overrides)
         evaluator.check_task(config.data.task)
         split = evaluator.split(compare_on)
         scoring.check_annotated(split, config.data.task)
-    path = export_parts(parts, out, num_results, weights_dtype=weights_dtype)
+    path = export_parts(parts, out, num_results, weights_dtype=options.weights_dtype)
     if evaluator is None:
         return path, None
     comparison = compare(evaluator, split, ExportedModel(path))
@@ -259,9 +274,7 @@ def _with_top_labels(predictions: Predictions, config: Config, split: Split) -> 
     k = config.decoding.top_k
     ranked = np.argsort(-predictions.concept_probabilities, axis=1, kind="stable")[:, :k]
     sequences = [[[names[i] for i in row]] for row in ranked]
-    return Predictions(
-        predictions.image_ids, sequences, predictions.scores, predictions.concept_probabilities
-    )
+    return replace(predictions, sequences=sequences)
 
 
 def _predict_exported(model: ExportedModel, split: Split) -> Predictions:

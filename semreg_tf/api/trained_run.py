@@ -38,7 +38,7 @@ class TrainedRun:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.config, self.vocabularies, self.annotator = workdir.load_annotator(self.path)
-        self.stage = workdir.read_stage(self.path)
+        self.stage = workdir.read_about(self.path)["stage"]
         self._models: dict[int | None, PictureModel] = {}
 
     @property

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from semreg_tf.exporting.served_annotator import ServedAnnotator
+from semreg_tf.exporting.served_annotator import PictureSignatures, ServedAnnotator
 
 Outputs = dict[str, tf.Tensor]
 # Output of the tag model -> its name in the combined outputs.
@@ -15,7 +15,7 @@ _TAG_OUTPUTS = {
 }
 
 
-class CombinedAnnotator(tf.Module):
+class CombinedAnnotator(PictureSignatures):
     """Signatures of a captioner and a tag model, like those of `ServedAnnotator` for one model.
 
     The outputs are those of the captioner, and of the tag model:
@@ -33,21 +33,11 @@ class CombinedAnnotator(tf.Module):
     def __init__(self, captioner: ServedAnnotator, tagger: ServedAnnotator) -> None:
         super().__init__()
         self.captioner, self.tagger = captioner, tagger
-        self.shares_encoder = not tagger.has_encoder
-
-    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns name -> signature, for any batch size."""
-        strings = tf.TensorSpec((None,), tf.string, "images")
-        signatures = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
-        if self.shares_encoder and not (self.captioner.reads_map or self.tagger.reads_map):
-            features = tf.TensorSpec((None, self.captioner.feature_size), tf.float32, "features")
-            serve = tf.function(self.serve_features)
-            signatures["serve_features"] = serve.get_concrete_function(features)
-        if self.captioner.reads_tags or self.tagger.reads_tags:
-            tags = tf.TensorSpec((None,), tf.string, "user_tags")
-            serve = tf.function(self.serve_with_tags)
-            signatures["serving_with_tags"] = serve.get_concrete_function(strings, tags)
-        return signatures
+        self.shares_encoder = tagger.annotator.encoder is None
+        read_features = captioner.reads_features and tagger.reads_features
+        self.reads_features = self.shares_encoder and read_features
+        self.reads_tags = captioner.reads_tags or tagger.reads_tags
+        self.feature_size = captioner.feature_size
 
     def serve(self, images: tf.Tensor) -> Outputs:
         """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""

@@ -12,13 +12,7 @@ from semreg_tf.models.encoder import encoder_spec, stored_variables
 
 @dataclass(frozen=True)
 class ExportPart:
-    """A trained model with its vocabularies and provenance.
-
-    Attributes:
-      config: the experiment.
-      vocabularies: its vocabularies.
-      annotator: its models with their trained weights.
-      provenance: how it was trained.
+    """An experiment's trained model with its vocabularies and provenance.
 
     Raises:
       ValueError: the annotator has no encoder.

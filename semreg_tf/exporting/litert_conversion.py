@@ -17,16 +17,7 @@ def convert(
     weights_dtype: str,
     name: str,
 ) -> bytes:
-    """Converts signatures to a LiteRT file in which they share one copy of the weights.
-
-    Args:
-      module: the owner of the weights.
-      signatures: name -> signature.
-      weights_dtype: dtype of the weights, one of `LITERT_DTYPES`.
-      name: name of the experiment, for error messages.
-
-    Returns:
-      The bytes of the file.
+    """Returns a LiteRT file of signatures that share one copy of the module's weights.
 
     Raises:
       ValueError: the dtype is unknown, or the model needs other than LiteRT's builtin operations.

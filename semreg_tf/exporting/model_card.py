@@ -43,16 +43,9 @@ _SHOWN = (
 def write_card(
     folder: Path, part: ExportPart, facts: Mapping[str, Any], comparison: ScoreComparison | None
 ) -> Path:
-    """Writes the card of one model into an export's folder, atomically.
+    """Writes the card of one model into an export that is complete except for it, atomically.
 
-    Args:
-      folder: the export, complete except for the card.
-      part: the model.
-      facts: `num_parameters`, `weights_dtype` and `image_size`.
-      comparison: scores of the run and the export, or None.
-
-    Returns:
-      The file.
+    `facts` are `num_parameters`, `weights_dtype` and `image_size`.
     """
     sections = _sections(part, facts)
     if comparison:
@@ -63,15 +56,9 @@ def write_card(
 def write_card_of_parts(
     folder: Path, parts: Sequence[ExportPart], facts: Mapping[str, Any]
 ) -> Path:
-    """Writes the card of an export of one model or of two, the captioner first.
+    """Writes the card of one model or of two, the captioner first, as `write_card` does.
 
-    Args:
-      folder: the export, complete except for the card.
-      parts: the models.
-      facts: as for `write_card`; with two models, those of the tag model are under "tags".
-
-    Returns:
-      The file.
+    With two models, the facts of the tag model are under "tags".
     """
     if len(parts) == 1:
         return write_card(folder, parts[0], facts, None)

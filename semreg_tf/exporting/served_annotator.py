@@ -21,7 +21,36 @@ from semreg_tf.models.encoder import encoder_spec
 MAX_USER_TAG_BYTES = 65_536
 
 
-class ServedAnnotator(tf.Module):
+class PictureSignatures(tf.Module):
+    """The signatures of an export; a subclass defines the functions that they call.
+
+    Attributes:
+      reads_features: whether there is a signature for the encoder's features.
+      reads_tags: whether the model reads user tags.
+      feature_size: width of the encoder's features.
+    """
+
+    reads_features: bool
+    reads_tags: bool
+    feature_size: int
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Returns name -> signature, for any batch size."""
+        images = tf.TensorSpec((None,), tf.string, "images")
+        features = tf.TensorSpec((None, self.feature_size), tf.float32, "features")
+        tags = tf.TensorSpec((None,), tf.string, "user_tags")
+        functions = {"serving_default": (self.serve, images)}
+        if self.reads_features:
+            functions["serve_features"] = (self.serve_features, features)
+        if self.reads_tags:
+            functions["serving_with_tags"] = (self.serve_with_tags, images, tags)
+        return {
+            name: tf.function(function).get_concrete_function(*inputs)
+            for name, (function, *inputs) in functions.items()
+        }
+
+
+class ServedAnnotator(PictureSignatures):
     """Signatures of an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
 
     Models that read the CNN's map or crops have no `serve_features`.
@@ -94,22 +123,9 @@ class ServedAnnotator(tf.Module):
                 tf.lookup.KeyValueTensorInitializer(tf.constant(tags), values), -1
             )
             self._num_tags = len(tags)
-
-    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns name -> signature, for any batch size."""
-        strings = tf.TensorSpec((None,), tf.string, "images")
-        signatures = {"serving_default": tf.function(self.serve).get_concrete_function(strings)}
-        if not self._config.reads_map and self._config.concepts.places.kind == "image":
-            features = tf.TensorSpec((None, self.annotator.feature_size), tf.float32, "features")
-            signatures["serve_features"] = tf.function(self.serve_features).get_concrete_function(
-                features
-            )
-        if self._tag_table is not None:
-            tags = tf.TensorSpec((None,), tf.string, "user_tags")
-            signatures["serving_with_tags"] = tf.function(
-                self.serve_with_tags
-            ).get_concrete_function(strings, tags)
-        return signatures
+        self.reads_features = not config.reads_map and config.concepts.places.kind == "image"
+        self.reads_tags = self._tag_table is not None
+        self.feature_size = annotator.feature_size
 
     def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Annotates encoded pictures (JPEG, PNG, GIF, BMP), (batch,) strings, without tags."""
@@ -132,26 +148,6 @@ class ServedAnnotator(tf.Module):
         pixels, valid = self.decode(images)
         answer = self.answer({"image": pixels, "user_tags": hot}, valid)
         return {**answer, "unknown_user_tags": unknown}
-
-    @property
-    def has_encoder(self) -> bool:
-        """Whether the model has an encoder; without one it reads another model's features."""
-        return self.annotator.encoder is not None
-
-    @property
-    def reads_map(self) -> bool:
-        """Whether the decoder reads the encoder's map."""
-        return self._config.reads_map
-
-    @property
-    def reads_tags(self) -> bool:
-        """Whether the model reads user tags."""
-        return self._tag_table is not None
-
-    @property
-    def feature_size(self) -> int:
-        """Width of the encoder's features."""
-        return self.annotator.feature_size
 
     def read_tags(
         self, images: tf.Tensor, user_tags: tf.Tensor
@@ -205,9 +201,6 @@ class ServedAnnotator(tf.Module):
         Args:
           inputs: `image` or the encoder's outputs, and optionally `user_tags`.
           valid: which rows are valid, (batch,) bool; the answers of the others are empty.
-
-        Returns:
-          The outputs by name.
         """
         answer = self._annotate(inputs, tf.shape(valid)[0])
         row_valid = valid[:, None]
@@ -247,9 +240,7 @@ class ServedAnnotator(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
         """Decodes, or without a decoder selects the best labels; `weights` must be in use.
 
-        Args:
-          outputs: the outputs of the encoder and the head.
-          decoding: settings of the search; None: those of the export.
+        The search's settings are those of the export unless `decoding` is given.
 
         Returns:
           Ids, (batch, results, steps) int32, -1 behind the last; scores of the results,
