@@ -25,12 +25,6 @@ def answer_row(
 ) -> dict[str, Any]:
     """Returns a picture's answer as JSON values.
 
-    Args:
-      picture: the picture.
-      annotation: the model's annotation of it.
-      model_id: the id of the model, see `collection.model_id`.
-      copy: path of the copy with the caption below the picture, or None.
-
     Returns:
       `file`, `model`, and either `error` or: `text`, `n_best` and the most probable `concepts`,
       content words first; for a tag model `labels`, `n_best_labels` and `label_scores`; for a

@@ -85,11 +85,7 @@ def wrap(text: str, font: Font, width: float) -> list[str]:
 def copy_names(paths: Sequence[str], suffix: str | None = ".jpg") -> dict[str, str]:
     """Returns a distinct file name for the copy of each picture.
 
-    Names that would be equal get a digest of the picture's path.
-
-    Args:
-      paths: the pictures' paths.
-      suffix: suffix of the copies; None: each picture's suffix.
+    Names that would be equal get a digest of the picture's path. Suffix None: the picture's.
 
     Example:
       >>> copy_names(["a/dog.png", "cat.jpg"])

@@ -42,12 +42,7 @@ def metadata_of(picture: Image.Image) -> dict[str, Any]:
 
 
 def exif_of_copy(exif: Image.Exif, size: tuple[int, int]) -> Image.Exif:
-    """Returns the EXIF of an upright copy of another size, without the thumbnail.
-
-    Args:
-      exif: the picture's EXIF.
-      size: width and height of the copy.
-    """
+    """Returns the EXIF of an upright copy of another size, without the thumbnail."""
     copied = Image.Exif()
     copied.load(exif.tobytes())
     copied[ExifTags.Base.Orientation] = 1

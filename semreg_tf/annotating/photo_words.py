@@ -30,11 +30,7 @@ def caption_of(row: Mapping[str, Any]) -> str | None:
 
 
 def words_of(row: Mapping[str, Any], shown_last: Collection[str]) -> PhotoWords:
-    """Returns the caption and the keywords of an answer.
-
-    Args:
-      row: the output of `answer_row`, without an error.
-      shown_last: function words among the concepts, which are not keywords.
+    """Returns an answer's caption, and its keywords, among which none is `shown_last`.
 
     Example:
       >>> words_of({"text": "a dog", "concepts": [["dog", 0.9], ["a", 1.0]]}, {"a"})

@@ -143,10 +143,7 @@ def _pictures_of(
 ) -> list[str]:
     """Returns the sorted paths of the pictures, and counts the kinds of the other paths.
 
-    Args:
-      paths: the paths.
-      passed_over: the counter of the kinds.
-      hidden: whether hidden pictures are included; macOS's `._` files never are.
+    Hidden pictures are included only with `hidden`, macOS's `._` files never.
     """
     pictures = []
     for path in paths:

@@ -13,14 +13,10 @@ SUFFIX = ".xmp"
 
 
 def sidecar_name(picture: str, beside: Collection[str]) -> str:
-    """Returns the file name of a picture's sidecar.
+    """Returns the file name of a picture's sidecar, given the file names in its folder.
 
     It is `photo.xmp`, as Adobe's programs name it. If `photo.jpg.xmp` exists, the name that
     darktable and digiKam use, or if two pictures would share `photo.xmp`, it is `photo.jpg.xmp`.
-
-    Args:
-      picture: the picture's file name.
-      beside: the file names in its folder.
 
     Example:
       >>> sidecar_name("a.jpg", {"a.jpg"}), sidecar_name("a.jpg", {"a.jpg", "a.png"})
@@ -46,9 +42,6 @@ class SidecarWriter:
 
     Attributes:
       problems: one line for each existing sidecar that cannot be read and is unchanged.
-
-    Args:
-      shown_last: concepts that are not keywords.
 
     Raises:
       ValueError: the extra `xmp` is not installed.

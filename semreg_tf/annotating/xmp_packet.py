@@ -23,10 +23,6 @@ def merged_packet(existing: bytes | None, words: PhotoWords) -> bytes:
     existing one is the caption of an earlier answer. Keywords of an earlier answer that are not in
     this one are removed.
 
-    Args:
-      existing: the existing packet, or None.
-      words: caption and keywords of the new answer.
-
     Returns:
       UTF-8. Merging the same words again returns the same bytes.
 

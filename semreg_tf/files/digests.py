@@ -70,13 +70,9 @@ def is_unchanged(values: Mapping[str, Any]) -> bool:
 def check_own_digest(
     values: Mapping[str, Any], path: str | PathLike[str], argument: str, fix: str = ""
 ) -> None:
-    """Checks a JSON object against its digest.
+    """Checks a JSON object, of the file `path`, against its digest.
 
-    Args:
-      values: the object.
-      path: the file that holds it.
-      argument: name of the user's argument, for error messages.
-      fix: a sentence for the error message on how to fix it.
+    Errors name the user's `argument` and say how to `fix` it.
 
     Raises:
       ValueError: the object does not match its digest.
@@ -91,13 +87,7 @@ def check_own_digest(
 def check_files(
     folder: str | PathLike[str], digests: Mapping[str, str], argument: str, fix: str = ""
 ) -> None:
-    """Checks the files of a folder against their digests.
-
-    Args:
-      folder: the folder.
-      digests: digests by file name.
-      argument: name of the user's argument, for error messages.
-      fix: a sentence for the error message on how to fix it.
+    """Checks the files of a folder against their digests by name; errors as `check_own_digest`.
 
     Raises:
       ValueError: a file is missing or does not match its digest; the first one is named.

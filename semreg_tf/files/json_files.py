@@ -87,18 +87,7 @@ def read_json(
 def read_json_object(
     path: str | PathLike[str], argument: str, fix: str = "", fields: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Returns the object of a JSON file.
-
-    Args:
-      path: as for `read_json`.
-      argument: as for `read_json`.
-      fix: as for `read_json`.
-      fields: fields that the object must have.
-
-    Raises:
-      ValueError: as `read_json`, or the file does not hold an object, or a field is missing.
-      OSError: the file cannot be read.
-    """
+    """Returns the object of a JSON file, as `read_json`, if it has the fields."""
     values = read_json(path, argument, fix)
     if isinstance(values, dict):
         missing = [name for name in fields if name not in values]

@@ -10,9 +10,7 @@ from typing import Any
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Writes a file under another name, then renames it, so that `path` is never incomplete.
 
-    Args:
-      path: the file to write or replace; missing parent folders are created.
-      content: bytes, or text that is written in UTF-8.
+    Missing parent folders are created; text is written in UTF-8.
 
     Raises:
       OSError: the file cannot be written; an existing file is unchanged.

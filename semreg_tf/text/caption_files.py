@@ -21,10 +21,6 @@ def read_caption_file(
     JSON Lines has one picture per line, `{"image_id": "a1", "captions": ["A dog runs.", ...]}`;
     `file_name` is allowed in place of `image_id`.
 
-    Args:
-      path: the file, UTF-8.
-      argument: name of the user's argument, for error messages.
-
     Returns:
       Each picture's captions, pictures in the order of the file.
 
@@ -41,12 +37,7 @@ def read_caption_file(
 def token_captions(
     lines: Sequence[str], argument: str, path: str | os.PathLike[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Parses lines `name#number<TAB>caption`.
-
-    Args:
-      lines: lines of the file; empty ones are skipped.
-      argument: name of the user's argument, for error messages.
-      path: the file, for error messages.
+    """Parses lines `name#number<TAB>caption`; empty ones are skipped.
 
     Returns:
       Each picture's captions in ascending order of their numbers.

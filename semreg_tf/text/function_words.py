@@ -24,12 +24,9 @@ def is_content(token: str, language: str = "english") -> bool:
 
 
 def words_shown_last(task: str, labels_from: str, language: str) -> frozenset[str]:
-    """Returns the function words to show last; none if the concepts are annotated labels.
+    """Returns the function words of a language to show last; none if concepts are labels.
 
-    Args:
-      task: "captions" or "tags".
-      labels_from: "captions" if a tag model's labels are words of captions.
-      language: a key of `FUNCTION_WORDS`.
+    With `labels_from` "captions", the labels of a tag model are words too.
     """
     words = task == "captions" or labels_from == "captions"
     return FUNCTION_WORDS[language] if words else frozenset()

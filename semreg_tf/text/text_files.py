@@ -18,10 +18,6 @@ CARRIAGE_RETURNS = "the lines end in CR alone, as old Mac programs write them: s
 def read_text(path: str | os.PathLike[str], argument: str = "path") -> str:
     """Returns the text of a UTF-8 file without its byte order mark.
 
-    Args:
-      path: the file.
-      argument: name of the user's argument, for error messages.
-
     Raises:
       ValueError: the file is not UTF-8; the error names the place.
       OSError: the file cannot be read.
@@ -32,12 +28,7 @@ def read_text(path: str | os.PathLike[str], argument: str = "path") -> str:
 
 
 def decode(content: bytes, argument: str, received: str) -> str:
-    """Returns the text of UTF-8 bytes without a byte order mark.
-
-    Args:
-      content: bytes of the file.
-      argument: name of the user's argument, for error messages.
-      received: the end of the error message, which names the file.
+    """Returns the text of UTF-8 bytes without a byte order mark; errors end in `received`.
 
     Raises:
       ValueError: the bytes are not UTF-8; the error names the place.

@@ -15,12 +15,7 @@ _FONT_SIZE, _CHARACTERS_A_LINE = 15, 40
 
 
 def captioned_pictures(split: Split, texts: Sequence[str]) -> np.ndarray:
-    """Returns the split's first images with a text below each, (images, 312, 320, 3) uint8.
-
-    Args:
-      split: the split.
-      texts: one text per image.
-    """
+    """Returns the split's first images with a text below each, (images, 312, 320, 3) uint8."""
     reader = split.record_reader()
     feature = {"image": tf.io.FixedLenFeature((), tf.string)}
     records = reader.read(np.arange(len(texts)))

@@ -52,19 +52,7 @@ def optimizer_variables(name: str, optimizer: keras.optimizers.Optimizer) -> dic
 def restore_optimizer(
     checkpoint: Path, name: str, optimizer: keras.optimizers.Optimizer
 ) -> list[str]:
-    """Restores an optimiser's variables; checkpoints of earlier versions may lack `row_steps`.
-
-    Args:
-      checkpoint: the checkpoint's folder.
-      name: the argument of `optimizer_variables`.
-      optimizer: the optimiser, built.
-
-    Returns:
-      The names of the restored variables.
-
-    Raises:
-      ValueError: as for `restore`.
-    """
+    """Restores a built optimiser; checkpoints of earlier versions may lack `row_steps`."""
     variables = optimizer_variables(name, optimizer)
     stored = set(stored_names(checkpoint))
     new = {n for n in variables if f"/{_ROW_STEPS}/" in n and n not in stored}
@@ -80,16 +68,9 @@ def save(
     variables: dict[str, keras.Variable],
     state: dict[str, Any],
 ) -> Path:
-    """Writes a checkpoint atomically.
+    """Writes a checkpoint after `step` updates, atomically, and returns its folder.
 
-    Args:
-      workdir: the work directory.
-      step: number of updates done.
-      variables: the variables to store, by name.
-      state: further JSON values for `state.json`: stage, phases, metric.
-
-    Returns:
-      The checkpoint's folder.
+    `state` holds further JSON values for `state.json`: stage, phases, metric.
 
     Raises:
       OSError: the disk is full or read-only; earlier checkpoints are not changed.
@@ -126,14 +107,7 @@ def save(
 
 
 def restore(checkpoint: Path, variables: dict[str, keras.Variable]) -> list[str]:
-    """Assigns a checkpoint's tensors to variables by name; on an error it assigns none.
-
-    Args:
-      checkpoint: the checkpoint's folder.
-      variables: the variables by name.
-
-    Returns:
-      The names of the restored variables.
+    """Assigns tensors to variables by name, none on an error; returns the variables' names.
 
     Raises:
       ValueError: a variable is missing or has another shape, or a file is missing or damaged.
@@ -240,10 +214,9 @@ def best_or_last(workdir: str | Path) -> Path:
 
 
 def resumable(workdir: str | Path) -> Path | None:
-    """Returns the newest intact checkpoint; newer damaged ones are renamed, with a warning.
+    """Returns the newest intact checkpoint, or None if there are no checkpoints.
 
-    Returns:
-      The checkpoint, or None if there are no checkpoints.
+    Newer damaged ones are renamed, with a warning.
 
     Raises:
       ValueError: all checkpoints are damaged.

@@ -10,27 +10,17 @@ from semreg_tf.models.annotator import Annotator
 logger = logging.getLogger(__name__)
 
 
-def concept_word_ids(vocabularies: Vocabularies) -> np.ndarray:
-    """Returns the output id of each concept, (num_concepts,) int32; UNK if it is not a word.
+def set_concept_words(annotator: Annotator, vocabularies: Vocabularies) -> None:
+    """Sets the concepts' word ids in all conditionings that read them; UNK if one is not a word.
 
     Raises:
       ValueError: a concept of a tagger is not a label.
-    """
-    return vocabularies.output.encode(vocabularies.concepts.names)
-
-
-def set_concept_words(annotator: Annotator, vocabularies: Vocabularies) -> None:
-    """Sets the concepts' word ids in all conditionings that read them.
-
-    Args:
-      annotator: the models.
-      vocabularies: the vocabularies of concepts and words.
     """
     conditionings = () if annotator.decoder is None else annotator.decoder.conditionings
     readers = [c for c in conditionings if c.reads_concept_words]
     if not readers:
         return
-    ids = concept_word_ids(vocabularies)
+    ids = vocabularies.output.encode(vocabularies.concepts.names)
     unknown = int(np.sum(ids == vocabularies.output.unknown_id))
     if unknown:
         logger.warning("%d of %d concepts are not in the vocabulary", unknown, len(ids))

@@ -14,12 +14,7 @@ MAX_WORDS = 5_000
 
 
 def write_projector(folder: Path, embedding: np.ndarray, vocabulary: Vocabulary) -> None:
-    """Writes the embedding, its words and `projector_config.pbtxt`.
-
-    Args:
-      folder: the run's TensorBoard log folder.
-      embedding: (vocabulary.input_size, width).
-      vocabulary: the vocabulary of the rows.
+    """Writes the embedding, (input_size, width), its words and `projector_config.pbtxt`.
 
     Raises:
       OSError: the folder cannot be written.

@@ -39,9 +39,6 @@ def is_export(path: str | Path) -> bool:
 def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, str | None]:
     """Builds an export's models in float32, with batch normalisation unfolded.
 
-    Args:
-      path: folder of the SavedModel.
-
     Returns:
       The config, the vocabularies, the models, and the stage in which they were trained or None.
 

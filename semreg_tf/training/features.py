@@ -87,15 +87,9 @@ def frozen_outputs(
     train: Callable[[], Split],
     views: int = 1,
 ) -> dict[str, Any]:
-    """Returns the cached outputs of a frozen encoder, as arguments of `Inputs`.
+    """Returns a frozen encoder's cached outputs among the keys, as arguments of `Inputs`.
 
-    Args:
-      annotator: the model, whose encoder computes outputs that are not cached yet.
-      split: the split.
-      folder: the folder of the cache.
-      keys: keys of `semreg_tf.data.batch`; only outputs among them are returned.
-      train: returns the training split, for the search of neighbours.
-      views: number of views of each image.
+    Arguments as for `model_inputs`.
     """
     config = annotator.config
     outputs: dict[str, Any] = {

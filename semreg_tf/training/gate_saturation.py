@@ -13,9 +13,7 @@ SHUT, OPEN = 0.1, 0.9
 def gate_values(annotator: Annotator, tensors: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
     """Runs the decoder over each image's first caption with teacher forcing.
 
-    Args:
-      annotator: the models.
-      tensors: a batch with the sequence keys and the inputs of the encoder, or with `concepts`.
+    The batch has the sequence keys, and the inputs of the encoder or `concepts`.
 
     Returns:
       Gate name -> values at real words, (words, units) float32; {} without a decoder or gates.

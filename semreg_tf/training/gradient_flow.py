@@ -77,12 +77,7 @@ def measure_gradients(
 
 
 class BothGradients:
-    """Norms of the gradients of Lu and of Lr, and the cosine between them, by parameter group.
-
-    Args:
-      annotator: the models.
-      phase: the joint phase, whose loss weights are applied.
-    """
+    """Norms of the gradients of Lu and of Lr, and the cosine between them, by parameter group."""
 
     def __init__(self, annotator: Annotator, phase: Phase) -> None:
         trained = tuple(group for group in phase.trained if group.name in _SHARED_GROUPS)
@@ -107,9 +102,7 @@ class BothGradients:
     ) -> dict[str, dict[str, tf.Tensor]]:
         """Returns for each group `unary_norm`, `relational_norm` and `cosine`, float32 scalars.
 
-        Args:
-          tensors: a batch with keys of `semreg_tf.data.batch`.
-          seed: seed of dropout, (2,) int32; both losses get the same masks.
+        Both losses get the same dropout masks from the seed, (2,) int32.
         """
         unary, relational = (iter(f(tensors, seed, tf.ones(()))[1]) for f in self._gradients_of)
         by_group = {}

@@ -29,12 +29,7 @@ def identity(config: Config, vocabularies: Vocabularies) -> dict[str, Any]:
 
 
 def check_names(folder: Path, vocabularies: Vocabularies, stored: Mapping[str, str]) -> None:
-    """Refuses vocabularies that do not match the stored digests.
-
-    Args:
-      folder: the work directory.
-      vocabularies: its vocabularies.
-      stored: digests by file name.
+    """Refuses vocabularies of a work directory that do not match the stored digests.
 
     Raises:
       ValueError: names, their order or their counts were changed; the message names the file.
@@ -53,12 +48,7 @@ def check_names(folder: Path, vocabularies: Vocabularies, stored: Mapping[str, s
 
 
 def check_shape(folder: Path, config: Config, shape: Mapping[str, Any]) -> None:
-    """Refuses a config whose model fields differ from the checkpoint's.
-
-    Args:
-      folder: the work directory.
-      config: its config.
-      shape: the model fields that the checkpoint stores.
+    """Refuses a work directory's config whose model fields differ from the checkpoint's.
 
     Raises:
       ValueError: a field differs; the message gives its name and both values.
@@ -79,12 +69,6 @@ def check_run(
     """Refuses a work directory whose vocabularies or config do not match its weights.
 
     A folder of an earlier version, without digests, passes with a warning.
-
-    Args:
-      folder: the work directory.
-      about: the content of its config.json.
-      config: its config.
-      vocabularies: its vocabularies.
 
     Raises:
       ValueError: a file was changed; the message names it.

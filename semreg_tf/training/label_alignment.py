@@ -5,7 +5,6 @@ MLA) is the permutation of the image's labels with the lowest loss; "predicted" 
 each correct prediction at its position and permutes only the other labels.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -76,16 +75,13 @@ def free_running(
 def order_labels(
     labels: np.ndarray, predicted: np.ndarray, log_probabilities: np.ndarray, kind: Alignment
 ) -> np.ndarray:
-    """Orders the labels of one image by the decoder's predictions.
+    """Returns the labels of one image, (labels,), ordered by the decoder's predictions.
 
     Args:
       labels: the image's labels, (labels,) int.
       predicted: the decoder's predictions at the first steps, (labels,) int.
       log_probabilities: log probabilities of all outputs at these steps, (labels, vocab_size).
       kind: "minimal_loss" or "predicted", see the docstring of this module.
-
-    Returns:
-      The ordered labels, (labels,).
     """
     ordered = np.full(len(labels), -1, labels.dtype)
     if kind == "predicted":
@@ -103,10 +99,7 @@ def order_labels(
 class LabelAlignment:
     """Reorders an image's labels by the decoder's predictions; there is one sequence per image.
 
-    Attributes:
-      start_id: input of the first step.
-      end_id: the output id that ends a sequence.
-      kind: the order, see the docstring of this module.
+    The kind of order is explained in the docstring of this module.
     """
 
     start_id: int
@@ -147,11 +140,8 @@ class LabelAlignment:
                     )
             return ordered
 
-        targets = _in_numpy(order, (target_ids, padding_mask, predicted, scores), target_ids)
+        inputs = (target_ids, padding_mask, predicted, scores)
+        targets = tf.numpy_function(order, inputs, target_ids.dtype, stateful=False)
+        targets = tf.ensure_shape(targets, target_ids.shape)
         start = tf.fill([tf.shape(predicted)[0], 1], self.start_id)
         return AlignedSequences(tf.concat([start, predicted[:, :-1]], axis=1), targets)
-
-
-def _in_numpy(function: Callable, inputs: tuple, like: tf.Tensor) -> tf.Tensor:
-    output = tf.numpy_function(function, inputs, like.dtype, stateful=False)
-    return tf.ensure_shape(output, like.shape)

@@ -11,12 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def set_label_graph(annotator: Annotator, split: Split) -> None:
-    """Sets the masks of the signed forms; the linear form has no graph.
-
-    Args:
-      annotator: a model whose head has layers of concepts and is untrained.
-      split: the training split.
-    """
+    """Sets the masks of the signed forms of an untrained head; the linear form has no graph."""
     config = annotator.config
     if config.concepts.layers.form == "linear":
         return

@@ -35,15 +35,7 @@ class ParameterGroup:
 
 
 def build_groups(annotator: Annotator, phase: Phase) -> list[ParameterGroup]:
-    """Builds one optimiser for each group of a phase that has variables.
-
-    Args:
-      annotator: the models.
-      phase: the phase, whose steps are the schedule's length.
-
-    Returns:
-      The groups, with built optimisers.
-    """
+    """Returns the groups of a phase that have variables, each with a built optimiser."""
     groups = []
     for group in phase.trained:
         variables = annotator.variables(group.name)

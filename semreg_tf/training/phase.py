@@ -13,13 +13,7 @@ from semreg_tf.training.progress import PhaseProgress
 
 @dataclass(frozen=True)
 class TrainedGroup:
-    """A group of `annotator.GROUPS` with its learning rate and weight decay.
-
-    Attributes:
-      name: the group's name.
-      learning_rate: its initial learning rate.
-      weight_decay: weight decay of its kernels.
-    """
+    """A group of `annotator.GROUPS` with its learning rate and weight decay."""
 
     name: str
     learning_rate: float

@@ -32,17 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class StageParts:
-    """The objects that all phases of a stage share.
-
-    Attributes:
-      config: the experiment.
-      annotator: the models.
-      data: the stage's splits.
-      path: the work directory.
-      distribution: the devices and workers that share a step.
-      loss_scale: loss scaling for float16, or None.
-      profiler: the profiler.
-    """
+    """The objects that all phases of a stage share."""
 
     config: Config
     annotator: Annotator
@@ -120,14 +110,7 @@ class PhaseRun:
         return variables if self._average is None else {**variables, **self._average.stored()}
 
     def take_step(self, step: int) -> tuple[dict[str, float], tf.Tensor]:
-        """Runs one training step.
-
-        Args:
-          step: the stage's step, from 0.
-
-        Returns:
-          The scalars of the step, and the image ids of the batch.
-        """
+        """Runs one step of the stage; returns its scalars and the image ids of its batch."""
         self._profiler.before_step(step)
         before = time.perf_counter()
         tensors = dict(next(self._batches))
@@ -143,16 +126,7 @@ class PhaseRun:
         self.monitor.step(step, logs, self._waited_secs)
 
     def validate(self, step: int, elapsed_secs: float, loss: float) -> tuple[str, float]:
-        """Validates the model, or its average; all workers get the chief's result.
-
-        Args:
-          step: number of updates of the stage.
-          elapsed_secs: seconds of training.
-          loss: loss of the last step.
-
-        Returns:
-          The metric's name and value.
-        """
+        """Validates the model or its average; returns the metric's name and the chief's value."""
         value = 0.0
         average = contextlib.nullcontext() if self._average is None else self._average.in_use()
         with average:

@@ -63,10 +63,7 @@ class Stage:
         return tuple(source for phase in self.planned[:1] for source in phase.warm_starts)
 
     def check_warm_starts(self, folders: dict[str, object]) -> None:
-        """Refuses work directories of stages that are not among the warm starts.
-
-        Args:
-          folders: earlier stage -> its work directory, or None.
+        """Refuses work directories (or None) by stage that are not among the warm starts.
 
         Raises:
           ValueError: a folder is given for another stage.

@@ -17,12 +17,6 @@ from semreg_tf.training.phases import Stage
 def with_precision(config: Config, stage: Stage, path: str | Path, num_workers: int = 1) -> Config:
     """Returns the config with the precision "auto" replaced; a resumed run keeps its precision.
 
-    Args:
-      config: the experiment.
-      stage: the stage.
-      path: the work directory, which may hold the run.
-      num_workers: number of processes that share a step.
-
     Raises:
       ValueError: "auto" with several workers, which might choose differently.
     """
@@ -42,11 +36,7 @@ def with_precision(config: Config, stage: Stage, path: str | Path, num_workers: 
 
 @contextlib.contextmanager
 def dtype_policy_scope(precision: str) -> Iterator[None]:
-    """Sets Keras's dtype policy for the models that are created inside the context.
-
-    Args:
-      precision: "float32", "mixed_bfloat16" or "mixed_float16".
-    """
+    """Sets Keras's dtype policy for the models that are created inside the context."""
     earlier = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

@@ -19,11 +19,7 @@ from semreg_tf.decoding.step_function import StepFunction
 def with_decay(config: SamplingConfig, steps: int) -> SamplingConfig | None:
     """Returns the schedule of a stage with its decay, or None if all inputs are true words.
 
-    If the decay is None, it is set such that eps is `last_share` after the stage's steps (ours).
-
-    Args:
-      config: the schedule.
-      steps: number of steps of the stage.
+    If the decay is None, it is set such that eps is `last_share` after the stage's `steps` (ours).
     """
     if config.schedule == "none":
         return None
@@ -42,12 +38,7 @@ def with_decay(config: SamplingConfig, steps: int) -> SamplingConfig | None:
 
 
 def share_of_true_words(config: SamplingConfig, step: tf.Tensor) -> tf.Tensor:
-    """Returns eps_i, the probability of feeding the true word, a float32 scalar.
-
-    Args:
-      config: the result of `with_decay`.
-      step: the stage's step i, an int32 scalar.
-    """
+    """Returns eps_i, the probability of feeding the true word at step i, a float32 scalar."""
     i, decay = tf.cast(step, tf.float32), config.decay
     if config.schedule == "linear":
         return tf.clip_by_value(config.offset - decay * i, config.minimum, 1.0)

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 class StageData:
     """The training split and the validation split of a stage.
 
+    Phases that read the true concepts also train on additional captions without images, `extra`.
+
     Attributes:
       builder: the builder of the prepared data set.
       train: the training split.
@@ -32,13 +34,6 @@ class StageData:
       label_train: the images of `train` with labels, for captioners that predict labels too, or
         None.
       label_validation: the same for `validation`.
-
-    Args:
-      config: the experiment.
-      stage: the stage.
-      builder: the builder of the prepared data set.
-      vocabularies: the experiment's vocabularies.
-      extra: additional captions without images, for phases that read the true concepts.
     """
 
     def __init__(
@@ -96,15 +91,7 @@ class StageData:
         views: int = 1,
         captions_per_image: int | None = None,
     ) -> Inputs:
-        """Returns inputs from a split; features of a frozen encoder are cached.
-
-        Args:
-          annotator: the model, whose encoder computes features that are not cached yet.
-          split: `train` or `validation`.
-          keys: keys of `semreg_tf.data.batch`.
-          views: number of cached views of each image.
-          captions_per_image: number of captions sampled per image; None: all.
-        """
+        """Returns inputs from a split, as `model_inputs`, with all or some captions of an image."""
         inputs = model_inputs(
             annotator, split, keys, self._features_folder, lambda: self.train, views
         )

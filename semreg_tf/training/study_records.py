@@ -41,10 +41,7 @@ def is_finished(path: str | Path) -> bool:
 
 
 def stage_record(path: str | Path) -> dict[str, Any]:
-    """Returns the record of a trained stage.
-
-    Args:
-      path: its work directory.
+    """Returns the record of a trained stage from its work directory.
 
     Returns:
       `steps` done, `phases` with their steps and reasons to end, `metric`, `best_value` and

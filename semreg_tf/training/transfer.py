@@ -24,12 +24,7 @@ logger = logging.getLogger(__name__)
 class Donor:
     """Another trained model, from a run or an export.
 
-    Attributes:
-      path: its folder.
-      config: its experiment.
-      vocabularies: its vocabularies.
-      annotator: its models.
-      saw_images: False if its stage was trained on true concepts, so that its CNN is untrained.
+    It saw no images if its stage was trained on true concepts: then its CNN is untrained.
     """
 
     path: Path
@@ -54,7 +49,7 @@ def open_donor(path: str | Path) -> Donor:
         )
     else:
         config, names, annotator = workdir.load_annotator(path)
-        stage = workdir.read_stage(path)
+        stage = workdir.read_about(path)["stage"]
     known = stage in config.stages
     saw_images = not (known and find_stage(config, stage).reads_true_concepts)
     return Donor(Path(path), config, names, annotator, saw_images)
@@ -65,11 +60,6 @@ def init_from(annotator: Annotator, vocabularies: Vocabularies, donor: Donor) ->
 
     Concepts and words are matched by name; START, END and UNK by role. Rows without a match and
     parts of another shape keep their initial values.
-
-    Args:
-      annotator: the model whose weights are set.
-      vocabularies: the vocabularies of this run.
-      donor: the other model.
 
     Returns:
       Part -> how much of it was copied.
@@ -112,9 +102,8 @@ Matches = tuple[np.ndarray, np.ndarray]
 
 def _matches(names: tuple[str, ...], others: tuple[str, ...]) -> Matches:
     """Returns the ids of the common names in both lists."""
-    index = {name: i for i, name in enumerate(others)}
-    ours = [i for i, name in enumerate(names) if name in index]
-    return np.array(ours, int), np.array([index[names[i]] for i in ours], int)
+    _, ours, theirs = np.intersect1d(names, others, assume_unique=True, return_indices=True)
+    return ours, theirs
 
 
 def _word_matches(output: Vocabulary, other: Vocabulary) -> Matches:

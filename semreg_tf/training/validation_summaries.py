@@ -25,26 +25,13 @@ GATE_IMAGES = 32
 
 
 class ValidationSummaries:
-    """Writes the summaries of validations.
-
-    Args:
-      annotator: the models.
-      data: the splits.
-      folder: the run's TensorBoard log folder.
-    """
+    """Writes the summaries of validations."""
 
     def __init__(self, annotator: Annotator, data: StageData, folder: Path) -> None:
         self._annotator, self._data, self._folder = annotator, data, folder
 
     def write(self, phase: Phase, step: int, evaluation: Evaluation, monitor: Monitor) -> None:
-        """Writes the summaries of one validation.
-
-        Args:
-          phase: the current phase.
-          step: number of updates done.
-          evaluation: the evaluation of the validation split.
-          monitor: writes to the run's log.
-        """
+        """Writes the summaries of one validation."""
         split = self._data.validation
         rows = list(itertools.islice(evaluation.rows(), NUM_PICTURES))
         texts = [_text(row) for row in rows]

@@ -19,14 +19,7 @@ _SHOWN = ("perplexity", "log2_perplexity")
 
 
 class TrainedModel(EvaluatedModel):
-    """The models with the inputs of a phase.
-
-    Args:
-      annotator: the models.
-      names: their vocabularies.
-      data: the splits.
-      phase: the current phase.
-    """
+    """The models with the inputs of a phase."""
 
     shows_progress = False
 
@@ -44,13 +37,7 @@ class TrainedModel(EvaluatedModel):
 
 
 class Validator:
-    """Validates a phase and writes the results to the log and the history.
-
-    Args:
-      annotator: the models.
-      data: the splits.
-      path: the work directory.
-    """
+    """Validates a phase and writes the results to the log and the history."""
 
     def __init__(self, annotator: Annotator, data: StageData, path: Path) -> None:
         self._annotator, self._data, self._path = annotator, data, path
@@ -59,18 +46,7 @@ class Validator:
     def validate(
         self, phase: Phase, step: int, elapsed_secs: float, loss: float, monitor: Monitor
     ) -> tuple[str, float]:
-        """Computes the phase's metric on the validation split.
-
-        Args:
-          phase: the current phase.
-          step: number of updates of the stage.
-          elapsed_secs: seconds of training.
-          loss: loss of the last step.
-          monitor: the log.
-
-        Returns:
-          The metric's name and value; higher is better.
-        """
+        """Returns the name and the value of the phase's metric on the validation split."""
         split = self._data.validation
         model = TrainedModel(self._annotator, split.vocabularies, self._data, phase)
         evaluation = phase.metric.evaluator.run(model, split)

@@ -21,13 +21,7 @@ def warm_start(
     sources: Sequence[WarmStart],
     folders: dict[str, str | Path | None],
 ) -> dict[str, str]:
-    """Restores weights from runs of earlier stages (Sec. 3.3).
-
-    Args:
-      annotator: the model whose weights are set.
-      vocabularies: the vocabularies of this run, which the other runs must share.
-      sources: the parts that are restored from each stage.
-      folders: stage -> work directory of its run, or None.
+    """Restores the parts of each source from the work directory of its stage (Sec. 3.3).
 
     Returns:
       Part -> origin of its weights.

@@ -76,9 +76,6 @@ def open_workdir(
       extra_captions: digest of the file of additional captions, or None. The file may be moved, but
         its content must not change.
 
-    Returns:
-      The folder.
-
     Raises:
       ValueError: the folder holds another experiment, stage or vocabulary.
       OSError: it cannot be written.
@@ -156,15 +153,6 @@ def read_about(folder: str | Path) -> dict[str, Any]:
     return about
 
 
-def read_stage(folder: str | Path) -> str:
-    """Returns the stage of a work directory.
-
-    Raises:
-      ValueError: as for `read_about`.
-    """
-    return read_about(folder)["stage"]
-
-
 @functools.cache
 def _warn_edited(path: str, digest: str) -> None:
     """Warns once for each content of the file, which is read several times."""
@@ -197,9 +185,7 @@ def load_annotator(
 ) -> tuple[Config, Vocabularies, Annotator]:
     """Builds a run's models in float32 and restores its best checkpoint, or its last.
 
-    Args:
-      path: the work directory.
-      task: as for `load_run`; the parts share their weights.
+    The task is as for `load_run`; both parts of a run share their weights.
 
     Raises:
       ValueError: the folder is not a work directory, has no checkpoint, or a file is damaged.
