@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,9 @@ class RetrievalEvaluator:
         chosen, train, sample = self.choose(model, split)
         sentences = _sentences(split, chosen.sequences)
         scorer = SentenceScorer(model.ensemble, sentences, bfloat16_output=self.bfloat16_output)
-        pairs = _Pairs(model, scorer, self, sentences)
-        scores = pairs.matrix(split, chosen.rows)
-        marginal = log_mean(pairs.matrix(train, sample))
+        matrix = partial(self._matrix, model, scorer, sentences)
+        scores = matrix(split, chosen.rows)
+        marginal = log_mean(matrix(train, sample))
         unknown_id, tokens = model.vocabularies.output.unknown_id, sentences.tokens
         unknown = 0 if unknown_id is None else int((tokens == unknown_id).sum())
         num_words = len(tokens) + len(sentences.token_splits) - 1
@@ -102,6 +103,37 @@ class RetrievalEvaluator:
         chosen = choose(split, self.num_images, self.num_sentences)
         train = model.split(model.config.data.train_split)
         return chosen, train, _sample(train, self.marginal_images, self.seed)
+
+    def _matrix(
+        self,
+        model: EvaluatedModel,
+        scorer: SentenceScorer,
+        sentences: Sentences,
+        split: Split,
+        rows: np.ndarray,
+    ) -> np.ndarray:
+        """Returns log P(w|I), (images, sentences) float32, cached on disk image by image."""
+        variables = [m.all_variables() for m in model.ensemble.members]
+        weights = [np.asarray(v) for named in variables for _, v in sorted(named.items())]
+        key = features_cache.cache_key(
+            [*weights, sentences.tokens, sentences.token_splits],
+            split=split.name,
+            image_ids=[str(split.encoded.image_ids[r]) for r in rows],
+            bfloat16_output=self.bfloat16_output,
+            what="log P(w|I)",
+        )
+        inputs = model.inputs(split)
+
+        def compute(first: int) -> Iterator[np.ndarray]:
+            for tensors in SplitBatches(inputs, _BATCH_SIZE, rows[first:]):
+                outputs = model.ensemble.encode(tensors)
+                for i in range(int(tf.shape(tf.nest.flatten(outputs)[0])[0])):
+                    of_image = tuple({k: v[i : i + 1] for k, v in x.items()} for x in outputs)
+                    yield scorer.score(of_image)[None, None]
+
+        shape = len(rows), 1, len(sentences.token_splits) - 1
+        title = f"scores of {split.name}"
+        return features_cache.load_or_compute(self.folder, key, shape, compute, title)[:, 0]
 
 
 def choose(split: Split, num_images: int | None, num_sentences: int | None) -> Candidates:
@@ -156,45 +188,6 @@ def log_mean(scores: np.ndarray) -> np.ndarray:
     highest = np.maximum(values.max(axis=0), np.finfo(np.float64).min)
     with np.errstate(divide="ignore"):
         return highest + np.log(np.exp(values - highest).mean(axis=0))
-
-
-class _Pairs:
-    """Computes matrices of pair scores, which are cached on disk image by image."""
-
-    def __init__(
-        self,
-        model: EvaluatedModel,
-        scorer: SentenceScorer,
-        evaluator: RetrievalEvaluator,
-        sentences: Sentences,
-    ) -> None:
-        self._model, self._scorer, self._folder = model, scorer, evaluator.folder
-        self._num_sentences = len(sentences.token_splits) - 1
-        weights = [
-            np.asarray(variable)
-            for member in model.ensemble.members
-            for _, variable in sorted(member.all_variables().items())
-        ]
-        self._arrays = [*weights, sentences.tokens, sentences.token_splits]
-        self._key_fields = {"bfloat16_output": evaluator.bfloat16_output, "what": "log P(w|I)"}
-
-    def matrix(self, split: Split, rows: np.ndarray) -> np.ndarray:
-        """Returns log P(w|I), (images, sentences) float32, memory-mapped."""
-        image_ids = [str(split.encoded.image_ids[r]) for r in rows]
-        key = features_cache.cache_key(
-            self._arrays, split=split.name, image_ids=image_ids, **self._key_fields
-        )
-        inputs = self._model.inputs(split)
-
-        def compute(first: int) -> Iterator[np.ndarray]:
-            for tensors in SplitBatches(inputs, _BATCH_SIZE, rows[first:]):
-                outputs = self._model.ensemble.encode(tensors)
-                for i in range(int(tf.shape(tf.nest.flatten(outputs)[0])[0])):
-                    of_image = tuple({k: v[i : i + 1] for k, v in x.items()} for x in outputs)
-                    yield self._scorer.score(of_image)[None, None]
-
-        shape, title = (len(rows), 1, self._num_sentences), f"scores of {split.name}"
-        return features_cache.load_or_compute(self._folder, key, shape, compute, title)[:, 0]
 
 
 def _captioned(split: Split) -> np.ndarray:
