@@ -51,12 +51,7 @@ def config_class(cls: Kind) -> Kind:
 
 
 def refusal(error: pydantic.ValidationError, section: str = "") -> str:
-    """Returns the first error of pydantic as one line.
-
-    Args:
-      error: pydantic's error.
-      section: a prefix of the field's name, such as "config.".
-    """
+    """Returns the first error of pydantic as one line, with a prefix of the field's name."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "value_error":

@@ -65,10 +65,6 @@ def load(path: str) -> Config:
 def from_file_values(values: dict[str, Any], path: str) -> Config:
     """Builds the config from the content of a config.json.
 
-    Args:
-      values: the file's JSON object.
-      path: the file, for messages.
-
     Raises:
       ValueError: the values hold no config of this project.
     """
@@ -153,10 +149,6 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
 
 def differing_fields(config: Config, base: Config) -> dict[str, Any]:
     """Returns the flattened fields in which `config` differs from `base`.
-
-    Args:
-      config: the config whose values are returned.
-      base: the config that it is compared with.
 
     Returns:
       Name -> value, such as `{"encoder.trainable": False}`; fields of a section that only `base`

@@ -82,16 +82,8 @@ def export_parts(
 ) -> Path:
     """Writes one model, or a captioner and a tag model whose answers one call returns.
 
-    If both models have the same CNN, the export holds it and runs it once.
-
-    Args:
-      parts: one model, or two of different tasks.
-      path: as for `export`.
-      num_results: as for `export`.
-      weights_dtype: as for `export`.
-
-    Returns:
-      The folder. With two models, the tag model's assets are in `assets.extra/tags/`.
+    If both models have the same CNN, the export holds it and runs it once. The tag model's assets
+    are then in `assets.extra/tags/`. Other arguments are as for `export`.
 
     Raises:
       ValueError: as for `export`, or two models that cannot be combined.
@@ -178,10 +170,6 @@ def write_info(folder: Path, info: Mapping[str, Any]) -> None:
 
     The model card, which may be written again, has no digest. The variables' data files have none,
     because TensorFlow's index has checksums of them.
-
-    Args:
-      folder: the export, complete except for this file.
-      info: the model's description.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     others = (f"{ASSETS}/{INFO_FILE}", CARD_FILE)

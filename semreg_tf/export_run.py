@@ -116,17 +116,10 @@ def export_runs(
     weights_dtype: str = "float32",
     overrides: Sequence[str] = (),
 ) -> Path:
-    """Exports a run on captions and a run on tags as one model that returns both.
+    """Exports a run on captions and a run on tags, in either order, as one model of both.
 
-    Args:
-      runs: the two work directories, in either order.
-      out: the folder to write.
-      num_results: number of captions and of label lists in an answer; None: each run's beam width.
-      weights_dtype: dtype of the matrices on disk.
-      overrides: overrides of the decoding of both, such as "decoding.block_unknown=true".
-
-    Returns:
-      The folder. Its info has under "encoders" the number of CNNs.
+    The other arguments are fields of `ExportOptions`. The info of the folder, which is returned,
+    has the number of CNNs under "encoders".
 
     Raises:
       ValueError: not two folders, or runs that cannot be combined.
@@ -157,16 +150,7 @@ def export_run_litert(
 ) -> Path:
     """Exports a run's best checkpoint, or an existing SavedModel export, as a LiteRT file.
 
-    Args:
-      run: the work directory, or the folder of a SavedModel.
-      out: the folder to write.
-      num_results: number of sequences in an answer of beam search; None: the beam width.
-      weights_dtype: "float32", "float16" or "int8".
-      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
-      also: as for `export_litert`.
-
-    Returns:
-      The folder.
+    The other arguments are as for `export_litert`, and `overrides` as in `ExportOptions`.
 
     Raises:
       ValueError: an invalid folder or dtype, or a model that LiteRT cannot run.
@@ -227,9 +211,7 @@ def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:
 def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
     """Returns the provenance of a run from its work directory, without what is missing there.
 
-    Args:
-      run: the work directory.
-      results_in: the folder in it with the results of the exported model.
+    The model's results are in the folder `results_in` of it.
     """
     folder = Path(run)
     about = workdir.read_about(folder)
@@ -245,11 +227,6 @@ def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
 
 def compare(run: EvaluatedRun, split: Split, model: ExportedModel) -> ScoreComparison:
     """Compares the scores of a run and of its export, which reads the stored images, on a split.
-
-    Args:
-      run: the run, whose models compute in float32.
-      split: a split with ground truth.
-      model: its export.
 
     Returns:
       The scores of both, without METEOR, which needs Java.

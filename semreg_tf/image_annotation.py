@@ -62,15 +62,7 @@ def annotation_of_row(
     tasks: tuple[str, ...],
     shown_last: frozenset[str],
 ) -> ImageAnnotation:
-    """Returns the annotation of one picture from the outputs of a signature.
-
-    Args:
-      answer: the outputs by name, batch-first.
-      row: the picture's row.
-      names: names of the concepts.
-      tasks: the result of `tasks_of`.
-      shown_last: the result of `shown_last_of`.
-    """
+    """Returns the annotation of one picture from the outputs of a signature."""
     texts, probabilities = answer["annotations"][row], answer["concept_probabilities"][row]
     scores = answer["scores"][row]
     n_best = tuple((texts[i].decode(), float(scores[i])) for i in _existing(scores))

@@ -55,10 +55,6 @@ class PictureModel:
     Attributes:
       info: the model's description, which has at least `task`.
       signatures: `serving_default`, and `serving_with_tags` for models that read user tags.
-
-    Args:
-      info: see above.
-      signatures: see above.
     """
 
     def __init__(self, info: dict[str, Any], signatures: Mapping[str, Any]) -> None:

@@ -299,12 +299,5 @@ def joint_loss(
     unary_weight: float = 1.0,
     relational_weight: float = 1.0,
 ) -> tf.Tensor:
-    """Returns the batch mean of L = Lu + Lr (eq. 4), unweighted by default.
-
-    Args:
-      unary: Lu, (batch,).
-      relational: Lr, (batch,).
-      unary_weight: weight of Lu.
-      relational_weight: weight of Lr.
-    """
+    """Returns the batch mean of L = Lu + Lr (eq. 4), unweighted by default."""
     return tf.reduce_mean(unary_weight * unary + relational_weight * relational)

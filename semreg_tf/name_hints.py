@@ -10,14 +10,7 @@ def closest_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns the end of a sentence about an unknown name.
-
-    Args:
-      name: the unknown name.
-      known: the known names.
-
-    Returns:
-      ": did you mean 'x'?" if a known name is similar, else ".".
+    """Returns ": did you mean 'x'?" if a known name is similar to an unknown one, else ".".
 
     Example:
       >>> did_you_mean("cels", ["cells", "activation"])

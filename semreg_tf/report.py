@@ -47,15 +47,7 @@ def build_report(workdirs: Sequence[str | Path], num_pictures: int = 24) -> str:
 
 
 def write_report(workdirs: Sequence[str | Path], out: str | Path, num_pictures: int = 24) -> Path:
-    """Writes the report of `build_report` to a file, atomically.
-
-    Args:
-      workdirs: work directories of runs.
-      out: the file; missing parent folders are created.
-      num_pictures: number of pictures shown for each split beside its best and worst.
-
-    Returns:
-      The path of the file.
+    """Writes the report of `build_report` to a file, atomically, and returns its path.
 
     Raises:
       ValueError: there is no folder, or a folder is not a work directory.

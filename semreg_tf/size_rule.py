@@ -80,10 +80,6 @@ def sized(config: Config, num_pictures: int) -> Config:
     The fields are `encoder.trainable`, `image.cached_views`, `unary.head_only_steps`, and `steps`
     and `validate_every_steps` of each stage.
 
-    Args:
-      config: the experiment.
-      num_pictures: number of images in the training split.
-
     Example:
       >>> sized(experiments.get("custom_tags/s_cnn_rnn"), 500).encoder.trainable
       False
