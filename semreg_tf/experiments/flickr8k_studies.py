@@ -12,104 +12,79 @@ _FAST = ("precision=auto",)
 # The best of the searched rates (`flickr8k_search`); the proposed model and its controls have 1e-3.
 _RATE = "joint.learning_rate="
 _HALF_RATE = f"{_RATE}5e-4"
-_WITHOUT_UNARY = (
-    "joint.steps=800",
-    "joint.validate_every_steps=100",
-)
+_WITHOUT_UNARY = ("joint.steps=800", "joint.validate_every_steps=100")
+_THREE_STAGES = 'stages=["unary", "relational", "joint"]'
+_TWO_STAGES = 'stages=["relational", "joint"]'
 _BEAMS = tuple((f"beam {n}", (f"--config.decoding.beam_width={n}",)) for n in (1, 5, 10))
 _TRUE = (("true concepts", ("--true_concepts",)),)
 
 
-def _flickr8k_system(name: str, system: str, *overrides: str, **fields) -> System:
+def _system(name: str, system: str, *overrides: str, **fields) -> System:
     return System(name, f"flickr8k_captions/{system}", (*_FAST, *overrides), **fields)
 
 
 _FLICKR8K = (
-    _flickr8k_system("ours", "s_cnn_rnn", evaluations=_BEAMS + _TRUE),
-    _flickr8k_system(
-        "NIC-deeply",
-        "nic_deeply",
-        'stages=["unary", "relational", "joint"]',
-        _HALF_RATE,
-        takes=UNARY,
-    ),
-    _flickr8k_system(
-        "NIC-F", "nic_f", 'stages=["relational", "joint"]', *_WITHOUT_UNARY, _HALF_RATE
-    ),
-    _flickr8k_system("detached", "s_cnn_rnn_detached", takes=BOTH),
-    _flickr8k_system("from scratch", "s_cnn_rnn_from_scratch", *_WITHOUT_UNARY),
-    _flickr8k_system("ours, frozen CNN", "s_cnn_rnn_fix", takes=BOTH[1:]),
+    _system("ours", "s_cnn_rnn", evaluations=_BEAMS + _TRUE),
+    _system("NIC-deeply", "nic_deeply", _THREE_STAGES, _HALF_RATE, takes=UNARY),
+    _system("NIC-F", "nic_f", _TWO_STAGES, *_WITHOUT_UNARY, _HALF_RATE),
+    _system("detached", "s_cnn_rnn_detached", takes=BOTH),
+    _system("from scratch", "s_cnn_rnn_from_scratch", *_WITHOUT_UNARY),
+    _system("ours, frozen CNN", "s_cnn_rnn_fix", takes=BOTH[1:]),
 )
 # As many joint steps for the decoder as NIC-F's has, and 400 more on images.
+_LONGER = "joint.steps=800"
 _FLICKR8K_LONGER = (
-    _flickr8k_system("ours, 800 joint steps", "s_cnn_rnn", "joint.steps=800", takes=BOTH),
-    _flickr8k_system(
-        "detached, 800 joint steps", "s_cnn_rnn_detached", "joint.steps=800", takes=BOTH
-    ),
-    _flickr8k_system(
+    _system("ours, 800 joint steps", "s_cnn_rnn", _LONGER, takes=BOTH),
+    _system("detached, 800 joint steps", "s_cnn_rnn_detached", _LONGER, takes=BOTH),
+    _system(
         "ours, frozen CNN, 800 joint steps",
         "s_cnn_rnn_fix",
-        "joint.steps=800",
+        _LONGER,
         takes=(("unary", "ours, frozen CNN"), *BOTH[1:]),
     ),
-    _flickr8k_system(
+    _system(
         "NIC-deeply, 800 joint steps",
         "nic_deeply",
-        'stages=["unary", "relational", "joint"]',
-        "joint.steps=800",
+        _THREE_STAGES,
+        _LONGER,
         _HALF_RATE,
         takes=(*UNARY, ("relational", "NIC-deeply")),
     ),
 )
+_HIDDEN_LAYER = "concepts.hidden_units=2048"
 _FLICKR8K_ONCE = (
-    _flickr8k_system(
-        "NIC-F, step zero",
-        "nic_f_step_zero",
-        'stages=["relational", "joint"]',
-        *_WITHOUT_UNARY,
-        _HALF_RATE,
-    ),
+    _system("NIC-F, step zero", "nic_f_step_zero", _TWO_STAGES, *_WITHOUT_UNARY, _HALF_RATE),
     # One step at rate zero leaves the models of the earlier stages unchanged.
-    _flickr8k_system(
-        "ours, no joint training", "s_cnn_rnn", "joint.steps=1", f"{_RATE}0", takes=BOTH
-    ),
+    _system("ours, no joint training", "s_cnn_rnn", "joint.steps=1", f"{_RATE}0", takes=BOTH),
     # As many steps on images as the systems of 800 joint steps after their 400 unary ones.
-    _flickr8k_system(
+    _system(
         "NIC-F, 1,200 joint steps",
         "nic_f",
-        'stages=["relational", "joint"]',
+        _TWO_STAGES,
         "joint.steps=1200",
         _HALF_RATE,
         takes=(("relational", "NIC-F"),),
     ),
-    _flickr8k_system(
+    _system(
         "ours, 1,600 joint steps",
         "s_cnn_rnn",
         "joint.steps=1600",
         "joint.validate_every_steps=200",
         takes=BOTH,
     ),
-    _flickr8k_system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=UNARY),
-    _flickr8k_system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=UNARY),
-    _flickr8k_system("ours, 100 concepts", "s_cnn_rnn", "data.num_concepts=100"),
-    _flickr8k_system("ours, 300 concepts", "s_cnn_rnn", "data.num_concepts=300"),
-    _flickr8k_system("ours, 2,000 concepts", "s_cnn_rnn", "data.num_concepts=2000"),
-    _flickr8k_system(
-        "ours, hidden layer", "s_cnn_rnn", "concepts.hidden_units=2048", takes=BOTH[1:]
+    _system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=UNARY),
+    _system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=UNARY),
+    *(
+        _system(f"ours, {number:,} concepts", "s_cnn_rnn", f"data.num_concepts={number}")
+        for number in (100, 300, 2_000)
     ),
-    _flickr8k_system("m-RNN", "mrnn"),
+    _system("ours, hidden layer", "s_cnn_rnn", _HIDDEN_LAYER, takes=BOTH[1:]),
+    _system("m-RNN", "mrnn"),
     # Tests of explanations in RESULTS.md.
-    _flickr8k_system(
-        "ours, biases at zero", "s_cnn_rnn", "concepts.initial_bias=zeros", takes=BOTH[1:]
-    ),
-    _flickr8k_system(
-        "ours, hidden layer, frozen CNN",
-        "s_cnn_rnn_fix",
-        "concepts.hidden_units=2048",
-        takes=BOTH[1:],
-    ),
+    _system("ours, biases at zero", "s_cnn_rnn", "concepts.initial_bias=zeros", takes=BOTH[1:]),
+    _system("ours, hidden layer, frozen CNN", "s_cnn_rnn_fix", _HIDDEN_LAYER, takes=BOTH[1:]),
     # m-RNN's setting: one stage on a frozen CNN.
-    _flickr8k_system(
+    _system(
         "NIC-F, frozen CNN, one stage",
         "nic_f",
         "encoder.trainable=false",
@@ -118,17 +93,17 @@ _FLICKR8K_ONCE = (
         "joint.steps=1800",
         "joint.validate_every_steps=450",
     ),
-    _flickr8k_system(
+    _system(
         "NIC-F, falling relational rate",
         "nic_f",
-        'stages=["relational", "joint"]',
+        _TWO_STAGES,
         "relational.schedule=cosine",
         *_WITHOUT_UNARY,
         _HALF_RATE,
     ),
 )
 # With another CNN only.
-_SOFT_ATTENTION = _flickr8k_system("soft attention", "soft_attention", *_WITHOUT_UNARY, _HALF_RATE)
+_SOFT_ATTENTION = _system("soft attention", "soft_attention", *_WITHOUT_UNARY, _HALF_RATE)
 
 
 _BUDGET = (
