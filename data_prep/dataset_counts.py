@@ -46,8 +46,7 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
     words = NameList.load(os.path.join(folder, "words.txt"))
     labels = NameList.load(os.path.join(folder, "labels.txt"))
     user_tags = NameList.load(os.path.join(folder, "user_tags.txt"))
-    pairs = zip(words.names, words.counts, strict=True)
-    plain = [count for name, count in pairs if not is_punctuation(name)]
+    plain = words.where(lambda word, _: not is_punctuation(word)).counts
     counts = {
         "format_version": FORMAT_VERSION,
         "dataset": info.full_name,
@@ -55,7 +54,7 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
         "distinct_words": len(plain),
         f"words_at_least_{_FREQUENT}_times": sum(count >= _FREQUENT for count in plain),
         "coverage": {str(k): coverage(words, k) for k in _COVERAGE_SIZES if k <= len(plain)},
-        "label_counts": dict(zip(labels.names, labels.counts, strict=True)),
+        "label_counts": labels.count_of,
         "distinct_user_tags": len(user_tags),
         "kept_user_tags": sum(user_tags.counts[:_KEPT_USER_TAGS]),
         "parameters": info.metadata.get("parameters", {}),

@@ -104,7 +104,7 @@ def lemma_concepts(
         for word, tag in tagger.tag(caption, tokenize=False):
             tags[word][tag[:2]] += 1
     counts, forms = Counter(), {}
-    for word, count in zip(words.names, words.counts, strict=True):
+    for word, count in words.count_of.items():
         kind = min(tags[word].items(), key=lambda item: (-item[1], item[0]), default=("", 0))[0]
         if kind not in _LEMMATISED or not any(c.isalpha() for c in word):
             continue
@@ -145,7 +145,7 @@ def listed_concepts(
         lines = read_text(path, "data.concept_list").splitlines()
     except OSError as error:
         raise _refused(path, f"must be a file that can be read ({error.strerror})") from error
-    counts = dict(zip(words.names, words.counts, strict=True))
+    counts = words.count_of
     concepts: dict[str, int] = {}
     forms: dict[str, str] = {}
     for line_number, line in enumerate(lines, 1):

@@ -1,6 +1,7 @@
 """Lists of names with training counts, and their text files."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike, fspath
 
@@ -49,8 +50,18 @@ class NameList:
         """The index of each name."""
         return {name: i for i, name in enumerate(self.names)}
 
+    @property
+    def count_of(self) -> dict[str, int]:
+        """The count of each name."""
+        return dict(zip(self.names, self.counts, strict=True))
+
     def __len__(self) -> int:
         return len(self.names)
+
+    def where(self, is_used: Callable[[str, int], bool]) -> "NameList":
+        """Returns the names for which a function of name and count is true."""
+        counts = {name: count for name, count in self.count_of.items() if is_used(name, count)}
+        return NameList(tuple(counts), tuple(counts.values()))
 
     def head(self, size: int) -> "NameList":
         """Returns the first `size` names, or all if there are fewer."""
@@ -76,7 +87,7 @@ def coverage(words: NameList, num_words: int) -> float:
     Punctuation is not counted (ours). The words are in order of decreasing count; without any the
     fraction is 0.
     """
-    counts = [c for n, c in zip(words.names, words.counts, strict=True) if not is_punctuation(n)]
+    counts = words.where(lambda word, _: not is_punctuation(word)).counts
     return sum(counts[:num_words]) / sum(counts) if counts else 0.0
 
 
@@ -91,8 +102,8 @@ def names_digest(kind: str, entries: NameList) -> str:
 
 
 def _lines(kind: str, entries: NameList) -> list[str]:
-    pairs = zip(entries.names, entries.counts, strict=True)
-    return [f"semreg_tf {kind} {FORMAT_VERSION}", *(f"{n}\t{c}" for n, c in pairs)]
+    lines = (f"{name}\t{count}" for name, count in entries.count_of.items())
+    return [f"semreg_tf {kind} {FORMAT_VERSION}", *lines]
 
 
 def read_names(path: str | PathLike[str], kinds: tuple[str, ...]) -> tuple[str, NameList]:

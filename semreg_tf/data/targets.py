@@ -21,15 +21,13 @@ class EncodedAnnotations(NamedTuple):
       image_ids: object array of strings, (images,).
       tokens: int32, the concatenated ids of all sequences, without START and END.
       token_splits: int64, (sequences + 1,), bounds of the sequences in `tokens`.
-      sequence_splits: int64, (images + 1,), bounds of the images among the sequences.
+      sequence_splits: int64, (images + 1,), bounds of the images among the sequences; an image
+        without labels has one empty sequence, so its target is END.
       concepts: int32, the concatenated concept ids of all images, ascending within an image.
       concept_splits: int64, (images + 1,).
       user_tags: int32, or None if they are not read.
       user_tag_splits: int64, (images + 1,), or None.
       num_cut: number of captions cut at `max_caption_tokens`.
-      num_unknown: number of tokens that became UNK.
-      num_without_sequence: number of images without a caption, or without a label; an image without
-        labels has one empty sequence, so its target is END.
       groups: int32, or None if they are not read.
       group_splits: int64, (images + 1,), or None.
     """
@@ -43,8 +41,6 @@ class EncodedAnnotations(NamedTuple):
     user_tags: np.ndarray | None
     user_tag_splits: np.ndarray | None
     num_cut: int
-    num_unknown: int
-    num_without_sequence: int
     groups: np.ndarray | None = None
     group_splits: np.ndarray | None = None
 
@@ -127,16 +123,13 @@ def encode_annotations(
             _known(vocabularies.concept_ids, {t for tokens in a.tokens for t in tokens})
             for a in annotations
         ]
-        num_without = sum(not sequences for sequences in per_image)
     else:
         ranks = label_ranks(vocabulary, data_config.label_order)
         labels = [vocabulary.encode(a.labels) for a in annotations]
         per_image = [[ids[np.argsort(ranks[ids])]] for ids in labels]
         concepts = [_known(vocabularies.concepts.index, a.labels) for a in annotations]
-        num_without = sum(not len(ids) for ids in labels)
         limit = None
     sequences = [ids for image in per_image for ids in image]
-    unknown = vocabulary.unknown_id
     tokens, token_splits = _flat([ids[:limit] for ids in sequences])
     concept_ids, concept_splits = _flat(concepts)
     tags = _all_known(vocabularies.user_tags, (a.user_tags for a in annotations))
@@ -151,8 +144,6 @@ def encode_annotations(
         user_tags=tags[0],
         user_tag_splits=tags[1],
         num_cut=0 if limit is None else sum(len(ids) > limit for ids in sequences),
-        num_unknown=0 if unknown is None else int(np.sum(tokens == unknown)),
-        num_without_sequence=num_without,
         groups=groups[0],
         group_splits=groups[1],
     )

@@ -277,19 +277,12 @@ class Vocabularies:
         """Returns the first difference to `other` in names or order as one line, or None."""
         if self.output.kind != other.output.kind:
             return f"output of {self.output.kind} and of {other.output.kind}"
-        pairs = (
-            ("output", self.output.entries, other.output.entries),
-            ("concepts", self.concepts, other.concepts),
-            ("user tags", self.user_tags, other.user_tags),
-            ("groups", self.groups, other.groups),
-            ("labels", self.labels, other.labels),
-        )
-        for title, ours, theirs in pairs:
-            ours_names = ours.names if ours else ()
-            theirs_names = theirs.names if theirs else ()
-            if len(ours_names) != len(theirs_names):
-                return f"{title}: {len(ours_names)} names and {len(theirs_names)}"
-            for i, (name, other_name) in enumerate(zip(ours_names, theirs_names, strict=True)):
+        for field in ("output", "concepts", "user_tags", "groups", "labels"):
+            title, lists = field.replace("_", " "), (getattr(self, field), getattr(other, field))
+            ours, theirs = (entries.names if entries else () for entries in lists)
+            if len(ours) != len(theirs):
+                return f"{title}: {len(ours)} names and {len(theirs)}"
+            for i, (name, other_name) in enumerate(zip(ours, theirs, strict=True)):
                 if name != other_name:
                     return f"{title}: number {i} is {name!r} and {other_name!r}"
         if self.forms != other.forms:
@@ -333,7 +326,7 @@ def _caption_names(
     dataset_words = _frequent(words, data_config)
     vocabulary = dataset_words
     if extra_counts:
-        counts = Counter(dict(zip(words.names, words.counts, strict=True)))
+        counts = Counter(words.count_of)
         counts.update(extra_counts)
         vocabulary = _frequent(NameList.from_counts(counts), data_config)
     if not len(vocabulary):
@@ -343,12 +336,9 @@ def _caption_names(
             f"{len(words)} words, none of them so frequent"
         )
     all_tokens = data_config.concept_words == "all_tokens"
-    concept_counts = {
-        name: count
-        for name, count in zip(dataset_words.names, dataset_words.counts, strict=True)
-        if name in vocabulary.index and (all_tokens or not is_punctuation(name))
-    }
-    concepts = NameList(tuple(concept_counts), tuple(concept_counts.values()))
+    concepts = dataset_words.where(
+        lambda word, _: word in vocabulary.index and (all_tokens or not is_punctuation(word))
+    )
     return (
         Vocabulary(vocabulary, "words"),
         concepts.head(data_config.num_concepts or DEFAULT_CAPTION_CONCEPTS),
@@ -374,12 +364,7 @@ def _chosen(
 
 def _frequent(words: NameList, data_config: DataConfig) -> NameList:
     """Returns the words with at least `min_word_count`, at most as many as `max_vocab_size`."""
-    counts = {
-        name: count
-        for name, count in zip(words.names, words.counts, strict=True)
-        if count >= data_config.min_word_count
-    }
-    vocabulary = NameList(tuple(counts), tuple(counts.values()))
+    vocabulary = words.where(lambda _, count: count >= data_config.min_word_count)
     if data_config.max_vocab_size is None:
         return vocabulary
     return vocabulary.head(data_config.max_vocab_size - 2)

@@ -58,8 +58,6 @@ class Data:
             user_tags=tags,
             user_tag_splits=tag_splits,
             num_cut=0,
-            num_unknown=0,
-            num_without_sequence=2,
         )
         self.vocabularies = Vocabularies(
             Vocabulary(names(NUM_WORDS, "w"), "words"),

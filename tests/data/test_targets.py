@@ -79,7 +79,6 @@ def test_tags_are_one_sequence_an_image_in_label_order(order, first, third):
     np.testing.assert_array_equal(encoded.sequence_splits, [0, 1, 2, 3])
     assert encoded.image_ids.tolist() == ["1", "2", "3"]
     assert row(encoded.concepts, encoded.concept_splits, 0) == [0, 1, 3]
-    assert encoded.num_without_sequence == 1
     assert encoded.user_tags is None
     assert encoded.user_tag_splits is None
 
@@ -140,8 +139,6 @@ def test_captions_are_word_ids_and_concepts_any_captions_words():
     np.testing.assert_array_equal(concept_vectors, [[1, 1, 0], [0, 0, 0], [0, 0, 1]])
     assert encoded.num_cut == 1
     # The second "hat" was cut away, so it is not counted.
-    assert encoded.num_unknown == 1
-    assert encoded.num_without_sequence == 1
 
 
 def test_dtypes_stay_when_nothing_is_there():
