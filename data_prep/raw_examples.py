@@ -6,7 +6,7 @@ from os import PathLike
 from typing import Any
 
 from data_prep.images import RawImage
-from semreg_tf.data.records import example
+from semreg_tf.data.records import Annotation, example
 from semreg_tf.data.text import DEFAULT_TOKENIZER, Tokenizer, tokenize
 from semreg_tf.text.cleaning import CleanText, clean_caption, clean_name, lone_surrogate
 
@@ -62,17 +62,15 @@ def make_record(
     captions = _captions(raw, tokenizer, notes)
     if raw.captions and not captions and not raw.labels:
         return RecordResult(raw, None, (*notes, "image without a usable caption"))
-    record = example(
-        image=image.jpeg,
-        image_id=raw.image_id,
-        file_name=raw.file_name,
-        captions=captions,
+    annotation = Annotation(
+        raw.image_id,
+        raw.file_name,
+        captions=tuple(captions),
         labels=_names(raw, "label", raw.labels, notes),
         user_tags=_without_commas(_names(raw, "user tag", raw.user_tags, notes), notes),
         groups=_names(raw, "group", raw.groups, notes),
-        tokenizer=tokenizer,
     )
-    return RecordResult(raw, record, tuple(notes))
+    return RecordResult(raw, example(image.jpeg, annotation, tokenizer), tuple(notes))
 
 
 def _captions(raw: RawExample, tokenizer: Tokenizer, notes: list[str]) -> list[str]:
@@ -90,16 +88,16 @@ def _captions(raw: RawExample, tokenizer: Tokenizer, notes: list[str]) -> list[s
     return captions
 
 
-def _names(raw: RawExample, kind: str, names: tuple[str, ...], notes: list[str]) -> list[str]:
+def _names(raw: RawExample, kind: str, names: tuple[str, ...], notes: list[str]) -> tuple[str, ...]:
     """Returns normalised, distinct names; names that become empty are noted."""
     cleaned = [_clean(raw, kind, clean_name, name, notes) for name in names]
     notes += [f"{kind} empty"] * cleaned.count("")
-    return list(dict.fromkeys(name for name in cleaned if name))
+    return tuple(dict.fromkeys(name for name in cleaned if name))
 
 
-def _without_commas(user_tags: list[str], notes: list[str]) -> list[str]:
+def _without_commas(user_tags: tuple[str, ...], notes: list[str]) -> tuple[str, ...]:
     # Models get an image's user tags as one comma-separated text.
-    without = [tag for tag in user_tags if "," not in tag]
+    without = tuple(tag for tag in user_tags if "," not in tag)
     notes += ["user tag with a comma left out"] * (len(user_tags) - len(without))
     return without
 

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -20,6 +21,37 @@ from data_prep.custom.splits import assign_splits, check_shares, check_splits
 from data_prep.custom.whole_set import describe_set, warn_of_the_whole
 
 
+@dataclass(frozen=True)
+class CustomOptions:
+    """The options of `options.py`, as the builder takes them.
+
+    Attributes:
+      annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
+        folder of the pictures.
+      format: the source of annotations: "lines", "coco", "keywords" or "folders".
+      pictures: the folder of the pictures, required for "keywords" and "folders".
+      validation_share: fraction of pictures for validation, if the file has no splits.
+      test_share: fraction of pictures for the test split, if the file has no splits.
+      seed: seed of the random splits.
+      skip_bad_pictures: whether missing and unreadable pictures are left out and counted, or stop
+        the preparation.
+
+    Raises:
+      ValueError: a share is out of range.
+    """
+
+    annotations: str | PathLike[str] | None = None
+    format: str = "lines"
+    pictures: str | PathLike[str] | None = None
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    seed: int = 2017
+    skip_bad_pictures: bool = False
+
+    def __post_init__(self) -> None:
+        check_shares(self.validation_share, self.test_share)
+
+
 class Builder(AnnotationBuilder):
     """Pictures with captions, labels or user tags, which are all checked before the preparation."""
 
@@ -27,42 +59,9 @@ class Builder(AnnotationBuilder):
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "JSON Lines and CSV."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = OPTIONS.raw_files
 
-    def __init__(
-        self,
-        *,
-        annotations: str | PathLike[str] | None = None,
-        format: str = "auto",
-        pictures: str | PathLike[str] | None = None,
-        validation_share: float = 0.1,
-        test_share: float = 0.1,
-        seed: int = 2017,
-        skip_bad_pictures: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        """Creates the builder.
-
-        Args:
-          annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
-            folder of the pictures.
-          format: the source of annotations: "lines", "coco", "keywords" or "folders". `arguments`
-            replaces "auto"; here it is the same as "lines".
-          pictures: the folder of the pictures, required for "keywords" and "folders".
-          validation_share: fraction of pictures for validation, if the file has no splits.
-          test_share: fraction of pictures for the test split, if the file has no splits.
-          seed: seed of the random splits.
-          skip_bad_pictures: whether missing and unreadable pictures are left out and counted, or
-            stop the preparation.
-          **kwargs: as for `AnnotationBuilder`.
-
-        Raises:
-          ValueError: a share is out of range.
-        """
-        check_shares(validation_share, test_share)
-        self.annotations, self.pictures = annotations, pictures
-        self.format = "lines" if format == "auto" else format
-        self.shares = {"validation": validation_share, "test": test_share}
-        self.seed = seed
-        self.skip_bad_pictures = skip_bad_pictures
+    def __init__(self, *, options: CustomOptions | None = None, **kwargs: Any) -> None:
+        """Creates the builder; other arguments are as for `AnnotationBuilder`."""
+        self.options = options or CustomOptions()
         self._splits: dict[str, list[Entry]] | None = None
         self._rows_digest: str | None = None
         super().__init__(**kwargs)
@@ -71,26 +70,28 @@ class Builder(AnnotationBuilder):
     def parameters(self) -> dict[str, Any]:
         """The parameters that affect records, with the digest of the annotations."""
         # Without the format "lines", the only one of earlier versions.
-        form = {} if self.format == "lines" else {"format": self.format}
+        options = self.options
+        form = {} if options.format == "lines" else {"format": options.format}
         return {
             **form,
             "annotations_sha256": self._digest(),
-            "shares": self.shares,
-            "seed": self.seed,
-            "skip_bad_pictures": self.skip_bad_pictures,
+            "shares": {"validation": options.validation_share, "test": options.test_share},
+            "seed": options.seed,
+            "skip_bad_pictures": options.skip_bad_pictures,
             **super().parameters,
         }
 
     def _digest(self) -> str | None:
         """Returns the digest of the annotation files, or of the rows read from the pictures."""
-        if self.format in ("keywords", "folders"):
+        options = self.options
+        if options.format in ("keywords", "folders"):
             if self._rows_digest is None:
-                rows = read_source(self.pictures, None, self.format, Findings())
+                rows = read_source(options.pictures, None, options.format, Findings())
                 self._rows_digest = rows_digest(rows)
             return self._rows_digest
-        digest, paths = hashlib.sha256(), [self.annotations]
-        if self.format == "coco":
-            paths = fspath(self.annotations).split(",")
+        digest, paths = hashlib.sha256(), [options.annotations]
+        if options.format == "coco":
+            paths = fspath(options.annotations).split(",")
         for path in paths:
             if path is None or not epath.Path(path).is_file():
                 return None
@@ -99,14 +100,15 @@ class Builder(AnnotationBuilder):
 
     @classmethod
     def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
-        """Returns the options with the format and the annotation file that are used."""
+        """Returns the arguments, with the format and the annotation file that are used."""
         if raw_dir is None or not epath.Path(raw_dir).is_dir():
             raise _no_folder(raw_dir)
         form = choose_format(raw_dir, options["annotations"], options["format"])
         chosen = {**options, "format": form, "pictures": raw_dir}
         if form == "lines":
             chosen["annotations"] = find_annotations(raw_dir, options["annotations"])
-        return chosen
+        own = {f.name: chosen.pop(f.name) for f in fields(CustomOptions) if f.name in chosen}
+        return {"options": CustomOptions(**own), **chosen}
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Reads the annotations and all pictures; prints their numbers and the warnings.
@@ -114,20 +116,20 @@ class Builder(AnnotationBuilder):
         Raises:
           ValueError: there are problems; the message lists all of them with their lines.
         """
-        findings = Findings()
-        path, argument = self.annotations, "annotations"
-        if self.format == "lines":
-            path = find_annotations(raw_dir, self.annotations)
+        findings, options = Findings(), self.options
+        path, argument = options.annotations, "annotations"
+        if options.format == "lines":
+            path = find_annotations(raw_dir, options.annotations)
         elif path is None:
             path, argument = raw_dir, "raw_dir"
-        rows = read_source(raw_dir, path, self.format, findings)
+        rows = read_source(raw_dir, path, options.format, findings)
         entries = read_entries(rows, findings, self.tokenizer)
         folder = PictureFolder.read(raw_dir)
         entries = with_disk_names(entries, folder.names, findings)
-        whole = check_pictures(entries, folder, self.skip_bad_pictures, findings)
+        whole = check_pictures(entries, folder, options.skip_bad_pictures, findings)
         check_splits(entries, findings)
         splits = assign_splits(
-            whole, self.shares["validation"], self.shares["test"], self.seed, findings
+            whole, options.validation_share, options.test_share, options.seed, findings
         )
         if findings.problems:
             number = len(findings.problems)

@@ -11,7 +11,7 @@ from data_prep.demo.drawing import draw_scene
 from data_prep.demo.scenes import LABELS, sample_scene
 from data_prep.demo.sentences import captions, user_tags
 from data_prep.images import store_image
-from semreg_tf.data.records import example
+from semreg_tf.data.records import Annotation, example
 
 SEED = 2017
 NUM_IMAGES = {"train": 1_500, "validation": 250, "test": 250}
@@ -57,15 +57,13 @@ class Builder(AnnotationBuilder):
             rng = np.random.default_rng([self.seed, number])
             scene = sample_scene(rng)
             image_id = f"demo_{number:05d}"
-            yield (
+            image = store_image(draw_scene(scene, rng), self.shorter_side).jpeg
+            annotation = Annotation(
                 image_id,
-                example(
-                    image=store_image(draw_scene(scene, rng), self.shorter_side).jpeg,
-                    image_id=image_id,
-                    file_name=f"{image_id}.jpg",
-                    captions=captions(scene, rng),
-                    labels=scene.labels,
-                    user_tags=user_tags(scene, rng),
-                    groups=(scene.theme,),
-                ),
+                f"{image_id}.jpg",
+                captions=tuple(captions(scene, rng)),
+                labels=scene.labels,
+                user_tags=tuple(user_tags(scene, rng)),
+                groups=(scene.theme,),
             )
+            yield image_id, example(image, annotation)

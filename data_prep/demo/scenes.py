@@ -53,13 +53,9 @@ _COLOUR_ODDS = 0.6
 
 @dataclass(frozen=True)
 class Theme:
-    """A kind of scene.
+    """A kind of scene, whose name is the group of its images.
 
-    Attributes:
-      name: its name, which is the group of its images.
-      background: its background.
-      share: its share of all scenes, relative to the other themes' shares.
-      odds: kind of thing -> probability that it occurs.
+    `share` is relative to the other themes' shares; `odds` has probabilities of kinds of things.
     """
 
     name: str

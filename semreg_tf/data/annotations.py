@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from os import PathLike
 from typing import Any
 
@@ -12,21 +12,8 @@ from etils import epath
 
 from semreg_tf.data.atomic_write import read_lines, write_lines
 from semreg_tf.data.dataset_digests import ANNOTATIONS_DIR, check_dataset_files
-from semreg_tf.data.records import open_builder
+from semreg_tf.data.records import Annotation, open_builder
 from semreg_tf.files.json_files import JsonError, parse_json
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """The annotations of one image; `tokens` are the tokens of each caption."""
-
-    image_id: str
-    file_name: str
-    captions: tuple[str, ...] = ()
-    tokens: tuple[tuple[str, ...], ...] = ()
-    labels: tuple[str, ...] = ()
-    user_tags: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
 
 
 def write_annotations(builder: tfds.core.DatasetBuilder) -> None:

@@ -1,6 +1,6 @@
 """The features of a record, and finding the prepared folder of a data set by name."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -22,6 +22,29 @@ from semreg_tf.files.json_files import read_json_object
 _JPEG_START = b"\xff\xd8\xff"
 
 
+@dataclass(frozen=True)
+class Annotation:
+    """The annotation of one image.
+
+    Attributes:
+      image_id: an id that is unique in the data set and joins predictions to references.
+      file_name: the image's name among the raw files.
+      captions: sentences about the image.
+      tokens: the tokens of each caption.
+      labels: names of the classes to predict, distinct, in any order.
+      user_tags: noisy tags of the photo's owner, distinct.
+      groups: folder or group names of the photo, distinct.
+    """
+
+    image_id: str
+    file_name: str
+    captions: tuple[str, ...] = ()
+    tokens: tuple[tuple[str, ...], ...] = ()
+    labels: tuple[str, ...] = ()
+    user_tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 def annotation_features() -> tfds.features.FeaturesDict:
     """Returns the features of every builder; `tokens` holds tokens joined by single blanks."""
     return tfds.features.FeaturesDict(
@@ -40,60 +63,46 @@ def annotation_features() -> tfds.features.FeaturesDict:
 
 
 def example(
-    *,
-    image: bytes,
-    image_id: str,
-    file_name: str,
-    captions: Sequence[str] = (),
-    labels: Sequence[str] = (),
-    user_tags: Sequence[str] = (),
-    groups: Sequence[str] = (),
-    tokenizer: Tokenizer = DEFAULT_TOKENIZER,
+    image: bytes, annotation: Annotation, tokenizer: Tokenizer = DEFAULT_TOKENIZER
 ) -> dict[str, Any]:
     """Returns one record of `annotation_features`, with tokenised captions.
 
     Args:
       image: the bytes of a JPEG file, which are stored unchanged.
-      image_id: an id that is unique in the data set and joins predictions to references.
-      file_name: the image's name among the raw files.
-      captions: sentences about the image; surrounding blanks are removed.
-      labels: names of the classes to predict, distinct, in any order.
-      user_tags: noisy tags of the photo's owner, distinct.
-      groups: folder or group names of the photo, distinct.
+      annotation: the annotation; blanks around captions are removed, and `tokens` are not read.
       tokenizer: one of `semreg_tf.data.text.TOKENIZERS`.
 
     Raises:
       ValueError: the image is not a JPEG, a caption has no token, or a name is empty or repeated.
     """
+    received = f"of image_id={annotation.image_id!r}"
     if not image.startswith(_JPEG_START):
         raise ValueError(
             "`image` must hold the bytes of a JPEG file: encode the picture as one first. "
-            f"Received: image={image[:8]!r}... of image_id={image_id!r}"
+            f"Received: image={image[:8]!r}... {received}"
         )
-    texts = [caption.strip() for caption in captions]
-    tokens = [tokenize(text, tokenizer) for text in texts]
-    if not all(tokens):
+    captions = [
+        {"text": caption.strip(), "tokens": " ".join(tokenize(caption.strip(), tokenizer))}
+        for caption in annotation.captions
+    ]
+    if not all(caption["tokens"] for caption in captions):
         raise ValueError(
             "`captions` must hold words: leave empty ones out and count them. "
-            f"Received: captions={list(captions)!r} of image_id={image_id!r}"
+            f"Received: captions={list(annotation.captions)!r} {received}"
         )
-    for field, names in (("labels", labels), ("user_tags", user_tags), ("groups", groups)):
+    lists = {kind: list(getattr(annotation, kind)) for kind in ("labels", "user_tags", "groups")}
+    for kind, names in lists.items():
         if len(set(names)) != len(names) or not all(names):
             raise ValueError(
-                f"`{field}` must be distinct names, none empty. "
-                f"Received: {field}={list(names)!r} of image_id={image_id!r}"
+                f"`{kind}` must be distinct names, none empty. "
+                f"Received: {kind}={names!r} {received}"
             )
     return {
         "image": image,
-        "image_id": image_id,
-        "file_name": file_name,
-        "captions": [
-            {"text": text, "tokens": " ".join(words)}
-            for text, words in zip(texts, tokens, strict=True)
-        ],
-        "labels": list(labels),
-        "user_tags": list(user_tags),
-        "groups": list(groups),
+        "image_id": annotation.image_id,
+        "file_name": annotation.file_name,
+        "captions": captions,
+        **lists,
     }
 
 

@@ -21,15 +21,15 @@ def jpeg_bytes(seed: int, side: int = 16) -> bytes:
 
 
 def tiny_record(split: str, number: int) -> dict:
-    return records.example(
-        image=jpeg_bytes(number),
-        image_id=f"{split}_{number}",
-        file_name=f"{split}_{number}.jpg",
+    annotation = records.Annotation(
+        f"{split}_{number}",
+        f"{split}_{number}.jpg",
         captions=[f"A dog, number {number}.", "Zwei Hündchen\n spielen"][: number % 3],
         labels=["dog", "cat"][: number % 3],
         user_tags=["fun", "2009"][: number % 2],
         groups=["pets"],
     )
+    return records.example(jpeg_bytes(number), annotation)
 
 
 class TinyBuilder(tfds.core.GeneratorBasedBuilder):

@@ -17,8 +17,8 @@ def jpeg():
 
 
 def record(**changes):
-    values = {"image": jpeg(), "image_id": "7", "file_name": "7.jpg"}
-    return records.example(**{**values, **changes})
+    image = changes.pop("image", jpeg())
+    return records.example(image, records.Annotation("7", "7.jpg", **changes))
 
 
 def test_captions_are_tokenised_once_at_preparation():

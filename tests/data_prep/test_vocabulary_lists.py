@@ -5,7 +5,7 @@ from data_prep.annotation_builder import AnnotationBuilder
 from data_prep.preparation import prepare
 from data_prep.vocabulary_lists import build_vocabulary
 from semreg_tf.data.name_list import NameList
-from semreg_tf.data.records import annotation_features, example
+from semreg_tf.data.records import Annotation, annotation_features, example
 
 RECORDS = {
     "train": [
@@ -36,7 +36,7 @@ class ListedBuilder(AnnotationBuilder):
     def _generate_examples(self, split):
         for i, values in enumerate(RECORDS[split]):
             name = f"{split}{i}"
-            yield name, example(image=self.jpeg, image_id=name, file_name=name, **values)
+            yield name, example(self.jpeg, Annotation(name, name, **values))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data_prep.custom.custom_dataset_builder import Builder, find_annotations
+from data_prep.custom.custom_dataset_builder import Builder, CustomOptions, find_annotations
 from data_prep.preparation import prepare
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import COUNTS_FILE, find_builder, stored_tokenizer
@@ -29,6 +29,10 @@ JSON_LINES = (
 @pytest.fixture
 def raw_dir(own_folder):
     return own_folder(NAMES, JSON_LINES)
+
+
+def build(data_dir, **options):
+    return Builder(data_dir=data_dir, options=CustomOptions(**options))
 
 
 def counts(data_dir):
@@ -88,7 +92,7 @@ def test_csv_with_drawn_splits(own_folder, tmp_path):
     lines = "".join(f'{i}.jpg;"A dog; no. {i}";dog|sea\n' for i in range(6))
     text = f"file_name;caption;labels\n{lines}0.jpg;Again.;\n"
     raw_dir = own_folder(NAMES, text.encode(), "annotations.csv")
-    prepare(Builder(data_dir=tmp_path, validation_share=0.3, test_share=0.0), raw_dir)
+    prepare(build(tmp_path, validation_share=0.3, test_share=0.0), raw_dir)
     splits = counts(tmp_path)["splits"]
     assert {s: n["images"] for s, n in splits.items()} == {"train": 4, "validation": 2}
     assert sum(n["captions"] for n in splits.values()) == 7
@@ -123,7 +127,7 @@ def test_bad_pictures_are_left_out_and_counted(raw_dir, tmp_path, capsys):
     (raw_dir / "0.jpg").unlink()
     with pytest.raises(ValueError, match=r"1 problem, .*\n  line 1: no picture '0.jpg'."):
         prepare(Builder(data_dir=tmp_path), raw_dir)
-    prepare(Builder(data_dir=tmp_path, skip_bad_pictures=True), raw_dir)
+    prepare(build(tmp_path, skip_bad_pictures=True), raw_dir)
     found = counts(tmp_path)
     assert found["splits"]["train"]["images"] == 1
     assert found["notes"]["picture missing"] == ["line 1"]
@@ -135,7 +139,7 @@ def test_a_caption_gone_astray_is_warned_of_and_left_out(own_folder, tmp_path, c
     raw_dir = own_folder(
         {"0.jpg": "JPEG"}, f'{{"file_name": "0.jpg", "captions": ["A.", "{long}"]}}\n'.encode()
     )
-    prepare(Builder(data_dir=tmp_path, validation_share=0, test_share=0), raw_dir)
+    prepare(build(tmp_path, validation_share=0, test_share=0), raw_dir)
     assert "line 1: caption 2 has 500 words and is left out" in capsys.readouterr().err
     (annotation,) = read_annotations(tmp_path / "custom" / "1.0.0", "train")
     assert annotation.captions == ("A.",)
@@ -143,11 +147,11 @@ def test_a_caption_gone_astray_is_warned_of_and_left_out(own_folder, tmp_path, c
 
 def test_shards_of_another_file_are_refused(raw_dir, tmp_path):
     path = raw_dir / "annotations.jsonl"
-    prepare(Builder(data_dir=tmp_path, annotations=path), raw_dir)
-    prepare(Builder(data_dir=tmp_path, annotations=path), raw_dir)
+    prepare(build(tmp_path, annotations=path), raw_dir)
+    prepare(build(tmp_path, annotations=path), raw_dir)
     path.write_bytes(path.read_bytes().replace(b"Dogs!", b"Dogs?"))
     with pytest.raises(ValueError, match=r"holds 'custom' prepared with .*annotations_sha256"):
-        prepare(Builder(data_dir=tmp_path, annotations=path), raw_dir)
+        prepare(build(tmp_path, annotations=path), raw_dir)
 
 
 def test_the_annotation_file_is_found_or_named(own_folder, tmp_path):
