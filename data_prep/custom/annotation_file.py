@@ -14,7 +14,7 @@ from typing import Any
 
 from etils import epath
 
-from data_prep.custom.columns import COLUMNS, Header, cell_value, column_of
+from data_prep.custom.columns import COLUMNS, cell_value, column_of, renamed
 from data_prep.custom.findings import Findings
 from semreg_tf.text.text_files import (
     CARRIAGE_RETURNS,
@@ -110,7 +110,7 @@ def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> It
             f"Received: {excerpt(first)}",
         )
         return
-    header = Header(findings)
+    warned: set[str] = set()
     for number, line in enumerate(lines, start=1):
         if not line.strip() or number in unreadable:
             continue
@@ -134,7 +134,7 @@ def _json_rows(lines: list[str], unreadable: set[int], findings: Findings) -> It
             findings.problem(number, "COCO's JSON", text)
             continue
         values = {k: v for k, v in values.items() if v is not None}
-        columns = header.renamed(number, list(values))
+        columns = renamed(number, list(values), findings, warned)
         if columns is not None:
             named = zip(values, columns, values.values(), strict=True)
             yield Row(number, {c: _json_value(name, c, v) for name, c, v in named})
@@ -242,7 +242,7 @@ def _columns(line: int, header: list[str], findings: Findings) -> list[str] | No
     if repeated:
         findings.problem(line, "column twice", f"the first line names {repeated} more than once")
         return None
-    columns = Header(findings).renamed(line, header)
+    columns = renamed(line, header, findings, set())
     if columns is not None and "file_name" not in columns:
         findings.problem(
             line,

@@ -51,36 +51,27 @@ def hint_at(name: str) -> str:
     return f" Is {close} meant?" if close else ""
 
 
-class Header:
-    """Maps a file's column names to `COLUMNS`, with one warning for each other name.
+def renamed(line: int, names: list[str], findings: Findings, warned: set[str]) -> list[str] | None:
+    """Returns the `COLUMNS` for the names of a line; unknown names are not changed.
 
-    Args:
-      findings: collects the warnings and problems.
+    Each other name gets one warning: those in `warned`, which is updated, had theirs. If two names
+    stand for the same column, a problem is added and None is returned.
     """
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings, self._warned = findings, set()
-
-    def renamed(self, line: int, names: list[str]) -> list[str] | None:
-        """Returns the columns for the names of a line; unknown names are not changed.
-
-        If two names stand for the same column, a problem is added and None is returned.
-        """
-        columns = [column_of(name) or name for name in names]
-        for column in dict.fromkeys(columns):
-            same = [n for n, c in zip(names, columns, strict=True) if c == column]
-            if len(same) > 1:
-                self._findings.problem(
-                    line,
-                    "column twice",
-                    f"the columns {' and '.join(map(repr, same))} all mean `{column}`: leave one",
-                )
-                return None
-            if same[0] != column and same[0] not in self._warned:
-                self._warned.add(same[0])
-                kind, name = "column by another name", same[0]
-                self._findings.warn(line, kind, _read_as(name, column), (name,))
-        return columns
+    columns = [column_of(name) or name for name in names]
+    for column in dict.fromkeys(columns):
+        same = [n for n, c in zip(names, columns, strict=True) if c == column]
+        if len(same) > 1:
+            findings.problem(
+                line,
+                "column twice",
+                f"the columns {' and '.join(map(repr, same))} all mean `{column}`: leave one",
+            )
+            return None
+        (name,) = same
+        if name != column and name not in warned:
+            warned.add(name)
+            findings.warn(line, "column by another name", _read_as(name, column), (name,))
+    return columns
 
 
 def _read_as(name: str, column: str) -> str:

@@ -3,7 +3,7 @@
 import collections
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 
@@ -58,10 +58,10 @@ def check_pictures(
     left_out = " (left out)" if skip_bad else ""
     entries = [entry for entry in entries if _is_text(entry, findings)]
     existing = [entry for entry in entries if entry.file_name in folder.names]
-    hints = _Hints(folder)
+    hint_at = _hints(folder)
     for entry in entries:
         if entry.file_name not in folder.names:
-            text = f"no picture {entry.file_name!r}{left_out}.{hints.of(entry.file_name)}"
+            text = f"no picture {entry.file_name!r}{left_out}.{hint_at(entry.file_name)}"
             report(entry.line, "picture missing", text)
     if entries and not existing:
         pictures = folder.pictures()
@@ -123,30 +123,26 @@ def _is_text(entry: Entry, findings: Findings) -> bool:
     return shown == entry.file_name
 
 
-class _Hints:
-    """Finds files whose names are similar to that of a missing file."""
+def _hints(folder: PictureFolder) -> Callable[[str], str]:
+    """Returns a function from the name of a missing file to a hint at a file of similar name."""
+    by_form: dict[str, list[str]] = collections.defaultdict(list)
+    for name in sorted(folder.names):
+        for form in _forms(name):
+            by_form[form].append(name)
 
-    def __init__(self, folder: PictureFolder) -> None:
-        self._names = folder.names
-        self._by_form: dict[str, list[str]] = collections.defaultdict(list)
-        for name in sorted(folder.names):
-            for form in self._forms(name):
-                self._by_form[form].append(name)
-
-    def of(self, name: str) -> str:
-        """Returns a hint, or an empty string."""
+    def hint(name: str) -> str:
         slashed = name.replace("\\", "/")
-        if slashed in self._names:
+        if slashed in folder.names:
             return f" Write it with '/': {slashed!r} is there"
-        for form in self._forms(slashed):
-            if form in self._by_form:
-                return f" There is {self._by_form[form][0]!r}"
-        return ""
+        similar = next((by_form[form][0] for form in _forms(slashed) if form in by_form), None)
+        return f" There is {similar!r}" if similar is not None else ""
 
-    @staticmethod
-    def _forms(name: str) -> tuple[str, ...]:
-        """Returns simplified forms of the name, the most specific first."""
-        lower = name.lower()
-        base = posixpath.basename(lower)
-        stems = (posixpath.splitext(lower)[0], posixpath.splitext(base)[0])
-        return (f"path {lower}", f"stem {stems[0]}", f"base {base}", f"base stem {stems[1]}")
+    return hint
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """Returns simplified forms of a name, the most specific first."""
+    lower = name.lower()
+    base = posixpath.basename(lower)
+    stems = (posixpath.splitext(lower)[0], posixpath.splitext(base)[0])
+    return (f"path {lower}", f"stem {stems[0]}", f"base {base}", f"base stem {stems[1]}")
