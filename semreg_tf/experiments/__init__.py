@@ -3,25 +3,18 @@
 A new system is one entry in `tagging.py`, `annotation_sets.py`, `captioning.py` or `mrnn.py`.
 """
 
-import dataclasses
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 from semreg_tf.config import Config
 from semreg_tf.experiments import annotation_sets, captioning, demo, tagging
 from semreg_tf.name_hints import did_you_mean
 
-_REGISTERED: dict[str, Callable[[], Config]] = {}
-
-
-def _registry() -> dict[str, Callable[[], Config]]:
-    built_in: dict[str, Callable[[], Config]] = {}
-    for module in (tagging, annotation_sets, captioning, demo):
-        for dataset, (base, systems) in module.EXPERIMENTS.items():
-            for system, (row, change) in systems.items():
-                name = f"{dataset}/{system}"
-                built_in[name] = partial(_named, base, change, name, row)
-    return {**built_in, **_REGISTERED}
+# Data set -> its base config, and its systems: name -> (row of a printed table, change).
+_DATASETS = (
+    tagging.EXPERIMENTS | annotation_sets.EXPERIMENTS | captioning.EXPERIMENTS | demo.EXPERIMENTS
+)
+_REGISTERED: dict[str, Config | Callable[[], Config]] = {}
 
 
 def register_experiment(name: str, config: Config | Callable[[], Config]) -> None:
@@ -46,27 +39,20 @@ def register_experiment(name: str, config: Config | Callable[[], Config]) -> Non
             "`config` must be a Config or a function that returns one. "
             f"Received: {type(config).__name__}"
         )
-    if not all(name.partition("/")) or name in _registry():
+    if not all(name.partition("/")) or name in names():
         raise ValueError(
             "`name` must be <data set>/<system>, a name that no experiment has. "
             f"Received: name={name!r}"
         )
-    _REGISTERED[name] = partial(_renamed, config, name)
-
-
-def _renamed(config: Config | Callable[[], Config], name: str) -> Config:
-    return dataclasses.replace(config if isinstance(config, Config) else config(), name=name)
-
-
-def _named(
-    base: Callable[[], Config], change: Callable[[Config], Config], name: str, row: str
-) -> Config:
-    return dataclasses.replace(change(base()), name=name, table_row=row)
+    _REGISTERED[name] = config
 
 
 def names() -> tuple[str, ...]:
     """Returns every experiment's name, sorted."""
-    return tuple(sorted(_registry()))
+    built_in = (
+        f"{name}/{system}" for name, (_, systems) in _DATASETS.items() for system in systems
+    )
+    return tuple(sorted((*built_in, *_REGISTERED)))
 
 
 def get(name: str) -> Config:
@@ -79,21 +65,21 @@ def get(name: str) -> Config:
       >>> get("demo_tags/s_cnn_rnn").decoding.method
       'greedy'
     """
-    registry = _registry()
-    if name not in registry:
+    if name not in names():
         raise ValueError(
-            f"`experiment` must be a known name{did_you_mean(name, registry)} "
-            f"Known: {', '.join(sorted(registry))}. Received: experiment={name!r}"
+            f"`experiment` must be a known name{did_you_mean(name, names())} "
+            f"Known: {', '.join(names())}. Received: experiment={name!r}"
         )
-    return registry[name]()
+    if name in _REGISTERED:
+        config = _REGISTERED[name]
+        return replace(config if isinstance(config, Config) else config(), name=name)
+    dataset, system = name.split("/")
+    base, systems = _DATASETS[dataset]
+    row, change = systems[system]
+    return replace(change(base()), name=name, table_row=row)
 
 
 def base_of(name: str) -> Config:
     """Returns the base config of an experiment's data set; of a registered one its own config."""
-    if name in _REGISTERED:
-        return get(name)
-    dataset = get(name).name.split("/")[0]
-    for module in (tagging, annotation_sets, captioning, demo):
-        if dataset in module.EXPERIMENTS:
-            return module.EXPERIMENTS[dataset][0]()
-    raise ValueError(f"`name` must be an experiment's. Received: name={name!r}")
+    config = get(name)
+    return config if name in _REGISTERED else _DATASETS[name.split("/")[0]][0]()

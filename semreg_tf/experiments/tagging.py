@@ -238,42 +238,33 @@ def side_information_systems(
     }
 
 
-def _as_tag_neighbours(config: Config) -> Config:
-    """The training of Johnson et al. (2015): RMSProp, batches of 50, 10 epochs, L2 (uncertain)."""
-    epoch = 150_000 // 50
-    return with_fields(
-        config,
-        unary={
-            "optimizer": "rmsprop",
-            "learning_rate": 1e-4,
-            "head_rate": 1.0,
-            "momentum": 0.0,
-            "weight_decay": 3e-4,
-            "batch_size": 50,
-            "steps": 10 * epoch,
-            "validate_every_steps": epoch,
-            "patience": 0,
-        },
-    )
-
-
-def _as_concept_layers(config: Config) -> Config:
-    """Ours: Adam, batches of 50, until the validation O-F1 has not increased for five epochs."""
-    epoch = 150_000 // 50
-    return with_fields(
-        config,
-        unary={
-            "optimizer": "adam",
-            "learning_rate": 1e-4,
-            "head_rate": 1.0,
-            "momentum": 0.0,
-            "weight_decay": 0.0,
-            "clip_norm": 5.0,
-            "batch_size": 50,
-            "steps": 60 * epoch,
-            "validate_every_steps": epoch,
-        },
-    )
+_BATCHES_OF_50: dict[str, Any] = {
+    "learning_rate": 1e-4,
+    "head_rate": 1.0,
+    "momentum": 0.0,
+    "batch_size": 50,
+    "validate_every_steps": 150_000 // 50,
+}
+# Johnson et al. (2015): RMSProp, 10 epochs, L2 (uncertain).
+_as_tag_neighbours = setting(
+    unary={
+        **_BATCHES_OF_50,
+        "optimizer": "rmsprop",
+        "weight_decay": 3e-4,
+        "steps": 10 * 150_000 // 50,
+        "patience": 0,
+    }
+)
+# Ours: Adam, until the validation O-F1 has not increased for five epochs.
+_as_concept_layers = setting(
+    unary={
+        **_BATCHES_OF_50,
+        "optimizer": "adam",
+        "weight_decay": 0.0,
+        "clip_norm": 5.0,
+        "steps": 60 * 150_000 // 50,
+    }
+)
 
 
 def coco128() -> Config:
