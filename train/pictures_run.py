@@ -5,6 +5,7 @@ stop.
 """
 
 import dataclasses
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -92,23 +93,24 @@ def run(settings: PicturesRun) -> None:
     from semreg_tf.reporting.result_tables import caption_table, tag_table
 
     tables = {"tags": tag_table, "captions": caption_table}
-    exports, number = {}, 1
+    exports: dict[str, Path] = {}
+    numbers, last_number = itertools.count(2), 1 + 3 * len(tasks)
+
+    def say(text: str) -> None:
+        _say(f"Step {next(numbers)} of {last_number}: {text}")
+
     for task in tasks:
         config = _with_validation_split(settings.config(task), counts)
         config, folder = _with_rare_words(config, counts, settings), settings.workdir / task
-        number += 1
-        stages = ", ".join(config.stages)
-        _say(f"Step {number} of {1 + 3 * len(tasks)}: training for {task} ({stages})")
+        say(f"training for {task} ({', '.join(config.stages)})")
         train(config, settings.data_dir, folder, init_from=settings.init_from)
         last = folder / config.stages[-1]
-        number += 1
         test_split = _test_split(config, counts, task)
-        _say(f"Step {number} of {1 + 3 * len(tasks)}: scoring on {test_split or 'nothing'}")
+        say(f"scoring on {test_split or 'nothing'}")
         if test_split is not None:
             print(console.table(*tables[task](evaluate(last, settings.data_dir, test_split))))
-        number += 1
         exports[task] = settings.workdir / f"{task}_model"
-        _say(f"Step {number} of {1 + 3 * len(tasks)}: writing {exports[task]}")
+        say(f"writing {exports[task]}")
         export_run(last, exports[task], weights_dtype="float16")
     minutes = (time.monotonic() - started) / 60
     print(_what_next(settings, exports, minutes))

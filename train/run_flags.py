@@ -20,20 +20,55 @@ STOPPED = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
 class RunFlags:
-    """The flags that `define` defines."""
+    """The flags of the calling binary.
 
-    experiment: flags.FlagHolder[str]
-    data_dir: flags.FlagHolder[str]
-    workdir: flags.FlagHolder[str]
-    encoder: flags.FlagHolder[str | None]
-    overrides: flags.FlagHolder[list[str]]
-    preset: flags.FlagHolder[str | None]
-    seed: flags.FlagHolder[int | None]
-    init_from: flags.FlagHolder[str | None]
-    strategy: flags.FlagHolder[str]
-    profile: flags.FlagHolder[list[str]]
+    Args:
+      workdir: the help text of `--workdir`.
+      required: whether `--experiment`, `--data_dir` and `--workdir` are required.
+    """
+
+    def __init__(self, workdir: str, required: bool = True) -> None:
+        self.experiment = flags.DEFINE_string(
+            "experiment",
+            None,
+            "Name of the experiment, such as demo_tags/s_cnn_rnn. eval.list_experiments lists all.",
+            required=required,
+        )
+        self.data_dir = shared_flags.define_data_dir(required)
+        self.workdir = flags.DEFINE_string("workdir", None, workdir, required=required)
+        self.encoder = flags.DEFINE_string(
+            "encoder",
+            None,
+            "CNN with ImageNet weights, NAME or NAME:POOLING, such as efficientnet_lite0:average. "
+            "[the experiment's, or that of --unary]",
+        )
+        self.overrides = shared_flags.define_overrides("Config fields to change")
+        self.preset = flags.DEFINE_enum(
+            "preset",
+            None,
+            list(RULES),
+            "Length of training on your own pictures; their number decides the steps. [thorough]",
+        )
+        self.seed = flags.DEFINE_integer("seed", None, "Short for --config.seed.")
+        self.init_from = flags.DEFINE_string(
+            "init_from",
+            None,
+            "Work directory or export of a model to start from: its encoder and the rows of names "
+            "that occur in both are loaded; custom_* experiments also use its config fields of "
+            "encoder and decoder.",
+        )
+        self.strategy = flags.DEFINE_enum(
+            "strategy",
+            "none",
+            STRATEGIES,
+            "Devices that share each batch. mirrored: all GPUs of this machine; "
+            "multi_worker_mirrored: the processes in TF_CONFIG, with one work directory; tpu: the "
+            "TPU of this machine (untested). The batch size is the total of all devices.",
+        )
+        self.profile = flags.DEFINE_list(
+            "profile", [], "FIRST,LAST: steps to profile for TensorBoard, such as 100,110."
+        )
 
     def config(self) -> Config:
         """Returns the experiment's config with all changes by flags, without TensorFlow.
@@ -82,54 +117,3 @@ class RunFlags:
                 f"Received: --profile={','.join(self.profile.value)}"
             ) from None
         return first, last
-
-
-def define(workdir: str, required: bool = True) -> RunFlags:
-    """Defines the flags of the calling binary.
-
-    Args:
-      workdir: the help text of `--workdir`.
-      required: whether `--experiment`, `--data_dir` and `--workdir` are required.
-    """
-    return RunFlags(
-        experiment=flags.DEFINE_string(
-            "experiment",
-            None,
-            "Name of the experiment, such as demo_tags/s_cnn_rnn. eval.list_experiments lists all.",
-            required=required,
-        ),
-        data_dir=shared_flags.define_data_dir(required),
-        workdir=flags.DEFINE_string("workdir", None, workdir, required=required),
-        encoder=flags.DEFINE_string(
-            "encoder",
-            None,
-            "CNN with ImageNet weights, NAME or NAME:POOLING, such as efficientnet_lite0:average. "
-            "[the experiment's, or that of --unary]",
-        ),
-        overrides=shared_flags.define_overrides("Config fields to change"),
-        preset=flags.DEFINE_enum(
-            "preset",
-            None,
-            list(RULES),
-            "Length of training on your own pictures; their number decides the steps. [thorough]",
-        ),
-        seed=flags.DEFINE_integer("seed", None, "Short for --config.seed."),
-        init_from=flags.DEFINE_string(
-            "init_from",
-            None,
-            "Work directory or export of a model to start from: its encoder and the rows of names "
-            "that occur in both are loaded; custom_* experiments also use its config fields of "
-            "encoder and decoder.",
-        ),
-        strategy=flags.DEFINE_enum(
-            "strategy",
-            "none",
-            STRATEGIES,
-            "Devices that share each batch. mirrored: all GPUs of this machine; "
-            "multi_worker_mirrored: the processes in TF_CONFIG, with one work directory; tpu: the "
-            "TPU of this machine (untested). The batch size is the total of all devices.",
-        ),
-        profile=flags.DEFINE_list(
-            "profile", [], "FIRST,LAST: steps to profile for TensorBoard, such as 100,110."
-        ),
-    )

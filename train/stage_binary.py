@@ -21,7 +21,7 @@ _WARM_START_HELP = {
 
 def run(stage: str) -> None:
     """Defines the flags of a stage's binary, parses them and trains the stage."""
-    stage_flags = run_flags.define(
+    stage_flags = run_flags.RunFlags(
         "Folder of this run, with config, checkpoints and logs; an existing run is resumed."
     )
     warm_start_flags = {

@@ -22,7 +22,7 @@ from semreg_tf.cli import program
 from semreg_tf.console import plain_errors
 from train import pictures_run, run_flags
 
-_RUN_FLAGS = run_flags.define("Folder of the stages' folders. [runs/NAME with --pictures]", False)
+_RUN_FLAGS = run_flags.RunFlags("Folder of the stages' folders. [runs/NAME with --pictures]", False)
 _STAGES = flags.DEFINE_list(
     "stages",
     None,

@@ -1,20 +1,14 @@
 """The subcommands of `semreg`, each of which runs one binary."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import semreg_tf
 
 
-@dataclass(frozen=True)
-class Command:
-    """A subcommand.
-
-    Attributes:
-      module: the binary that it runs.
-      summary: one line for `semreg --help`.
-    """
+class Command(NamedTuple):
+    """A subcommand: the binary that it runs, and its line of `semreg --help`."""
 
     module: str
     summary: str
