@@ -68,26 +68,25 @@ def _draw() -> tuple[list[dict], list[tuple[str, bytes]]]:
     from semreg_tf.data.records import find_builder
 
     builder = find_builder(_DATA_DIR.value, _DATASET.value)
+    train_split, test_split = _TRAIN_SPLIT.value, _TEST_SPLIT.value
     first, last = _SKIP.value, _SKIP.value + _NUM_TRAIN.value
-    chosen: dict[str, list[int]] = {}
-    for split in dict.fromkeys((_TRAIN_SPLIT.value, _TEST_SPLIT.value)):
-        rows = {a.image_id: i for i, a in enumerate(read_annotations(builder.data_dir, split))}
-        chosen[split] = [rows[name] for name in drawn_order(_SEED.value, rows)]
-    train_rows = chosen[_TRAIN_SPLIT.value][first:last]
-    others = [row for row in chosen[_TEST_SPLIT.value] if _TEST_SPLIT.value != _TRAIN_SPLIT.value]
-    test_rows = (others or chosen[_TRAIN_SPLIT.value][last:])[: _NUM_TEST.value]
+    annotations, drawn = {}, {}
+    for split in (train_split, test_split):
+        annotations[split] = read_annotations(builder.data_dir, split)
+        rows = {a.image_id: row for row, a in enumerate(annotations[split])}
+        drawn[split] = [rows[name] for name in drawn_order(_SEED.value, rows)]
+    train_rows = drawn[train_split][first:last]
+    test_rows = drawn[test_split][last if test_split == train_split else 0 :][: _NUM_TEST.value]
     if len(train_rows) < _NUM_TRAIN.value or len(test_rows) < _NUM_TEST.value:
         raise ValueError(
             "`num_train` and `num_test` must be at most the numbers of pictures, "
             f"{len(train_rows):,} and {len(test_rows):,}. "
             f"Received: num_train={_NUM_TRAIN.value}, num_test={_NUM_TEST.value}"
         )
-    read = {}
-    for split, rows in ((_TRAIN_SPLIT.value, train_rows), (_TEST_SPLIT.value, test_rows)):
-        annotations = read_annotations(builder.data_dir, split)
-        read[split, tuple(rows)] = read_images_of(builder, split, annotations, rows)
-    train = read[_TRAIN_SPLIT.value, tuple(train_rows)]
-    test = read[_TEST_SPLIT.value, tuple(test_rows)]
+    train, test = (
+        read_images_of(builder, split, annotations[split], rows)
+        for split, rows in ((train_split, train_rows), (test_split, test_rows))
+    )
     entries = [Entry(i, a.image_id, labels=a.labels) for i, (_, a) in enumerate(train)]
     parts = assign_splits(entries, 0.1, 0.0, _SEED.value, Findings())
     split_of = {entry.file_name: split for split, part in parts.items() for entry in part}

@@ -102,7 +102,9 @@ def main(argv: list[str]) -> None:
             )
             errors, width = [], max(len(Path(p.path).name) for p in pictures[:1000])
             if _prints() and _FORMAT.value == "csv":
-                _print(_csv_header())
+                from semreg_tf.annotating.csv_answers import HEADER
+
+                _print(HEADER)
             try:
                 for row in annotate_collection(job, _bar):
                     errors += [row["error"]] if "error" in row else []
@@ -164,12 +166,6 @@ def _writers(model: Any, pictures: list[Picture], stack: contextlib.ExitStack) -
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
     return writers
-
-
-def _csv_header() -> str:
-    from semreg_tf.annotating.csv_answers import HEADER
-
-    return HEADER
 
 
 def _prints() -> bool:

@@ -1,17 +1,15 @@
 """The requests of attackers, and the expected answers."""
 
 import asyncio
-import base64
 import contextlib
 import io
-import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from PIL import Image
 
-from eval.load_traffic import png_bomb
+from eval.load_traffic import png_bomb, rows
 
 _TIMEOUT_SECS = 90
 _MEBIBYTE = 2**20
@@ -23,13 +21,7 @@ CLOSED, LEFT = 0, -1
 
 @dataclass(frozen=True)
 class Target:
-    """A model on a server.
-
-    Attributes:
-      host: the server's host, this machine.
-      port: the server's port.
-      name: the model's name.
-    """
+    """A model by name on a server of this machine."""
 
     host: str
     port: int
@@ -85,13 +77,6 @@ class Attack:
     share: int
     run: Callable[[Target], Awaitable[int]]
     codes: frozenset[int]
-
-
-def rows(*pictures: bytes) -> bytes:
-    """Returns the body of a predict request."""
-    return json.dumps(
-        {"instances": [{"b64": base64.b64encode(p).decode()} for p in pictures]}
-    ).encode()
 
 
 def attacks(photo: bytes, chance: random.Random) -> dict[str, Attack]:

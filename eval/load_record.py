@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.load_attackers import Attack, Target, attacks, rows
+from eval.load_attackers import Attack, Target, attacks
 from eval.load_server import counts
-from eval.load_traffic import BUSY, photo
+from eval.load_traffic import BUSY, photo, rows
 from semreg_tf import console
 
 _PERCENTILE = 99

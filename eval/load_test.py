@@ -40,13 +40,9 @@ _MOST_TRIES = 50
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a request.
+    """The result of a request: what is wrong with the answer, and the latency of the last try.
 
-    Attributes:
-      kind: kind of the request.
-      fault: description of a wrong answer, or None.
-      secs: latency of the last try.
-      tries: number of tries; every 429 adds one.
+    Every answer of 429 adds one to `tries`.
     """
 
     kind: Kind

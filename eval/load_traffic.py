@@ -43,10 +43,6 @@ def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
     photos = [photo(generator, "JPEG") for _ in range(4)]
     png, cut = photo(generator, "PNG"), photos[0][: len(photos[0]) // 2]
 
-    def rows(*pictures: bytes) -> bytes:
-        instances = [{"b64": base64.b64encode(data).decode()} for data in pictures]
-        return json.dumps({"instances": instances}).encode()
-
     def all_good(answer: Any) -> bool:
         return all("error" not in row and row["annotations"] for row in answer["predictions"])
 
@@ -66,6 +62,12 @@ def kinds(max_body_bytes: int, seed: int = 0) -> list[Kind]:
         Kind("too large", 2, b" " * (max_body_bytes + 1), 413),
         Kind("no such model", 2, rows(png), 404, path="-none:predict"),
     ]
+
+
+def rows(*pictures: bytes) -> bytes:
+    """Returns the body of a predict request."""
+    instances = [{"b64": base64.b64encode(data).decode()} for data in pictures]
+    return json.dumps({"instances": instances}).encode()
 
 
 def draw(choices: list[Kind], num_requests: int, seed: int = 0) -> list[Kind]:

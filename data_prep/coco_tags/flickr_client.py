@@ -30,13 +30,7 @@ class TagsAnswer(NamedTuple):
 
 
 class _Failure(NamedTuple):
-    """A failed attempt.
-
-    Attributes:
-      reason: a description of the failure.
-      temporary: whether a later attempt may succeed.
-      wait_secs: the wait that the server asks for.
-    """
+    """A failed attempt; if it is `temporary`, a later one may succeed, after the server's wait."""
 
     reason: str
     temporary: bool = True

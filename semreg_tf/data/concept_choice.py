@@ -47,19 +47,15 @@ class ConceptForms:
         return digests.lines_digest(self.lines())
 
     @classmethod
-    def load_if_there(cls, folder: str | PathLike[str]) -> "ConceptForms | None":
-        """Reads the file that `save` wrote, or returns None if there is none."""
-        exists = tf.io.gfile.exists(os.path.join(folder, FORMS_FILE))
-        return cls.load(folder) if exists else None
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str]) -> "ConceptForms":
-        """Reads the file that `save` wrote.
+    def load(cls, folder: str | PathLike[str]) -> "ConceptForms | None":
+        """Reads the file that `save` wrote, or returns None if there is none.
 
         Raises:
           ValueError: the file is damaged; the message gives path and line.
         """
         path = os.path.join(folder, FORMS_FILE)
+        if not tf.io.gfile.exists(path):
+            return None
         header, *lines = read_lines(path) or [""]
         pairs = [line.split("\t") for line in lines]
         bad_line = next((i for i, p in enumerate(pairs, 2) if len(p) != 2 or not all(p)), None)

@@ -63,8 +63,11 @@ def _treebank(caption: str) -> list[str]:
     return [token for sentence in sentences(caption.lower()) for token in words(sentence)]
 
 
+# Imported inside the functions, because vocabularies are also used where nltk is not installed.
 def _ptb(caption: str) -> list[str]:
-    return _ptb_rules()(caption)
+    from semreg_tf.text.ptb_tokenizer import ptb_printed_tokens
+
+    return ptb_printed_tokens(caption)
 
 
 def _characters(caption: str) -> list[str]:
@@ -94,14 +97,6 @@ _FUNCTIONS: dict[str, Callable[[str], list[str]]] = {
     "characters": _characters,
     "blanks": _blanks,
 }
-
-
-# Imported inside the functions, because vocabularies are also used where nltk is not installed.
-@functools.cache
-def _ptb_rules() -> Callable[[str], list[str]]:
-    from semreg_tf.text.ptb_tokenizer import ptb_printed_tokens
-
-    return ptb_printed_tokens
 
 
 @functools.cache

@@ -203,7 +203,7 @@ class Vocabularies:
             Vocabulary.load(os.path.join(workdir, "vocabulary.txt")),
             NameList.load(os.path.join(workdir, "concepts.txt")),
             *(NameList.load(path) if tf.io.gfile.exists(path) else None for path in paths),
-            ConceptForms.load_if_there(workdir),
+            ConceptForms.load(workdir),
         )
 
     @classmethod
