@@ -90,7 +90,7 @@ def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
         seeds.setdefault(job.system.name, []).append(job.seed)
     thrice = ("ours", "NIC-deeply", "NIC-F", "detached", "ours, frozen CNN")
     once = ("from scratch", "m-RNN", "soft attention")
-    assert seeds == {**dict.fromkeys(thrice, [0, 1, 2]), **dict.fromkeys(once, [0])}
+    assert seeds == {**{s: [0, 1, 2] for s in thrice}, **{s: [0] for s in once}}
     assert study.system("soft attention").config().encoder.trainable
     for name in set(seeds) - {"soft attention"}:
         config, theirs = study.system(name).config(), own.system(name).config()
