@@ -1,9 +1,10 @@
 """The compared systems of Table 3, as changes to a caption base."""
 
+from typing import Any
+
 from semreg_tf.config import (
     ConditioningConfig,
     Config,
-    JointConfig,
     PlacesConfig,
     RerankingConfig,
     SamplingConfig,
@@ -115,11 +116,9 @@ def msrcap_like(base: Config) -> Config:
     )
 
 
-def _decoder_only(base: Config) -> JointConfig:
-    """Returns a joint stage that trains only the decoder, on cached outputs of the frozen CNN."""
-    return with_fields(
-        base.joint, steps=0, decoder_only_steps=base.joint.steps, decoder_only_cached=True
-    )
+def _decoder_only(base: Config) -> dict[str, Any]:
+    """Returns fields of a joint stage that trains the decoder on the frozen CNN's outputs."""
+    return {"steps": 0, "decoder_only_steps": base.joint.steps, "decoder_only_cached": True}
 
 
 COMPETITORS = {
