@@ -8,13 +8,7 @@ from numpy.typing import ArrayLike
 
 from semreg_tf.metrics.caption_statistics import bleu_from_statistics, meteor_from_statistics
 from semreg_tf.metrics.captions import CaptionMetrics
-from semreg_tf.metrics.label_counts import (
-    check_indicators,
-    check_same_shape,
-    harmonic_mean,
-    mean_scores,
-    ratio,
-)
+from semreg_tf.metrics.label_counts import check_pair, harmonic_mean, mean_scores, ratio
 
 _RESAMPLES_AT_ONCE = 100
 _BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
@@ -57,10 +51,7 @@ def multilabel_intervals(
       TypeError: labels are not numbers.
       ValueError: a shape is wrong, a label is not 0 or 1, or an argument is out of range.
     """
-    targets = check_indicators("targets", targets)
-    predictions = check_same_shape(
-        targets, "predictions", check_indicators("predictions", predictions)
-    )
+    targets, predictions = check_pair(targets, predictions)
     correct = targets & predictions
     num_classes = targets.shape[1]
     num_true, num_predicted, num_correct = (

@@ -47,6 +47,13 @@ def check_same_shape(targets: np.ndarray, name: str, values: ArrayLike) -> np.nd
     return array
 
 
+def check_pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Returns targets and predictions of equal shapes, see `check_indicators`."""
+    targets = check_indicators("targets", targets)
+    predictions = check_indicators("predictions", predictions)
+    return targets, check_same_shape(targets, "predictions", predictions)
+
+
 def check_scores(targets: np.ndarray, name: str, values: ArrayLike) -> np.ndarray:
     """Returns ranking scores `(images, classes)` as floats.
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from semreg_tf.metrics.label_counts import (
     check_indicators,
-    check_same_shape,
+    check_pair,
     check_scores,
     harmonic_mean,
     mean_scores,
@@ -132,7 +132,7 @@ def multilabel_metrics(
       >>> metrics.image_precision, metrics.image_recall
       (1.0, 0.75)
     """
-    targets, predictions = _check_pair(targets, predictions)
+    targets, predictions = check_pair(targets, predictions)
     names = _check_names(class_names, targets.shape[1])
     correct = targets & predictions
     arrays = (targets, predictions, correct)
@@ -182,7 +182,7 @@ def per_image_scores(targets: ArrayLike, predictions: ArrayLike) -> ImageScores:
       Precision (0 for an empty prediction), recall and F1 (both NaN for an image without
       labels), each `(images,)` float64.
     """
-    targets, predictions = _check_pair(targets, predictions)
+    targets, predictions = check_pair(targets, predictions)
     correct = np.count_nonzero(targets & predictions, 1)
     labels = np.count_nonzero(targets, 1)
     precision = ratio(correct, np.count_nonzero(predictions, 1))
@@ -237,12 +237,6 @@ def best_threshold(
         f1 = mean_scores(correct, predicted, support, axis=0)[2]
     best = int(np.argmax(f1))
     return float(grid[best]), float(f1[best])
-
-
-def _check_pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    targets = check_indicators("targets", targets)
-    predictions = check_indicators("predictions", predictions)
-    return targets, check_same_shape(targets, "predictions", predictions)
 
 
 def _check_names(class_names: Sequence[str] | None, num_classes: int) -> Sequence[str]:

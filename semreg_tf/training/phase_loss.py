@@ -204,9 +204,9 @@ def _sampled(
     """Returns the sampled inputs and which are true words, each (batch, captions, time)."""
     captions, time = tf.shape(ids)[1], tf.shape(ids)[2]
     step_fn, *start = annotator.search_start(outputs)
-    state, context = tf.nest.map_structure(lambda x: tf.repeat(x, captions, axis=0), start)
+    start = tf.nest.map_structure(lambda x: tf.repeat(x, captions, axis=0), start)
     flat = tf.reshape(ids, (-1, time))
-    fed, is_true = scheduled_sampling.mixed_inputs(step_fn, state, context, flat, share, seed, draw)
+    fed, is_true = scheduled_sampling.mixed_inputs(step_fn, start, flat, share, seed, draw)
     return tf.reshape(fed, tf.shape(ids)), tf.reshape(is_true, tf.shape(ids))
 
 

@@ -50,8 +50,7 @@ def share_of_true_words(config: SamplingConfig, step: tf.Tensor) -> tf.Tensor:
 
 def mixed_inputs(
     step_fn: StepFunction,
-    state: Any,
-    context: Any,
+    start: tuple[Any, Any],
     input_ids: tf.Tensor,
     share: tf.Tensor,
     seed: tf.Tensor,
@@ -63,8 +62,7 @@ def mixed_inputs(
 
     Args:
       step_fn: the model, see `semreg_tf.decoding.step_function`.
-      state: its first states, nested structure of tensors (rows, ...).
-      context: nested structure of tensors (rows, ...), or ().
+      start: its first states and its context, nested structures of tensors (rows, ...), or ().
       input_ids: START a1 a2 ..., (rows, time) int32.
       share: eps, a float32 scalar.
       seed: seed of the sampling, (2,) int32.
@@ -73,6 +71,7 @@ def mixed_inputs(
     Returns:
       The inputs, (rows, time) int32, and whether each is the true word, (rows, time) bool.
     """
+    state, context = start
     rows, time = tf.unstack(tf.shape(input_ids))
     uniform = tf.random.stateless_uniform((2, time, rows), seed)
     is_true = uniform[0] < share

@@ -36,7 +36,7 @@ def sequences(rows, time):
 
 def mixed(ids, share, seed=SEED, draw="sample", logits=None):
     step = bigrams(table() if logits is None else logits)
-    made = mixed_inputs(step, (), (), tf.constant(ids, tf.int32), tf.constant(share), seed, draw)
+    made = mixed_inputs(step, ((), ()), tf.constant(ids, tf.int32), tf.constant(share), seed, draw)
     return made[0].numpy(), made[1].numpy()
 
 
@@ -171,7 +171,7 @@ def test_the_loss_is_teacher_forcing_on_the_mixed_words_and_no_gradient_passes_a
     step_fn, state, context = annotator.search_start(outputs)
     repeated = tf.nest.map_structure(lambda x: tf.repeat(x, 2, axis=0), (state, context))
     flat = tf.reshape(tensors[batch.INPUT_IDS], (8, 6))
-    fed, is_true = mixed_inputs(step_fn, *repeated, flat, tf.constant(0.5), SEED)
+    fed, is_true = mixed_inputs(step_fn, repeated, flat, tf.constant(0.5), SEED)
     assert 0.2 < is_true[:, 1:].numpy().mean() < 0.8 and (fed != flat).numpy().any()
     forced = tensors | {batch.INPUT_IDS: tf.reshape(fed, (4, 2, 6))}
     plain = dataclasses.replace(phase.loss, sampling=None)
