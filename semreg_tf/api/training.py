@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,16 @@ from semreg_tf.training.trainer import Trainer
 from semreg_tf.training.trainer_options import TrainerOptions
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """Options of `train`, see there."""
-
-    overrides: Sequence[str] = ()
-    init_from: str | os.PathLike[str] | None = None
-    strategy: str = "none"
-    profile: tuple[int, int] | None = None
-
-
 def train(
     config_or_name: Config | str,
     data_dir: str | os.PathLike[str],
     workdir: str | os.PathLike[str],
     stages: Sequence[str] | None = None,
-    **options: Any,
+    *,
+    overrides: Sequence[str] = (),
+    init_from: str | os.PathLike[str] | None = None,
+    strategy: str = "none",
+    profile: tuple[int, int] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Trains an experiment's stages in WORKDIR/unary, WORKDIR/relational and WORKDIR/joint.
 
@@ -46,11 +39,12 @@ def train(
       workdir: the folder of the stages' folders.
       stages: the stages to train; None: all of the experiment. Stages that are left out but are
         finished in `workdir` are still used as starting points.
-      **options: `overrides`, values of config fields, such as "joint.steps=810"; `init_from`, work
-        directory or export of another model, whose weights of matching names are loaded first (an
-        experiment named `custom_*` also gets that model's config of CNN and decoder); `strategy`,
-        see `semreg_tf.training.distribution.Distribution`; `profile`, first and last step of a
-        TensorBoard trace.
+      overrides: values of config fields, such as "joint.steps=810".
+      init_from: work directory or export of another model, whose weights of matching names are
+        loaded first; an experiment named `custom_*` also gets that model's config of CNN and
+        decoder.
+      strategy: distribution strategy; see `semreg_tf.training.distribution.Distribution`.
+      profile: first and last step of a TensorBoard trace, or None.
 
     Returns:
       The contents of each stage's `train_results.json`, by stage.
@@ -63,12 +57,11 @@ def train(
     Example:
       >>> train("demo_tags/s_cnn_rnn", "data", "runs/ours")["joint"]["steps"]
     """
-    chosen = TrainOptions(**options)
-    if isinstance(config_or_name, str) and chosen.init_from is not None:
+    if isinstance(config_or_name, str) and init_from is not None:
         named = chosen_config(config_or_name)
         if follows_size(named):
-            config_or_name = with_model_of(named, chosen.init_from)
-    config = chosen_config(config_or_name, chosen.overrides)
+            config_or_name = with_model_of(named, init_from)
+    config = chosen_config(config_or_name, overrides)
     selected = config.stages if stages is None else tuple(stages)
     unknown = [stage for stage in selected if stage not in config.stages]
     if unknown or not selected:
@@ -76,21 +69,20 @@ def train(
             f"`stages` must be some of {', '.join(map(repr, config.stages))}, the stages of "
             f"{config.name!r}. Received: stages={selected!r}"
         )
-    distribution = Distribution(chosen.strategy)
+    distribution = Distribution(strategy)
     finished: dict[str, Path] = {}
     results: dict[str, dict[str, Any]] = {}
     for stage in config.stages:
         folder = Path(workdir) / stage
         if stage in selected:
             accepted = config.warm_starts(stage)
-            trainer_options = TrainerOptions(
-                init_from=None if chosen.init_from is None else Path(chosen.init_from),
+            options = TrainerOptions(
+                init_from=None if init_from is None else Path(init_from),
                 distribution=distribution,
-                profile=chosen.profile,
+                profile=profile,
                 **{name: path for name, path in finished.items() if name in accepted},
             )
-            trainer = Trainer(config, stage, os.fspath(data_dir), folder, trainer_options)
-            results[stage] = trainer.train()
+            results[stage] = Trainer(config, stage, os.fspath(data_dir), folder, options).train()
             keras.backend.clear_session()
         if stage in selected or is_finished(folder):
             finished[stage] = folder
