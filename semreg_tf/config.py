@@ -102,6 +102,9 @@ class ImageConfig(Checked):
     # Views of each image for cached features: 1: the centre crop; 2: and its mirror image; 10:
     # Caffe's corner crops too; None: by the number of training images.
     cached_views: Annotated[Literal[1, 2, 10, None], NO_BOOLEAN] = 1
+    # Views of each image in evaluation, exports and annotation. 1: the centre crop; 2 (ours): the
+    # concepts, and features for decoders that read them, are means over it and its mirror image.
+    test_views: Annotated[Literal[1, 2], NO_BOOLEAN] = 1
 
 
 @config_class
@@ -333,6 +336,15 @@ class Config(SideInformation, Checked):
             raise ValueError(
                 "`image.cached_views` must be 1 where `concepts.places.kind` is 'crops'. "
                 f"Received: image.cached_views={self.image.cached_views}"
+            )
+        if self.image.test_views > 1 and (
+            places == "crops" or "spatial_features" in self.embeddings_read
+        ):
+            raise ValueError(
+                "`image.test_views` must be 1 where `concepts.places.kind` is 'crops' or the "
+                "decoder reads the CNN's map, whose cells lie elsewhere in the mirror image. "
+                f"Received: image.test_views={self.image.test_views}, "
+                f"concepts.places.kind={places!r}, embeddings={sorted(self.embeddings_read)}"
             )
         if places != "crops" and self.unary.crop_steps:
             raise ValueError(

@@ -302,14 +302,16 @@ def evaluation_batches(
 
     Returns:
       A dataset of dicts with the keys of `inputs`; images are centre-cropped, cached features are
-      the centre view.
+      the centre view, or with `image.test_views` 2 have an axis of the first two views.
     """
     tensors = AnnotationTensors(inputs.split.encoded, inputs.split.vocabularies)
 
     def gather(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         values = tensors.images(indices, inputs.keys)
-        centre = tf.zeros_like(indices)
-        values |= {k: _cached_rows(x, indices, centre) for k, x in inputs.cached.items()}
+        chosen = indices, tf.zeros_like(indices)
+        if inputs.image.test_views == 2:
+            chosen = indices[:, None], tf.constant([[0, 1]], tf.int64)
+        values |= {k: _cached_rows(x, *chosen) for k, x in inputs.cached.items()}
         return values | _neighbours(inputs, indices)
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
@@ -364,11 +366,17 @@ def _neighbours(inputs: Inputs, rows: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _cached_rows(cached: np.ndarray, rows: tf.Tensor, view: tf.Tensor) -> tf.Tensor:
-    """Reads one view of each of the rows from an array, which may be memory-mapped."""
+    """Reads views of the rows from an array, which may be memory-mapped.
+
+    Args:
+      cached: (images, views, ...).
+      rows: indices of images, (batch,), or (batch, 1) for several views of each.
+      view: indices of views, (batch,), or (1, n) for n views of each.
+    """
 
     def read(rows: np.ndarray, view: np.ndarray) -> np.ndarray:
         return np.asarray(cached[rows, view], np.float32)
 
     values = tf.numpy_function(read, (rows, view), tf.float32, stateful=False)
-    values.set_shape((None, *cached.shape[2:]))
+    values.set_shape((None, *view.shape[1:], *cached.shape[2:]))
     return values

@@ -23,6 +23,7 @@ from semreg_tf.metrics.ngram_similarity import NgramSimilarity
 from semreg_tf.models.encoder import stored_variables
 
 _BATCH_SIZE = 32
+_ONE_VIEW = ("test_views", 1)
 
 
 class Consensus:
@@ -151,7 +152,11 @@ def encoded_features(model: EvaluatedModel, split: Split, folder: Path) -> np.nd
         split=split.name,
         image_ids=[str(i) for i in split.encoded.image_ids],
         encoders=[dataclasses.asdict(m.config.encoder) for m in members],
-        images=[dataclasses.asdict(m.config.image) for m in members],
+        # Without the default of the newest field, so that caches of earlier versions stay valid.
+        images=[
+            {k: v for k, v in dataclasses.asdict(m.config.image).items() if (k, v) != _ONE_VIEW}
+            for m in members
+        ],
     )
     inputs = model.inputs(split)
 

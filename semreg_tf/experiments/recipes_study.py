@@ -7,11 +7,15 @@ _FROM_FIRST = (("unary", FIRST), ("relational", FIRST))
 _LONGER = ("joint.steps=800", "joint.validate_every_steps=200")
 _LONGEST = ("joint.steps=1600", "joint.validate_every_steps=400")
 _RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
-_EVALUATIONS = (
-    ("beam 5", ("--config.decoding.beam_width=5",)),
-    ("beam 5, reranked", _RERANKED),
-    ("true concepts", ("--true_concepts",)),
-)
+# By the recipe's name.
+_EVALUATIONS = {
+    "800 joint steps": (
+        ("beam 5", ("--config.decoding.beam_width=5",)),
+        ("beam 5, reranked", _RERANKED),
+        ("true concepts", ("--true_concepts",)),
+    ),
+    "two views": (("one view", ("--config.image.test_views=1",)),),
+}
 # (name, fields, stages that it takes, flags of its encoder): another recipe is one line.
 _RECIPES = (
     ("800 joint steps", _LONGER, _FROM_FIRST, ""),
@@ -25,6 +29,7 @@ _RECIPES = (
     ),
     ("label smoothing .1", (*_LONGER, "decoder.label_smoothing=0.1"), _FROM_FIRST[:1], ""),
     ("scheduled sampling", (*_LONGER, "sampling.schedule=inverse_sigmoid"), _FROM_FIRST[:1], ""),
+    ("two views", (*_LONGER, "image.test_views=2"), _FROM_FIRST[1:], ""),
     ("averaged weights", (*_LONGER, "joint.average_decay=0.995"), _FROM_FIRST, ""),
     ("concept dropout .1", (*_LONGER, "decoder.concept_dropout=0.1"), _FROM_FIRST[:1], ""),
 )
@@ -42,7 +47,7 @@ def flickr8k_recipes(encoder: str = "efficientnet_lite0") -> Study:
             "flickr8k_captions/s_cnn_rnn_fix",
             (*ALL_PICTURES, *fields),
             takes=stages,
-            evaluations=_EVALUATIONS if name == "800 joint steps" else (),
+            evaluations=_EVALUATIONS.get(name, ()),
             encoder=f"{encoder}{pooling}",
         )
         for name, fields, stages, pooling in _RECIPES

@@ -49,6 +49,7 @@ class ExportPart:
         return {
             "image.size": image.size or spec.default_size,
             "image.resize_ratio": image.resize_ratio,
+            "image.test_views": image.test_views,
             "the normalisation": spec.preprocessing,
         }
 

@@ -16,6 +16,7 @@ from semreg_tf.exporting.stored_weights import StoredWeights
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import fold_batch_norm
 from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.views_at_test import encoded_views
 
 # Maximum size of the user tags of a picture.
 MAX_USER_TAG_BYTES = 65_536
@@ -53,7 +54,7 @@ class PictureSignatures(tf.Module):
 class ServedAnnotator(PictureSignatures):
     """Signatures of an annotator: `serving_default`, `serve_features`, `serving_with_tags`.
 
-    Models that read the CNN's map or crops have no `serve_features`.
+    Models that read the CNN's map, crops or two views have no `serve_features`.
 
     All outputs have the batch as their first axis, as TensorFlow Serving's row format requires. No
     name of a text output ends in `_bytes`, because TensorFlow Serving would return it in base64.
@@ -100,6 +101,7 @@ class ServedAnnotator(PictureSignatures):
         self.decoding = exported_decoding(config)
         self._num_results = num_results
         self.annotator = copy.copy(annotator)
+        self.annotator.set_test_views(config.image.test_views)
         if annotator.encoder is not None:
             self.annotator.encoder = fold_batch_norm(annotator.encoder)
         self.weights = StoredWeights(self.annotator.all_variables(), weights_dtype)
@@ -123,7 +125,8 @@ class ServedAnnotator(PictureSignatures):
                 tf.lookup.KeyValueTensorInitializer(tf.constant(tags), values), -1
             )
             self._num_tags = len(tags)
-        self.reads_features = not config.reads_map and config.concepts.places.kind == "image"
+        one_vector = config.concepts.places.kind == "image" and config.image.test_views == 1
+        self.reads_features = one_vector and not config.reads_map
         self.reads_tags = self._tag_table is not None
         self.feature_size = annotator.feature_size
 
@@ -191,8 +194,10 @@ class ServedAnnotator(PictureSignatures):
         return decode_each(images, decode, (self._size, self._size, 3))
 
     def encode_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the encoder's outputs, `features` and `spatial_features`."""
+        """Returns the encoder's outputs, `features` and `spatial_features`, of all views."""
         with self.weights.in_use():
+            if self._config.image.test_views == 2:
+                return encoded_views(self.annotator.encode_images, pixels)
             return self.annotator.encode_images(pixels)
 
     def answer(self, inputs: dict[str, tf.Tensor], valid: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,6 +1,7 @@
 """The annotator: an experiment's encoder, concept head and decoder, together as one model."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 
 import keras
@@ -12,6 +13,7 @@ from semreg_tf.models.concept_head import build_concept_head
 from semreg_tf.models.decoder import Decoder
 from semreg_tf.models.encoder import build_encoder, fc_dropout_layers, stored_variables
 from semreg_tf.models.places import GridCrops
+from semreg_tf.models.views_at_test import both_views, mean_of_views
 
 # The groups of variables, for which learning rates, clipping and freezing are set separately.
 GROUPS = ("encoder", "image_head", "tag_model", "decoder")
@@ -100,6 +102,15 @@ class Annotator:
         model.encoder = self.encoder
         return model
 
+    def set_test_views(self, views: int) -> None:
+        """Replaces `image.test_views` of the config.
+
+        Raises:
+          ValueError: the model cannot read so many views.
+        """
+        image = dataclasses.replace(self.config.image, test_views=views)
+        self.config = dataclasses.replace(self.config, image=image)
+
     def encode(
         self,
         inputs: dict[str, tf.Tensor],
@@ -115,7 +126,9 @@ class Annotator:
           inputs: `image` (batch, height, width, 3), or precomputed `features` (batch, d), for crops
             (batch, crops, d), with `spatial_features` (batch, cells, d) if they are read; and the
             head's further inputs, such as `user_tags` (batch, num_user_tags).
-          training: whether dropout of features is on.
+          training: whether dropout of features is on; otherwise, with `image.test_views` 2, outputs
+            are means over an image and its mirror image, and precomputed features have both views,
+            (batch, 2, d).
           update_batch_norm: whether batch normalisation uses batch statistics and updates its own.
           encoder_dropout: whether dropout after the CNN's fully connected layers is on.
           whole_image: whether only the whole image is read, for models of crops.
@@ -125,6 +138,9 @@ class Annotator:
           `features` (batch, d), `concept_logits` and `concept_probabilities` (batch, num_concepts),
           and `spatial_features` (batch, cells, d) if the decoder reads them.
         """
+        two_views = self.config.image.test_views == 2 and not training
+        if two_views:
+            inputs = both_views(inputs)
         encoded = self.run_encoder(inputs, update_batch_norm, encoder_dropout, whole_image)
         head_inputs = self._head_inputs(inputs, encoded)
         outputs = dict(self.head(head_inputs, training=training))
@@ -133,7 +149,7 @@ class Annotator:
         # Phases that only train the concept head may have no map.
         if self.config.reads_map and "spatial_features" in encoded:
             outputs["spatial_features"] = self._cells(encoded["spatial_features"])
-        return outputs
+        return mean_of_views(outputs) if two_views else outputs
 
     def encode_images(
         self, images: tf.Tensor, training: bool = False, whole_image: bool = False
@@ -221,7 +237,7 @@ class Annotator:
 
     @property
     def model(self) -> keras.Model:
-        """The whole annotator as one functional model, with the names of `data.batch`."""
+        """The annotator of one view as one functional model, with the names of `data.batch`."""
         visual = ("features", "spatial_features")
         inputs = {k: x for k, x in self.head.input.items() if k not in visual}
         if self.encoder is None:

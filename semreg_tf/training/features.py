@@ -56,7 +56,7 @@ def model_inputs(
     keys: tuple[str, ...],
     folder: str | Path,
     train: Callable[[], Split],
-    views: int = 1,
+    views: int | None = None,
 ) -> Inputs:
     """Returns the inputs of a model from a split; outputs of a frozen encoder are cached.
 
@@ -66,9 +66,10 @@ def model_inputs(
       keys: keys of `semreg_tf.data.batch`.
       folder: the folder of the cache.
       train: returns the training split, for the search of neighbours.
-      views: number of cached views of each image.
+      views: number of cached views of each image; None: those that evaluation reads.
     """
     config = annotator.config
+    views = config.image.test_views if views is None else views
     return Inputs(
         split,
         keys,

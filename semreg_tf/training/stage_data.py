@@ -88,7 +88,7 @@ class StageData:
         annotator: Annotator,
         split: Split,
         keys: tuple[str, ...],
-        views: int = 1,
+        views: int | None = None,
         captions_per_image: int | None = None,
     ) -> Inputs:
         """Returns inputs from a split, as `model_inputs`, with all or some captions of an image."""

@@ -250,7 +250,7 @@ class Trainer:
             features: Iterable = (encoder(x, training=False)["features"] for x in images)
         else:
             with self.distribution.chief_first():
-                cached = self.data.inputs(self.annotator, self.data.train, (batch.FEATURES,))
+                cached = self.data.inputs(self.annotator, self.data.train, (batch.FEATURES,), 1)
             features = [cached.features[:, 0]]
         set_feature_statistics(self.annotator, features)
 

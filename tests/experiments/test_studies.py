@@ -145,6 +145,7 @@ def test_recipes_differ_from_one_run_in_what_their_names_say():
         "noisy-or over cells": {"joint.steps", "concepts.places.kind", "concepts.places.pooling"},
         "label smoothing .1": {"joint.steps", "decoder.label_smoothing"},
         "scheduled sampling": {"joint.steps", "sampling.schedule"},
+        "two views": {"joint.steps", "image.test_views"},
         "averaged weights": {"joint.steps", "joint.average_decay"},
         "concept dropout .1": {"joint.steps", "decoder.concept_dropout"},
     }

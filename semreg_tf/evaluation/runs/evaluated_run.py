@@ -15,7 +15,8 @@ from semreg_tf.training import workdir
 from semreg_tf.training.features import model_inputs, side_keys, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
 
-_AFTER_TRAINING = ("decoding.", "reranking.")
+TEST_VIEWS = "image.test_views"
+_AFTER_TRAINING = ("decoding.", "reranking.", f"{TEST_VIEWS}=")
 
 
 class EvaluatedRun(EvaluatedModel):
@@ -33,7 +34,7 @@ class EvaluatedRun(EvaluatedModel):
       path: work directory, or several.
       data_dir: the folder of prepared data sets.
       overrides: values of config fields of decoding and reranking, such as
-        "decoding.beam_width=5".
+        "decoding.beam_width=5", and of `image.test_views`.
       true_concepts: whether the decoder is fed the ground-truth concepts in place of the image's,
         for an upper bound.
       task: "tags" for the tag model of a run on captions and labels; None: the run's task.
@@ -69,6 +70,9 @@ class EvaluatedRun(EvaluatedModel):
             )
         builder = find_builder(data_dir, config.data.dataset)
         members = [workdir.load_annotator(p, task)[2] for p in self.paths]
+        if any(override.startswith(TEST_VIEWS) for override in overrides):
+            for member in members:
+                member.set_test_views(config.image.test_views)
         ensemble = Ensemble(members, config.decoding.ensemble_mean)
         super().__init__(config, vocabularies, ensemble, builder)
 
@@ -174,7 +178,7 @@ def override_decoding(config: Config, overrides: Sequence[str]) -> Config:
     for override in overrides:
         if not override.startswith(_AFTER_TRAINING):
             raise ValueError(
-                "`--config` may change only decoding.* and reranking.* at evaluation: other fields "
-                f"were fixed by training. Received: --config.{override}"
+                "`--config` may change only decoding.*, reranking.* and image.test_views after "
+                f"training, which fixed other fields. Received: --config.{override}"
             )
     return config_io.apply_overrides(config, overrides)

@@ -76,9 +76,24 @@ def test_decoding_is_overridden_and_no_results_are_padding(alone, caption_runs, 
     assert np.isfinite([x for scores in made.scores for x in scores]).all()
 
 
-@pytest.mark.parametrize("override", ["decoder.cells=9", "seed=1", "decoding=3", "decodingx.a=1"])
+def test_a_run_is_evaluated_on_two_views_by_an_override(alone, caption_runs, demo_data):
+    run, expected = alone
+    both = EvaluatedRun(caption_runs[0], demo_data, ["image.test_views=2"])
+    split = both.split("test")
+    (member,), mirrored = run.ensemble.members, []
+    for (tensors,) in run.batches(split, "mirrored"):
+        images = tensors["image"][:, :, ::-1]
+        mirrored.append(member.encode({"image": images})["concept_probabilities"])
+    mean = (expected.concept_probabilities + np.concatenate(mirrored)) / 2
+    np.testing.assert_allclose(both.concept_probabilities(split), mean, rtol=1e-4)
+    assert np.abs(mean - expected.concept_probabilities).max() > 1e-5
+
+
+@pytest.mark.parametrize(
+    "override", ["decoder.cells=9", "seed=1", "decoding=3", "decodingx.a=1", "image.size=9"]
+)
 def test_only_the_decoding_may_be_overridden(override):
-    message = r"only decoding\.\* and reranking\.\*.*Received: --config\."
+    message = r"only decoding\.\*, reranking\.\* and image.test_views.*Received: --config\."
     with pytest.raises(ValueError, match=message + override):
         override_decoding(Config(), ["decoding.beam_width=2", override])
 
