@@ -70,10 +70,10 @@ def describe_counts(counts: dict[str, Any]) -> str:
     lines = [counts["dataset"], f"{'split':<12}{'images':>9}{'captions':>10}{'words':>11}"]
     lines[1] += f"{'labels/image':>14}{'tags/image':>12}"
     for split, n in counts["splits"].items():
-        images = max(n["images"], 1)
+        num_images = max(n["images"], 1)
         lines.append(
             f"{split:<12}{n['images']:>9,}{n['captions']:>10,}{n['words']:>11,}"
-            f"{n['labels'] / images:>14.2f}{n['user_tags'] / images:>12.2f}"
+            f"{n['labels'] / num_images:>14.2f}{n['user_tags'] / num_images:>12.2f}"
         )
     if counts["distinct_words"]:
         frequent = counts[f"words_at_least_{_FREQUENT}_times"]
@@ -84,17 +84,14 @@ def describe_counts(counts: dict[str, Any]) -> str:
         shares = [f"{int(k):,}: {share:.1%}" for k, share in counts["coverage"].items()]
         if shares:
             lines.append(f"occurrences covered by the most frequent words: {', '.join(shares)}")
+    images = max(counts["splits"].get("train", {}).get("images", 0), 1)
     if counts.get("kept_user_tags"):
-        tags_per_image = counts["kept_user_tags"] / max(
-            counts["splits"].get("train", {}).get("images", 0), 1
-        )
         lines.append(
             f"training user tags: {counts['distinct_user_tags']:,} distinct, "
-            f"{tags_per_image:.2f} an image "
-            f"of the {_KEPT_USER_TAGS:,} most frequent"
+            f"{counts['kept_user_tags'] / images:.2f} an image of the {_KEPT_USER_TAGS:,} most "
+            "frequent"
         )
     if counts["label_counts"]:
-        images = max(counts["splits"].get("train", {}).get("images", 0), 1)
         labels = [f"{k} {n:,} ({n / images:.1%})" for k, n in counts["label_counts"].items()]
         lines.append(f"training labels ({len(labels)}): {', '.join(labels)}")
     for reason, names in sorted(counts["notes"].items()):

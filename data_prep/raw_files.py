@@ -33,13 +33,13 @@ def require_files(raw_dir: str | PathLike[str] | None, names: tuple[str, ...]) -
         )
 
 
-def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> list[str]:
-    """Returns the lines of a text file without their ends (LF or CRLF), including empty lines.
+def read_lines(path: str | PathLike[str]) -> list[str]:
+    """Returns the lines of a UTF-8 file without their ends (LF or CRLF), including empty lines.
 
     A byte order mark at the start is skipped.
 
     Raises:
-      ValueError: the bytes do not have that encoding, or lines end in CR alone.
+      ValueError: the bytes are not UTF-8, or lines end in CR alone.
     """
     content = without_bom(epath.Path(path).read_bytes())
     if ends_in_carriage_returns(content):
@@ -48,10 +48,10 @@ def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> list[str]:
             f"Received: {fspath(path)!r}"
         )
     try:
-        text = content.decode(encoding)
+        text = content.decode()
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"`raw_dir` must hold text files in {encoding}. "
+            f"`raw_dir` must hold text files in utf-8. "
             f"Received: {fspath(path)!r}, byte {error.start}: {error.reason}"
         ) from None
     lines = text.split("\n")

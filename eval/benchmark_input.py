@@ -46,8 +46,9 @@ BARE, RECORDS = "bare decode (PIL)", "records alone, checked"
 ALL = "training, all augmentation"
 
 
-def drawn_picture(rng: np.random.Generator, height: int = 346, width: int = 461) -> bytes:
+def drawn_picture(rng: np.random.Generator) -> bytes:
     """Returns the bytes of a JPEG file of noise with a spectrum like that of photos."""
+    height, width = 346, 461
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     amplitude = np.maximum(frequency, 1 / width) ** -1.4
     noise = rng.normal(size=(2, 3, *frequency.shape))

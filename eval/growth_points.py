@@ -142,7 +142,7 @@ def _records(number: int, folder: Path) -> Point:
     ]
 
 
-def drawn_tags(num_pictures: int, num_tags: int = TAGS) -> TagSets:
+def drawn_tags(num_pictures: int) -> TagSets:
     """Returns random user tags.
 
     The number of draws per picture follows a Poisson distribution of mean 7; the probability of a
@@ -150,15 +150,15 @@ def drawn_tags(num_pictures: int, num_tags: int = TAGS) -> TagSets:
     frequent tag is on half of the pictures, more than in real data, which makes the search harder.
     """
     rng = np.random.default_rng(0)
-    shares = 1 / np.arange(1, num_tags + 1)
+    shares = 1 / np.arange(1, TAGS + 1)
     bounds = np.cumsum(shares / shares.sum())
     owners = np.repeat(np.arange(num_pictures), rng.poisson(MEAN_TAGS, num_pictures))
-    tags = np.minimum(np.searchsorted(bounds, rng.random(len(owners))), num_tags - 1)
+    tags = np.minimum(np.searchsorted(bounds, rng.random(len(owners))), TAGS - 1)
     # Distinct tags of each picture, in the order of the pictures.
-    pairs = np.unique(owners * num_tags + tags)
-    splits = np.searchsorted(pairs, np.arange(num_pictures + 1) * num_tags)
+    pairs = np.unique(owners * TAGS + tags)
+    splits = np.searchsorted(pairs, np.arange(num_pictures + 1) * TAGS)
     image_ids = np.arange(num_pictures).astype(str).astype(object)
-    return TagSets(image_ids, (pairs % num_tags).astype(np.int32), splits, num_tags)
+    return TagSets(image_ids, (pairs % TAGS).astype(np.int32), splits, TAGS)
 
 
 def _timed(

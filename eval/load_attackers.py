@@ -27,13 +27,13 @@ class Target:
     port: int
     name: str
 
-    def post(self, body: bytes, *headers: str, path: str = ":predict", host: str = "") -> bytes:
+    def post(self, body: bytes, *headers: str, host: str = "") -> bytes:
         """Returns a complete predict request."""
-        return self.head(path, f"Content-Length: {len(body)}", *headers, host=host) + body
+        return self.head(f"Content-Length: {len(body)}", *headers, host=host) + body
 
-    def head(self, path: str, *headers: str, host: str = "") -> bytes:
+    def head(self, *headers: str, host: str = "") -> bytes:
         """Returns the header of a predict request."""
-        lines = [f"POST /v1/models/{self.name}{path} HTTP/1.1", f"Host: {host or self.host}"]
+        lines = [f"POST /v1/models/{self.name}:predict HTTP/1.1", f"Host: {host or self.host}"]
         return "\r\n".join([*lines, *headers, "", ""]).encode()
 
     @contextlib.asynccontextmanager
@@ -167,12 +167,12 @@ async def _while_sending(
 
 
 async def _large_body(target: Target) -> int:
-    head = target.head(":predict", f"Content-Length: {100 * _MEBIBYTE}")
+    head = target.head(f"Content-Length: {100 * _MEBIBYTE}")
     return await _while_sending(target, head, b" " * _MEBIBYTE, 100, 0)
 
 
 async def _chunks(target: Target) -> int:
-    head = target.head(":predict", "Transfer-Encoding: chunked")
+    head = target.head("Transfer-Encoding: chunked")
     return await _while_sending(target, head, b"100000\r\n" + b" " * _MEBIBYTE + b"\r\n", 60, 0)
 
 
@@ -181,7 +181,7 @@ async def _slow_header(target: Target) -> int:
 
 
 async def _slow_body(target: Target) -> int:
-    head = target.head(":predict", "Content-Length: 5000")
+    head = target.head("Content-Length: 5000")
     return await _while_sending(target, head, b" ", 80, 1)
 
 
@@ -205,7 +205,7 @@ def _bad_header(chance: random.Random) -> Callable[[Target], Awaitable[int]]:
     ]  # fmt: skip
 
     async def run(target: Target) -> int:
-        request = target.head(":predict", chance.choice(variants))
+        request = target.head(chance.choice(variants))
         return (await target.exchange(request + b"0\r\n\r\n"))[0]
 
     return run

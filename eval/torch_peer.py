@@ -47,12 +47,12 @@ class TorchPeer:
         np.savez(path, **arrays)
         self._ask(prepare=part, path=str(path))
 
-    def contender(self, name: str, way: str, amount: int, role: str = INSTEAD) -> Contender:
+    def contender(self, name: str, way: str, amount: int) -> Contender:
         """Returns one of the script's ways as a contender.
 
         A round does `amount` units of work: steps, captions or pictures.
         """
-        return Contender(name, lambda number: self.run(way, amount, number)["cpu"], role)
+        return Contender(name, lambda number: self.run(way, amount, number)["cpu"], INSTEAD)
 
     def run(self, way: str, amount: int, number: int = 0) -> dict[str, Any]:
         """Does a round; returns its processor seconds as `cpu`, and what it says of its result."""

@@ -16,7 +16,6 @@ def shown(
     what: str,
     total: int,
     earlier: int = 0,
-    unit: str = " pictures",
     prints: bool = True,
 ) -> Iterator[Any]:
     """Yields items and shows on standard error how many have been yielded.
@@ -29,16 +28,15 @@ def shown(
       what: the work, as "annotating".
       total: number of items, earlier ones included.
       earlier: number of items done before.
-      unit: plural name of the items, after a blank.
       prints: whether each item is printed on standard output.
     """
     if sys.stderr.isatty():
         disable = prints and sys.stdout.isatty()
-        yield from tqdm(items, what, total, initial=earlier, unit=unit, disable=disable)
+        yield from tqdm(items, what, total, initial=earlier, unit=" pictures", disable=disable)
         return
     last = time.monotonic()
     for done, item in enumerate(items, start=earlier + 1):
         yield item
         if time.monotonic() - last >= _SECS:
             last = time.monotonic()
-            print(f"{what}: {done:,} of {total:,}{unit}", file=sys.stderr, flush=True)
+            print(f"{what}: {done:,} of {total:,} pictures", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """What makes captions better: single changes of the recipe, on one frozen CNN."""
 
 from semreg_tf.experiments.study import Study, System, jobs_of
-from semreg_tf.experiments.words_study import ALL_PICTURES, FIRST
+from semreg_tf.experiments.words_study import ALL_PICTURES, ENCODER, FIRST
 
 _FROM_FIRST = (("unary", FIRST), ("relational", FIRST))
 _LONGER = ("joint.steps=800", "joint.validate_every_steps=200")
@@ -35,12 +35,8 @@ _RECIPES = (
 )
 
 
-def flickr8k_recipes(encoder: str = "efficientnet_lite0") -> Study:
-    """The proposed model on a frozen CNN with one thing of its recipe changed.
-
-    Args:
-      encoder: the CNN, as `--encoder` takes it.
-    """
+def flickr8k_recipes() -> Study:
+    """The proposed model on a frozen CNN with one thing of its recipe changed."""
     systems = tuple(
         System(
             name,
@@ -48,7 +44,7 @@ def flickr8k_recipes(encoder: str = "efficientnet_lite0") -> Study:
             (*ALL_PICTURES, *fields),
             takes=stages,
             evaluations=_EVALUATIONS.get(name, ()),
-            encoder=f"{encoder}{pooling}",
+            encoder=f"{ENCODER}{pooling}",
         )
         for name, fields, stages, pooling in _RECIPES
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from semreg_tf.experiments.study import Study, System, jobs_of
 
+ENCODER = "efficientnet_lite0"
 # A placeholder for the file of captions; `run_study --extra_captions` sets its path.
 EXTRA_CAPTIONS = "$EXTRA_CAPTIONS"
 # All, a quarter and a sixteenth of the training pictures.
@@ -43,12 +44,8 @@ def _of_pictures(number: int) -> tuple[System, ...]:
     return ours, more, features
 
 
-def flickr8k_words(encoder: str = "efficientnet_lite0") -> Study:
-    """The proposed model with and without 117,575 captions that have no pictures.
-
-    Args:
-      encoder: the CNN, as `--encoder` takes it.
-    """
+def flickr8k_words() -> Study:
+    """The proposed model with and without 117,575 captions that have no pictures."""
     by_number = {number: _of_pictures(number) for number in _PICTURES}
     first, *_ = by_number[_PICTURES[0]]
     words = replace(
@@ -59,7 +56,7 @@ def flickr8k_words(encoder: str = "efficientnet_lite0") -> Study:
     # First all pictures, then the fewest: the ends of the curve.
     order = (_PICTURES[0], _PICTURES[-1], *_PICTURES[1:-1])
     systems = (*(system for number in order for system in by_number[number]), words)
-    systems = tuple(replace(system, encoder=encoder) for system in systems)
+    systems = tuple(replace(system, encoder=ENCODER) for system in systems)
     budget = (
         "The CNN rests at its ImageNet weights. 3,400 unary and 400 joint steps of 32 images, "
         "NIC-F 1,800 joint ones; 5,000 relational steps of 32 captions on true concepts. The first "
