@@ -28,14 +28,9 @@ PUBLISHED: dict[str, dict[str, float]] = {
 
 
 def describe_raw_counts(name: str, counts: Mapping[str, float]) -> str:
-    """Returns a table of the raw files' counts, with the published counts beside them.
+    """Returns a table of the raw files' counts beside the published ones of `PUBLISHED[name]`.
 
-    Args:
-      name: the data set, a key of `PUBLISHED`.
-      counts: the counts under the names of `PUBLISHED`; missing ones are shown as "none".
-
-    Example:
-      >>> print(describe_raw_counts("corel5k", {"labels": 260}))
+    Missing counts are shown as "none".
     """
     lines = [f"{'in the raw files':<24}{'found':>10}{'published':>12}"]
     for key, published in PUBLISHED[name].items():

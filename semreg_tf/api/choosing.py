@@ -7,11 +7,9 @@ from semreg_tf.config import Config
 
 
 def chosen_config(config_or_name: Config | str, overrides: Sequence[str] = ()) -> Config:
-    """Returns a config with overrides.
+    """Returns a config, given itself or as an experiment's name, with overrides.
 
-    Args:
-      config_or_name: a config, or the name of an experiment.
-      overrides: values of config fields, such as "joint.steps=810".
+    These are values of config fields, such as "joint.steps=810".
 
     Raises:
       TypeError: `config_or_name` is neither a config nor a string.

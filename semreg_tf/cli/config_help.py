@@ -14,11 +14,7 @@ _WIDTH = 96
 
 
 def describe_config(config: Config) -> str:
-    """Returns a text with each section's docstring and its fields as flags with their values.
-
-    Example:
-      >>> print(describe_config(Config()))
-    """
+    """Returns each section's docstring and its fields as flags with their values."""
     lines = [f"Fields of the config and their values in {config.name!r}:"]
     lines += _section(config, "")
     return "\n".join(lines)

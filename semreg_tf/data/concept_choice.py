@@ -70,16 +70,11 @@ class ConceptForms:
 def lemma_concepts(
     captions: Iterable[str], words: NameList, number: int
 ) -> tuple[NameList, ConceptForms]:
-    """Returns the most frequent nouns, verbs and adjectives, with tense and plural merged.
+    """Returns the `number` most frequent nouns, verbs and adjectives, with tense and plural merged.
 
     Wu et al. (2016). A word's part of speech is its most frequent one in the captions by TextBlob's
     tagger; nouns and verbs get LemmInflect's dictionary lemma; function words are left out (ours:
-    nltk's models for both must be downloaded).
-
-    Args:
-      captions: captions of the training split, as tokens separated by blanks.
-      words: the training split's words with their counts.
-      number: the number of concepts, or all if there are fewer.
+    nltk's models for both must be downloaded). Captions are tokens separated by blanks.
 
     Returns:
       The lemmas by decreasing count of all their forms, and the forms.

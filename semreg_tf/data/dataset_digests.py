@@ -50,14 +50,10 @@ def read_counts_file(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
 
 
 def check_dataset_files(builder_dir: str | PathLike[str], *names: str) -> None:
-    """Refuses a prepared folder in which one of these files was changed or exchanged.
+    """Refuses a version folder in which one of the named files was changed or exchanged.
 
     A folder that is being prepared passes. So does one of an earlier version without digests, with
     a warning.
-
-    Args:
-      builder_dir: the version folder.
-      *names: files in it, such as "annotations/train.jsonl".
 
     Raises:
       ValueError: a file is missing or was changed; the message names it.

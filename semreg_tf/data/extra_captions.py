@@ -43,11 +43,8 @@ def read_extra_captions(
     """Reads captions, without those of images that are in any split of the data set.
 
     File names are compared without folder and suffix, so that captions of test images are never
-    trained on. The log says how many images are left out.
-
-    Args:
-      path: a token file or JSON Lines file, see `read_caption_file`.
-      builder: the prepared data set, whose tokenizer is used.
+    trained on. The log says how many images are left out. The data set's tokenizer is used;
+    `read_caption_file` has the formats.
 
     Raises:
       ValueError: the file is missing or of another form, or no caption remains.

@@ -94,14 +94,9 @@ def load_split(
     data_config: DataConfig,
     for_training: bool = False,
 ) -> Split:
-    """Loads a split, or a part of one, without reading its images.
+    """Loads a split, or a part of one in TFDS's syntax ("train[90%:]"), without reading its images.
 
-    Args:
-      builder: the builder of the prepared data set.
-      name: a split, or a part of it in TFDS's syntax: "train[:5000]", "train[90%:]".
-      vocabularies: the vocabularies of the ids.
-      data_config: the conversion of annotations to ids.
-      for_training: whether captions are cut at `data.max_caption_tokens`.
+    If `for_training`, captions are cut at `data.max_caption_tokens`.
 
     Raises:
       ValueError: the split is unknown or empty, or its slice cannot be parsed.

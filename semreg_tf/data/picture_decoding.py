@@ -63,9 +63,7 @@ def readable_formats() -> tuple[str, ...]:
 def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Opens a picture by reading its header; all errors inside the context become one kind.
 
-    Args:
-      data: the content of the file.
-      max_pixels: pictures with more pixels are refused before they are decompressed.
+    Pictures with more than `max_pixels` are refused before they are decompressed.
 
     Yields:
       The picture, whose pixels are not read yet.

@@ -142,13 +142,12 @@ def find_builder(
 ) -> tfds.core.read_only_builder.ReadOnlyBuilder:
     """Returns a read-only builder of the newest prepared version of a data set.
 
+    Its `data_dir` holds the shards, `annotations/` and `vocabulary/`.
+
     Args:
       data_dir: the folder of prepared data sets, `--data_dir` of the prepare command.
       dataset_name: the data set's name, with its variant if there are several
         (`"coco_captions/karpathy"`).
-
-    Returns:
-      A builder whose `data_dir` holds the shards, `annotations/` and `vocabulary/`.
 
     Raises:
       ValueError: the folder is missing, does not hold the data set, several variants match, or the

@@ -89,16 +89,10 @@ class Neighbours:
 def nearest_by_tags(
     images: TagSets, pool: TagSets, count: int, first: int = 0
 ) -> Iterator[np.ndarray]:
-    """Yields the nearest images of the pool for each image, block by block.
+    """Yields the `count` nearest images of the pool for each image from `first` on, block by block.
 
     Where the paper is silent (ours): ties follow the order of the pool, an image is never its own
     neighbour, and images without a common tag are not neighbours.
-
-    Args:
-      images: the images whose neighbours are searched.
-      pool: the possible neighbours.
-      count: maximum number of neighbours of an image.
-      first: the first image.
 
     Yields:
       Rows of the pool, (block, count) int64, the nearest first, -1 for missing neighbours.

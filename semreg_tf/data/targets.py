@@ -101,16 +101,8 @@ def encode_annotations(
     """Converts a split's annotations to ids of sequences, concepts, user tags and groups.
 
     For tags, an image has one sequence, its labels in `label_order`. For captions, each caption is
-    a sequence, and a concept is present if any caption of the image has its word (Sec. 5.1).
-
-    Args:
-      annotations: one per image.
-      vocabularies: the experiment's vocabularies.
-      data_config: `task`, `label_order` and, for training, `max_caption_tokens` are read.
-      for_training: whether captions are cut at `max_caption_tokens`.
-
-    Returns:
-      Flat arrays in the order of `annotations`.
+    a sequence, cut at `max_caption_tokens` for training, and a concept is present if any caption of
+    the image has its word (Sec. 5.1).
 
     Raises:
       ValueError: a label is not in the vocabulary.

@@ -140,8 +140,8 @@ class Vocabulary:
         return cls(entries, kind)
 
 
-# Files of the names that not every experiment has, in the order of the fields below.
-_MORE_FILES = ("user_tags.txt", "groups.txt", "labels.txt")
+# Lists of names besides the output, each in a file `<list>.txt`; only the first is always there.
+_LISTS = ("concepts", "user_tags", "groups", "labels")
 
 
 @dataclass(frozen=True)
@@ -176,12 +176,7 @@ class Vocabularies:
 
     def _lists(self) -> dict[str, NameList]:
         """Returns the lists that are not None, by file name."""
-        lists = {
-            "concepts.txt": self.concepts,
-            "user_tags.txt": self.user_tags,
-            "groups.txt": self.groups,
-            "labels.txt": self.labels,
-        }
+        lists = {f"{name}.txt": getattr(self, name) for name in _LISTS}
         return {name: entries for name, entries in lists.items() if entries is not None}
 
     def digests(self) -> dict[str, str]:
@@ -198,11 +193,11 @@ class Vocabularies:
         Raises:
           ValueError: a file is missing or damaged.
         """
-        paths = [os.path.join(workdir, name) for name in _MORE_FILES]
+        concepts, *others = (os.path.join(workdir, f"{name}.txt") for name in _LISTS)
         return cls(
             Vocabulary.load(os.path.join(workdir, "vocabulary.txt")),
-            NameList.load(os.path.join(workdir, "concepts.txt")),
-            *(NameList.load(path) if tf.io.gfile.exists(path) else None for path in paths),
+            NameList.load(concepts),
+            *(NameList.load(path) if tf.io.gfile.exists(path) else None for path in others),
             ConceptForms.load(workdir),
         )
 
@@ -277,7 +272,7 @@ class Vocabularies:
         """Returns the first difference to `other` in names or order as one line, or None."""
         if self.output.kind != other.output.kind:
             return f"output of {self.output.kind} and of {other.output.kind}"
-        for field in ("output", "concepts", "user_tags", "groups", "labels"):
+        for field in ("output", *_LISTS):
             title, lists = field.replace("_", " "), (getattr(self, field), getattr(other, field))
             ours, theirs = (entries.names if entries else () for entries in lists)
             if len(ours) != len(theirs):
