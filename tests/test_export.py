@@ -193,6 +193,14 @@ def test_a_bad_picture_fails_alone_in_the_graph(exported):
         assert not answer["concept_probabilities"].numpy()[i].any()
 
 
+def test_a_bad_picture_has_no_labels(exported):
+    model = exported("demo_tags/s_cnn_rnn_tag1k")
+    answer = model.ask([b"bad", model.pictures[0]])
+    bad, good = zip(answer["labels"].numpy(), answer["label_scores"].numpy(), strict=True)
+    assert set(bad[0].ravel()) == {b""} and not bad[1].any()
+    assert good[0].ravel()[0] and good[1].any()
+
+
 def test_features_in_place_of_pictures(exported):
     model = exported("demo_captions/s_cnn_rnn")
     inputs = Inputs(model.split, (batch.IMAGE,), model.config.image, model.config.image.size)

@@ -208,19 +208,12 @@ class ServedAnnotator(PictureSignatures):
           valid: which rows are valid, (batch,) bool; the answers of the others are empty.
         """
         answer = self._annotate(inputs, tf.shape(valid)[0])
-        row_valid = valid[:, None]
-        more = {}
-        if "labels" in answer:
-            more["labels"] = tf.where(row_valid[..., None], answer["labels"], "")
-            more["label_scores"] = tf.where(row_valid[..., None], answer["label_scores"], 0.0)
-        return {
-            **more,
-            "annotations": tf.where(row_valid, answer["annotations"], ""),
-            "scores": tf.where(row_valid, answer["scores"], 0.0),
-            "concept_probabilities": tf.where(row_valid, answer["concept_probabilities"], 0.0),
-            "concept_names": answer["concept_names"],
-            "valid": valid,
-        }
+        of_pictures = {k: v for k, v in answer.items() if k not in ("concept_names", "valid")}
+        for name, value in of_pictures.items():
+            rows = tf.reshape(valid, (-1, *[1] * (value.shape.rank - 1)))
+            # Zeros of a text are "".
+            answer[name] = tf.where(rows, value, tf.zeros_like(value))
+        return {**answer, "valid": valid}
 
     def _annotate(self, inputs: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
         if "user_tags" in self.annotator.head.input and "user_tags" not in inputs:
