@@ -6,6 +6,8 @@ from semreg_tf.experiments.words_study import ALL_PICTURES, ENCODER, FIRST
 _FROM_FIRST = (("unary", FIRST), ("relational", FIRST))
 _LONGER = ("joint.steps=800", "joint.validate_every_steps=200")
 _LONGEST = ("joint.steps=1600", "joint.validate_every_steps=400")
+_SMOOTHED = "decoder.label_smoothing=0.1"
+_TOGETHER = "smoothing, 1,600 joint steps, averaged weights, two views"
 _RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
 # By the recipe's name.
 _EVALUATIONS = {
@@ -14,6 +16,7 @@ _EVALUATIONS = {
         ("beam 5, reranked", _RERANKED),
         ("true concepts", ("--true_concepts",)),
     ),
+    _TOGETHER: (("beam 5, reranked", _RERANKED),),
     "two views": (("one view", ("--config.image.test_views=1",)),),
 }
 # (name, fields, stages that it takes, flags of its encoder): another recipe is one line.
@@ -27,11 +30,17 @@ _RECIPES = (
         _FROM_FIRST[1:],
         "",
     ),
-    ("label smoothing .1", (*_LONGER, "decoder.label_smoothing=0.1"), _FROM_FIRST[:1], ""),
+    ("label smoothing .1", (*_LONGER, _SMOOTHED), _FROM_FIRST[:1], ""),
     ("scheduled sampling", (*_LONGER, "sampling.schedule=inverse_sigmoid"), _FROM_FIRST[:1], ""),
     ("two views", (*_LONGER, "image.test_views=2"), _FROM_FIRST[1:], ""),
     ("averaged weights", (*_LONGER, "joint.average_decay=0.995"), _FROM_FIRST, ""),
     ("concept dropout .1", (*_LONGER, "decoder.concept_dropout=0.1"), _FROM_FIRST[:1], ""),
+    (
+        _TOGETHER,
+        (*_LONGEST, _SMOOTHED, "joint.average_decay=0.995", "image.test_views=2"),
+        (("relational", "label smoothing .1"),),
+        "",
+    ),
 )
 
 

@@ -148,4 +148,7 @@ def test_recipes_differ_from_one_run_in_what_their_names_say():
         "two views": {"joint.steps", "image.test_views"},
         "averaged weights": {"joint.steps", "joint.average_decay"},
         "concept dropout .1": {"joint.steps", "decoder.concept_dropout"},
+        "smoothing, 1,600 joint steps, averaged weights, two views": {
+            *("joint.steps", "decoder.label_smoothing", "joint.average_decay", "image.test_views")
+        },
     }
