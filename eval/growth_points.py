@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -46,7 +47,9 @@ def step(captions: int = 32, vocab_size: int = VOCAB_SIZE, words: int = MEAN_WOR
     rng = np.random.default_rng(0)
     drawn = [words_of(words, rng, vocab_size) for _ in range(captions)]
     tensors = batch_of(drawn, rng, vocab_size=vocab_size)
-    return [_timed("relational step", lambda: float(call(tensors)["loss"]))]
+    points: Point = []
+    _timed(points, "relational step", lambda: float(call(tensors)["loss"]))
+    return points
 
 
 def decode(
@@ -57,15 +60,18 @@ def decode(
         RandomDecoder(vocab_size, CELLS), beam_width=beam_width, max_steps=words
     )
     lengths = np.full(images, words + 1, np.int32)
-    return [_timed("search", lambda: search(lengths))]
+    points: Point = []
+    _timed(points, "search", lambda: search(lengths))
+    return points
 
 
 def pictures(number: int) -> Point:
     """Times the work before the first step on `number` pictures, and searches among them."""
+    points: Point = []
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        points = _annotations(number, rng, Path(folder))
-        points += _records(number, Path(folder))
+        _annotations(points, number, rng, Path(folder))
+        _records(points, number, Path(folder))
     tags = drawn_tags(number)
     # Only some pictures are queries, because the time is proportional to their number.
     num_queries = min(QUERIES, number)
@@ -75,59 +81,43 @@ def pictures(number: int) -> Point:
     def search() -> None:
         collections.deque(nearest_by_tags(queries, tags, NEIGHBOURS), maxlen=0)
 
-    points.append(_timed(f"neighbours of {QUERIES:,} by Jaccard", search, 1))
+    _timed(points, f"neighbours of {QUERIES:,} by Jaccard", search, 1)
     scores = rng.random((min(QUERIES, number), number), np.float32)
-    owners = np.arange(len(scores))
-    points.append(
-        _timed(
-            f"ranks of {QUERIES:,} sentences",
-            lambda: retrieval_metrics(scores, owners, np.arange(number)),
-        )
-    )
+    owners, columns = np.arange(len(scores)), np.arange(number)
+    ranks = f"ranks of {QUERIES:,} sentences"
+    _timed(points, ranks, lambda: retrieval_metrics(scores, owners, columns))
     return points
 
 
-def _annotations(number: int, rng: np.random.Generator, folder: Path) -> Point:
+def _annotations(points: Point, number: int, rng: np.random.Generator, folder: Path) -> None:
     words = [f"w{i}" for i in range(VOCAB_SIZE)]
     ids = np.minimum(rng.zipf(1.3, (number, CAPTIONS, MEAN_WORDS)), VOCAB_SIZE) - 1
     path = folder / "train.jsonl"
-
-    def write() -> None:
-        with path.open("w", encoding="utf-8") as file:
-            for i, picture_captions in enumerate(ids):
-                texts = [" ".join(words[w] for w in caption) for caption in picture_captions]
-                fields = {"captions": texts, "tokens": texts, "labels": [], "user_tags": []}
-                line = {"image_id": str(i), "file_name": f"{i}.jpg", **fields, "groups": []}
-                file.write(json.dumps(line) + "\n")
-
-    write()
+    with path.open("w", encoding="utf-8") as file:
+        for i, picture_captions in enumerate(ids):
+            texts = [" ".join(words[w] for w in caption) for caption in picture_captions]
+            fields = {"captions": texts, "tokens": texts, "labels": [], "user_tags": []}
+            line = {"image_id": str(i), "file_name": f"{i}.jpg", **fields, "groups": []}
+            file.write(json.dumps(line) + "\n")
     counts = NameList(tuple(words), tuple(range(VOCAB_SIZE, 0, -1)))
     names = Vocabularies(Vocabulary(counts, "words"), counts.head(NUM_CONCEPTS))
-    config, state = DataConfig(task="captions", min_word_count=1), {}
+    config = DataConfig(task="captions", min_word_count=1)
 
-    def read() -> None:
+    def read() -> list[annotations.Annotation]:
         with path.open(encoding="utf-8") as lines:
-            state["read"] = [
-                annotations.from_line(line, path, i) for i, line in enumerate(lines, start=1)
-            ]
-
-    def encode() -> None:
-        state["encoded"] = encode_annotations(state["read"], names, config)
+            return [annotations.from_line(line, path, i) for i, line in enumerate(lines, start=1)]
 
     def plan() -> None:
-        lengths = np.diff(state["encoded"].token_splits)
+        lengths = np.diff(encoded.token_splits)
         index_plan.IndexPlan(len(lengths), 32, 0, lengths).batch(0)
 
-    points = [
-        _timed("annotations read", read, 1),
-        _timed("captions as ids", encode, 1),
-        _timed("first epoch's plan", plan, 1),
-    ]
-    points.append(_timed("ids as tensors", lambda: AnnotationTensors(state["encoded"], names), 1))
-    return points
+    whole = _timed(points, "annotations read", read, 1)
+    encoded = _timed(points, "captions as ids", lambda: encode_annotations(whole, names, config), 1)
+    _timed(points, "first epoch's plan", plan, 1)
+    _timed(points, "ids as tensors", lambda: AnnotationTensors(encoded, names), 1)
 
 
-def _records(number: int, folder: Path) -> Point:
+def _records(points: Point, number: int, folder: Path) -> None:
     """Times writing and indexing records; they hold no pictures, whose bytes would be skipped."""
     path = str(folder / "train.tfrecord")
 
@@ -136,10 +126,8 @@ def _records(number: int, folder: Path) -> Point:
             for i in range(number):
                 writer.write(b"%020d" % i)
 
-    return [
-        _timed("shards written", write, 1),
-        _timed("records' places found", lambda: RecordReader([path], [number]), 1),
-    ]
+    _timed(points, "shards written", write, 1)
+    _timed(points, "records' places found", lambda: RecordReader([path], [number]), 1)
 
 
 def drawn_tags(num_pictures: int) -> TagSets:
@@ -161,17 +149,19 @@ def drawn_tags(num_pictures: int) -> TagSets:
     return TagSets(image_ids, (pairs % TAGS).astype(np.int32), splits, TAGS)
 
 
-def _timed(
-    what: str, call: Callable[[], object], repeats: int = _REPEATS
-) -> dict[str, float | str]:
-    """Returns the median seconds; with several repeats, a first call is not timed."""
+def _timed(points: Point, what: str, call: Callable[[], Any], repeats: int = _REPEATS) -> Any:
+    """Adds the median seconds to the points, and returns what the call returned.
+
+    With several repeats, a first call is not timed.
+    """
     secs: list[float] = []
     if repeats > 1:
         call()
     while len(secs) < repeats and sum(secs) < 1:
         before = time.perf_counter()
-        call()
+        result = call()
         secs.append(time.perf_counter() - before)
     # The peak of the whole process, including TensorFlow.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"what": what, "secs": float(np.median(secs)), "peak_mib": peak}
+    points.append({"what": what, "secs": float(np.median(secs)), "peak_mib": peak})
+    return result
