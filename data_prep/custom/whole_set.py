@@ -1,6 +1,7 @@
 """Warnings about a set of annotations as a whole."""
 
 import collections
+import itertools
 from collections.abc import Mapping, Sequence
 
 from data_prep.custom.entries import Entry
@@ -106,12 +107,11 @@ def _warn_of_long_words(entries: Sequence[Entry], tokenizer: Tokenizer, findings
 
 def _warn_of_labels(splits: Mapping[str, Sequence[Entry]], findings: Findings) -> None:
     lines: dict[str, int] = {}
-    for members in splits.values():
-        for entry in members:
-            for label in entry.labels:
-                lines[label] = min(lines.get(label, entry.line), entry.line)
+    for entry in sorted(itertools.chain(*splits.values()), key=lambda entry: entry.line):
+        for label in entry.labels:
+            lines.setdefault(label, entry.line)
     by_look: dict[str, str] = {}
-    for label in sorted(lines, key=lines.__getitem__):
+    for label in lines:
         other = by_look.setdefault(look_alike_key(label), label)
         if other != label:
             findings.warn(

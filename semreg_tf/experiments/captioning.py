@@ -1,5 +1,7 @@
 """Image captioning: the rows of Table 4, variants of NIC, and controls."""
 
+from functools import partial
+
 from semreg_tf.config import (
     ConditioningConfig,
     Config,
@@ -72,21 +74,16 @@ def caption_base(dataset: str, encoder: EncoderConfig) -> Config:
     )
 
 
-def inception_base(dataset: str) -> Config:
-    """Returns a base with Inception v3 (Sec. 5.1), im2txt's weight decay and feature dropout.
+def coco() -> Config:
+    """COCO with Inception v3 (Sec. 5.1), im2txt's weight decay of 4e-5 and feature dropout.
 
-    The decay of 4e-5 is im2txt's. Its loss is a mean over words and ours a sum, so that relative to
-    the loss the decay is about a tenth of im2txt's (ours).
+    Its loss is a mean over words and ours a sum, so that relative to the loss the decay is about a
+    tenth of im2txt's (ours).
     """
-    base = caption_base(dataset, EncoderConfig("inception_v3", feature_dropout=0.2))
+    base = caption_base("coco_captions", EncoderConfig("inception_v3", feature_dropout=0.2))
     return with_fields(
         base, unary={"encoder_weight_decay": 4e-5}, joint={"encoder_weight_decay": 4e-5}
     )
-
-
-def coco() -> Config:
-    """COCO (Sec. 5.1)."""
-    return inception_base("coco_captions")
 
 
 def _fewer_pairs(dataset: str, share: int) -> Config:
@@ -102,16 +99,6 @@ def _fewer_pairs(dataset: str, share: int) -> Config:
     }
     stages["unary"]["head_only_steps"] = base.unary.head_only_steps // share
     return with_fields(base, **stages)
-
-
-def flickr30k() -> Config:
-    """Flickr30k: a quarter of COCO's 586,363 pairs."""
-    return _fewer_pairs("flickr30k", 4)
-
-
-def iapr_tc12() -> Config:
-    """IAPR TC-12: a thirtieth of COCO's pairs."""
-    return _fewer_pairs("iapr_tc12", 30)
 
 
 def flickr8k() -> Config:
@@ -293,9 +280,14 @@ EXPERIMENTS = {
         flickr8k_tuned,
         CAPTION_SYSTEMS | on_frozen(mrnn_systems("m-RNN on Flickr8k: m-RNN (AlexNet)")),
     ),
-    "flickr30k_captions": (flickr30k, OURS | mrnn_systems("m-RNN on Flickr30k", own_cnn=False)),
+    # A quarter of COCO's 586,363 pairs.
+    "flickr30k_captions": (
+        partial(_fewer_pairs, "flickr30k", 4),
+        OURS | mrnn_systems("m-RNN on Flickr30k", own_cnn=False),
+    ),
+    # A thirtieth of them.
     "iapr_tc12_captions": (
-        iapr_tc12,
+        partial(_fewer_pairs, "iapr_tc12", 30),
         OURS | mrnn_systems("m-RNN on IAPR TC-12: m-RNN", own_cnn=False),
     ),
     "custom_captions": (
