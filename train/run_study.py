@@ -55,20 +55,20 @@ class JobRunner:
     """Trains and evaluates one job of a study, by the same binaries that users run."""
 
     def __init__(self, study: studies.Study, job: studies.Job) -> None:
-        self.study, self.job = study, job
+        self.study, self.system, self.seed = study, job.system, job.seed
         self.config = job.system.config()
         self.commands: list[str] = []
 
     def folder(self, stage: str) -> Path:
         """Returns the work directory of a stage, which may be another system's."""
-        owner = dict(self.job.system.takes).get(stage, self.job.system.name)
-        return _folder(owner, self.job.seed) / stage
+        owner = dict(self.system.takes).get(stage, self.system.name)
+        return _folder(owner, self.seed) / stage
 
     @property
     def members(self) -> list[Path]:
         """The work directories of an ensemble's members; empty if the job trains a model."""
         last = self.config.stages[-1]
-        return [_folder(system, seed) / last for system, seed in self.job.system.members]
+        return [_folder(system, seed) / last for system, seed in self.system.members]
 
     def run(self) -> dict[str, Any]:
         """Trains the unfinished stages, evaluates the model and returns the record."""
@@ -78,11 +78,11 @@ class JobRunner:
             if not study_records.is_finished(self.folder(stage)):
                 self._train(stage)
         runs = self.members or [self.folder(self.config.stages[-1])]
-        folder = _folder(self.job.system.name, self.job.seed)
+        folder = _folder(self.system.name, self.seed)
         results = folder / "evaluation" if self.members else runs[0]
         self._evaluate(runs, *([f"--out={results}"] if self.members else []))
         evaluations = {}
-        for name, flags_ in self.job.system.evaluations:
+        for name, flags_ in self.system.evaluations:
             out = folder / f"evaluation {name}"
             self._evaluate(runs, f"--out={out}", *flags_)
             evaluations[name] = study_records.scores_of(out)
@@ -91,18 +91,18 @@ class JobRunner:
             self._evaluate(runs, task="tags")
             labels = {"labels": study_records.scores_of(runs[0] / LABEL_RESULTS)}
         stages = {s: study_records.stage_record(self.folder(s)) for s in trained}
-        for stage, system in self.job.system.takes:
+        for stage, system in self.system.takes:
             stages[stage]["taken_from"] = system
         return {
             "study": self.study.name,
-            "system": self.job.system.name,
-            "seed": self.job.seed,
-            "experiment": self.job.system.experiment,
-            "overrides": [*self.job.system.overrides, *_OVERRIDES.value],
-            **({} if self.job.system.encoder is None else {"encoder": self.job.system.encoder}),
+            "system": self.system.name,
+            "seed": self.seed,
+            "experiment": self.system.experiment,
+            "overrides": [*self.system.overrides, *_OVERRIDES.value],
+            **({} if self.system.encoder is None else {"encoder": self.system.encoder}),
             "commands": self.commands,
             "elapsed_secs": round(time.perf_counter() - started, 1),
-            **({} if not self.members else {"members": [*map(list, self.job.system.members)]}),
+            **({} if not self.members else {"members": [*map(list, self.system.members)]}),
             **study_records.provenance(runs),
             "stages": stages,
             "results": study_records.scores_of(results),
@@ -112,26 +112,26 @@ class JobRunner:
 
     def _donor(self) -> Path:
         """Returns the work directory whose weights the CNN starts from."""
-        donor = self.study.system(self.job.system.starts_from)
-        return _folder(donor.name, self.job.seed) / donor.config().stages[0]
+        donor = self.study.system(self.system.starts_from)
+        return _folder(donor.name, self.seed) / donor.config().stages[0]
 
     def missing(self) -> str | None:
         """Returns the missing input of this job, such as another study's run, or None."""
         if _EXTRA.value is None and self.config.relational.extra_captions == EXTRA_CAPTIONS:
             return "the file that --extra_captions names"
-        for stage, owner in self.job.system.takes:
+        for stage, owner in self.system.takes:
             if self.study.after is not None and not study_records.is_finished(self.folder(stage)):
                 return (
                     f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study "
                     f"{self.study.after!r} trains"
                 )
-        for (system, seed), path in zip(self.job.system.members, self.members, strict=True):
+        for (system, seed), path in zip(self.system.members, self.members, strict=True):
             if not study_records.is_finished(path):
                 return f"{system!r} of seed {seed} in {_OUT.value!r}, which it averages"
         return None
 
     def _train(self, stage: str) -> None:
-        overrides = (*self.job.system.overrides, *_OVERRIDES.value)
+        overrides = (*self.system.overrides, *_OVERRIDES.value)
         flags_ = [f"--config.{x.replace(EXTRA_CAPTIONS, str(_EXTRA.value))}" for x in overrides]
         earlier = self.config.stages[: self.config.stages.index(stage)]
         needs = [name for name in earlier if name in self.config.warm_starts(stage)]
@@ -140,15 +140,15 @@ class JobRunner:
 
         # The CNN comes from the unary run, if there is one; stages on true concepts read no CNN.
         if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
-            flags_ += _encoder_flags(self.job.system)
-        if self.job.system.starts_from is not None and not earlier:
+            flags_ += _encoder_flags(self.system)
+        if self.system.starts_from is not None and not earlier:
             flags_.append(f"--init_from={self._donor()}")
         self._call(
             f"train.train_{stage}",
-            f"--experiment={self.job.system.experiment}",
+            f"--experiment={self.system.experiment}",
             f"--data_dir={_DATA_DIR.value}",
             f"--workdir={self.folder(stage)}",
-            f"--seed={self.job.seed}",
+            f"--seed={self.seed}",
             *flags_,
             *(f"--{name}={self.folder(name)}" for name in needs),
         )
