@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
 from typing import Any, ClassVar
 
@@ -28,7 +28,8 @@ class CustomOptions:
     Attributes:
       annotations: the annotation file; None: `annotations.jsonl` or `annotations.csv` in the
         folder of the pictures.
-      format: the source of annotations: "lines", "coco", "keywords" or "folders".
+      format: the source of annotations: "lines", "coco", "keywords" or "folders";
+        `Builder.arguments` replaces "auto", and the builder reads it as "lines".
       pictures: the folder of the pictures, required for "keywords" and "folders".
       validation_share: fraction of pictures for validation, if the file has no splits.
       test_share: fraction of pictures for the test split, if the file has no splits.
@@ -41,7 +42,7 @@ class CustomOptions:
     """
 
     annotations: str | PathLike[str] | None = None
-    format: str = "lines"
+    format: str = "auto"
     pictures: str | PathLike[str] | None = None
     validation_share: float = 0.1
     test_share: float = 0.1
@@ -61,7 +62,9 @@ class Builder(AnnotationBuilder):
 
     def __init__(self, *, options: CustomOptions | None = None, **kwargs: Any) -> None:
         """Creates the builder; other arguments are as for `AnnotationBuilder`."""
-        self.options = options or CustomOptions()
+        options = options or CustomOptions()
+        form = "lines" if options.format == "auto" else options.format
+        self.options = replace(options, format=form)
         self._splits: dict[str, list[Entry]] | None = None
         self._rows_digest: str | None = None
         super().__init__(**kwargs)

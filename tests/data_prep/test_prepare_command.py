@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from data_prep.annotation_builder import AnnotationBuilder
+from data_prep.custom.custom_dataset_builder import CustomOptions
 from data_prep.datasets import DATASETS, options_of
 
 
@@ -17,6 +18,8 @@ def test_what_a_data_set_declares_is_what_its_builder_takes(name):
         **inspect.signature(AnnotationBuilder.__init__).parameters,
         **inspect.signature(builder.__init__).parameters,
     }
+    if name == "custom":
+        arguments |= inspect.signature(CustomOptions).parameters
     assert options.raw_files == builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     variants = [option for option in options.options if option.is_variant]
     # The default is the data set's main form, which is no variant.
