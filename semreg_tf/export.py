@@ -4,7 +4,6 @@ import contextlib
 import copy
 import dataclasses
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from semreg_tf.exporting.model_card import CARD_FILE, write_card_of_parts
 from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, folded_statistics
 from semreg_tf.models.encoder import encoder_spec
@@ -176,8 +176,7 @@ def write_info(folder: Path, info: Mapping[str, Any]) -> None:
     names = [n for n in names if n not in others and ".data-" not in n]
     file_digests = digests.file_digests(folder, names)
     info = digests.with_own_digest({**info, digests.FILE_DIGESTS: file_digests})
-    text = json.dumps(info, indent=2) + "\n"
-    (folder / ASSETS / INFO_FILE).write_text(text, encoding="utf-8")
+    write_json(folder / ASSETS / INFO_FILE, info)
 
 
 def _restore_earlier(final: Path) -> None:
@@ -248,8 +247,7 @@ def write_assets(folder: Path, part: ExportPart) -> None:
         versions=dict(provenance.versions),
     )
     if provenance.results:
-        results = json.dumps(provenance.portable_results(), indent=2)
-        (folder / "results.json").write_text(results + "\n", encoding="utf-8")
+        write_json(folder / "results.json", provenance.portable_results())
 
 
 def _write_statistics(folder: Path, encoder: keras.Model) -> None:

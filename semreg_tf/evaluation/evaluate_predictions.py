@@ -87,8 +87,7 @@ def evaluate_predictions(
     if num_missing:
         results["warnings"].append(f"{num_missing} images have no prediction and are left out")
     if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        write_json(Path(out), results)
+        write_json(out, results)
     return results
 
 

@@ -72,7 +72,6 @@ def fit(
     figures: Sequence[np.ndarray],
     statistics: Sequence[np.ndarray],
     metric: Callable[[np.ndarray], np.ndarray],
-    seed: int = 0,
 ) -> Fitted:
     """Fits the weights to a metric of the chosen hypotheses.
 
@@ -84,7 +83,6 @@ def fit(
       figures: of each image, (hypotheses, 5).
       statistics: of each image, (hypotheses, s): the values that the metric sums over images.
       metric: maps sums (..., s) to values (...), higher is better.
-      seed: of the random starting points.
 
     Returns:
       The best weights of all starting points, for unscaled quantities.
@@ -99,7 +97,7 @@ def fit(
         )
     scale = np.maximum(np.concatenate(figures).std(0), 1e-9)
     scaled = [x / scale for x in figures]
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     starts = [np.eye(len(QUANTITIES))[0]]
     starts += list(generator.normal(size=(_STARTS - 1, len(QUANTITIES))))
     candidates = [_climb(scaled, statistics, metric, start) for start in starts]

@@ -117,15 +117,15 @@ class Batcher:
         if self._thread.is_alive():
             self._thread.join(timeout_secs)
 
-    def check_room(self, peer: str = "", num_rows: int = 1) -> None:
-        """Checks whether the queue has room for rows of a peer.
+    def check_room(self, peer: str = "") -> None:
+        """Checks whether the queue has room for a row of a peer.
 
         Raises:
           Refusal: 429 if the queue is full, with the time until it is empty.
         """
         with self._changed:
-            over = self.depth + num_rows - self._capacity
-            if over > 0 and self._crowding_lane(peer, num_rows, over) is None:
+            over = self.depth + 1 - self._capacity
+            if over > 0 and self._crowding_lane(peer, 1, over) is None:
                 raise self._full()
 
     def submit(self, rows: Sequence[Row]) -> list[Future]:

@@ -18,9 +18,9 @@ _ENGLISH = (
 FUNCTION_WORDS = {"english": frozenset(_ENGLISH.split()), "none": frozenset()}
 
 
-def is_content(token: str, language: str = "english") -> bool:
-    """Returns whether a lower-case token is neither a function word nor punctuation."""
-    return token not in FUNCTION_WORDS[language] and any(c.isalnum() for c in token)
+def is_content(token: str) -> bool:
+    """Returns whether a lower-case English token is neither a function word nor punctuation."""
+    return token not in FUNCTION_WORDS["english"] and any(c.isalnum() for c in token)
 
 
 def words_shown_last(task: str, labels_from: str, language: str) -> frozenset[str]:
