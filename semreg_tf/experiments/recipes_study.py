@@ -38,7 +38,7 @@ _RECIPES = (
     (
         _TOGETHER,
         (*_LONGEST, _SMOOTHED, "joint.average_decay=0.995", "image.test_views=2"),
-        (("relational", "label smoothing .1"),),
+        (),
         "",
     ),
 )
