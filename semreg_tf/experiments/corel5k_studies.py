@@ -50,6 +50,7 @@ _SYSTEMS = (
     _system("from scratch", "s_cnn_rnn_from_scratch", *_ONE_STAGE),
     _system("CNN, softmax", "cnn_softmax", *_CNN_ALONE),
     _system("CNN, WARP", "cnn_warp", *_CNN_ALONE),
+    _system("SINN, labels alone", "sinn_labels_alone", *_CNN_ALONE),
     _system("frequent first", "s_cnn_rnn_frequent_first", takes=UNARY),
     _system("alphabetical", "s_cnn_rnn_alphabetical", takes=UNARY),
     _system("random order", "s_cnn_rnn_random_order", takes=UNARY),
