@@ -102,8 +102,32 @@ _FLICKR8K_ONCE = (
         _HALF_RATE,
     ),
 )
-# With another CNN only.
-_SOFT_ATTENTION = _system("soft attention", "soft_attention", *_WITHOUT_UNARY, _HALF_RATE)
+# The statistics of batch normalisation, which SqueezeNet does not have, stay ImageNet's.
+_FIXED_STATISTICS = tuple(f"{stage}.update_batch_norm=false" for stage in ("unary", "joint"))
+_OURS_FIXED = _system(
+    "ours, fixed statistics", "s_cnn_rnn", *_FIXED_STATISTICS, takes=BOTH[1:], evaluations=_TRUE
+)
+_ANOTHER_CNN_ONCE = (
+    _system("soft attention", "soft_attention", *_WITHOUT_UNARY, _HALF_RATE),
+    _OURS_FIXED,
+    _system(
+        "NIC-deeply, fixed statistics",
+        "nic_deeply",
+        'stages=["unary", "relational", "joint"]',
+        *_FIXED_STATISTICS,
+        _HALF_RATE,
+        takes=(("unary", _OURS_FIXED.name),),
+    ),
+    _system(
+        "NIC-F, fixed statistics",
+        "nic_f",
+        'stages=["relational", "joint"]',
+        *_WITHOUT_UNARY,
+        *_FIXED_STATISTICS,
+        _HALF_RATE,
+        takes=(("relational", "NIC-F"),),
+    ),
+)
 
 
 _BUDGET = (
@@ -120,7 +144,7 @@ def flickr8k(encoder: str | None = None) -> Study:
 
     Args:
       encoder: another CNN, a value of `--encoder`, for a study named by it with Table 4's systems,
-        the controls, m-RNN and soft attention only; None: the experiments' CNN.
+        the controls, and some systems once; None: the experiments' CNN.
     """
     if encoder is not None:
         return _flickr8k_with_cnn(encoder)
@@ -147,9 +171,10 @@ def _with_cnn(encoder: str, system: System) -> System:
 
 def _flickr8k_with_cnn(encoder: str) -> Study:
     systems = {
-        s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE, _SOFT_ATTENTION)
+        s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE, *_ANOTHER_CNN_ONCE)
     }
-    once = tuple(systems[name] for name in ("from scratch", "m-RNN", _SOFT_ATTENTION.name))
+    names = ("from scratch", "m-RNN", *(s.name for s in _ANOTHER_CNN_ONCE))
+    once = tuple(systems[name] for name in names)
     main = tuple(systems[s.name] for s in _FLICKR8K if s.name != "from scratch")
     jobs = jobs_of(main, (0,)) + jobs_of(once, (0,)) + jobs_of(_plain(main), (1, 2))
     budget = f"{_BUDGET} The CNN is `{encoder}`; all 500 pictures choose, in every stage."

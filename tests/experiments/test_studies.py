@@ -89,10 +89,13 @@ def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
     for job in study.jobs:
         seeds.setdefault(job.system.name, []).append(job.seed)
     thrice = ("ours", "NIC-deeply", "NIC-F", "detached", "ours, frozen CNN")
-    once = ("from scratch", "m-RNN", "soft attention")
+    fixed = tuple(f"{n}, fixed statistics" for n in ("ours", "NIC-deeply", "NIC-F"))
+    once = ("from scratch", "m-RNN", "soft attention", *fixed)
     assert seeds == {**{s: [0, 1, 2] for s in thrice}, **{s: [0] for s in once}}
     assert study.system("soft attention").config().encoder.trainable
-    for name in set(seeds) - {"soft attention"}:
+    for name in fixed:
+        assert not study.system(name).config().joint.update_batch_norm
+    for name in set(seeds) - {"soft attention", *fixed}:
         config, theirs = study.system(name).config(), own.system(name).config()
         assert (config.encoder.name, config.encoder.weights) == (LITE0, "imagenet")
         assert config.encoder.pooling == "native"
