@@ -119,7 +119,7 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
 
         The labels of the data set, including unused ones, go into the metadata `label_names`.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define `read_splits` or `_split_generators`")
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         splits = self.read_splits(dl_manager.manual_dir)
