@@ -3,6 +3,7 @@ r"""Runs the jobs of a study, one per system and seed, that have no record yet.
   python -m train.run_study --study=demo --data_dir=data --out=runs/demo_study
   python -m train.run_study --study=demo ... --max_minutes=40
   python -m train.run_study --study=flickr8k --encoder=efficientnet_lite0 ...
+  python -m train.run_study --study=demo ... --evaluate_again
 
 Each job trains its stages in OUT/SYSTEM/seedN/STAGE, evaluates the model, and writes a record with
 scores, curves, times, commands and commit, RESULTS/STUDY/SYSTEM-seedN.json. Jobs with a record are
@@ -49,6 +50,12 @@ _ENCODER = flags.DEFINE_string(
 _ONLY = flags.DEFINE_multi_string("only", [], "Run only these systems.")
 _SEEDS = flags.DEFINE_multi_integer("seeds", [], "Run only these seeds.")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Minutes after which no new job starts.")
+_AGAIN = flags.DEFINE_bool(
+    "evaluate_again",
+    False,
+    "Evaluate the jobs again whose record is of another commit, and keep what the records say of "
+    "their training.",
+)
 
 
 class JobRunner:
@@ -115,8 +122,18 @@ class JobRunner:
         donor = self.study.system(self.system.starts_from)
         return _folder(donor.name, self.seed) / donor.config().stages[0]
 
-    def missing(self) -> str | None:
-        """Returns the missing input of this job, such as another study's run, or None."""
+    def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Evaluates the trained model and returns its record with the new scores."""
+        again = self.run()
+        trainings = [c for c in record["commands"] if c.startswith("python -m train.")]
+        kept = {name: record[name] for name in ("elapsed_secs", "cores") if name in record}
+        return {**again, **kept, "commands": [*trainings, *self.commands]}
+
+    def missing(self, is_trained: bool = False) -> str | None:
+        """Returns the missing input of this job, such as another study's run, or None.
+
+        If `is_trained`, every stage must be finished.
+        """
         if _EXTRA.value is None and self.config.relational.extra_captions == EXTRA_CAPTIONS:
             return "the file that --extra_captions names"
         for stage, owner in self.system.takes:
@@ -128,6 +145,9 @@ class JobRunner:
         for (system, seed), path in zip(self.system.members, self.members, strict=True):
             if not study_records.is_finished(path):
                 return f"{system!r} of seed {seed} in {_OUT.value!r}, which it averages"
+        for stage in self.config.stages if is_trained and not self.members else ():
+            if not study_records.is_finished(self.folder(stage)):
+                return f"its trained {stage} stage, {str(self.folder(stage))!r}"
         return None
 
     def _train(self, stage: str) -> None:
@@ -224,7 +244,8 @@ def main(_: list[str]) -> None:
         for number, job in enumerate(jobs, 1):
             path = _record_path(study, job)
             title = f"job {number} of {len(jobs)}: {job.system.name}, seed {job.seed}"
-            if path.exists():
+            is_done = path.exists()
+            if is_done and (not _AGAIN.value or study_records.is_of_this_commit(path)):
                 print(f"{title}: done before")
                 continue
             minutes = (time.perf_counter() - started) / 60
@@ -232,11 +253,12 @@ def main(_: list[str]) -> None:
                 print(f"{title}: left for the next start, {minutes:.0f} minutes have passed")
                 break
             runner = JobRunner(study, job)
-            if runner.missing() is not None:
-                print(f"{title}: skipped, it needs {runner.missing()}")
+            missing = runner.missing(is_trained=is_done)
+            if missing is not None:
+                print(f"{title}: skipped, it needs {missing}")
                 continue
             print(f"== {title}", flush=True)
-            record = runner.run()
+            record = runner.evaluated_again(study_records.read(path)) if is_done else runner.run()
             study_records.write(path, record)
             print(f"== {json.dumps(study_records.headline(record))}", flush=True)
 

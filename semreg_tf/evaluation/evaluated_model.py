@@ -91,6 +91,6 @@ class EvaluatedModel(abc.ABC):
         return self._probabilities_by_split[split.name]
 
     def label_scores(self, split: Split) -> np.ndarray:
-        """Returns the decoder's score of each label, (images, num_concepts) float32."""
-        batches, steps = self.batches(split, "labels of"), self.config.decoding.max_steps
-        return decoder_label_scores(self.ensemble, batches, self.vocabularies, steps)
+        """Returns the decoder's probability of each label, (images, num_concepts) float32."""
+        batches, decoding = self.batches(split, "labels of"), self.config.decoding
+        return decoder_label_scores(self.ensemble, batches, self.vocabularies, decoding)

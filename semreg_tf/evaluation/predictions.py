@@ -106,7 +106,10 @@ def part_probabilities(ensemble: Ensemble, batches: SplitBatches, part: Part) ->
 
 
 def decoder_label_scores(
-    ensemble: Ensemble, batches: SplitBatches, vocabularies: Vocabularies, max_steps: int
+    ensemble: Ensemble,
+    batches: SplitBatches,
+    vocabularies: Vocabularies,
+    decoding: DecodingConfig,
 ) -> np.ndarray:
     """Returns the decoder's `label_scores` by concept, (images, num_concepts) float32."""
     output = vocabularies.output
@@ -118,7 +121,8 @@ def decoder_label_scores(
             *ensemble.search_start(ensemble.encode(tensors), tables),
             start_id=output.start_id,
             end_id=output.end_id,
-            max_steps=max_steps,
+            max_steps=decoding.max_steps,
+            beam_width=decoding.beam_width,
         )
 
     rows = np.concatenate([run(tensors).numpy() for tensors in batches])

@@ -143,8 +143,8 @@ class _Systems:
     def _combined(self, probabilities: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Returns the label sets of CNN and decoder combined, and the scores they are cut from.
 
-        A label's score is the geometric mean of its concept probability and the decoder's score
-        (ours).
+        A label's score is the geometric mean of its concept probability and of its probability to
+        be in the decoder's list (ours).
         """
         model = self._model
 

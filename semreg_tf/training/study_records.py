@@ -79,14 +79,15 @@ def provenance(paths: Sequence[str | Path]) -> dict[str, Any]:
     """Returns the provenance of a run, or of several that form a system.
 
     Returns:
-      `commit`, `versions`, `precision` and vocabulary sizes of the first run; `cores`; and
-      `parameters`, the total numbers of parameters of encoders, heads and decoders.
+      `commit`, `versions`, `precision` and vocabulary sizes of the first run; `evaluation_commit`,
+      this version's; `cores`; and `parameters`, the total numbers of parameters of encoders, heads
+      and decoders.
     """
     # Imported here, because TensorFlow takes seconds to import and reading records needs none.
     from semreg_tf.data.vocabulary import Vocabularies
     from semreg_tf.training import checkpoints
     from semreg_tf.training.checkpoint_files import parameter_counts
-    from semreg_tf.training.workdir import CONFIG_FILE
+    from semreg_tf.training.workdir import CONFIG_FILE, code_commit
 
     folder = Path(paths[0])
     about = _read(folder / CONFIG_FILE)
@@ -96,6 +97,7 @@ def provenance(paths: Sequence[str | Path]) -> dict[str, Any]:
     vocabularies = Vocabularies.load(folder)
     return {
         "commit": about.get("commit"),
+        "evaluation_commit": code_commit(),
         "versions": about.get("versions"),
         "precision": about["config"].get("precision"),
         "cores": len(os.sched_getaffinity(0)),
@@ -117,6 +119,20 @@ def headline(record: dict[str, Any]) -> dict[str, Any]:
 def write(path: str | Path, record: dict[str, Any]) -> None:
     """Writes a record atomically."""
     write_json(path, record)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Reads the record of one job."""
+    return _read(Path(path), "commands")
+
+
+def is_of_this_commit(path: str | Path) -> bool:
+    """Returns whether the scores of a record are by this commit, without changes."""
+    from semreg_tf.training.workdir import CHANGES, code_commit
+
+    commit = code_commit()
+    known = commit is not None and not commit.endswith(CHANGES)
+    return known and read(path).get("evaluation_commit") == commit
 
 
 def read_all(folder: str | Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from absl.testing import flagsaver
 
 from semreg_tf.experiments import studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
+from semreg_tf.training import workdir
 from train import run_study
 
 OURS = studies.System("ours", "demo_captions/s_cnn_rnn")
@@ -79,6 +80,39 @@ def test_jobs_with_a_record_are_done_and_finished_stages_are_not_trained_again(r
     (records / "ours-seed0.json").unlink()
     run_study.main([])
     assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
+
+
+def test_done_jobs_are_evaluated_again_and_keep_what_is_said_of_their_training(
+    ran, monkeypatch, capsys
+):
+    commands, records = ran
+    monkeypatch.setattr(workdir, "code_commit", lambda: "abc+changes")
+    run_study.main([])
+    path = records / "ours-seed0.json"
+    first = json.loads(path.read_text())
+    other = (records / "ours-seed1.json").read_bytes()
+    path.write_text(json.dumps({**first, "elapsed_secs": 1234.5, "results": "old"}))
+    commands.clear()
+    with flagsaver.flagsaver(evaluate_again=True, only=["ours"], seeds=[0]):
+        run_study.main([])
+    assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
+    assert json.loads(path.read_text()) == {**first, "elapsed_secs": 1234.5}
+    assert (records / "ours-seed1.json").read_bytes() == other
+    # A commit without changes evaluates once.
+    monkeypatch.setattr(workdir, "code_commit", lambda: "abc")
+    for expected in (1, 1):
+        with flagsaver.flagsaver(evaluate_again=True, only=["ours"], seeds=[0]):
+            run_study.main([])
+        assert len([c for c in commands if "ours/seed0" in c]) == expected + 1
+    # A model that is gone is not trained for it, and its record stays.
+    monkeypatch.setattr(workdir, "code_commit", lambda: "def")
+    path.write_bytes(b'{"commands": []}')
+    shutil.rmtree(records.parents[1] / "runs" / "ours" / "seed0" / "joint")
+    commands.clear()
+    with flagsaver.flagsaver(evaluate_again=True, only=["ours"], seeds=[0]):
+        run_study.main([])
+    assert commands == [] and path.read_bytes() == b'{"commands": []}'
+    assert "skipped, it needs its trained joint stage" in capsys.readouterr().out
 
 
 def test_only_and_seeds_choose_jobs_and_no_job_begins_after_the_time(ran):
