@@ -313,6 +313,15 @@ class Config(SideInformation, Checked):
                 f"decoder its own choices. Received: sampling.schedule={self.sampling.schedule!r}, "
                 f"decoder.alignment={alignment!r}"
             )
+        plain_captions = self.data.task == "captions" and self.labels is None
+        if self.joint.reward_steps and (not plain_captions or self.jit_compile):
+            raise ValueError(
+                "`joint.reward_steps` may be above 0 only for captions, without `labels` and "
+                "without `jit_compile`, since rewards are computed outside the graph. "
+                f"Received: joint.reward_steps={self.joint.reward_steps}, "
+                f"data.task={self.data.task!r}, labels={self.labels!r}, "
+                f"jit_compile={self.jit_compile}"
+            )
         if self.jit_compile and any(c.attention_penalty for c in self.conditionings):
             raise ValueError(
                 "`attention_penalty` needs `jit_compile` False, because it is computed at real "

@@ -121,6 +121,14 @@ class JointConfig(StageConfig):
     # True: in these steps, features of images without augmentation are cached (ours); False: the
     # frozen CNN reads augmented images at each step.
     decoder_only_cached: bool = False
+    # For captions: steps at the end that train the decoder alone on the CIDEr of captions that it
+    # samples, on cached features (Rennie et al. 2017; the number is ours); 0: none, as in the
+    # paper.
+    reward_steps: int = number(0, 0)
+    # Captions that are sampled per image in these steps (Luo 2020: 5).
+    reward_samples: int = number(5, 2)
+    # The learning rate of these steps as a multiple of `learning_rate` (ours).
+    reward_rate: float = number(0.1, 0.0)
 
 
 @config_class

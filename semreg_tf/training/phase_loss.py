@@ -1,6 +1,6 @@
 """The loss of a phase: Lu (eq. 5), Lr (Sec. 3.3), or both (eq. 4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import keras
@@ -9,11 +9,13 @@ import tensorflow as tf
 from semreg_tf import losses
 from semreg_tf.config import ConceptConfig, ConditioningConfig, SamplingConfig
 from semreg_tf.data import batch
+from semreg_tf.data.input_pipeline import Split
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_layers import layer_output
 from semreg_tf.models.side_information import LOGITS, Part
 from semreg_tf.training import label_alignment, scheduled_sampling
 from semreg_tf.training.concept_dropout import drop_concepts
+from semreg_tf.training.self_critical import SelfCritical
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class PhaseLoss:
       layers: further predicted layers of concepts, whose summed cross entropies are added to Lu
         (not a softmax over groups, because an image may be in several: ours).
       words: whether Lr and attention penalties are added.
+      reward: the loss of sampled captions, in place of Lr; None: none.
       sampling: the schedule of scheduled sampling, the result of `with_decay`; None: the decoder is
         fed the true words.
       unary_weight: weight of Lu.
@@ -44,6 +47,7 @@ class PhaseLoss:
     part: Part = "all"
     layers: tuple[str, ...] = ()
     words: bool = False
+    reward: SelfCritical | None = None
     sampling: SamplingConfig | None = None
     unary_weight: float = 1.0
     relational_weight: float = 1.0
@@ -73,9 +77,9 @@ class PhaseLoss:
         Returns:
           Float32 scalars: `loss`, which is minimised, and where they apply `unary_loss` (Lu),
           `relational_loss` (Lr), `loss_per_word`, `num_words`, `attention_penalty`,
-          `true_word_share` (fraction of true words among the inputs after START), and for a
-          captioner that predicts labels too, whose losses are part of `loss`, `label_unary_loss`
-          and `label_relational_loss`.
+          `true_word_share` (fraction of true words among the inputs after START), `reward` (of
+          sampled captions), and for a captioner that predicts labels too, whose losses are part of
+          `loss`, `label_unary_loss` and `label_relational_loss`.
         """
         if annotator.labels is None:
             return self._of_one(annotator, tensors, seed, packed, step)
@@ -98,6 +102,10 @@ class PhaseLoss:
             if name in of_labels:
                 computed[f"{batch.LABEL_PREFIX}{name}"] = of_labels[name]
         return computed
+
+    def on(self, split: Split) -> "PhaseLoss":
+        """Returns the same loss on a training split, whose captions rewards need."""
+        return self if self.reward is None else replace(self, reward=self.reward.on(split))
 
     def moved_statistics(self, annotator: Annotator) -> list[keras.Variable]:
         """Returns the moving averages of batch normalisation that the loss updates."""
@@ -134,6 +142,9 @@ class PhaseLoss:
             fed = tensors | {batch.INPUT_IDS: ids}
             relational, words = _word_losses(annotator, outputs, fed, packed)
             computed |= words
+        if self.reward is not None:
+            relational, sampled = self.reward(annotator, outputs, tensors[batch.IMAGE_ID], seed)
+            computed |= sampled
         weights = self.unary_weight, self.relational_weight
         computed["loss"] = losses.joint_loss(unary, relational, *weights)
         return computed

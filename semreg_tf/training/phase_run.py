@@ -1,6 +1,7 @@
 """Execution of a phase: optimisers, compiled step, batches, validations, progress bar."""
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator
@@ -63,6 +64,7 @@ class PhaseRun:
     ) -> None:
         config, annotator, data = parts.config, parts.annotator, parts.data
         path, distribution = parts.path, parts.distribution
+        phase = dataclasses.replace(phase, loss=phase.loss.on(data.train))
         self._config, self._phase, self._distribution = config, phase, distribution
         self._profiler = parts.profiler
         with distribution.scope():
@@ -115,7 +117,10 @@ class PhaseRun:
         before = time.perf_counter()
         tensors = dict(next(self._batches))
         self._waited_secs = time.perf_counter() - before
-        image_ids = tensors.pop(batch.IMAGE_ID)
+        image_ids = tensors[batch.IMAGE_ID]
+        if self._phase.loss.reward is None:
+            # XLA and the collection of gradients accept no strings.
+            del tensors[batch.IMAGE_ID]
         with tf.profiler.experimental.Trace("train", step_num=step, _r=1):
             scalars = self._train_step(tensors, tf.constant([self._config.seed, step], tf.int32))
             logs = {k: float(v) for k, v in scalars.items()}

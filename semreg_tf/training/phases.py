@@ -19,11 +19,14 @@ from semreg_tf.training.phase_metric import (
     shown_beside,
 )
 from semreg_tf.training.scheduled_sampling import with_decay
+from semreg_tf.training.self_critical import SelfCritical
 
 # The phase that trains the prediction layer on a frozen CNN (Sec. 5.1).
 HEAD_ONLY = "prediction layer"
 # The phase that trains the decoder on a frozen CNN and head.
 DECODER_ONLY = "decoder alone"
+# The phase that trains the decoder on what it samples.
+REWARD = "rewards"
 # The parts of each stage from which later stages may start.
 PARTS = {"unary": ("encoder", "head"), "relational": ("decoder",)}
 
@@ -163,7 +166,7 @@ def _relational(config: Config, section: StageConfig) -> tuple[Phase, ...]:
 
 
 def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
-    """Returns the phases: the decoder only, then all groups on L = Lu + Lr (eq. 4)."""
+    """Returns the phases: the decoder only, all groups on L = Lu + Lr (eq. 4), then rewards."""
     groups = ("encoder", "image_head", "tag_model", "decoder")
     decoder_steps = config.joint.decoder_only_steps
     sampling = with_decay(config.sampling, decoder_steps + section.steps)
@@ -206,6 +209,25 @@ def _joint(config: Config, section: StageConfig) -> tuple[Phase, ...]:
     return (
         on_words(DECODER_ONLY, decoder_steps, (*frozen, *side_keys(config)), on_decoder, "decoder"),
         on_words("joint", section.steps, visual, on_all, *groups),
+        _reward(config),
+    )
+
+
+def _reward(config: Config) -> Phase:
+    """Returns the phase that trains the decoder on the CIDEr of its samples, on cached features."""
+    section, decoding = config.joint, config.decoding
+    rate = section.learning_rate * section.reward_rate
+    # The last step may only draw END.
+    reward = SelfCritical(section.reward_samples, decoding.max_steps + 1)
+    return Phase(
+        REWARD,
+        section.reward_steps,
+        (*cached_keys(config), *side_keys(config), batch.IMAGE_ID),
+        (TrainedGroup("decoder", rate, section.weight_decay),),
+        section,
+        PhaseLoss(reward=reward, concepts_without_dropout=config.concepts.supervised),
+        sequence_metric(config.data.task),
+        shown_beside(config.data.task),
     )
 
 

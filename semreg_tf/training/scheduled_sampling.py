@@ -81,7 +81,12 @@ def mixed_inputs(
 
     def body(t: tf.Tensor, last: tf.Tensor, state: Any, fed: tf.TensorArray) -> tuple:
         logits, state = step_fn(last, state, context)
-        predicted = _sample(tf.cast(logits, tf.float32), uniform[1, t], draw)
+        logits = tf.cast(logits, tf.float32)
+        predicted = (
+            tf.argmax(logits, axis=-1, output_type=tf.int32)
+            if draw == "argmax"
+            else sample_words(logits, uniform[1, t])
+        )
         next_ids = tf.where(is_true[t], by_time[t], predicted)
         return t + 1, next_ids, state, fed.write(t, next_ids)
 
@@ -89,10 +94,16 @@ def mixed_inputs(
     return tf.stop_gradient(tf.transpose(fed.stack())), tf.transpose(is_true)
 
 
-def _sample(logits: tf.Tensor, uniform: tf.Tensor, draw: str) -> tf.Tensor:
-    """Returns one word per row, (rows,) int32; `uniform` are random numbers in [0, 1), (rows,)."""
-    if draw == "argmax":
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
+def sample_words(logits: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+    """Draws one word per row from its softmax.
+
+    Args:
+      logits: (rows, vocab_size) float32.
+      uniform: random numbers in [0, 1), (rows,) float32.
+
+    Returns:
+      Ids, (rows,) int32.
+    """
     cumulative = tf.cumsum(tf.nn.softmax(logits), axis=-1)
     exceeded = cumulative <= (uniform * cumulative[:, -1])[:, None]
     words = tf.reduce_sum(tf.cast(exceeded, tf.int32), axis=-1)
