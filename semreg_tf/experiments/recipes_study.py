@@ -7,6 +7,9 @@ _FROM_FIRST = (("unary", FIRST), ("relational", FIRST))
 _LONGER = ("joint.steps=800", "joint.validate_every_steps=200")
 _LONGEST = ("joint.steps=1600", "joint.validate_every_steps=400")
 _SMOOTHED = "decoder.label_smoothing=0.1"
+_DROPPED = "decoder.concept_dropout=0.1"
+_REWARDED = "concept dropout .1, 800 reward steps"
+_TWO_VIEWS = "--config.image.test_views=2"
 _TOGETHER = "smoothing, 1,600 joint steps, averaged weights, two views"
 _RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
 # By the recipe's name.
@@ -17,6 +20,11 @@ _EVALUATIONS = {
         ("true concepts", ("--true_concepts",)),
     ),
     _TOGETHER: (("beam 5, reranked", _RERANKED),),
+    _REWARDED: (
+        ("beam 5, reranked", _RERANKED),
+        ("two views", (_TWO_VIEWS,)),
+        ("two views, beam 5, reranked", (_TWO_VIEWS, *_RERANKED)),
+    ),
     "two views": (("one view", ("--config.image.test_views=1",)),),
 }
 # (name, fields, stages that it takes, flags of its encoder): another recipe is one line.
@@ -34,7 +42,13 @@ _RECIPES = (
     ("scheduled sampling", (*_LONGER, "sampling.schedule=inverse_sigmoid"), _FROM_FIRST[:1], ""),
     ("two views", (*_LONGER, "image.test_views=2"), _FROM_FIRST[1:], ""),
     ("averaged weights", (*_LONGER, "joint.average_decay=0.995"), _FROM_FIRST, ""),
-    ("concept dropout .1", (*_LONGER, "decoder.concept_dropout=0.1"), _FROM_FIRST[:1], ""),
+    ("concept dropout .1", (*_LONGER, _DROPPED), _FROM_FIRST[:1], ""),
+    (
+        _REWARDED,
+        (*_LONGER, _DROPPED, "joint.reward_steps=800"),
+        (*_FROM_FIRST[:1], ("relational", "concept dropout .1")),
+        "",
+    ),
     (
         _TOGETHER,
         (*_LONGEST, _SMOOTHED, "joint.average_decay=0.995", "image.test_views=2"),
