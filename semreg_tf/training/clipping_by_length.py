@@ -53,8 +53,8 @@ def measure_clipping(
             "`workdir` must be of a stage that trains the decoder with a `clip_norm`. "
             f"Received: workdir={str(path)!r}, of the {stage.name} stage, clip_norm={threshold}"
         )
-    # The last phase trains everything; earlier ones train a part.
-    phase = stage.planned[-1]
+    # The phase that trains everything; others train a part.
+    phase = max(stage.planned, key=lambda phase: len(phase.groups))
     config, _, annotator = workdir.load_annotator(path)
     data = StageData(config, stage, find_builder(data_dir, config.data.dataset), vocabularies)
     inputs = data.training_inputs(annotator, phase)
