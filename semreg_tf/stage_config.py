@@ -127,8 +127,8 @@ class JointConfig(StageConfig):
     reward_steps: int = number(0, 0)
     # Captions that are sampled per image in these steps (Luo 2020: 5).
     reward_samples: int = number(5, 2)
-    # The learning rate of these steps as a multiple of `learning_rate` (ours).
-    reward_rate: float = number(0.1, 0.0)
+    # The learning rate of these steps as a multiple of `learning_rate` (ours, measured).
+    reward_rate: float = number(0.02, 0.0)
 
 
 @config_class

@@ -8,7 +8,7 @@ _LONGER = ("joint.steps=800", "joint.validate_every_steps=200")
 _LONGEST = ("joint.steps=1600", "joint.validate_every_steps=400")
 _SMOOTHED = "decoder.label_smoothing=0.1"
 _DROPPED = "decoder.concept_dropout=0.1"
-_REWARDED = "concept dropout .1, 800 reward steps"
+_REWARDED = "concept dropout .1, 200 reward steps"
 _TWO_VIEWS = "--config.image.test_views=2"
 _TOGETHER = "smoothing, 1,600 joint steps, averaged weights, two views"
 _RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
@@ -45,7 +45,7 @@ _RECIPES = (
     ("concept dropout .1", (*_LONGER, _DROPPED), _FROM_FIRST[:1], ""),
     (
         _REWARDED,
-        (*_LONGER, _DROPPED, "joint.reward_steps=800"),
+        (*_LONGER, _DROPPED, "joint.reward_steps=200"),
         (*_FROM_FIRST[:1], ("relational", "concept dropout .1")),
         "",
     ),
