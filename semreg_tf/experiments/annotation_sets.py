@@ -42,8 +42,6 @@ def annotation_set(name: str) -> Config:
             "learning_rate": 1e-4,
             "head_rate": 10.0,
             "encoder_clip_norm": 100.0,
-            # In so few steps, moving statistics lower what fine-tuning gains (RESULTS.md).
-            "update_batch_norm": False,
             "validate_every_steps": epoch,
         },
         relational={

@@ -10,6 +10,9 @@ _SPLITS = (
     "data.validation_split=train[3500:]",
     "data.test_split=validation",
 )
+# In so few steps, moving statistics lower what fine-tuning gains (measured on Flickr8k); the joint
+# stage, which some systems have alone, leaves them too.
+_FIXED_STATISTICS = "unary.update_batch_norm=false"
 # 1,000 steps of the prediction layer on cached features, then 1,250 steps on images for all.
 _ONE_STAGE = ("joint.steps=1250", "joint.validate_every_steps=250")
 _CNN_ALONE = ("unary.steps=1250", "unary.validate_every_steps=250")
@@ -60,6 +63,10 @@ _SYSTEMS = (
 )
 
 
+def _fine_tuned(system: System) -> System:
+    return replace(system, overrides=(*system.overrides, _FIXED_STATISTICS))
+
+
 def _frozen(system: System) -> System:
     """Returns a system with the CNN at its ImageNet weights in every stage."""
     others = [o for o in system.overrides if o not in _CNN_ALONE]
@@ -80,11 +87,11 @@ def corel5k() -> Study:
         "and thresholds, and 500 others, which nothing was chosen on, judge. Fine-tuned: 1,000 "
         "steps of the prediction layer on cached features, then 250 unary and 1,000 joint steps of "
         "32 images, or 1,250 in the one stage. Frozen CNN: 1,250 unary and 1,000 joint steps, or "
-        "2,250 of the CNN's head alone, or 1,250 joint ones. The relational stage has 1,000 steps "
-        "of 32 label lists and sees no image."
+        "2,250 of the CNN's head alone, or 1,250 joint ones. Statistics of batch normalisation "
+        "stay ImageNet's. The relational stage has 1,000 steps of 32 label lists and sees no image."
     )
     frozen = tuple(_frozen(system) for system in _SYSTEMS)
-    jobs = jobs_of(_SYSTEMS, (0, 1, 2)) + jobs_of(frozen, (0, 1, 2))
+    jobs = jobs_of(tuple(map(_fine_tuned, _SYSTEMS)), (0, 1, 2)) + jobs_of(frozen, (0, 1, 2))
     return Study("corel5k", jobs, budget)
 
 
