@@ -15,6 +15,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,14 @@ class JobRunner:
         return [_folder(system, seed) / last for system, seed in self.system.members]
 
     def run(self) -> dict[str, Any]:
-        """Trains the unfinished stages, evaluates the model and returns the record."""
+        """Trains the unfinished stages, evaluates the model and returns the record.
+
+        The record lists the commands of stages that were finished before too.
+        """
         started = time.perf_counter()
         trained = () if self.members else self.config.stages
         for stage in trained:
-            if not study_records.is_finished(self.folder(stage)):
-                self._train(stage)
+            self._train(stage)
         runs = self.members or [self.folder(self.config.stages[-1])]
         folder = _folder(self.system.name, self.seed)
         results = folder / "evaluation" if self.members else runs[0]
@@ -124,10 +127,8 @@ class JobRunner:
 
     def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
         """Evaluates the trained model and returns its record with the new scores."""
-        again = self.run()
-        trainings = [c for c in record["commands"] if c.startswith("python -m train.")]
         kept = {name: record[name] for name in ("elapsed_secs", "cores") if name in record}
-        return {**again, **kept, "commands": [*trainings, *self.commands]}
+        return {**self.run(), **kept}
 
     def missing(self, is_trained: bool = False) -> str | None:
         """Returns the missing input of this job, such as another study's run, or None.
@@ -151,6 +152,9 @@ class JobRunner:
         return None
 
     def _train(self, stage: str) -> None:
+        finished = study_records.is_finished(self.folder(stage))
+        if finished and stage in dict(self.system.takes):
+            return
         overrides = (*self.system.overrides, *_OVERRIDES.value)
         flags_ = [f"--config.{x.replace(EXTRA_CAPTIONS, str(_EXTRA.value))}" for x in overrides]
         earlier = self.config.stages[: self.config.stages.index(stage)]
@@ -163,7 +167,7 @@ class JobRunner:
             flags_ += _encoder_flags(self.system)
         if self.system.starts_from is not None and not earlier:
             flags_.append(f"--init_from={self._donor()}")
-        self._call(
+        command = [
             f"train.train_{stage}",
             f"--experiment={self.system.experiment}",
             f"--data_dir={_DATA_DIR.value}",
@@ -171,7 +175,11 @@ class JobRunner:
             f"--seed={self.seed}",
             *flags_,
             *(f"--{name}={self.folder(name)}" for name in needs),
-        )
+        ]
+        if finished:
+            self.commands.append(_shown(command))
+        else:
+            self._call(*command)
 
     def _evaluate(self, runs: list[Path], *more: str, task: str | None = None) -> None:
         self._call(
@@ -182,7 +190,7 @@ class JobRunner:
         )
 
     def _call(self, *command: str) -> None:
-        shown = " ".join(["python", "-m", *map(_with_placeholders, command)])
+        shown = _shown(command)
         self.commands.append(shown)
         print(f"$ {shown}", flush=True)
         imports = [f"--import={name}" for name in program.imported_modules()]
@@ -195,6 +203,10 @@ def _encoder_flags(system: studies.System) -> list[str]:
     chosen = [] if system.encoder is None else [f"--encoder={system.encoder}"]
     weights = _WEIGHTS.value
     return chosen if weights is None else [*chosen, f"--config.encoder.weights={weights}"]
+
+
+def _shown(command: Sequence[str]) -> str:
+    return " ".join(["python", "-m", *map(_with_placeholders, command)])
 
 
 def _with_placeholders(argument: str) -> str:

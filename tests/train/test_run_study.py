@@ -77,9 +77,14 @@ def test_jobs_with_a_record_are_done_and_finished_stages_are_not_trained_again(r
     commands.clear()
     run_study.main([])
     assert commands == []
-    (records / "ours-seed0.json").unlink()
-    run_study.main([])
-    assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
+    for name in ("ours-seed0.json", "detached-seed0.json"):
+        listed = json.loads((records / name).read_text())["commands"]
+        (records / name).unlink()
+        commands.clear()
+        run_study.main([])
+        assert {c.split()[0] for c in commands} == {"eval.evaluate_captions"}
+        # The record still tells how the stages were trained.
+        assert json.loads((records / name).read_text())["commands"] == listed
 
 
 def test_done_jobs_are_evaluated_again_and_keep_what_is_said_of_their_training(
