@@ -139,9 +139,11 @@ class JobRunner:
             return "the file that --extra_captions names"
         for stage, owner in self.system.takes:
             if self.study.after is not None and not study_records.is_finished(self.folder(stage)):
+                here = owner in {job.system.name for job in self.study.jobs}
+                study = self.study.name if here else self.study.after
                 return (
-                    f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study "
-                    f"{self.study.after!r} trains"
+                    f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study {study!r} "
+                    "trains"
                 )
         for (system, seed), path in zip(self.system.members, self.members, strict=True):
             if not study_records.is_finished(path):

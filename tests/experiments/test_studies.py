@@ -31,11 +31,18 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
         before = study.after if study.after in studies.STUDIES else name.removesuffix("_search")
         owners = studies.get(before, encoder)
         assert owners.name == study.after
-    for job in study.jobs:
+    earlier = [(j.system.name, j.seed) for j in owners.jobs] if owners is not study else None
+    for number, job in enumerate(study.jobs):
         own = job.system.config()
+        # A study that continues another takes from both.
+        here = [(j.system.name, j.seed) for j in study.jobs[:number]]
         for stage, owner in job.system.takes:
-            assert (owner, job.seed) in [(j.system.name, j.seed) for j in owners.jobs]
-            theirs = owners.system(owner).config()
+            place = owner, job.seed
+            if earlier is None:
+                assert place in [(j.system.name, j.seed) for j in study.jobs]
+            else:
+                assert place in earlier or place in here
+            theirs = (owners if earlier and place in earlier else study).system(owner).config()
             assert stage in theirs.stages and stage in own.stages
             differing = config_io.differing_fields(own, theirs)
             # Of what the stage does not read, any difference is allowed.
@@ -151,6 +158,9 @@ def test_recipes_differ_from_one_run_in_what_their_names_say():
         "two views": {"joint.steps", "image.test_views"},
         "averaged weights": {"joint.steps", "joint.average_decay"},
         "concept dropout .1": {"joint.steps", "decoder.concept_dropout"},
+        "concept dropout .1, 200 reward steps": {
+            *("joint.steps", "decoder.concept_dropout", "joint.reward_steps")
+        },
         "smoothing, 1,600 joint steps, averaged weights, two views": {
             *("joint.steps", "decoder.label_smoothing", "joint.average_decay", "image.test_views")
         },
