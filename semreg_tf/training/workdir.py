@@ -77,7 +77,8 @@ def open_workdir(
         its content must not change.
 
     Raises:
-      ValueError: the folder holds another experiment, stage or vocabulary.
+      ValueError: the folder holds another experiment, stage or vocabulary, or checkpoints without
+        a config.
       OSError: it cannot be written.
     """
     folder = Path(path)
@@ -88,6 +89,12 @@ def open_workdir(
             _check_same_run(folder, config, vocabularies, stage)
             _check_extra_captions(folder, config, extra_captions)
             return folder
+        if checkpoints.list_checkpoints(folder):
+            raise ValueError(
+                "`workdir` must be new or hold a whole run: it holds checkpoints and no "
+                f"{CONFIG_FILE}, so nothing says which settings they are of. Put the file back or "
+                f"give another folder. Received: workdir={str(path)!r}"
+            )
         try:
             vocabularies.save(folder)
             _write_config(folder, config, stage, vocabularies, extra_captions)

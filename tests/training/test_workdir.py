@@ -1,12 +1,13 @@
 """What a work directory says of the code and of where weights came from."""
 
 import logging
+import shutil
 import subprocess
 
 import pytest
 
 from semreg_tf.reporting.run_files import short_commit
-from semreg_tf.training.workdir import code_commit, load_annotator
+from semreg_tf.training.workdir import code_commit, load_annotator, load_run, open_workdir
 
 
 @pytest.fixture
@@ -57,3 +58,14 @@ def test_a_loaded_run_says_where_its_weights_came_from(caption_runs, caplog):
         load_annotator(caption_runs[0])
     assert "random weights" not in caplog.text
     assert f"weights of the checkpoint {caption_runs[0]}/checkpoints" in caplog.text
+
+
+def test_checkpoints_without_a_config_are_not_taken_for_a_new_run(caption_runs, tmp_path):
+    config, vocabularies, stage = load_run(caption_runs[0])
+    folder = shutil.copytree(caption_runs[0], tmp_path / "run")
+    assert open_workdir(folder, config, vocabularies, stage) == folder
+    (folder / "config.json").unlink()
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(ValueError, match=r"it holds checkpoints and no config\.json, so nothing"):
+        open_workdir(folder, config, vocabularies, stage)
+    assert sorted(path.name for path in folder.iterdir()) == before
