@@ -1,6 +1,7 @@
 """What a stage reads of a weights file and takes from the runs before it."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -25,12 +26,13 @@ def with_weights(config, weights, **fields):
 @pytest.fixture(scope="module")
 def unary(config, demo_data, tmp_path_factory):
     """A unary run, whose record names a weights file that is gone since."""
-    path = tmp_path_factory.mktemp("runs") / "unary"
+    folder = tmp_path_factory.mktemp("runs")
+    path, told = folder / "unary", folder / "told"
     trainer = Trainer(config, "unary", demo_data, path)
     trainer.train()
-    vocabularies = trainer.vocabularies
-    (path / "config.json").unlink()
-    workdir.open_workdir(path, with_weights(config, "gone/cnn.h5"), vocabularies, "unary")
+    gone = with_weights(config, "gone/cnn.h5")
+    workdir.open_workdir(told, gone, trainer.vocabularies, "unary")
+    shutil.copy(told / "config.json", path)
     return path
 
 
