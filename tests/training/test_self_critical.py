@@ -10,7 +10,8 @@ from pycocoevalcap.cider.cider import Cider
 from semreg_tf import experiments
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
-from semreg_tf.training import workdir
+from semreg_tf.stopping import Stopped
+from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.phases import REWARD, find_stage
 from semreg_tf.training.self_critical import (
     CaptionRewards,
@@ -176,6 +177,38 @@ def test_rewards_train_the_decoder_alone(caption_runs, demo_data, tmp_path, toy)
     assert changed == {"decoder"}
     rows = (tmp_path / "3" / "history.jsonl").read_text().splitlines()
     assert len(rows) == 2
+
+
+@pytest.mark.large
+def test_stopped_among_rewards_a_run_ends_in_the_same_weights(
+    demo_data, tmp_path, toy, monkeypatch
+):
+    config = toy(_with_rewards(3))
+
+    def made(folder):
+        return Trainer(config, "joint", demo_data, tmp_path / folder)
+
+    made("whole").train()
+    run = made("parts")
+    take = run._take_step
+
+    def stop_after_four(phase_run, step):
+        logs = take(phase_run, step)
+        run._stopping = step + 1 == 4
+        return logs
+
+    monkeypatch.setattr(run, "_take_step", stop_after_four)
+    with pytest.raises(Stopped, match="Stopped at step 4"):
+        run.train()
+    assert made("parts").train()["steps"] == 5
+    ours, theirs = (
+        tf.train.load_checkpoint(str(checkpoints.list_checkpoints(tmp_path / n)[-1] / "tensors"))
+        for n in ("parts", "whole")
+    )
+    names = ours.get_variable_to_shape_map().keys()
+    assert names == theirs.get_variable_to_shape_map().keys()
+    for name in names:
+        np.testing.assert_array_equal(ours.get_tensor(name), theirs.get_tensor(name))
 
 
 @pytest.mark.parametrize(
