@@ -53,6 +53,11 @@ def outcome(path):
 
 def assert_same(path, whole):
     assert outcome(path) == outcome(whole)
+    assert_same_weights(path, whole)
+
+
+def assert_same_weights(path, whole):
+    """Compares every tensor of both runs' last checkpoints, the optimisers' included."""
     ours, theirs = weights(path), weights(whole)
     assert ours.keys() == theirs.keys()
     for name in ours:
