@@ -120,10 +120,13 @@ class JobRunner:
             "evaluations": evaluations,
         }
 
-    def _donor(self) -> Path:
-        """Returns the work directory whose weights the CNN starts from."""
-        donor = self.study.system(self.system.starts_from)
-        return _folder(donor.name, self.seed) / donor.config().stages[0]
+    @property
+    def _donor(self) -> Path | None:
+        """The work directory whose weights the first stage starts from, or None."""
+        if self.system.starts_from is None:
+            return None
+        stage, owner = self.system.starts_from
+        return _folder(owner, self.seed) / stage
 
     def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
         """Evaluates the trained model and returns its record with the new scores."""
@@ -145,6 +148,9 @@ class JobRunner:
                     f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study {study!r} "
                     "trains"
                 )
+        if self._donor is not None and not study_records.is_finished(self._donor):
+            stage, owner = self.system.starts_from
+            return f"the {stage} stage of {owner!r}, seed {self.seed}, which it starts from"
         for (system, seed), path in zip(self.system.members, self.members, strict=True):
             if not study_records.is_finished(path):
                 return f"{system!r} of seed {seed} in {_OUT.value!r}, which it averages"
@@ -167,8 +173,8 @@ class JobRunner:
         # The CNN comes from the unary run, if there is one; stages on true concepts read no CNN.
         if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
             flags_ += _encoder_flags(self.system)
-        if self.system.starts_from is not None and not earlier:
-            flags_.append(f"--init_from={self._donor()}")
+        if self._donor is not None and not earlier:
+            flags_.append(f"--init_from={self._donor}")
         command = [
             f"train.train_{stage}",
             f"--experiment={self.system.experiment}",

@@ -17,6 +17,9 @@ _THREE_STAGES = 'stages=["unary", "relational", "joint"]'
 _TWO_STAGES = 'stages=["relational", "joint"]'
 _BEAMS = tuple((f"beam {n}", (f"--config.decoding.beam_width={n}",)) for n in (1, 5, 10))
 _TRUE = (("true concepts", ("--true_concepts",)),)
+# Flags of the evaluation binary, for other studies too.
+TWO_VIEWS = "--config.image.test_views=2"
+RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
 
 
 def _system(name: str, system: str, *overrides: str, **fields) -> System:
@@ -128,6 +131,21 @@ _ANOTHER_CNN_ONCE = (
         takes=(("relational", "NIC-F"),),
     ),
 )
+# The decoder alone, on captions that it samples, after the training of "ours".
+_REWARDED = _system(
+    "ours, 200 reward steps",
+    "s_cnn_rnn",
+    'stages=["joint"]',
+    "joint.steps=0",
+    "joint.reward_steps=200",
+    "joint.validate_every_steps=50",
+    starts_from=("joint", "ours"),
+    evaluations=(
+        _BEAMS[1],
+        ("beam 5, reranked", RERANKED),
+        ("two views, beam 5, reranked", (TWO_VIEWS, *RERANKED)),
+    ),
+)
 
 
 _BUDGET = (
@@ -170,13 +188,13 @@ def _with_cnn(encoder: str, system: System) -> System:
 
 
 def _flickr8k_with_cnn(encoder: str) -> Study:
-    systems = {
-        s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *_FLICKR8K_ONCE, *_ANOTHER_CNN_ONCE)
-    }
+    others = (*_FLICKR8K_ONCE, *_ANOTHER_CNN_ONCE, _REWARDED)
+    systems = {s.name: _with_cnn(encoder, s) for s in (*_FLICKR8K, *others)}
     names = ("from scratch", "m-RNN", *(s.name for s in _ANOTHER_CNN_ONCE))
     once = tuple(systems[name] for name in names)
     main = tuple(systems[s.name] for s in _FLICKR8K if s.name != "from scratch")
     jobs = jobs_of(main, (0,)) + jobs_of(once, (0,)) + jobs_of(_plain(main), (1, 2))
+    jobs += jobs_of((systems[_REWARDED.name],), (0, 1, 2))
     budget = f"{_BUDGET} The CNN is `{encoder}`; all 500 pictures choose, in every stage."
     return Study(named_by("flickr8k", encoder), jobs, budget)
 

@@ -1,5 +1,6 @@
 """What makes captions better: single changes of the recipe, on one frozen CNN."""
 
+from semreg_tf.experiments.flickr8k_studies import RERANKED, TWO_VIEWS
 from semreg_tf.experiments.study import Study, System, jobs_of
 from semreg_tf.experiments.words_study import ALL_PICTURES, ENCODER, FIRST
 
@@ -9,21 +10,19 @@ _LONGEST = ("joint.steps=1600", "joint.validate_every_steps=400")
 _SMOOTHED = "decoder.label_smoothing=0.1"
 _DROPPED = "decoder.concept_dropout=0.1"
 _REWARDED = "concept dropout .1, 200 reward steps"
-_TWO_VIEWS = "--config.image.test_views=2"
 _TOGETHER = "smoothing, 1,600 joint steps, averaged weights, two views"
-_RERANKED = ("--rerank", "--config.reranking.hypotheses=5", "--config.decoding.beam_width=5")
 # By the recipe's name.
 _EVALUATIONS = {
     "800 joint steps": (
         ("beam 5", ("--config.decoding.beam_width=5",)),
-        ("beam 5, reranked", _RERANKED),
+        ("beam 5, reranked", RERANKED),
         ("true concepts", ("--true_concepts",)),
     ),
-    _TOGETHER: (("beam 5, reranked", _RERANKED),),
+    _TOGETHER: (("beam 5, reranked", RERANKED),),
     _REWARDED: (
-        ("beam 5, reranked", _RERANKED),
-        ("two views", (_TWO_VIEWS,)),
-        ("two views, beam 5, reranked", (_TWO_VIEWS, *_RERANKED)),
+        ("beam 5, reranked", RERANKED),
+        ("two views", (TWO_VIEWS,)),
+        ("two views, beam 5, reranked", (TWO_VIEWS, *RERANKED)),
     ),
     "two views": (("one view", ("--config.image.test_views=1",)),),
 }

@@ -68,7 +68,7 @@ def _on_our_cnn(name: str, system: str, rate: str) -> System:
         "unary.validate_every_steps=110",
         f"unary.learning_rate={rate}",
     )
-    return System(name, f"demo_tags/{system}", overrides, starts_from="ours")
+    return System(name, f"demo_tags/{system}", overrides, starts_from=("unary", "ours"))
 
 
 _OURS, _CNN, _OURS_TAGS = (

@@ -20,8 +20,8 @@ class System:
       overrides: values of config fields, such as "joint.steps=810".
       takes: pairs (stage, system): the stage's run of that system with the same seed is reused.
       evaluations: pairs (name, flags of the evaluation binary) of further evaluations.
-      starts_from: the system whose first stage, with the same seed, provides the initial weights of
-        the CNN; other weights are initialised anew.
+      starts_from: a pair (stage, system): the stage's run of that system with the same seed gives
+        the first stage its initial weights; weights that it does not have are initialised anew.
       encoder: another CNN, a value of `encoder_preset`; None: the experiment's.
       members: pairs (system, seed) of trained models to average; such a system is not trained.
     """
@@ -32,7 +32,7 @@ class System:
     takes: tuple[tuple[str, str], ...] = ()
     evaluations: tuple[tuple[str, tuple[str, ...]], ...] = ()
     encoder: str | None = None
-    starts_from: str | None = None
+    starts_from: tuple[str, str] | None = None
     members: tuple[tuple[str, int], ...] = ()
 
     def averaged(self, seeds: tuple[int, ...]) -> "System":

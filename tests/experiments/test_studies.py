@@ -6,6 +6,7 @@ from semreg_tf import config_io
 from semreg_tf.experiments import studies
 
 LITE0 = "efficientnet_lite0"
+REWARDED = "ours, 200 reward steps"
 WITH_CNNS = [(name, None) for name in studies.STUDIES]
 WITH_CNNS += [(name, LITE0) for name in studies.ENCODER_STUDIES]
 
@@ -67,15 +68,17 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
 
 
 @pytest.mark.parametrize("name", studies.STUDIES)
-def test_a_cnn_that_a_system_starts_from_was_trained_before(name):
+def test_a_stage_that_a_system_starts_from_was_trained_before(name):
     study = studies.get(name)
     done = set()
     for job in study.jobs:
-        source = job.system.starts_from
-        if source is not None:
+        if job.system.starts_from is not None:
+            stage, source = job.system.starts_from
             assert (source, job.seed) in done
             own, theirs = job.system.config(), study.system(source).config()
-            assert theirs.encoder.trainable and not own.encoder.trainable
+            assert stage in theirs.stages and theirs.encoder.trainable
+            # The CNN stays as the other system left it; the reward phase trains the decoder alone.
+            assert not own.encoder.trainable or (own.joint.steps == 0 and own.joint.reward_steps)
             assert (own.encoder.name, own.image) == (theirs.encoder.name, theirs.image)
             assert not job.system.takes
         done.add((job.system.name, job.seed))
@@ -95,14 +98,15 @@ def test_another_cnn_makes_a_study_of_its_own_name_and_the_same_systems():
     seeds = {}
     for job in study.jobs:
         seeds.setdefault(job.system.name, []).append(job.seed)
-    thrice = ("ours", "NIC-deeply", "NIC-F", "detached", "ours, frozen CNN")
+    thrice = ("ours", "NIC-deeply", "NIC-F", "detached", "ours, frozen CNN", REWARDED)
     fixed = tuple(f"{n}, fixed statistics" for n in ("ours", "NIC-deeply", "NIC-F"))
     once = ("from scratch", "m-RNN", "soft attention", *fixed)
     assert seeds == {**{s: [0, 1, 2] for s in thrice}, **{s: [0] for s in once}}
     assert study.system("soft attention").config().encoder.trainable
     for name in fixed:
         assert not study.system(name).config().joint.update_batch_norm
-    for name in set(seeds) - {"soft attention", *fixed}:
+    assert study.system(REWARDED).config().joint.reward_steps == 200
+    for name in set(seeds) - {"soft attention", REWARDED, *fixed}:
         config, theirs = study.system(name).config(), own.system(name).config()
         assert (config.encoder.name, config.encoder.weights) == (LITE0, "imagenet")
         assert config.encoder.pooling == "native"

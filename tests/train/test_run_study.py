@@ -249,11 +249,15 @@ def test_an_ensemble_is_evaluated_once_its_members_are_trained(ran, monkeypatch,
     assert record["parameters"]["decoder"] == 2 * one["parameters"]["decoder"]
 
 
-def test_a_system_may_start_from_the_cnn_of_another(ran, monkeypatch):
-    head = studies.System("head", "demo_captions/nic_f", starts_from="ours")
-    jobs = (studies.Job(OURS, 1), studies.Job(head, 1))
+def test_a_system_may_start_from_a_stage_of_another(ran, monkeypatch, capsys):
+    head = studies.System("head", "demo_captions/nic_f", starts_from=("unary", "ours"))
+    jobs = (studies.Job(head, 1), studies.Job(OURS, 1))
     monkeypatch.setitem(studies.STUDIES, "two", lambda: studies.Study("two", jobs, "Little."))
     commands, _ = ran
+    run_study.main([])
+    skipped = "head, seed 1: skipped, it needs the unary stage of 'ours', seed 1, which it starts"
+    assert skipped in capsys.readouterr().out
+    assert not any("/head/" in c for c in commands)
     run_study.main([])
     (trained,) = (c for c in commands if c.startswith("train.") and "/head/seed1" in c)
     assert trained.endswith("/ours/seed1/unary")
