@@ -8,6 +8,7 @@ from collections.abc import Callable
 from semreg_tf.experiments.competitors_study import flickr8k_competitors
 from semreg_tf.experiments.corel5k_studies import corel5k, corel5k_search
 from semreg_tf.experiments.flickr8k_studies import flickr8k, flickr8k_search, flickr8k_tags
+from semreg_tf.experiments.rates_study import flickr8k_rates_search
 from semreg_tf.experiments.recipes_study import flickr8k_recipes
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
 from semreg_tf.experiments.words_study import flickr8k_words
@@ -160,6 +161,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "corel5k_search": corel5k_search,
     "flickr8k": flickr8k,
     "flickr8k_competitors": flickr8k_competitors,
+    "flickr8k_rates_search": flickr8k_rates_search,
     "flickr8k_recipes": flickr8k_recipes,
     "flickr8k_search": flickr8k_search,
     "flickr8k_tags": flickr8k_tags,

@@ -10,14 +10,9 @@ EXTRA_CAPTIONS = "$EXTRA_CAPTIONS"
 # All, a quarter and a sixteenth of the training pictures.
 _PICTURES = (5_500, 1_375, 344)
 _EXTRA = f"relational.extra_captions={EXTRA_CAPTIONS}"
-# NIC-F on a frozen CNN, with as many steps on images as the unary and joint stages together.
-_ONE_STAGE = (
-    "encoder.trainable=false",
-    "image.resize_ratio=1.0",
-    "image.random_crop=false",
-    "joint.steps=1800",
-    "joint.validate_every_steps=450",
-)
+FROZEN_CNN = ("encoder.trainable=false", "image.resize_ratio=1.0", "image.random_crop=false")
+# NIC-F in the joint stage alone.
+_ONE_STAGE = (*FROZEN_CNN, "joint.steps=1800", "joint.validate_every_steps=450")
 _ALL_KEPT = tuple(f"{stage}.validation_images=null" for stage in ("relational", "joint"))
 
 
@@ -58,9 +53,10 @@ def flickr8k_words() -> Study:
     systems = (*(system for number in order for system in by_number[number]), words)
     systems = tuple(replace(system, encoder=ENCODER) for system in systems)
     budget = (
-        "The CNN rests at its ImageNet weights. 3,400 unary and 400 joint steps of 32 images, "
-        "NIC-F 1,800 joint ones; 5,000 relational steps of 32 captions on true concepts. The first "
-        "5,500, 1,375 or 344 training pictures train; 500 others choose checkpoints. The "
+        "The CNN rests at its ImageNet weights. 3,400 unary and 400 joint steps of 32 images, and "
+        "5,000 relational steps of 32 captions on true concepts; NIC-F has 1,800 joint steps and "
+        "no other stage. The first 5,500, 1,375 or 344 training pictures train; 500 others choose "
+        "checkpoints. The "
         "vocabulary is counted on all training captions, for every system alike. More captions: "
         "those of the Flickr30k pictures that are not in Flickr8k."
     )

@@ -169,3 +169,18 @@ def test_recipes_differ_from_one_run_in_what_their_names_say():
             *("joint.steps", "decoder.label_smoothing", "joint.average_decay", "image.test_views")
         },
     }
+
+
+def test_rates_are_searched_alike_on_pictures_that_choose():
+    rates = {}
+    for job in studies.get("flickr8k_rates_search").jobs:
+        config = job.system.config()
+        assert job.seed == 0 and config.data.test_split == "train[5500:]"
+        assert not config.encoder.trainable and config.joint.validation_images is None
+        name, *_ = job.system.name.split(",")
+        stages = [getattr(config, s).learning_rate for s in config.stages if s != "unary"]
+        rates.setdefault(name, []).append(tuple(stages))
+    joint = (1e-3, 2.5e-4, 5e-4, 2e-3)
+    two_stages = [*((1e-3, rate) for rate in joint), (5e-4, 1e-3), (2e-3, 1e-3)]
+    assert rates["ours"] == rates["NIC-F"] == two_stages
+    assert sorted(rates["m-RNN"]) == [(rate,) for rate in sorted(joint)]
