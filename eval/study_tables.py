@@ -4,7 +4,8 @@
   python -m eval.study_tables --study=demo --into=RESULTS.md
 
 The records are written by `python -m train.run_study`. With --out, the tables are written to that
-file and the curves beside it. With --into, the table of scores replaces the text between the lines
+file and the curves beside it: those of learning, and scores against the number of training pictures
+where a study varies it. With --into, the table of scores replaces the text between the lines
 `<!-- scores: demo, tags -->` (or captions) and `<!-- end -->` of a document.
 """
 
@@ -16,7 +17,7 @@ from eval.read_study import ordered_records
 from semreg_tf import console
 from semreg_tf.cli import program
 from semreg_tf.experiments import studies
-from semreg_tf.reporting import study_curves, study_tables
+from semreg_tf.reporting import size_curves, study_curves, study_tables
 
 _STUDY = flags.DEFINE_string("study", None, "Name of the study.", required=True)
 _ENCODER = flags.DEFINE_string(
@@ -46,6 +47,7 @@ def main(_: list[str]) -> None:
         out = Path(_OUT.value)
         out.write_text(text, encoding="utf-8")
         curves = study_curves.write_curves(records, out.parent)
+        curves += size_curves.write_size_curves(records, out.parent)
         print(f"Written: {', '.join(str(p) for p in (out, *curves))}")
 
 
