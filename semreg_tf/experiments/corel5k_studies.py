@@ -75,13 +75,15 @@ def _fine_tuned(system: System) -> System:
 
 def _frozen(system: System) -> System:
     """Returns a system with the CNN at its ImageNet weights in every stage."""
-    others = [o for o in system.overrides if o not in _CNN_ALONE]
-    cnn_steps = ("unary.steps=2250",) if system.overrides[-2:] == _CNN_ALONE else ()
+    others = [o for o in system.overrides if o not in (*_CNN_ALONE, *_ONE_STAGE)]
+    # As many steps on images for what has one such stage as for what has a unary and a joint one.
+    stage = {_CNN_ALONE: "unary", _ONE_STAGE: "joint"}.get(system.overrides[-2:])
+    steps = () if stage is None else (f"{stage}.steps=2250",)
     takes = tuple((stage, owner + _FROZEN_SUFFIX) for stage, owner in system.takes)
     return replace(
         system,
         name=system.name + _FROZEN_SUFFIX,
-        overrides=(*others, *_FROZEN, *cnn_steps),
+        overrides=(*others, *_FROZEN, *steps),
         takes=takes,
     )
 
@@ -93,8 +95,8 @@ def corel5k() -> Study:
         "and thresholds, and 500 others, which nothing was chosen on, judge. Fine-tuned: 1,000 "
         "steps of the prediction layer on cached features, then 250 unary and 1,000 joint steps of "
         "32 images, or 1,250 in the one stage. Frozen CNN: 1,250 unary and 1,000 joint steps, or "
-        "2,250 of the CNN's head alone, or 1,250 joint ones. Statistics of batch normalisation "
-        "stay ImageNet's. The relational stage has 1,000 steps of 32 label lists and sees no image."
+        "2,250 in the one stage. Statistics of batch normalisation stay ImageNet's. The relational "
+        "stage has 1,000 steps of 32 label lists and sees no image."
     )
     frozen = tuple(_frozen(system) for system in _SYSTEMS)
     jobs = jobs_of(tuple(map(_fine_tuned, _SYSTEMS)), (0, 1, 2)) + jobs_of(frozen, (0, 1, 2))

@@ -184,3 +184,12 @@ def test_rates_are_searched_alike_on_pictures_that_choose():
     two_stages = [*((1e-3, rate) for rate in joint), (5e-4, 1e-3), (2e-3, 1e-3)]
     assert rates["ours"] == rates["NIC-F"] == two_stages
     assert sorted(rates["m-RNN"]) == [(rate,) for rate in sorted(joint)]
+
+
+def test_systems_on_corel5k_have_equally_many_steps_on_images():
+    for job in studies.get("corel5k").jobs:
+        config = job.system.config()
+        stages = [getattr(config, name) for name in config.stages if name != "relational"]
+        wanted = 2_250 if job.system.name.endswith(", frozen CNN") else 1_250
+        assert sum(stage.steps for stage in stages) == wanted, job.system.name
+        assert stages[-1].validate_every_steps == 250
