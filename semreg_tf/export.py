@@ -210,6 +210,7 @@ def describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> d
         "commit": provenance.commit,
         "stage": provenance.stage,
         "step": provenance.step,
+        "started_from_model": provenance.started_from_model,
         "exported_with": {
             "semreg_tf": __version__,
             "tensorflow": tf.__version__,

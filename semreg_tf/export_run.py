@@ -27,7 +27,7 @@ from semreg_tf.files.json_files import read_json_object
 from semreg_tf.image_annotation import tasks_of
 from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.label_task import LABEL_RESULTS
-from semreg_tf.training import checkpoints, workdir
+from semreg_tf.training import checkpoints, study_records, workdir
 from semreg_tf.training.exported_weights import is_export, load_exported
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
@@ -186,6 +186,7 @@ def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> Expor
         step=info.get("step"),
         versions=versions,
         results=read_json_object(results, "workdir") if results.exists() else {},
+        started_from_model=info.get("started_from_model", False),
     )
     return ExportPart(override_decoding(config, overrides), vocabularies, annotator, provenance)
 
@@ -216,12 +217,16 @@ def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
     folder = Path(run)
     about = workdir.read_about(folder)
     results = folder / results_in / "results.json"
+    trained = folder / study_records.TRAINED_FILE
+    about_training = read_json_object(trained, "workdir") if trained.exists() else {}
+    sources = about_training.get("weights_from", {})
     return Provenance(
         commit=about.get("commit"),
         stage=about.get("stage"),
         step=checkpoints.read_state(checkpoints.best_or_last(folder))["step"],
         versions=about.get("versions", {}),
         results=read_json_object(results, "workdir") if results.exists() else {},
+        started_from_model=any(name.startswith("init_from") for name in sources),
     )
 
 

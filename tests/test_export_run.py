@@ -94,7 +94,8 @@ def test_assets_say_where_the_model_comes_from(evaluated, tmp_path):
 
 
 def test_a_run_that_was_not_evaluated_says_so(caption_runs, tmp_path):
-    assert read_provenance(caption_runs[1]).results == {}
+    provenance = read_provenance(caption_runs[1])
+    assert provenance.results == {} and not provenance.started_from_model
     path, _ = export_run(caption_runs[1], tmp_path / "model")
     assert "was not evaluated" in (path / "MODEL.md").read_text(encoding="utf-8")
     assert not (path / "assets.extra" / "results.json").exists()

@@ -196,6 +196,13 @@ def _made(config: Config, provenance: Provenance) -> str:
     start = "random weights" if weights is None else f"the weights `{Path(weights).name}`"
     moves = "trained along" if config.encoder.trainable else "kept as it was"
     step = "" if provenance.step is None else f", after {provenance.step:,} updates"
+    if provenance.started_from_model:
+        step += " from the weights of another model"
+    if provenance.stage == "joint" and config.joint.reward_steps:
+        step += (
+            f" (the last {config.joint.reward_steps:,} or fewer raised the CIDEr of captions that "
+            "the decoder sampled)"
+        )
     versions = ", ".join(f"{name} {v}" for name, v in provenance.versions.items())
     return (
         f"## How it was made\n\nThe CNN started from {start} and was {moves}. "

@@ -18,6 +18,7 @@ class Provenance:
       step: number of updates of the checkpoint.
       versions: library -> version used in training.
       results: the contents of the run's `results.json`.
+      started_from_model: whether the stage began with the weights of another run or export.
     """
 
     commit: str | None = None
@@ -25,6 +26,7 @@ class Provenance:
     step: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
+    started_from_model: bool = False
 
     def portable_results(self) -> dict[str, Any]:
         """Returns the results without folder names."""

@@ -12,7 +12,7 @@ from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training.history import read_rows
 
-_RESULTS, _TRAINED, _HISTORY = "results.json", "train_results.json", "history.jsonl"
+_RESULTS, TRAINED_FILE, _HISTORY = "results.json", "train_results.json", "history.jsonl"
 # The small fields of results.json, which a record includes.
 _RESULT_FIELDS = (
     "task",
@@ -37,7 +37,7 @@ def file_name(system: str) -> str:
 
 def is_finished(path: str | Path) -> bool:
     """Returns whether a work directory holds a completely trained stage."""
-    return (Path(path) / _TRAINED).exists()
+    return (Path(path) / TRAINED_FILE).exists()
 
 
 def stage_record(path: str | Path) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def stage_record(path: str | Path) -> dict[str, Any]:
       and `device`, which runs of earlier versions lack.
     """
     folder = Path(path)
-    trained = _read(folder / _TRAINED, "steps", "best")
+    trained = _read(folder / TRAINED_FILE, "steps", "best")
     lines = (folder / _HISTORY).read_bytes().splitlines()
     best = trained["best"]
     return {

@@ -23,7 +23,7 @@ from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.size_rule import sized
 from semreg_tf.stopping import Stopped, signals_handled_by
-from semreg_tf.training import checkpoints, history, transfer, workdir
+from semreg_tf.training import checkpoints, history, study_records, transfer, workdir
 from semreg_tf.training.concept_words import set_concept_words
 from semreg_tf.training.device import device_name
 from semreg_tf.training.distribution import Distribution
@@ -170,7 +170,7 @@ class Trainer:
             "device": device_name(),
         }
         if self.distribution.is_chief:
-            write_json(self.path / "train_results.json", results)
+            write_json(self.path / study_records.TRAINED_FILE, results)
         return results
 
     def _run_phase(self, phase: Phase, progress: Progress) -> None:

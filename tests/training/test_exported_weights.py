@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from semreg_tf import config_io, experiments
 from semreg_tf.export import export
+from semreg_tf.export_run import read_provenance
 from semreg_tf.files import digests
 from semreg_tf.inference import load
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, fold_batch_norm
@@ -70,6 +71,7 @@ def test_a_run_starts_from_an_export_and_says_how_much_is_known(
     results = trainer.train()
     assert results["steps"] == 2
     assert results["weights_from"]["init_from: encoder"] == "whole"
+    assert read_provenance(tmp_path / "run").started_from_model
 
 
 @pytest.fixture
