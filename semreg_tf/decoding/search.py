@@ -46,9 +46,9 @@ class Search:
         """Searches a batch, as `BeamSearch`; greedy search gives one result per image."""
         config = self.config
         if config.block_unknown and self.unknown_id is not None:
-            step_fn = _shifted(step_fn, self.unknown_id, float("-inf"))
+            step_fn = shifted(step_fn, self.unknown_id, float("-inf"))
         if config.end_bias:
-            step_fn = _shifted(step_fn, self.end_id, config.end_bias)
+            step_fn = shifted(step_fn, self.end_id, config.end_bias)
         if config.method == "beam":
             if config.block_repeats:
                 step_fn, initial_state = _without_repeats(
@@ -75,7 +75,7 @@ class Search:
         return BeamResults(scores=fields["log_probabilities"], **fields)
 
 
-def _shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunction:
+def shifted(step_fn: StepFunction, token_id: int, amount: float) -> StepFunction:
     """Returns a step function that adds `amount` to the logit of one token."""
 
     def step(token_ids: tf.Tensor, state: Any, context: Any) -> tuple[tf.Tensor, Any]:

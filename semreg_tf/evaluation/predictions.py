@@ -9,7 +9,7 @@ from semreg_tf.config import DecodingConfig
 from semreg_tf.data import batch
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.decoding.label_scores import label_scores
-from semreg_tf.decoding.search import Search
+from semreg_tf.decoding.search import Search, shifted
 from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.models.side_information import LOGITS, Part
@@ -111,14 +111,21 @@ def decoder_label_scores(
     vocabularies: Vocabularies,
     decoding: DecodingConfig,
 ) -> np.ndarray:
-    """Returns the decoder's `label_scores` by concept, (images, num_concepts) float32."""
+    """Returns the decoder's `label_scores` by concept, (images, num_concepts) float32.
+
+    Of `decoding`, END's bias, the number of steps and the beam width matter; no label is repeated.
+    """
     output = vocabularies.output
     tables = ensemble.input_tables()
 
     @tf.function(input_signature=[batches.spec])
     def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
+        step_fn, *start = ensemble.search_start(ensemble.encode(tensors), tables)
+        if decoding.end_bias:
+            step_fn = shifted(step_fn, output.end_id, decoding.end_bias)
         return label_scores(
-            *ensemble.search_start(ensemble.encode(tensors), tables),
+            step_fn,
+            *start,
             start_id=output.start_id,
             end_id=output.end_id,
             max_steps=decoding.max_steps,

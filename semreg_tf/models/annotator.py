@@ -119,6 +119,7 @@ class Annotator:
         encoder_dropout: bool = False,
         whole_image: bool = False,
         concepts_without_dropout: bool = False,
+        without_dropout: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Runs encoder and head.
 
@@ -133,6 +134,7 @@ class Annotator:
           encoder_dropout: whether dropout after the CNN's fully connected layers is on.
           whole_image: whether only the whole image is read, for models of crops.
           concepts_without_dropout: whether concepts are predicted without dropout in training too.
+          without_dropout: whether the features are not dropped in training either.
 
         Returns:
           `features` (batch, d), `concept_logits` and `concept_probabilities` (batch, num_concepts),
@@ -143,7 +145,7 @@ class Annotator:
             inputs = both_views(inputs)
         encoded = self.run_encoder(inputs, update_batch_norm, encoder_dropout, whole_image)
         head_inputs = self._head_inputs(inputs, encoded)
-        outputs = dict(self.head(head_inputs, training=training))
+        outputs = dict(self.head(head_inputs, training=training and not without_dropout))
         if concepts_without_dropout and training:
             outputs = {**self.head(head_inputs), "features": outputs["features"]}
         # Phases that only train the concept head may have no map.

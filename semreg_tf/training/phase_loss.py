@@ -161,6 +161,8 @@ class PhaseLoss:
             encoder_dropout=self.trains_encoder,
             whole_image=self.whole_image,
             concepts_without_dropout=self.concepts_without_dropout,
+            # Rewards are for what is decoded, without dropout.
+            without_dropout=self.reward is not None,
         )
 
 

@@ -217,15 +217,15 @@ def _reward(config: Config) -> Phase:
     """Returns the phase that trains the decoder on the CIDEr of its samples, on cached features."""
     section, decoding = config.joint, config.decoding
     rate = section.learning_rate * section.reward_rate
-    # The last step may only draw END.
-    reward = SelfCritical(section.reward_samples, decoding.max_steps + 1)
+    # No longer than what is decoded.
+    reward = SelfCritical(section.reward_samples, decoding.max_steps)
     return Phase(
         REWARD,
         section.reward_steps,
         (*cached_keys(config), *side_keys(config), batch.IMAGE_ID),
         (TrainedGroup("decoder", rate, section.weight_decay),),
         section,
-        PhaseLoss(reward=reward, concepts_without_dropout=config.concepts.supervised),
+        PhaseLoss(reward=reward),
         sequence_metric(config.data.task),
         shown_beside(config.data.task),
     )

@@ -6,7 +6,6 @@ others as its baseline (Luo 2020, "A Better Variant of Self-Critical Sequence Tr
 greedy caption is needed.
 """
 
-import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,13 +20,16 @@ from semreg_tf.training.scheduled_sampling import sample_words
 
 # CIDEr's unit.
 _CIDER_SCALE = 10.0
+# An id that no reference has.
+_NO_WORD = -1
 
 
 class CaptionRewards:
-    """CIDEr-D of captions, with the document frequencies of all training images.
+    """CIDEr-D of captions, with the document frequencies of the training images with captions.
 
     Words are ids, and END is the last word of captions that end, as is usual for this training:
-    otherwise the reward rises by leaving out the end of a sentence.
+    otherwise the reward rises by leaving out the end of a sentence. A sampled `<unk>` matches no
+    word of a reference, as in the evaluation.
 
     Args:
       split: the training split.
@@ -36,12 +38,13 @@ class CaptionRewards:
     def __init__(self, split: Split) -> None:
         encoded = split.encoded
         self._end = split.vocabularies.output.end_id
+        self._unknown = split.vocabularies.output.unknown_id
         captions = np.split(encoded.tokens, encoded.token_splits[1:-1])
         captions = [[*caption.tolist(), self._end] for caption in captions]
-        bounds = encoded.sequence_splits
-        references = [captions[a:b] for a, b in itertools.pairwise(bounds)]
-        self._similarity = NgramSimilarity(references)
-        self._rows = {str(name).encode(): row for row, name in enumerate(encoded.image_ids)}
+        bounds, rows = encoded.sequence_splits, split.annotated_rows
+        self._similarity = NgramSimilarity([captions[bounds[i] : bounds[i + 1]] for i in rows])
+        names = (str(encoded.image_ids[row]).encode() for row in rows)
+        self._rows = {name: image for image, name in enumerate(names)}
 
     def __call__(self, ids: np.ndarray, mask: np.ndarray, image_ids: np.ndarray) -> np.ndarray:
         """Returns the reward of each caption, (images, samples) float32.
@@ -51,6 +54,8 @@ class CaptionRewards:
           mask: (images, samples, time) bool, true on real words.
           image_ids: (images,) bytes.
         """
+        if self._unknown is not None:
+            ids = np.where(ids == self._unknown, _NO_WORD, ids)
         rewards = [
             self._similarity.compare(
                 [words[real].tolist() for words, real in zip(captions, reals, strict=True)],
@@ -97,7 +102,8 @@ class SelfCritical:
 
         Returns:
           The loss of each image, (batch,) float32, whose gradient is that of minus the expected
-          reward; and the scalars `reward`, the mean, and `num_words`.
+          reward; and the scalars `reward`, the mean, `num_words`, and `caption_length`, the mean
+          number of words of a sample, END counted.
         """
         step_fn, *start = annotator.search_start(outputs)
         start = tf.nest.map_structure(lambda x: tf.repeat(x, self.samples, axis=0), start)
@@ -118,8 +124,12 @@ class SelfCritical:
         sums = tf.math.unsorted_segment_sum(losses, rows, tf.size(rewards))
         sums = tf.reshape(sums, tf.shape(rewards))
         loss = tf.reduce_mean(advantages(rewards) * sums, axis=1)
-        words = tf.reduce_sum(tf.cast(mask, tf.float32))
-        return loss, {"reward": tf.reduce_mean(rewards), "num_words": words}
+        lengths = tf.reduce_sum(tf.cast(mask, tf.float32), axis=-1)
+        return loss, {
+            "reward": tf.reduce_mean(rewards),
+            "num_words": tf.reduce_sum(lengths),
+            "caption_length": tf.reduce_mean(lengths),
+        }
 
 
 def advantages(rewards: tf.Tensor) -> tf.Tensor:

@@ -75,7 +75,7 @@ def build_train_step(
         by_group = [[next(flat) for _ in group.variables] for group in groups]
         scalars = _over_replicas(losses, share)
         section, length = phase.section, 1.0
-        if section.clip_scale == "word" and phase.loss.words:
+        if section.clip_scale == "word" and (phase.loss.words or phase.loss.reward):
             length = mean_length(scalars)
         by_group, logs = clip_gradients(
             groups, by_group, section.clip_norm, section.encoder_clip_norm, length
@@ -176,7 +176,12 @@ class Gradients:
 
 
 def mean_length(scalars: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Returns the mean caption length of a batch in words, counting END: Lr / (Lr per word)."""
+    """Returns the mean caption length of a batch in words, counting END.
+
+    It is Lr / (Lr per word), or that of the sampled captions.
+    """
+    if "caption_length" in scalars:
+        return scalars["caption_length"]
     length = tf.math.divide_no_nan(scalars["relational_loss"], scalars["loss_per_word"])
     return tf.where(length > 0, length, 1.0)
 

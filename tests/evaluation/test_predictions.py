@@ -7,7 +7,7 @@ import pytest
 
 from semreg_tf.data import batch
 from semreg_tf.data.targets import multi_hot
-from semreg_tf.evaluation.predictions import predict
+from semreg_tf.evaluation.predictions import decoder_label_scores, predict
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.evaluation.split_batches import SplitBatches
 
@@ -48,3 +48,24 @@ def test_labels_have_the_decoders_highest_probability_on_its_way(run):
     found = predict(run.ensemble, SplitBatches(run.inputs(split)), run.vocabularies, config)
     for row, ranked, total in zip(scores, found.sequences, found.scores, strict=True):
         assert all(row[index[label]] >= np.exp(total[0]) * 0.999 for label in ranked[0])
+
+
+def test_label_scores_have_the_shift_of_end(run):
+    """A shift of END is the same as another bias of END's output."""
+    (annotator,) = run.ensemble.members
+    bias = next(
+        v for v in annotator.decoder.trainable_variables if v.shape == (annotator.vocab_size,)
+    )
+    inputs = run.inputs(run.split("test"))
+
+    def scores(end_bias):
+        decoding = dataclasses.replace(run.config.decoding, end_bias=end_bias)
+        return decoder_label_scores(run.ensemble, SplitBatches(inputs), run.vocabularies, decoding)
+
+    shifted, before = scores(-2.0), bias.numpy()
+    assert scores(0.0).mean() < shifted.mean()
+    bias.assign(before - 2 * np.eye(len(before), dtype="f")[-1])
+    try:
+        np.testing.assert_allclose(shifted, scores(0.0), atol=1e-5)
+    finally:
+        bias.assign(before)

@@ -1,6 +1,7 @@
 """Self-critical training: the reward, the baseline, the samples, and a run of a few steps."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import tensorflow as tf
 from pycocoevalcap.cider.cider import Cider
 
 from semreg_tf import experiments
+from semreg_tf.data import batch
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
+from semreg_tf.models.annotator import Annotator
 from semreg_tf.stopping import Stopped
 from semreg_tf.training import workdir
 from semreg_tf.training.phases import REWARD, find_stage
@@ -19,6 +22,7 @@ from semreg_tf.training.self_critical import (
     advantages,
     sampled_captions,
 )
+from semreg_tf.training.train_step import mean_length
 from semreg_tf.training.trainer import Trainer
 from tests.training.test_interruptions import assert_same_weights
 
@@ -59,11 +63,48 @@ def test_rewards_are_cider_of_the_official_scorer(train_split):
         row: [text([*captions[i].tolist(), end]) for i in range(bounds[row], bounds[row + 1])]
         for row in range(len(first))
     }
+    unknown = train_split.vocabularies.output.unknown_id
     for sample in range(3):
-        said = {r: [text(ids[r, sample][mask[r, sample]])] for r in references}
+        words = np.where(ids[:, sample] == unknown, -1, ids[:, sample])
+        said = {r: [text(words[r][mask[r, sample]])] for r in references}
         _, expected = Cider().compute_score(references, said)
         np.testing.assert_allclose(rewards[:, sample], expected, rtol=1e-5, atol=1e-6)
     assert rewards[:, 0].mean() > rewards[:, 1].mean() > rewards[:, 2].mean()
+
+
+def test_no_word_matches_unk_and_pictures_without_captions_are_no_documents():
+    unknown, end = 3, 4
+    captions = [[0, 1, 2], [0, 3], [1, 2, 0], [0, 2, 1, 1]]
+    # The second of four images has no caption.
+    bounds, rows = [0, 2, 2, 3, 4], [0, 2, 3]
+    split = SimpleNamespace(
+        encoded=SimpleNamespace(
+            tokens=np.concatenate(captions),
+            token_splits=np.cumsum([0, *map(len, captions)]),
+            sequence_splits=np.array(bounds),
+            image_ids=np.array(["a", "none", "b", "c"]),
+        ),
+        annotated_rows=np.array(rows),
+        vocabularies=SimpleNamespace(output=SimpleNamespace(end_id=end, unknown_id=unknown)),
+    )
+    said = [[0, 3, end], [1, 2, 0, end], [0, 0, 0, end]]
+    ids = np.full((3, 1, 4), end, np.int32)
+    mask = np.zeros(ids.shape, bool)
+    for row, words in enumerate(said):
+        ids[row, 0, : len(words)], mask[row, 0, : len(words)] = words, True
+    rewards = CaptionRewards(split)(ids, mask, np.array([b"a", b"b", b"c"]))
+
+    def text(words, unk):
+        return " ".join(str(unk if w == unknown else w) for w in words)
+
+    references = {
+        i: [text([*c, end], "unk") for c in captions[bounds[row] : bounds[row + 1]]]
+        for i, row in enumerate(rows)
+    }
+    _, expected = Cider().compute_score(
+        references, {i: [text(words, "none")] for i, words in enumerate(said)}
+    )
+    np.testing.assert_allclose(rewards[:, 0], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_the_baseline_of_a_caption_is_the_mean_of_the_others():
@@ -155,6 +196,33 @@ def test_the_gradient_raises_what_is_rewarded(caption_runs):
     bias.assign(before)
     slope = (rewards[0] - rewards[1]) / 0.6
     np.testing.assert_allclose(-gradient[0], slope, rtol=0.15)
+
+
+def test_the_decoder_reads_what_it_is_given_afterwards(toy):
+    """Features without dropout, and no more words than are decoded."""
+    config = toy(experiments.get("demo_captions/nic_f"))
+    encoder = dataclasses.replace(config.encoder, trainable=False, feature_dropout=0.9)
+    joint = dataclasses.replace(config.joint, reward_steps=3, clip_norm=5.0, clip_scale="word")
+    config = dataclasses.replace(config, encoder=encoder, joint=joint)
+    annotator = Annotator(config, 12, 13)
+    (phase,) = (p for p in find_stage(config, "joint").phases if p.name == REWARD)
+    assert phase.loss.reward.max_steps == config.decoding.max_steps
+    features = np.random.default_rng(1).normal(size=(4, annotator.feature_size)).astype("f")
+    given = {batch.FEATURES: tf.constant(features)}
+    np.testing.assert_array_equal(
+        phase.loss._outputs(annotator, given)["features"], annotator.encode(given)["features"]
+    )
+
+
+def test_the_scale_of_clipping_is_the_length_of_the_samples(caption_runs):
+    _, vocabularies, annotator = workdir.load_annotator(caption_runs[0])
+    outputs = {"concept_probabilities": tf.zeros((3, len(vocabularies.concepts)))}
+    loss = SelfCritical(samples=4, max_steps=3, rewards=_Rewards())
+    _, scalars = loss(annotator, outputs, tf.fill([3], b"any"), SEED)
+    assert mean_length(scalars) == scalars["num_words"] / 12
+    assert (
+        mean_length({"relational_loss": tf.constant(6.0), "loss_per_word": tf.constant(2.0)}) == 3
+    )
 
 
 def _with_rewards(steps):
