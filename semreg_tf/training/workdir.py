@@ -32,7 +32,8 @@ CHANGES = "+changes"
 # The field of config.json with the digest of additional captions without images.
 EXTRA_CAPTIONS = "extra_captions_sha256"
 _CODE = ("semreg_tf", "train", "data_prep", "eval")
-# Config fields that may differ when a run is resumed.
+# Config fields, and fields or sections of any section, that may differ when a run is resumed.
+_FREE_NAMES = ("name", "table_row")
 _FREE_FIELDS = (
     "steps",
     "validate_every_steps",
@@ -43,8 +44,6 @@ _FREE_FIELDS = (
     "reranking",
     "jit_compile",
     "deterministic",
-    "name",
-    "table_row",
     "extra_captions",
     "concept_list",
 )
@@ -110,7 +109,7 @@ def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, st
     about = read_about(folder)
     earlier = config_io.from_file_values(about, str(folder / CONFIG_FILE))
     changed = config_io.differing_fields(config, earlier)
-    changed = [n for n in changed if not any(part in _FREE_FIELDS for part in n.split("."))]
+    changed = [name for name in changed if not _is_free(name)]
     if find_stage(config, stage).reads_true_concepts:
         # Not used by this stage, but set by earlier versions.
         changed = [name for name in changed if name != "encoder.weights"]
@@ -128,6 +127,11 @@ def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, st
             f"Received: workdir={str(folder)!r}"
         )
     check_run(folder, about, earlier, stored)
+
+
+def _is_free(name: str) -> bool:
+    """Returns whether a config field may differ when a run is resumed."""
+    return name in _FREE_NAMES or any(part in _FREE_FIELDS for part in name.split("."))
 
 
 def _check_extra_captions(folder: Path, config: Config, digest: str | None) -> None:

@@ -6,6 +6,9 @@ import subprocess
 
 import pytest
 
+from semreg_tf import config_io, experiments
+from semreg_tf.data.records import find_builder
+from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.reporting.run_files import short_commit
 from semreg_tf.training.workdir import code_commit, load_annotator, load_run, open_workdir
 
@@ -69,3 +72,19 @@ def test_checkpoints_without_a_config_are_not_taken_for_a_new_run(caption_runs, 
     with pytest.raises(ValueError, match=r"it holds checkpoints and no config\.json, so nothing"):
         open_workdir(folder, config, vocabularies, stage)
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def opened(config, stage, demo_data, path):
+    """Opens a work directory: called again with another config, resumes a run under it."""
+    data_dir = find_builder(demo_data, "demo").data_dir
+    return open_workdir(path, config, Vocabularies.from_dataset(data_dir, config.data), stage)
+
+
+def test_a_run_resumes_under_another_name_and_not_with_another_cnn(toy, demo_data, tmp_path):
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    opened(config, "unary", demo_data, tmp_path)
+    free = ["name=mine", "table_row=Table 9", "unary.steps=3", "decoding.max_steps=2"]
+    opened(config_io.apply_overrides(config, free), "unary", demo_data, tmp_path)
+    other = config_io.apply_overrides(config, ["encoder.name=mobilenet_v2"])
+    with pytest.raises(ValueError, match=r"`workdir` .* differs in encoder\.name\."):
+        opened(other, "unary", demo_data, tmp_path)
