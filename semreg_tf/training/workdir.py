@@ -24,7 +24,7 @@ from semreg_tf.label_task import label_config
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
 from semreg_tf.training.identity import CONFIG_FILE, check_run
-from semreg_tf.training.phases import find_stage
+from semreg_tf.training.phases import Stage, find_stage
 from semreg_tf.training.precision import dtype_policy_scope
 
 logger = logging.getLogger(__name__)
@@ -109,8 +109,9 @@ def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, st
     about = read_about(folder)
     earlier = config_io.from_file_values(about, str(folder / CONFIG_FILE))
     changed = config_io.differing_fields(config, earlier)
-    changed = [name for name in changed if not _is_free(name)]
-    if find_stage(config, stage).reads_true_concepts:
+    planned = find_stage(config, stage)
+    changed = [name for name in changed if not _is_free(name, planned)]
+    if planned.reads_true_concepts:
         # Not used by this stage, but set by earlier versions.
         changed = [name for name in changed if name != "encoder.weights"]
     if changed or about["stage"] != stage:
@@ -129,8 +130,11 @@ def _check_same_run(folder: Path, config: Config, vocabularies: Vocabularies, st
     check_run(folder, about, earlier, stored)
 
 
-def _is_free(name: str) -> bool:
-    """Returns whether a config field may differ when a run is resumed."""
+def _is_free(name: str, stage: Stage) -> bool:
+    """Returns whether a config field may differ when a run of the stage is resumed."""
+    if name == "decoding.max_steps" and any(p.loss.reward is not None for p in stage.phases):
+        # The length of the captions that are sampled for rewards.
+        return False
     return name in _FREE_NAMES or any(part in _FREE_FIELDS for part in name.split("."))
 
 

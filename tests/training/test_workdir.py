@@ -1,5 +1,6 @@
 """What a work directory says of the code and of where weights came from."""
 
+import dataclasses
 import logging
 import shutil
 import subprocess
@@ -88,3 +89,19 @@ def test_a_run_resumes_under_another_name_and_not_with_another_cnn(toy, demo_dat
     other = config_io.apply_overrides(config, ["encoder.name=mobilenet_v2"])
     with pytest.raises(ValueError, match=r"`workdir` .* differs in encoder\.name\."):
         opened(other, "unary", demo_data, tmp_path)
+
+
+@pytest.mark.parametrize("reward_steps", [0, 1])
+def test_the_length_of_sampled_captions_is_fixed(reward_steps, toy, demo_data, tmp_path):
+    config = toy(experiments.get("demo_captions/s_cnn_rnn"))
+    joint = dataclasses.replace(config.joint, reward_steps=reward_steps)
+    config = dataclasses.replace(config, joint=joint)
+    opened(config, "joint", demo_data, tmp_path)
+    wider = config_io.apply_overrides(config, ["decoding.beam_width=2"])
+    opened(wider, "joint", demo_data, tmp_path)
+    shorter = config_io.apply_overrides(config, ["decoding.max_steps=5"])
+    if not reward_steps:
+        opened(shorter, "joint", demo_data, tmp_path)
+        return
+    with pytest.raises(ValueError, match=r"`workdir` .* differs in decoding\.max_steps\."):
+        opened(shorter, "joint", demo_data, tmp_path)
