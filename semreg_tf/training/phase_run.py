@@ -77,6 +77,11 @@ class PhaseRun:
                 checkpoints.restore_optimizer(last, group.name, group.optimizer)
             if self._average is not None:
                 self._average.restore(last)
+        elif step and self._average is not None:
+            # The chief has written the checkpoint when the other workers read it.
+            with distribution.chief_first():
+                last = checkpoints.list_checkpoints(path)[-1]
+            self._average.freeze_others(annotator, last)
         self._train_step = build_train_step(
             annotator,
             phase,

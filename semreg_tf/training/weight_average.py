@@ -75,6 +75,18 @@ class WeightAverage:
         """Restores the average from a checkpoint of the same phase."""
         checkpoints.restore(checkpoint, {**self._averages, _UPDATES: self._updates})
 
+    def freeze_others(self, annotator: Annotator, checkpoint: Path) -> None:
+        """Gives the weights that only the phase before has trained their average, for good.
+
+        Args:
+          annotator: the models.
+          checkpoint: the last one of the phase before, which holds the averages and raw weights.
+        """
+        raw = set(checkpoints.stored_names(checkpoint))
+        named = annotator.all_variables().items()
+        others = {n: v for n, v in named if n not in self._variables and checkpoints.RAW + n in raw}
+        checkpoints.restore(checkpoint, others)
+
 
 def build_average(
     annotator: Annotator, phase: Phase, groups: list[ParameterGroup]

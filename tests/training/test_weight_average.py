@@ -1,5 +1,6 @@
 """The moving average of the weights against NumPy, alone and in a stage of training."""
 
+import contextlib
 import dataclasses
 
 import keras
@@ -18,6 +19,7 @@ from semreg_tf.training.train_step import build_train_step
 from semreg_tf.training.trainer import Trainer
 from semreg_tf.training.validator import Validator
 from semreg_tf.training.weight_average import WeightAverage, build_average
+from tests.training.test_interruptions import Killed, assert_same
 
 
 def mean_of(weights, decay):
@@ -112,3 +114,40 @@ def test_a_stage_trains_the_raw_weights_and_validates_and_stores_their_average(
         np.testing.assert_array_equal(stored.get_tensor(name), validated[-1][i])
         np.testing.assert_array_equal(stored.get_tensor(f"raw/{name}"), raw[-1])
         np.testing.assert_array_equal(np.array(variable), raw[-1])
+
+
+def test_what_a_later_phase_does_not_train_keeps_its_average(toy, demo_data, tmp_path):
+    """Straight through, stopped between the phases, and stopped inside the second."""
+    config = toy(experiments.get("demo_captions/s_cnn_rnn"), steps=3)
+    fields = {"average_decay": 0.9, "learning_rate": 0.01, "checkpoint_every_steps": 1}
+    fields |= {"reward_steps": 2, "reward_samples": 2, "reward_rate": 0.5}
+    config = dataclasses.replace(config, joint=dataclasses.replace(config.joint, **fields))
+
+    def run(folder, stop=None):
+        save = checkpoints.save
+
+        def save_and_stop(path, step, *arguments):
+            saved = save(path, step, *arguments)
+            if step == stop:
+                raise Killed
+            return saved
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(checkpoints, "save", save_and_stop)
+            with contextlib.nullcontext() if stop is None else pytest.raises(Killed):
+                Trainer(config, "joint", demo_data, tmp_path / folder).train()
+        last = checkpoints.list_checkpoints(tmp_path / folder)[-1]
+        reader = tf.train.load_checkpoint(str(last / "tensors"))
+        return {name: reader.get_tensor(name) for name in checkpoints.stored_names(last)}
+
+    joint, whole = run("run", stop=3), run("whole")
+    kept = [name for name in joint if name.startswith(("encoder/", "head/"))]
+    averaged = [name for name in kept if f"raw/{name}" in joint]
+    assert {name.split("/")[0] for name in averaged} == {"encoder", "head"}
+    assert not any(np.array_equal(joint[name], joint[f"raw/{name}"]) for name in averaged)
+    for name in kept:
+        np.testing.assert_array_equal(whole[name], joint[name], err_msg=name)
+        assert f"raw/{name}" not in whole
+    run("run", stop=4)
+    run("run")
+    assert_same(tmp_path / "run", tmp_path / "whole")
