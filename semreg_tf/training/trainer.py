@@ -227,13 +227,14 @@ class Trainer:
                 f"`workdir` must be one folder that all workers see: the chief resumes at step "
                 f"{step}, this worker at {state['step']}. Received: workdir={str(self.path)!r}"
             )
+        if self.distribution.is_chief:
+            history.rewind(self.path, step)
         if not checkpoint:
             self._standardise()
             return Progress()
         logger.info("Resuming at step %d from %s", step, checkpoint)
         checkpoints.restore_raw(checkpoint, self._variables())
         if self.distribution.is_chief:
-            history.rewind(self.path, step)
             checkpoints.repair_best(self.path, checkpoint)
         return Progress.from_state(state, self.phases)
 

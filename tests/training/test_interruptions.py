@@ -74,6 +74,7 @@ def whole(toy, demo_data, tmp_path_factory):
 
 # The function whose call ends the run, and which call of it.
 POINTS = {
+    "row of history written, no checkpoint yet": (checkpoints, "save", 1),
     "row of history written, checkpoint not begun": (checkpoints, "save", 3),
     "tensors and state written, not yet renamed": (checkpoints, "_sync", 3),
     "renamed, not yet noted as the best": (checkpoints, "mark_best", 1),
@@ -98,6 +99,13 @@ def test_killed_at_any_point_of_a_save(point, toy, demo_data, tmp_path, whole):
         patch.setattr(module, name, killed)
         with pytest.raises(Killed):
             run.train()
+    make(toy, demo_data, tmp_path / "run").train()
+    assert_same(tmp_path / "run", whole)
+
+
+def test_killed_inside_the_first_row_of_history(toy, demo_data, tmp_path, whole):
+    make(toy, demo_data, tmp_path / "run")
+    (tmp_path / "run" / "history.jsonl").write_text('{"step": 1, "ela')
     make(toy, demo_data, tmp_path / "run").train()
     assert_same(tmp_path / "run", whole)
 
