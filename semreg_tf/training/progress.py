@@ -25,6 +25,8 @@ class PhaseProgress:
       best_value: the highest value of that metric so far.
       without_rise: number of validations since then.
       ended: the reason for its end, "steps" or "patience"; None: it has not ended.
+      planned: the maximum number of updates when it last went on; None: not noted (earlier
+        versions).
     """
 
     name: str
@@ -33,6 +35,7 @@ class PhaseProgress:
     best_value: float | None = None
     without_rise: int = 0
     ended: str | None = None
+    planned: int | None = None
 
     def judge(self, metric: str, value: float) -> None:
         """Adds the result of a validation."""
@@ -67,6 +70,7 @@ class Progress:
         """Returns the progress of a phase, which is added if it has not begun."""
         if not self.phases or self.phases[-1].name != phase.name:
             self.phases.append(PhaseProgress(phase.name))
+        self.phases[-1].planned = phase.steps
         return self.phases[-1]
 
     def judge(self, phase: Planned, name: str, value: float) -> bool:
@@ -83,10 +87,30 @@ class Progress:
         return rose
 
     def remaining(self, phases: Sequence[Planned]) -> Iterable[Planned]:
-        """Returns the current phase and those after it."""
-        names = [phase.name for phase in phases]
-        current = self.phases[-1].name if self.phases else None
-        return phases[names.index(current) :] if current in names else phases
+        """Returns the current phase and those after it.
+
+        Raises:
+          ValueError: the current phase has no steps now, or one before it has other steps.
+        """
+        if not self.phases:
+            return phases
+        *before, current = self.phases
+        steps = {phase.name: phase.steps for phase in phases}
+        if current.name not in steps:
+            raise ValueError(
+                f"`steps` must be above 0 for the phase {current.name!r}, at which the run stands. "
+                "Received: steps=0"
+            )
+        index = list(steps).index(current.name)
+        then = {phase.name: phase.planned for phase in before}
+        for name in [*then, *list(steps)[:index]]:
+            planned = then.get(name, 0)
+            if planned is not None and planned != steps.get(name, 0):
+                raise ValueError(
+                    f"`steps` must stay {planned} for the phase {name!r}: the phase "
+                    f"{current.name!r} after it has begun. Received: steps={steps.get(name, 0)}"
+                )
+        return phases[index:]
 
     def to_state(self) -> dict[str, Any]:
         """Returns JSON values for a checkpoint's state."""

@@ -57,6 +57,45 @@ def test_what_remains_begins_with_the_current_phase():
     assert progress.remaining(PHASES) == (HEAD, ALL)
 
 
+def stands_at(*phases):
+    """A run of the phases, stopped in the last, as its checkpoint gives it back."""
+    progress, _ = judged([(phase, 0.5) for phase in phases])
+    return Progress.from_state(json.loads(json.dumps(progress.to_state())), PHASES)
+
+
+def test_the_steps_of_the_current_phase_and_of_later_ones_may_change():
+    longer, others = plan("head", 9), plan("all", 3)
+    assert stands_at(TAGS, HEAD).remaining((TAGS, longer, others)) == (longer, others)
+    assert stands_at(TAGS, HEAD).remaining((TAGS, HEAD)) == (HEAD,)
+    # So may those of a phase that a run left out.
+    assert stands_at(HEAD).remaining((HEAD, ALL)) == (HEAD, ALL)
+
+
+@pytest.mark.parametrize("steps", [0, 3, 5])
+def test_the_steps_of_a_phase_before_the_current_one_may_not_change(steps):
+    phases = (*((plan("tags", steps),) if steps else ()), HEAD, ALL)
+    told = rf"`steps` must stay 4 for the phase 'tags': .*'head' after .*Received: steps={steps}$"
+    with pytest.raises(ValueError, match=told):
+        stands_at(TAGS, HEAD).remaining(phases)
+
+
+def test_a_phase_is_not_added_before_the_current_one():
+    with pytest.raises(ValueError, match=r"`steps` must stay 0 for the phase 'tags'"):
+        stands_at(HEAD).remaining(PHASES)
+
+
+def test_the_current_phase_is_not_left_out():
+    with pytest.raises(ValueError, match=r"`steps` must be above 0 for the phase 'head'"):
+        stands_at(TAGS, HEAD).remaining((TAGS, ALL))
+
+
+def test_a_checkpoint_without_planned_steps_goes_on():
+    state = stands_at(TAGS, HEAD).to_state()
+    for phase in state["phases"]:
+        del phase["planned"]
+    assert Progress.from_state(state, PHASES).remaining(PHASES) == (HEAD, ALL)
+
+
 @pytest.mark.parametrize(
     ("step", "steps"),
     [
