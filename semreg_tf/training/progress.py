@@ -1,9 +1,14 @@
 """The progress of a stage and its phases, which checkpoints store as JSON."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from semreg_tf.config_io import first_difference
+
+logger = logging.getLogger(__name__)
 
 
 class Planned(Protocol):
@@ -54,12 +59,15 @@ class Progress:
       quantity: `PhaseMetric.quantity` by which the best checkpoint was chosen.
       best_value: its highest value in all phases with that quantity.
       phases: the phases that have begun, in order; the last is the current one.
+      conditions: what the value of the last validation depended on besides the weights; None: not
+        noted (earlier versions).
     """
 
     elapsed_secs: float = 0.0
     quantity: str | None = None
     best_value: float | None = None
     phases: list[PhaseProgress] = field(default_factory=list)
+    conditions: dict[str, Any] | None = None
 
     @property
     def step(self) -> int:
@@ -73,12 +81,29 @@ class Progress:
         self.phases[-1].planned = phase.steps
         return self.phases[-1]
 
-    def judge(self, phase: Planned, name: str, value: float) -> bool:
+    def judge(
+        self, phase: Planned, name: str, value: float, conditions: dict[str, Any] | None = None
+    ) -> bool:
         """Adds the result of a validation; returns whether it is the best of the stage.
 
         Patience depends on the best value of the phase. The best checkpoint is chosen among all
-        phases with the same quantity; when the quantity changes, the choice starts again.
+        phases with the same quantity; when the quantity changes, the choice starts again. Where a
+        resumed run validates under other conditions, both start again.
+
+        Args:
+          phase: the current phase.
+          name: the metric's name.
+          value: its value.
+          conditions: what the value depends on besides the weights, as JSON values.
         """
+        change = self.conditions and first_difference(self.conditions, conditions)
+        if change:
+            logger.info(
+                "Validations differ in %s (%s, before %s): best value and patience start again",
+                *(change[0], change[2], change[1]),
+            )
+            self.best_value = self.phases[-1].best_value = None
+        self.conditions = conditions
         self.phases[-1].judge(name, value)
         if phase.metric.quantity != self.quantity:
             self.quantity, self.best_value = phase.metric.quantity, None
@@ -128,7 +153,7 @@ class Progress:
         if "phases" in state:
             begun = [PhaseProgress(**phase) for phase in state["phases"]]
             fields = (state[name] for name in ("elapsed_secs", "quantity", "best_value"))
-            return cls(*fields, begun)
+            return cls(*fields, begun, state.get("conditions"))
         progress, remaining, last = cls(state["elapsed_secs"]), state["step"], None
         for phase in phases:
             if not remaining:

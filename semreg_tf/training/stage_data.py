@@ -3,10 +3,12 @@
 import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
 from semreg_tf.config import Config
+from semreg_tf.config_io import to_dict
 from semreg_tf.data import batch
 from semreg_tf.data.extra_captions import ExtraCaptions, read_extra_captions
 from semreg_tf.data.input_pipeline import Inputs, Split, load_split
@@ -67,6 +69,15 @@ class StageData:
             )
             self.label_train = train
             self.label_validation = _head(validation, number, of_labels)
+
+    def validation_conditions(self, stage: Stage) -> dict[str, Any]:
+        """Returns what validations depend on besides the weights, as JSON values."""
+        conditions = {"validation_images": self.validation.num_images}
+        if not stage.trains_decoder:
+            return conditions
+        config = to_dict(self._config)
+        labels = config["labels"] and {"decoding": config["labels"]["decoding"]}
+        return {**conditions, "decoding": config["decoding"], "labels": labels}
 
     def training_inputs(self, annotator: Annotator, phase: Phase) -> Inputs:
         """Returns a phase's inputs from the training split."""

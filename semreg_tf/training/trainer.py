@@ -180,6 +180,7 @@ class Trainer:
         if current.ended:
             return
         run = self._open(phase, progress)
+        conditions = self.data.validation_conditions(self.stage)
         started = time.perf_counter() - progress.elapsed_secs
         self._in_loop = True
         try:
@@ -192,7 +193,7 @@ class Trainer:
                 metric, is_best = None, False
                 if validated:
                     metric = run.validate(progress.step, progress.elapsed_secs, logs["loss"])
-                    is_best = progress.judge(phase, *metric)
+                    is_best = progress.judge(phase, *metric, conditions)
                 current.ended = phase.end(current)
                 if validated or phase.save_is_due(current.steps) or self._stopping:
                     self._save(progress.step, progress, run, metric, is_best)

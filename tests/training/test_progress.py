@@ -96,6 +96,30 @@ def test_a_checkpoint_without_planned_steps_goes_on():
     assert Progress.from_state(state, PHASES).remaining(PHASES) == (HEAD, ALL)
 
 
+def test_under_other_conditions_best_value_and_patience_start_again(caplog):
+    few, many = ({"validation_images": n, "decoding": {"beam_width": 3}} for n in (1, 8))
+    progress = Progress()
+    progress.begin(HEAD)
+    best = [progress.judge(HEAD, "O-F1", value, few) for value in (0.9, 0.8)]
+    progress = Progress.from_state(json.loads(json.dumps(progress.to_state())), PHASES)
+    assert progress.phases[-1].without_rise == 1
+    with caplog.at_level("INFO"):
+        best += [progress.judge(HEAD, "O-F1", value, many) for value in (0.3, 0.2)]
+    assert best == [True, False, True, False]
+    assert (progress.best_value, progress.phases[-1].best_value) == (0.3, 0.3)
+    assert progress.phases[-1].without_rise == 1
+    (told,) = caplog.messages
+    assert told.startswith("Validations differ in validation_images (8, before 1): ")
+
+
+def test_a_checkpoint_without_conditions_counts_as_unchanged():
+    state = stands_at(HEAD).to_state()
+    del state["conditions"]
+    progress = Progress.from_state(state, PHASES)
+    assert not progress.judge(HEAD, "O-F1", 0.4, {"validation_images": 8})
+    assert (progress.best_value, progress.conditions) == (0.5, {"validation_images": 8})
+
+
 @pytest.mark.parametrize(
     ("step", "steps"),
     [

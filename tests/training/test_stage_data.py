@@ -1,6 +1,7 @@
 """Captions without pictures: read by the relational stage, and by no other."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,3 +70,18 @@ def test_their_words_join_the_vocabulary_of_every_stage_on_wish(config, demo_dat
     index = vocabularies.output.entries.index
     assert vocabularies.output.counts[index["zebra"]] == 3
     assert "zebra" not in vocabularies.concepts.index
+
+
+def test_validations_of_a_decoder_depend_on_the_decoding_and_the_images(config, demo_data):
+    found = {}
+    for name in ("unary", "relational"):
+        data, stage = stage_data(config, demo_data, name)
+        found[name] = data.validation_conditions(stage)
+        assert json.loads(json.dumps(found[name])) == found[name]
+    assert found["unary"] == {"validation_images": 4}
+    assert found["relational"]["validation_images"] == 4
+    assert found["relational"]["decoding"]["max_steps"] == config.decoding.max_steps
+    section = dataclasses.replace(config.relational, validation_images=None)
+    data, stage = stage_data(dataclasses.replace(config, relational=section), demo_data)
+    # All of the split, as with any number above it.
+    assert data.validation_conditions(stage)["validation_images"] == 8

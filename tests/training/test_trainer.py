@@ -19,6 +19,7 @@ from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.trainer import NonFiniteLossError, Trainer
 from semreg_tf.training.trainer_options import TrainerOptions
+from semreg_tf.training.validator import Validator
 
 ROOT = Path(__file__).parents[2]
 
@@ -213,6 +214,29 @@ def test_work_directory_of_another_run_is_refused(toy, demo_data, tmp_path):
     other = config_io.apply_overrides(config, ["unary.learning_rate=0.5"])
     with pytest.raises(ValueError, match=r"`workdir` .* differs in unary.learning_rate"):
         Trainer(other, "unary", demo_data, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "best"),
+    [
+        ([], "step-00000001"),
+        (["relational.validation_images=8"], "step-00000003"),
+        (["decoding.max_steps=5"], "step-00000003"),
+    ],
+)
+def test_validations_of_another_kind_choose_the_best_checkpoint_anew(
+    change, best, toy, demo_data, tmp_path, monkeypatch
+):
+    values = iter((0.9, 0.8, 0.3, 0.2))
+    monkeypatch.setattr(
+        Validator, "validate", lambda _, phase, *__: (phase.metric_name, next(values))
+    )
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    config = config_io.apply_overrides(config, ["relational.validate_every_steps=1"])
+    Trainer(config, "relational", demo_data, tmp_path).train()
+    config = config_io.apply_overrides(config, ["relational.steps=4", *change])
+    results = Trainer(config, "relational", demo_data, tmp_path).train()
+    assert results["best"]["checkpoint"] == best
 
 
 def test_a_relational_run_serves_a_model_with_user_tags(toy, demo_data, tmp_path):
