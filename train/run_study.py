@@ -26,7 +26,7 @@ from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.label_task import LABEL_RESULTS
-from semreg_tf.training import study_records
+from semreg_tf.training import stage_settings, study_records
 
 STOPPED = "Stopped; jobs with a record are done, and the same command continues with the others."
 
@@ -64,12 +64,15 @@ class JobRunner:
 
     def __init__(self, study: studies.Study, job: studies.Job) -> None:
         self.study, self.system, self.seed = study, job.system, job.seed
-        self.config = job.system.config()
+        self.config = job.system.config(_OVERRIDES.value)
         self.commands: list[str] = []
 
     def folder(self, stage: str) -> Path:
         """Returns the work directory of a stage, which may be another system's."""
-        owner = dict(self.system.takes).get(stage, self.system.name)
+        return self._folder_of(stage, self.system.name)
+
+    def _folder_of(self, stage: str, system: str) -> Path:
+        owner = studies.taken(self.study, stage, system, _ENCODER.value)
         return _folder(owner, self.seed) / stage
 
     @property
@@ -82,9 +85,15 @@ class JobRunner:
         """Trains the unfinished stages, evaluates the model and returns the record.
 
         The record lists the commands of stages that were finished before too.
+
+        Raises:
+          ValueError: a finished stage was trained with other settings than the system's.
         """
         started = time.perf_counter()
         trained = () if self.members else self.config.stages
+        for stage in trained:
+            if study_records.is_finished(self.folder(stage)):
+                stage_settings.check_trained(self.folder(stage), self.config, stage)
         for stage in trained:
             self._train(stage)
         runs = self.members or [self.folder(self.config.stages[-1])]
@@ -126,7 +135,7 @@ class JobRunner:
         if self.system.starts_from is None:
             return None
         stage, owner = self.system.starts_from
-        return _folder(owner, self.seed) / stage
+        return self._folder_of(stage, owner)
 
     def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
         """Evaluates the trained model and returns its record with the new scores."""

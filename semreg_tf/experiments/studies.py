@@ -13,7 +13,7 @@ from semreg_tf.experiments.recipes_study import flickr8k_recipes
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
 from semreg_tf.experiments.words_study import flickr8k_words
 
-__all__ = ["STUDIES", "Job", "Study", "System", "get"]
+__all__ = ["STUDIES", "Job", "Study", "System", "get", "taken"]
 
 
 # Systems of one stage have as many steps on images as the unary and joint stages of the proposed
@@ -202,3 +202,30 @@ def get(name: str, encoder: str | None = None) -> Study:
             f"Received: encoder={encoder!r}, study={name!r}"
         )
     return ENCODER_STUDIES[name](encoder)
+
+
+def taken(study: Study, stage: str, system: str, encoder: str | None = None) -> str:
+    """Returns the system that trains a stage which a system has, or takes from another.
+
+    Args:
+      study: a study.
+      stage: "unary", "relational" or "joint".
+      system: a system of the study, or of the one that it continues.
+      encoder: as for `get`.
+    """
+    known = {job.system.name: job.system for job in (*_before(study, encoder), *study.jobs)}
+    seen = []
+    while system in known and system not in seen:
+        seen.append(system)
+        system = dict(known[system].takes).get(stage, system)
+    return system
+
+
+def _before(study: Study, encoder: str | None) -> tuple[Job, ...]:
+    """Returns the jobs of the study that must run first."""
+    if study.after is None:
+        return ()
+    if study.after in STUDIES:
+        return get(study.after).jobs
+    found = (make(encoder) for make in ENCODER_STUDIES.values() if encoder is not None)
+    return next((other.jobs for other in found if other.name == study.after), ())

@@ -1,5 +1,6 @@
 """The parts of a study: systems, their seeds, and the stages that one reuses from another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from semreg_tf import config_io, experiments
@@ -40,10 +41,11 @@ class System:
         members = tuple((self.name, seed) for seed in seeds)
         return replace(self, name=f"{self.name} x{len(seeds)}", members=members)
 
-    def config(self) -> Config:
-        """Returns the experiment's config with the CNN and the overrides applied."""
+    def config(self, more: Sequence[str] = ()) -> Config:
+        """Returns the experiment's config with the CNN, the overrides and `more` ones applied."""
         base = experiments.get(self.experiment)
-        return config_io.apply_overrides(base, with_preset(self.encoder, self.overrides, base))
+        overrides = with_preset(self.encoder, (*self.overrides, *more), base)
+        return config_io.apply_overrides(base, overrides)
 
 
 @dataclass(frozen=True)

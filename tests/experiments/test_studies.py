@@ -4,6 +4,7 @@ import pytest
 
 from semreg_tf import config_io
 from semreg_tf.experiments import studies
+from semreg_tf.training.stage_settings import differing_settings
 
 LITE0 = "efficientnet_lite0"
 REWARDED = "ours, 200 reward steps"
@@ -45,6 +46,7 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
                 assert place in earlier or place in here
             theirs = (owners if earlier and place in earlier else study).system(owner).config()
             assert stage in theirs.stages and stage in own.stages
+            assert not differing_settings(own, theirs, stage)
             differing = config_io.differing_fields(own, theirs)
             # Of what the stage does not read, any difference is allowed.
             for field in ("data.test_split", "data.purpose"):

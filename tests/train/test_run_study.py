@@ -8,6 +8,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from semreg_tf import config_io
 from semreg_tf.experiments import studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.training import workdir
@@ -22,6 +23,19 @@ DETACHED = studies.System(
 )
 
 
+def write_config(folder, stage, given):
+    """Writes the config.json that a training binary would, from its flags."""
+    fields = {k.removeprefix("config."): v for k, v in given.items() if k.startswith("config.")}
+    system = studies.System("any", given["experiment"], tuple("=".join(x) for x in fields.items()))
+    config = dataclasses.replace(system, encoder=given.get("encoder")).config()
+    if "unary" in given:
+        encoder = config_io.load(f"{given['unary']}/config.json").encoder
+        config = dataclasses.replace(config, encoder=encoder)
+    about = json.loads((folder / "config.json").read_text())
+    del about["config"]
+    config_io.save(config, str(folder / "config.json"), **{**about, "stage": stage})
+
+
 @pytest.fixture
 def ran(monkeypatch, tmp_path, caption_runs):
     """Flags set for a study of two systems, and the list of the commands it runs."""
@@ -34,6 +48,7 @@ def ran(monkeypatch, tmp_path, caption_runs):
         folder = tmp_path / (given.get("out") or given["workdir"])
         if binary.startswith("train"):
             shutil.copytree(caption_runs[0], folder)
+            write_config(folder, binary.removeprefix("train.train_"), given)
         else:
             folder.mkdir(exist_ok=True, parents=True)
             scores = {"CIDEr": 0.5, "BLEU-4": 0.25, "perplexity": 2.0}
@@ -263,3 +278,99 @@ def test_a_system_may_start_from_a_stage_of_another(ran, monkeypatch, capsys):
     assert trained.endswith("/ours/seed1/unary")
     assert " --init_from=" in trained
     assert not any("--init_from" in c for c in commands if "/ours/seed1" in c and c != trained)
+
+
+def study_of(monkeypatch, *systems, name="two", **fields):
+    jobs = tuple(studies.Job(system, 0) for system in systems)
+    study = studies.Study(name, jobs, "Little.", **fields)
+    monkeypatch.setitem(studies.STUDIES, name, lambda: study)
+
+
+def refused(capsys):
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run_study.main([])
+    return capsys.readouterr().err
+
+
+def at_rate(rate, system=OURS):
+    return dataclasses.replace(system, overrides=(f"joint.learning_rate={rate}",))
+
+
+def test_a_run_of_other_settings_is_not_given_the_name_of_a_changed_system(
+    ran, monkeypatch, capsys
+):
+    commands, records = ran
+    study_of(monkeypatch, at_rate("1e-3"))
+    run_study.main([])
+    (records / "ours-seed0.json").unlink()
+    study_of(monkeypatch, at_rate("7e-3"))
+    commands.clear()
+    error = refused(capsys)
+    assert error.count("\n") == 1
+    assert "its joint stage was not trained with joint.learning_rate=0.007. Remove the f" in error
+    assert "ours/seed0/joint'" in error
+    assert commands == [] and not list(records.iterdir())
+
+
+def test_a_run_that_a_flag_changed_needs_the_flag_again(ran, monkeypatch, capsys):
+    _, records = ran
+    study_of(monkeypatch, OURS)
+    with flagsaver.flagsaver(config=["unary.learning_rate=0.5", "deterministic=false"]):
+        run_study.main([])
+        (records / "ours-seed0.json").unlink()
+        run_study.main([])
+    (records / "ours-seed0.json").unlink()
+    assert "its unary stage was not trained with unary.learning_rate=0.0" in refused(capsys)
+    # The machine's wishes do not change what is trained.
+    with flagsaver.flagsaver(config=["unary.learning_rate=0.5"]):
+        run_study.main([])
+    assert (records / "ours-seed0.json").exists()
+
+
+def test_another_cnn_needs_another_folder(ran, monkeypatch, capsys):
+    with_cnn = dataclasses.replace(OURS, encoder="efficientnet_lite0")
+    study = studies.Study("two_lite0", (studies.Job(with_cnn, 0),), "Little.")
+    monkeypatch.setitem(studies.ENCODER_STUDIES, "two", lambda encoder: study)
+    run_study.main([])
+    with flagsaver.flagsaver(encoder="efficientnet_lite0"):
+        assert "not trained with encoder.name='efficientnet_lite0'" in refused(capsys)
+
+
+def test_a_taken_stage_is_as_the_system_itself_would_train_it(ran, monkeypatch, capsys):
+    commands, _ = ran
+    other = dataclasses.replace(DETACHED, overrides=("unary.learning_rate=0.5",))
+    study_of(monkeypatch, OURS, other)
+    assert "its unary stage was not trained with unary.learning_rate=0.5" in refused(capsys)
+    assert not any("detached" in command for command in commands)
+
+
+def test_flags_change_the_stages_that_a_job_has(ran, monkeypatch):
+    commands, records = ran
+    study_of(monkeypatch, OURS)
+    with flagsaver.flagsaver(config=['stages=["unary", "joint"]']):
+        run_study.main([])
+    trained = [c.split()[0] for c in commands if c.startswith("train.")]
+    assert trained == ["train.train_unary", "train.train_joint"]
+    assert list(json.loads((records / "ours-seed0.json").read_text())["stages"]) == [
+        "unary",
+        "joint",
+    ]
+
+
+def test_a_stage_is_taken_from_the_system_that_trained_it(ran, monkeypatch):
+    commands, _ = ran
+    middle = dataclasses.replace(OURS, name="middle", takes=(("unary", "ours"),))
+    last = dataclasses.replace(OURS, name="last", takes=(("unary", "middle"),))
+    head = studies.System("head", "demo_captions/nic_f", starts_from=("unary", "middle"))
+    study_of(monkeypatch, OURS, middle, last, head)
+    run_study.main([])
+    trained = [c for c in commands if c.startswith("train.")]
+    assert sum(c.startswith("train.train_unary") for c in trained) == 1
+    assert next(c for c in trained if "/head/" in c).endswith("/ours/seed0/unary")
+    # Across studies too.
+    study_of(monkeypatch, last, name="later", after="two")
+    commands.clear()
+    with flagsaver.flagsaver(study="later"):
+        run_study.main([])
+    assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
