@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from semreg_tf import config_io, experiments
 from semreg_tf.config import Config
 from semreg_tf.encoder_preset import with_preset
+from semreg_tf.files.system_names import file_name
 
 # Values of `System.takes`: stages of the proposed model to reuse.
 UNARY, BOTH = (("unary", "ours"),), (("unary", "ours"), ("relational", "ours"))
@@ -71,6 +72,20 @@ class Study:
     jobs: tuple[Job, ...]
     budget: str
     after: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses systems that would share a folder: of one name, or of one file name."""
+        known: dict[str, System] = {}
+        for job in self.jobs:
+            # Some seeds may have fewer evaluations than others.
+            system = replace(job.system, evaluations=())
+            other = known.setdefault(file_name(system.name), system)
+            if other != system:
+                raise ValueError(
+                    f"`jobs` of the study {self.name!r} must not have two systems in the folder "
+                    f"{file_name(system.name)!r}: rename one. "
+                    f"Received: {other.name!r} and {system.name!r}, which differ"
+                )
 
     def system(self, name: str) -> System:
         """Returns a system by its name.

@@ -1,13 +1,13 @@
 """The records of a study's jobs: scores, curves, times, provenance."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.system_names import file_name as file_name
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.caption_results import last_scores
 from semreg_tf.training.history import read_rows
@@ -28,11 +28,6 @@ _RESULT_FIELDS = (
     "warnings",
     "elapsed_secs",
 )
-
-
-def file_name(system: str) -> str:
-    """Returns a file name for a system: "captions, NIC-F" -> "captions_nic-f"."""
-    return re.sub(r"[^a-z0-9.-]+", "_", system.lower()).strip("_")
 
 
 def is_finished(path: str | Path) -> bool:

@@ -1,5 +1,7 @@
 """Every job of every study has a config, and takes only what it could have trained itself."""
 
+import dataclasses
+
 import pytest
 
 from semreg_tf import config_io
@@ -84,6 +86,18 @@ def test_a_stage_that_a_system_starts_from_was_trained_before(name):
             assert (own.encoder.name, own.image) == (theirs.encoder.name, theirs.image)
             assert not job.system.takes
         done.add((job.system.name, job.seed))
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"), [("ours 2x", ()), ("OURS, 2x", ()), ("ours, 2x", ("joint.steps=7",))]
+)
+def test_two_systems_do_not_share_a_folder(name, overrides):
+    system = studies.System("ours, 2x", "demo_tags/s_cnn_rnn")
+    other = studies.System(name, "demo_tags/s_cnn_rnn", overrides)
+    with pytest.raises(ValueError, match=r"`jobs` .* folder 'ours_2x': rename one. Received: 'our"):
+        studies.Study("mine", (studies.Job(system, 0), studies.Job(other, 0)), "")
+    again = dataclasses.replace(system, evaluations=(("beam 5", ()),))
+    studies.Study("mine", (studies.Job(system, 0), studies.Job(again, 1)), "")
 
 
 def test_unknown_names_list_the_known():
