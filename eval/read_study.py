@@ -1,15 +1,18 @@
 """Reading of a study's records for tables and curves."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from semreg_tf import config_io, experiments
-from semreg_tf.experiments import studies
+from semreg_tf.experiments import record_check, studies
 from semreg_tf.training import study_records
 
 
 def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]:
     """Reads a study's records in the order of its jobs, the seeds of a system together.
+
+    A line on stderr tells of each record that is of no system of the study, or of other settings.
 
     Returns:
       The records of `training.study_records`, with `cached_steps`, see `note_cached_steps`.
@@ -19,6 +22,8 @@ def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]
     records.sort(key=lambda r: order.get((r["system"], r["seed"]), len(order)))
     systems = list(dict.fromkeys(r["system"] for r in records))
     records.sort(key=lambda r: systems.index(r["system"]))
+    for line in record_check.notes(records, study):
+        print(line, file=sys.stderr)
     note_cached_steps(records)
     return records
 

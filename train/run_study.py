@@ -23,7 +23,7 @@ from absl import flags
 
 from semreg_tf import console, stopping
 from semreg_tf.cli import program, shared_flags
-from semreg_tf.experiments import studies
+from semreg_tf.experiments import record_check, studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import stage_settings, study_records
@@ -250,6 +250,11 @@ def _record_path(study: studies.Study, job: studies.Job) -> Path:
     return Path(_RESULTS.value) / study.name / name
 
 
+def _stale_fields(path: Path, job: studies.Job) -> list[str]:
+    record = study_records.read(path)
+    return record_check.stale_fields(record, job.system, _OVERRIDES.value)
+
+
 def chosen_jobs(study: studies.Study) -> list[studies.Job]:
     """Returns the study's jobs that the flags select, in the order of the study.
 
@@ -274,6 +279,13 @@ def main(_: list[str]) -> None:
             path = _record_path(study, job)
             title = f"job {number} of {len(jobs)}: {job.system.name}, seed {job.seed}"
             is_done = path.exists()
+            stale = _stale_fields(path, job) if is_done else []
+            if stale:
+                print(
+                    f"{title}: skipped, its record {str(path)!r} is of other settings "
+                    f"({', '.join(stale)}); delete the record to run the job with these"
+                )
+                continue
             if is_done and (not _AGAIN.value or study_records.is_of_this_commit(path)):
                 print(f"{title}: done before")
                 continue

@@ -46,6 +46,21 @@ def test_records_come_in_the_order_of_work_seeds_together(tmp_path):
     assert found == [("b", 0), ("b", 1), ("a", 0), ("a", 1), ("left", 0)]
 
 
+def test_records_of_other_settings_are_told_of(tmp_path, capsys):
+    system = studies.System("a", "demo_tags/s_cnn_rnn", ("joint.steps=7",))
+    study = studies.Study("mine", (studies.Job(system, 0), studies.Job(system, 1)), "")
+    (tmp_path / "mine").mkdir()
+    for name, seed, steps in (("a", 0, 7), ("a", 1, 8), ("left", 0, 7)):
+        record = {"system": name, "seed": seed, "experiment": "demo_tags/s_cnn_rnn"}
+        record |= {"overrides": [f"joint.steps={steps}", "precision=float32"], "stages": {}}
+        (tmp_path / "mine" / f"{name}-seed{seed}.json").write_text(json.dumps(record))
+    ordered_records(study, tmp_path)
+    assert capsys.readouterr().err.splitlines() == [
+        "note: a, seed 1: the record is of other settings than the study's now (joint.steps)",
+        "note: left, seed 0: the study has no such job now",
+    ]
+
+
 def recorded():
     """Returns the studies that have records, with the CNN that each was run with in its place."""
     found = [

@@ -374,3 +374,34 @@ def test_a_stage_is_taken_from_the_system_that_trained_it(ran, monkeypatch):
     with flagsaver.flagsaver(study="later"):
         run_study.main([])
     assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_record_of_other_settings_is_not_done_before(ran, monkeypatch, capsys, again):
+    commands, records = ran
+    study_of(monkeypatch, at_rate("1e-3"), at_rate("1e-3", DETACHED))
+    run_study.main([])
+    before = (records / "ours-seed0.json").read_bytes()
+    study_of(monkeypatch, at_rate("7e-3"), at_rate("0.001", DETACHED))
+    commands.clear()
+    capsys.readouterr()
+    with flagsaver.flagsaver(evaluate_again=again):
+        run_study.main([])
+    said = capsys.readouterr().out
+    assert "ours, seed 0: skipped, its record " in said
+    assert "is of other settings (joint.learning_rate); delete the record to" in said
+    assert ("detached, seed 0: done before" in said) is not again
+    assert (records / "ours-seed0.json").read_bytes() == before
+    assert not any(c.startswith("train.") or "/ours/seed0/joint" in c for c in commands)
+
+
+def test_a_flag_that_a_record_lacks_is_asked_for(ran, monkeypatch, capsys):
+    study_of(monkeypatch, OURS)
+    run_study.main([])
+    for flag, said in (
+        ("joint.learning_rate=0.5", "is of other settings (joint.learning_rate)"),
+        ("deterministic=false", "done before"),
+    ):
+        with flagsaver.flagsaver(config=[flag]):
+            run_study.main([])
+        assert said in capsys.readouterr().out
