@@ -119,6 +119,7 @@ class JobRunner:
             "experiment": self.system.experiment,
             "overrides": [*self.system.overrides, *_OVERRIDES.value],
             **({} if self.system.encoder is None else {"encoder": self.system.encoder}),
+            **({} if self._donor is None else {"starts_from": [*self.system.starts_from]}),
             "commands": self.commands,
             "elapsed_secs": round(time.perf_counter() - started, 1),
             **({} if not self.members else {"members": [*map(list, self.system.members)]}),

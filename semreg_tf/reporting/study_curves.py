@@ -22,13 +22,15 @@ class ValidationLine:
 def write_curves(records: Sequence[dict[str, Any]], folder: str | Path) -> list[Path]:
     """Draws each task's validation metric against the steps and minutes of the whole training.
 
-    Steps and minutes of the earlier stages, also of reused ones, are added to the joint stage's, so
-    that systems of one stage are comparable. For a system with several seeds the mean is drawn,
-    with the range shaded; systems with one seed are then drawn in another file.
+    Steps and minutes of the earlier stages, also of reused ones and of those whose weights a system
+    starts from, are added to the joint stage's, so that systems of one stage are comparable. For a
+    system with several seeds the mean is drawn, with the range shaded; systems with one seed are
+    then drawn in another file.
 
     Args:
-      records: the records of `training.study_records`; a unary stage's `cached_steps` are steps on
-        cached features.
+      records: the records of `training.study_records`; a stage's `cached_steps` are steps on cached
+        features, of which `cached_first` come before all others, and a record's `inherited` are the
+        stages whose weights it starts from.
       folder: folder of `curves_<metric>.svg` and `curves_<metric>_one_seed.svg`.
 
     Returns:
@@ -85,18 +87,24 @@ def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[Val
         joint = stages.get("joint")
         if joint is None or joint["metric"] != metric:
             continue
-        earlier = [s for name, s in stages.items() if name != "joint"]
+        own = ({**s, "stage": name} for name, s in stages.items() if name != "joint")
+        earlier = [*record.get("inherited", ()), *own]
         secs = sum(s["history"][-1]["elapsed_secs"] for s in earlier if s["history"])
         # Steps of the relational stage and steps on cached features are not steps on images.
-        unary = stages.get("unary", {"steps": 0})
-        steps = unary["steps"] - unary.get("cached_steps", 0)
+        steps = sum(_image_steps(s, s["steps"]) for s in earlier if s["stage"] != "relational")
         history = joint["history"]
         lines.append(
             ValidationLine(
                 record["system"],
-                [steps + row["step"] for row in history],
+                [steps + _image_steps(joint, row["step"]) for row in history],
                 [(secs + row["elapsed_secs"]) / 60 for row in history],
                 [row[metric] for row in history],
             )
         )
     return lines
+
+
+def _image_steps(stage: dict[str, Any], step: int) -> int:
+    """Returns the number of steps on images among a stage's first steps."""
+    on_images = stage["steps"] - stage.get("cached_steps", 0)
+    return min(max(step - stage.get("cached_first", 0), 0), on_images)

@@ -230,11 +230,13 @@ def _evaluations(records: Sequence[Record]) -> str:
 def _sizes(records: Sequence[Record]) -> str:
     """Returns the parameters of head and decoder, and minutes of training over all stages.
 
-    Of an ensemble both are its members' sums.
+    Stages of another system whose weights a system starts from are among them. Of an ensemble both
+    are its members' sums.
     """
     trained_secs = {
         (r["system"], r["seed"]): sum(
-            s["history"][-1]["elapsed_secs"] for s in r["stages"].values()
+            s["history"][-1]["elapsed_secs"]
+            for s in (*r.get("inherited", ()), *r["stages"].values())
         )
         for r in records
     }

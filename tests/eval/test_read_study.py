@@ -1,13 +1,15 @@
 """The order of records, steps that saw no image, and the tables of RESULTS.md."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from eval.read_study import note_cached_steps, ordered_records
+from eval.read_study import note_cached_steps, note_inherited, ordered_records
 from semreg_tf.experiments import studies
-from semreg_tf.reporting import study_tables
+from semreg_tf.experiments.study import jobs_of
+from semreg_tf.reporting import study_curves, study_tables
 
 ROOT = Path(__file__).parents[2]
 # Of the records in results/.
@@ -31,6 +33,79 @@ def test_steps_on_cached_features_are_noted_where_the_config_has_them():
     assert records[0]["stages"]["unary"]["cached_steps"] == 20
     assert "cached_steps" not in records[0]["stages"]["joint"]
     assert "cached_steps" not in records[1]["stages"]["unary"]
+
+
+def test_steps_of_joint_stages_on_cached_features_are_noted_too():
+    phases = [("decoder alone", 30), ("joint", 50), ("rewards", 20)]
+    overrides = ["joint.decoder_only_steps=40", "joint.reward_steps=20"]
+    records = [
+        {
+            "experiment": "flickr8k_captions/s_cnn_rnn",
+            "overrides": [*overrides, *more],
+            "stages": {"joint": {"steps": 100} | extra},
+        }
+        for more, extra in (
+            ((), {"phases": [{"name": name, "steps": steps} for name, steps in phases]}),
+            ((), {}),
+            (["joint.decoder_only_cached=false"], {}),
+            (["encoder.trainable=false"], {}),
+        )
+    ]
+    note_cached_steps(records)
+    noted = [
+        (r["stages"]["joint"]["cached_steps"], r["stages"]["joint"]["cached_first"])
+        for r in records
+    ]
+    assert noted == [(50, 30), (60, 40), (20, 0), (20, 0)]
+
+
+def stage(steps, minutes):
+    history = [{"step": steps, "elapsed_secs": 60.0 * minutes, "CIDEr": 0.5, "phase": "joint"}]
+    return {"steps": steps, "metric": "CIDEr", "best_value": 0.5, "history": history}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_minutes_and_steps_of_what_a_system_starts_from_are_its_own_too(told):
+    ours, head, rewarded = (
+        studies.System(name, "demo_captions/s_cnn_rnn", starts_from=start)
+        for name, start in (
+            ("ours", None),
+            ("head", ("unary", "ours")),
+            ("rewarded", ("joint", "ours")),
+        )
+    )
+    reward = ["joint.reward_steps=200", "joint.steps=0"]
+    records = [
+        {
+            "system": system.name,
+            "seed": 1,
+            "experiment": system.experiment,
+            "overrides": overrides,
+            "stages": {name: stage(*made) for name, made in stages.items()},
+            "parameters": {"head": 1e6, "decoder": 1e6},
+            **({"starts_from": [*system.starts_from]} if told and system.starts_from else {}),
+        }
+        for system, overrides, stages in (
+            (rewarded, reward, {"joint": (200, 2)}),
+            (ours, [], {"unary": (10, 4), "relational": (20, 8), "joint": (40, 16)}),
+            (head, [], {"joint": (5, 1)}),
+        )
+    ]
+    bare = jobs_of(
+        (ours, *(dataclasses.replace(s, starts_from=None) for s in (head, rewarded))), (1,)
+    )
+    jobs = bare if told else jobs_of((ours, head, rewarded), (1,))
+    note_cached_steps(records)
+    note_inherited(records, studies.Study("mine", jobs, ""))
+    minutes = [row.split("|")[-2].strip() for row in study_tables._sizes(records).splitlines()[2:]]
+    assert minutes == ["30.0", "28.0", "5.0"]
+    lines = study_curves.validation_lines(records, "CIDEr")
+    assert [line.minutes for line in lines] == [[30.0], [28.0], [5.0]]
+    # Steps on true concepts and steps on rewards see no image.
+    assert [line.steps for line in lines] == [[50], [50], [15]]
+    # Without a record of the other system nothing is known of its stages.
+    note_inherited(records[:1], studies.Study("mine", jobs, ""))
+    assert records[0]["inherited"] == []
 
 
 def test_records_come_in_the_order_of_work_seeds_together(tmp_path):

@@ -37,6 +37,17 @@ def test_steps_on_cached_features_are_no_steps_on_images():
     assert line.steps == [13, 23]
 
 
+def test_steps_of_the_joint_stage_on_cached_features_are_no_steps_on_images():
+    record = copy.deepcopy(RECORD)
+    joint = record["stages"]["joint"]
+    joint |= {"steps": 20, "cached_steps": 13, "cached_first": 5}
+    first, last = joint["history"]
+    joint["history"] = [{**first, "step": 4}, first, last]
+    (line,) = study_curves.validation_lines([record], "CIDEr")
+    # 5 steps of the decoder, 7 on images, 8 on rewards.
+    assert line.steps == [10, 15, 17]
+
+
 def test_curves_are_written_as_svg_and_are_the_same_each_time(tmp_path):
     (path,) = study_curves.write_curves([RECORD], tmp_path)
     assert path.name == "curves_CIDEr.svg"

@@ -216,7 +216,7 @@ def test_a_system_may_start_from_a_stage_of_another(ran, monkeypatch, capsys):
     head = studies.System("head", "demo_captions/nic_f", starts_from=("unary", "ours"))
     jobs = (studies.Job(head, 1), studies.Job(OURS, 1))
     monkeypatch.setitem(studies.STUDIES, "two", lambda: studies.Study("two", jobs, "Little."))
-    commands, _ = ran
+    commands, records = ran
     run_study.main([])
     skipped = "head, seed 1: skipped, it needs the unary stage of 'ours', seed 1, which it starts"
     assert skipped in capsys.readouterr().out
@@ -226,3 +226,5 @@ def test_a_system_may_start_from_a_stage_of_another(ran, monkeypatch, capsys):
     assert trained.endswith("/ours/seed1/unary")
     assert " --init_from=" in trained
     assert not any("--init_from" in c for c in commands if "/ours/seed1" in c and c != trained)
+    told = [json.loads((records / f"{x}-seed1.json").read_text()) for x in ("head", "ours")]
+    assert [record.get("starts_from") for record in told] == [["unary", "ours"], None]
