@@ -64,7 +64,7 @@ class JobRunner:
 
     def __init__(self, study: studies.Study, job: studies.Job) -> None:
         self.study, self.system, self.seed = study, job.system, job.seed
-        self.config = job.system.config(_OVERRIDES.value)
+        self.config = job.system.config((*_OVERRIDES.value, *_weights()))
         self.commands: list[str] = []
 
     def folder(self, stage: str) -> Path:
@@ -219,8 +219,11 @@ class JobRunner:
 
 def _encoder_flags(system: studies.System) -> list[str]:
     chosen = [] if system.encoder is None else [f"--encoder={system.encoder}"]
-    weights = _WEIGHTS.value
-    return chosen if weights is None else [*chosen, f"--config.encoder.weights={weights}"]
+    return [*chosen, *(f"--config.{override}" for override in _weights())]
+
+
+def _weights() -> list[str]:
+    return [] if _WEIGHTS.value is None else [f"encoder.weights={_WEIGHTS.value}"]
 
 
 def _shown(command: Sequence[str]) -> str:

@@ -137,3 +137,14 @@ def test_a_flag_that_a_record_lacks_is_asked_for(ran, monkeypatch, capsys):
         with flagsaver.flagsaver(config=[flag]):
             run_study.main([])
         assert said in capsys.readouterr().out
+
+
+def test_the_file_of_the_cnns_weights_may_lie_elsewhere(ran, monkeypatch, capsys):
+    _, records = ran
+    study_of(monkeypatch, OURS)
+    for path in ("a/cnn.h5", "b/cnn.h5"):
+        with flagsaver.flagsaver(weights=path):
+            run_study.main([])
+        (records / "ours-seed0.json").unlink()
+    # This system's CNN has random weights unless a file is given.
+    assert "unary stage was not trained with encoder.weights=None" in refused(capsys)
