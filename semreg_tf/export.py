@@ -211,6 +211,7 @@ def describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> d
         "stage": provenance.stage,
         "step": provenance.step,
         "started_from_model": provenance.started_from_model,
+        "reward_steps": provenance.reward_steps,
         "exported_with": {
             "semreg_tf": __version__,
             "tensorflow": tf.__version__,

@@ -29,6 +29,7 @@ from semreg_tf.inference import ExportedModel, ImageAnnotation
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import checkpoints, study_records, workdir
 from semreg_tf.training.exported_weights import is_export, load_exported
+from semreg_tf.training.phases import REWARD
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
@@ -187,6 +188,7 @@ def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> Expor
         versions=versions,
         results=read_json_object(results, "workdir") if results.exists() else {},
         started_from_model=info.get("started_from_model", False),
+        reward_steps=info.get("reward_steps", 0),
     )
     return ExportPart(override_decoding(config, overrides), vocabularies, annotator, provenance)
 
@@ -219,7 +221,7 @@ def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
     results = folder / results_in / "results.json"
     trained = folder / study_records.TRAINED_FILE
     about_training = read_json_object(trained, "workdir") if trained.exists() else {}
-    sources = about_training.get("weights_from", {})
+    sources, phases = (about_training.get(n, ()) for n in ("weights_from", "phases"))
     return Provenance(
         commit=about.get("commit"),
         stage=about.get("stage"),
@@ -227,6 +229,7 @@ def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
         versions=about.get("versions", {}),
         results=read_json_object(results, "workdir") if results.exists() else {},
         started_from_model=any(name.startswith("init_from") for name in sources),
+        reward_steps=sum(p["steps"] for p in phases if p["name"] == REWARD),
     )
 
 

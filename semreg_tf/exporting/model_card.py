@@ -198,9 +198,9 @@ def _made(config: Config, provenance: Provenance) -> str:
     step = "" if provenance.step is None else f", after {provenance.step:,} updates"
     if provenance.started_from_model:
         step += " from the weights of another model"
-    if provenance.stage == "joint" and config.joint.reward_steps:
+    if provenance.reward_steps:
         step += (
-            f" (the last {config.joint.reward_steps:,} or fewer raised the CIDEr of captions that "
+            f" (the last {provenance.reward_steps:,} or fewer raised the CIDEr of captions that "
             "the decoder sampled)"
         )
     versions = ", ".join(f"{name} {v}" for name, v in provenance.versions.items())

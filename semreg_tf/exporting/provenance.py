@@ -19,6 +19,7 @@ class Provenance:
       versions: library -> version used in training.
       results: the contents of the run's `results.json`.
       started_from_model: whether the stage began with the weights of another run or export.
+      reward_steps: number of updates by the CIDEr of sampled captions, which were the last.
     """
 
     commit: str | None = None
@@ -27,6 +28,7 @@ class Provenance:
     versions: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     started_from_model: bool = False
+    reward_steps: int = 0
 
     def portable_results(self) -> dict[str, Any]:
         """Returns the results without folder names."""
