@@ -12,21 +12,16 @@ machines that share the records. `python -m eval.study_tables` writes tables and
 """
 
 import json
-import shlex
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
-from semreg_tf import console, stopping
+from semreg_tf import console
 from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import record_check, studies
-from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
-from semreg_tf.label_task import LABEL_RESULTS
-from semreg_tf.training import stage_settings, study_records
+from semreg_tf.training import study_records
+from train.study_job import JobRunner, StudyInputs
 
 STOPPED = "Stopped; jobs with a record are done, and the same command continues with the others."
 
@@ -59,196 +54,6 @@ _AGAIN = flags.DEFINE_bool(
 )
 
 
-class JobRunner:
-    """Trains and evaluates one job of a study, by the same binaries that users run."""
-
-    def __init__(self, study: studies.Study, job: studies.Job) -> None:
-        self.study, self.system, self.seed = study, job.system, job.seed
-        self.config = job.system.config((*_OVERRIDES.value, *_weights()))
-        self.commands: list[str] = []
-
-    def folder(self, stage: str) -> Path:
-        """Returns the work directory of a stage, which may be another system's."""
-        return self._folder_of(stage, self.system.name)
-
-    def _folder_of(self, stage: str, system: str) -> Path:
-        owner = studies.taken(self.study, stage, system, _ENCODER.value)
-        return _folder(owner, self.seed) / stage
-
-    @property
-    def members(self) -> list[Path]:
-        """The work directories of an ensemble's members; empty if the job trains a model."""
-        last = self.config.stages[-1]
-        return [_folder(system, seed) / last for system, seed in self.system.members]
-
-    def run(self) -> dict[str, Any]:
-        """Trains the unfinished stages, evaluates the model and returns the record.
-
-        The record lists the commands of stages that were finished before too.
-
-        Raises:
-          ValueError: a finished stage was trained with other settings than the system's.
-        """
-        started = time.perf_counter()
-        trained = () if self.members else self.config.stages
-        for stage in trained:
-            if study_records.is_finished(self.folder(stage)):
-                stage_settings.check_trained(self.folder(stage), self.config, stage)
-        for stage in trained:
-            self._train(stage)
-        runs = self.members or [self.folder(self.config.stages[-1])]
-        folder = _folder(self.system.name, self.seed)
-        results = folder / "evaluation" if self.members else runs[0]
-        self._evaluate(runs, *([f"--out={results}"] if self.members else []))
-        evaluations = {}
-        for name, flags_ in self.system.evaluations:
-            out = folder / f"evaluation {name}"
-            self._evaluate(runs, f"--out={out}", *flags_)
-            evaluations[name] = study_records.scores_of(out)
-        labels = {}
-        if self.config.labels is not None:
-            self._evaluate(runs, task="tags")
-            labels = {"labels": study_records.scores_of(runs[0] / LABEL_RESULTS)}
-        stages = {s: study_records.stage_record(self.folder(s)) for s in trained}
-        for stage, system in self.system.takes:
-            stages[stage]["taken_from"] = system
-        return {
-            "study": self.study.name,
-            "system": self.system.name,
-            "seed": self.seed,
-            "experiment": self.system.experiment,
-            "overrides": [*self.system.overrides, *_OVERRIDES.value],
-            **({} if self.system.encoder is None else {"encoder": self.system.encoder}),
-            **({} if self._donor is None else {"starts_from": [*self.system.starts_from]}),
-            "commands": self.commands,
-            "elapsed_secs": round(time.perf_counter() - started, 1),
-            **({} if not self.members else {"members": [*map(list, self.system.members)]}),
-            **study_records.provenance(runs),
-            "stages": stages,
-            "results": study_records.scores_of(results),
-            **labels,
-            "evaluations": evaluations,
-        }
-
-    @property
-    def _donor(self) -> Path | None:
-        """The work directory whose weights the first stage starts from, or None."""
-        if self.system.starts_from is None:
-            return None
-        stage, owner = self.system.starts_from
-        return self._folder_of(stage, owner)
-
-    def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Evaluates the trained model and returns its record with the new scores."""
-        kept = {name: record[name] for name in ("elapsed_secs", "cores") if name in record}
-        return {**self.run(), **kept}
-
-    def missing(self, is_trained: bool = False) -> str | None:
-        """Returns the missing input of this job, such as another study's run, or None.
-
-        If `is_trained`, every stage must be finished.
-        """
-        if _EXTRA.value is None and self.config.relational.extra_captions == EXTRA_CAPTIONS:
-            return "the file that --extra_captions names"
-        for stage, owner in self.system.takes:
-            if self.study.after is not None and not study_records.is_finished(self.folder(stage)):
-                here = owner in {job.system.name for job in self.study.jobs}
-                study = self.study.name if here else self.study.after
-                return (
-                    f"the {stage} stage of {owner!r} in {_OUT.value!r}, which the study {study!r} "
-                    "trains"
-                )
-        if self._donor is not None and not study_records.is_finished(self._donor):
-            stage, owner = self.system.starts_from
-            return f"the {stage} stage of {owner!r}, seed {self.seed}, which it starts from"
-        for (system, seed), path in zip(self.system.members, self.members, strict=True):
-            if not study_records.is_finished(path):
-                return f"{system!r} of seed {seed} in {_OUT.value!r}, which it averages"
-        for stage in self.config.stages if is_trained and not self.members else ():
-            if not study_records.is_finished(self.folder(stage)):
-                return f"its trained {stage} stage, {str(self.folder(stage))!r}"
-        return None
-
-    def _train(self, stage: str) -> None:
-        finished = study_records.is_finished(self.folder(stage))
-        if finished and stage in dict(self.system.takes):
-            return
-        overrides = (*self.system.overrides, *_OVERRIDES.value)
-        flags_ = [f"--config.{x.replace(EXTRA_CAPTIONS, str(_EXTRA.value))}" for x in overrides]
-        earlier = self.config.stages[: self.config.stages.index(stage)]
-        needs = [name for name in earlier if name in self.config.warm_starts(stage)]
-        # Imported here, because TensorFlow takes seconds to import and --help must be fast.
-        from semreg_tf.training.phases import find_stage
-
-        # The CNN comes from the unary run, if there is one; stages on true concepts read no CNN.
-        if "unary" not in needs and not find_stage(self.config, stage).reads_true_concepts:
-            flags_ += _encoder_flags(self.system)
-        if self._donor is not None and not earlier:
-            flags_.append(f"--init_from={self._donor}")
-        command = [
-            f"train.train_{stage}",
-            f"--experiment={self.system.experiment}",
-            f"--data_dir={_DATA_DIR.value}",
-            f"--workdir={self.folder(stage)}",
-            f"--seed={self.seed}",
-            *flags_,
-            *(f"--{name}={self.folder(name)}" for name in needs),
-        ]
-        if finished:
-            self.commands.append(_shown(command))
-        else:
-            self._call(*command)
-
-    def _evaluate(self, runs: list[Path], *more: str, task: str | None = None) -> None:
-        self._call(
-            f"eval.evaluate_{task or self.config.data.task}",
-            *(f"--workdir={run}" for run in runs),
-            f"--data_dir={_DATA_DIR.value}",
-            *more,
-        )
-
-    def _call(self, *command: str) -> None:
-        shown = _shown(command)
-        self.commands.append(shown)
-        print(f"$ {shown}", flush=True)
-        imports = [f"--import={name}" for name in program.imported_modules()]
-        status = stopping.run_child([sys.executable, "-m", *command, *imports])
-        if status:
-            raise RuntimeError(f"This command failed with exit status {status}: {shown}")
-
-
-def _encoder_flags(system: studies.System) -> list[str]:
-    chosen = [] if system.encoder is None else [f"--encoder={system.encoder}"]
-    return [*chosen, *(f"--config.{override}" for override in _weights())]
-
-
-def _weights() -> list[str]:
-    return [] if _WEIGHTS.value is None else [f"encoder.weights={_WEIGHTS.value}"]
-
-
-def _shown(command: Sequence[str]) -> str:
-    return " ".join(["python", "-m", *map(_with_placeholders, command)])
-
-
-def _with_placeholders(argument: str) -> str:
-    """Returns a shell argument, with placeholders for folders that depend on the machine."""
-    name, _, value = argument.partition("=")
-    for folder, placeholder in (
-        (_WEIGHTS.value, "$WEIGHTS"),
-        (_EXTRA.value, EXTRA_CAPTIONS),
-        (_OUT.value, "$OUT"),
-        (_DATA_DIR.value, "$DATA"),
-    ):
-        if folder and (value == folder or value.startswith(f"{folder}/")):
-            value = placeholder + value[len(folder) :]
-            return f'"{name}={value}"' if " " in value else f"{name}={value}"
-    return shlex.quote(argument)
-
-
-def _folder(system: str, seed: int) -> Path:
-    return Path(_OUT.value) / study_records.file_name(system) / f"seed{seed}"
-
-
 def _record_path(study: studies.Study, job: studies.Job) -> Path:
     name = f"{study_records.file_name(job.system.name)}-seed{job.seed}.json"
     return Path(_RESULTS.value) / study.name / name
@@ -278,6 +83,15 @@ def main(_: list[str]) -> None:
     with console.plain_errors(RuntimeError):
         study = studies.get(_STUDY.value, _ENCODER.value)
         jobs = chosen_jobs(study)
+        inputs = StudyInputs(
+            study=study,
+            data_dir=_DATA_DIR.value,
+            out=_OUT.value,
+            weights=_WEIGHTS.value,
+            extra_captions=_EXTRA.value,
+            encoder=_ENCODER.value,
+            overrides=tuple(_OVERRIDES.value),
+        )
         started = time.perf_counter()
         for number, job in enumerate(jobs, 1):
             path = _record_path(study, job)
@@ -297,7 +111,7 @@ def main(_: list[str]) -> None:
             if _MAX_MINUTES.value is not None and minutes > _MAX_MINUTES.value:
                 print(f"{title}: left for the next start, {minutes:.0f} minutes have passed")
                 break
-            runner = JobRunner(study, job)
+            runner = JobRunner(inputs, job)
             missing = runner.missing(is_trained=is_done)
             if missing is not None:
                 print(f"{title}: skipped, it needs {missing}")

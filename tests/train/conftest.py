@@ -10,7 +10,7 @@ from absl.testing import flagsaver
 
 from semreg_tf import config_io
 from semreg_tf.experiments import studies
-from train import run_study
+from train import study_job
 
 OURS = studies.System("ours", "demo_captions/s_cnn_rnn")
 DETACHED = studies.System(
@@ -56,7 +56,7 @@ def ran(monkeypatch, tmp_path, caption_runs):
 
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
-    monkeypatch.setattr(run_study.stopping, "run_child", run)
+    monkeypatch.setattr(study_job.stopping, "run_child", run)
     jobs = tuple(studies.Job(system, seed) for seed in (0, 1) for system in (OURS, DETACHED))
     monkeypatch.setitem(studies.STUDIES, "two", lambda: studies.Study("two", jobs, "Little."))
     folders = {"out": str(tmp_path / "runs"), "results": str(tmp_path / "results")}

@@ -11,7 +11,7 @@ from semreg_tf.experiments import studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.training import workdir
 from tests.train.conftest import DETACHED, OURS
-from train import run_study
+from train import run_study, study_job
 
 
 def test_every_job_leaves_a_record_and_shares_what_it_takes(ran):
@@ -105,7 +105,7 @@ def test_what_a_machine_asks_for_reaches_every_stage_and_the_record(ran):
 
 
 def test_a_command_that_fails_ends_the_study_in_one_line(ran, monkeypatch, capsys):
-    monkeypatch.setattr(run_study.stopping, "run_child", lambda _: 3)
+    monkeypatch.setattr(study_job.stopping, "run_child", lambda _: 3)
     with pytest.raises(SystemExit):
         run_study.main([])
     assert "failed with exit status 3: python -m train.train_unary" in capsys.readouterr().err
