@@ -252,7 +252,7 @@ def _on_beam(arguments: list[str], lines: Any) -> int:
         from semreg_tf.annotating.beam_pipeline import BeamJob, annotate_on_beam
     except ModuleNotFoundError as error:
         raise ValueError(
-            "`runner` needs Apache Beam: pip install -c constraints-beam.txt -e '.[beam]'. "
+            "`runner` needs Apache Beam: pip install -c constraints.txt -e '.[beam]'. "
             f"Received: runner={_RUNNER.value!r}"
         ) from error
     if not _ANSWERS.value:

@@ -21,6 +21,10 @@ COMMANDS = {
     "train": Command(
         "train.train_all", "an experiment's stages, or from a folder of pictures to models"
     ),
+    **{
+        f"train_{stage}": Command(f"train.train_{stage}", f"the {stage} stage of an experiment")
+        for stage in ("unary", "relational", "joint")
+    },
     "evaluate": Command("eval.evaluate", "the scores of a run, by its task"),
     "export": Command("eval.export_model", "a SavedModel of a run: pictures in, text out"),
     "annotate": Command("eval.annotate_images", "captions or tags of pictures, by an export"),
@@ -56,7 +60,7 @@ def describe_commands() -> str:
     lines = [
         "Image annotation by semantic regularisation: semreg COMMAND [flags]",
         "",
-        *(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items()),
+        *(f"  {name:<18}{command.summary}" for name, command in COMMANDS.items()),
         "",
         "semreg COMMAND --help lists a command's flags.",
     ]

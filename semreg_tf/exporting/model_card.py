@@ -1,5 +1,6 @@
 """The model card `MODEL.md`: the model, its data, scores, intended use and limits."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ _DATA = {
     ),
 }
 _UNKNOWN = ("pictures of its owner", "ask who prepared it; their terms hold for the model too")
+# Search settings that decide what an export writes.
+_EXPORTED_DECODING = (
+    *("method", "beam_width", "max_steps", "length_normalisation", "end_bias"),
+    *("block_repeats", "block_unknown", "bfloat16_output"),
+)
 _SHOWN = (
     *("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", "perplexity"),
     *("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "mAP", "I-F1"),
@@ -92,14 +98,16 @@ def _sections(part: ExportPart, facts: Mapping[str, Any]) -> list[str]:
         _what(part.config, part.vocabularies),
         _use(part.config, part.vocabularies, facts),
         _data(part.config),
-        _scores(part.provenance),
+        _scores(part.config, part.provenance),
         _made(part.config, part.provenance),
     ]
 
 
 def _what(config: Config, vocabularies: Vocabularies) -> str:
     says = "writes a caption" if config.data.task == "captions" else "lists the labels"
-    row = f" Its row in the paper: {config.table_row}." if config.table_row else ""
+    is_printed = config.table_row.startswith("Table ")
+    place = "Its row in the paper" if is_printed else "The paper does not have it"
+    row = f" {place}: {config.table_row}." if config.table_row else ""
     decoder = config.decoder
     parts = f"{config.encoder.name}, {len(vocabularies.concepts):,} concepts" + (
         f", an LSTM of {decoder.cells} cells over {vocabularies.output.size:,} words or labels"
@@ -116,8 +124,8 @@ def _use(config: Config, vocabularies: Vocabularies, facts: Mapping[str, Any]) -
     captions = config.data.task == "captions"
     verb, names = ("caption", "words") if captions else ("label", "labels")
     once = (
-        "- It lists no label twice; the scores below are of the paper's plain maximum.\n"
-        if exported_decoding(config).block_repeats and not config.decoding.block_repeats
+        "- It lists no label twice.\n"
+        if not captions and exported_decoding(config).block_repeats
         else ""
     )
     return (
@@ -151,7 +159,7 @@ def _data(config: Config) -> str:
     )
 
 
-def _scores(provenance: Provenance) -> str:
+def _scores(config: Config, provenance: Provenance) -> str:
     results = provenance.results
     if not results:
         return "## Scores\n\nThe run was not evaluated before it was exported."
@@ -169,7 +177,19 @@ def _scores(provenance: Provenance) -> str:
                 span = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
                 lines.append(f"| {system} | {name} | {scores[name]:.3f} | {span} |")
     title = f"On `{results.get('split')}`, {results.get('num_images'):,} images, in float32:"
-    return "\n".join(["## Scores", "", title, "", *lines])
+    return "\n".join(["## Scores", "", title, "", *lines, *_other_decoding(config, results)])
+
+
+def _other_decoding(config: Config, results: Mapping[str, Any]) -> list[str]:
+    """Returns lines on the search settings of the export that the scored run did not have."""
+    scored, exported = results.get("decoding", {}), vars(exported_decoding(config))
+    other = [
+        f"`decoding.{name}={json.dumps(exported[name])}`, where the scores above have "
+        f"`{json.dumps(value)}`"
+        for name, value in scored.items()
+        if name in _EXPORTED_DECODING and value != exported[name]
+    ]
+    return ["", f"This export searches with {'; '.join(other)}."] if other else []
 
 
 def _difference(comparison: ScoreComparison, facts: Mapping[str, Any]) -> str:
@@ -183,8 +203,8 @@ def _difference(comparison: ScoreComparison, facts: Mapping[str, Any]) -> str:
         [
             "## This export beside the run it was made from",
             "",
-            f"On `{comparison.split}`, {comparison.num_images:,} images; the best text is the same "
-            f"for {comparison.same_text:.1%} of them.",
+            f"On `{comparison.split}`, {comparison.num_images:,} images, both with this export's "
+            f"search; the best text is the same for {comparison.same_text:.1%} of them.",
             "",
             *lines,
         ]

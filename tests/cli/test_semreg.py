@@ -1,5 +1,8 @@
 """The command `semreg`: its subcommands are the binaries, told under its own name."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,9 +44,8 @@ def test_help_is_told_in_the_commands_own_words():
         "Run from the checkout:\n  python -m train.train_all --x\n  python -m eval.evaluate_tags -y"
     )
     assert commands.named_as_commands(text) == "  semreg train --x\n  semreg evaluate -y"
-    assert commands.named_as_commands("python -m train.train_unary -") == (
-        "python -m train.train_unary -"
-    )
+    assert commands.named_as_commands("python -m train.train_unary -") == "semreg train_unary -"
+    assert commands.named_as_commands("python -m eval.list -") == "python -m eval.list -"
 
 
 def test_an_installed_package_has_the_binaries_inside(tmp_path, monkeypatch):
@@ -52,6 +54,27 @@ def test_an_installed_package_has_the_binaries_inside(tmp_path, monkeypatch):
     assert commands.binaries_folder() == tmp_path / "binaries"
     (tmp_path / "binaries").rmdir()
     assert commands.binaries_folder() == tmp_path.parent
+
+
+def test_commands_run_from_an_installed_package(tmp_path):
+    package = tmp_path / "semreg_tf"
+    (package / "binaries").mkdir(parents=True)
+    for path in (ROOT / "semreg_tf").iterdir():
+        (package / path.name).symlink_to(path)
+    for name in ("data_prep", "eval", "train"):
+        (package / "binaries" / name).symlink_to(ROOT / name)
+    manifest = (ROOT / "docs/kubernetes/train.yaml").read_text(encoding="utf-8")
+    command = re.search(r"exec semreg (\S+)", manifest)[1]
+    # A whole process, since the one that `run` forks has the checkout's package.
+    module = [sys.executable, "-m", "semreg_tf.cli.semreg"]
+    done = subprocess.run(
+        [*module, command, "--help"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{package}/binaries/train/{command}.py:" in done.stdout
+    flags = set(re.findall(r" --(\w+)=", manifest[manifest.index("exec semreg") :]))
+    assert flags == {"strategy", "experiment", "data_dir", "unary", "relational", "workdir"}
+    assert all(f"  --{flag}: " in done.stdout for flag in flags)
 
 
 def test_it_works_in_any_folder_and_imports_what_lies_there(tmp_path):

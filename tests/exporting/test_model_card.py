@@ -91,6 +91,36 @@ def test_a_card_tells_of_another_models_weights_and_of_rewards(config, vocabular
     assert "after 100 updates; seed" in sections(text)["How it was made"]
 
 
+def test_scores_of_another_search_are_told(config, vocabularies, tmp_path):
+    export = dataclasses.replace(
+        config, decoding=dataclasses.replace(config.decoding, block_unknown=True)
+    )
+    decoding = {**dataclasses.asdict(config.decoding), "top_k": 9}
+    scored = Provenance(results={**RESULTS, "decoding": decoding})
+    text = write_card(tmp_path, part(export, vocabularies, scored), FACTS, None).read_text()
+    assert sections(text)["Scores"].endswith(
+        "\n\nThis export searches with `decoding.block_unknown=true`, where the scores above have "
+        "`false`."
+    )
+    text = write_card(tmp_path, part(config, vocabularies, scored), FACTS, None).read_text()
+    assert "This export searches" not in text
+
+
+def test_a_control_is_no_row_of_the_paper(config, vocabularies, tmp_path):
+    texts = [
+        write_card(
+            tmp_path,
+            part(dataclasses.replace(config, table_row=row), vocabularies),
+            FACTS,
+            None,
+        ).read_text()
+        for row in ("Table 4: Ours", "control: no order", "")
+    ]
+    assert "Its row in the paper: Table 4: Ours." in texts[0]
+    assert "The paper does not have it: control: no order." in texts[1]
+    assert "paper" not in texts[2].split("\n## ")[0].replace("*Semantic", "")
+
+
 def test_what_is_not_known_is_said_to_be_unknown(config, vocabularies, tmp_path):
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, dataset="mine"))
     text = write_card(tmp_path, part(config, vocabularies), FACTS, None).read_text()
@@ -127,4 +157,4 @@ def test_a_tag_models_card_says_that_no_label_comes_twice(vocabularies, tmp_path
         folder = tmp_path / str(number)
         folder.mkdir()
         text = write_card(folder, part(tags, vocabularies), FACTS, None).read_text("utf-8")
-        assert ("It lists no label twice; the scores below" in text) is said
+        assert ("It lists no label twice." in text) is said
