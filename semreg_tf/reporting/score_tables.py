@@ -1,12 +1,12 @@
 """Tables of scores: systems by metrics, the best in bold."""
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from semreg_tf.reporting.comparison import DASH
 from semreg_tf.reporting.markup import Element, element, table
 from semreg_tf.reporting.run_files import OURS, RunFiles, is_number
+from semreg_tf.reporting.study_tables import mean_and_spread, without_threshold
 
 TAG_COLUMNS = ("C-R", "C-P", "C-F1", "O-R", "O-P", "O-F1", "micro-F1", "mAP")
 CAPTION_COLUMNS = (
@@ -120,22 +120,34 @@ def _best(rows: _Rows, columns: Sequence[str], decimals: int) -> set[tuple[int, 
 def _spread_rows(
     runs: Sequence[RunFiles], columns: Sequence[str], factor: float, decimals: int
 ) -> list[list[str]]:
-    """Returns a row of mean and sample deviation for each experiment with several seeds."""
-    groups: dict[tuple[str, str], list[RunFiles]] = {}
+    """Returns a row of mean and sample deviation for each system with several seeds."""
+    groups: dict[tuple[str, str, str], list[tuple[RunFiles, dict[str, Any]]]] = {}
     for run in runs:
-        if run.has_decoder:
-            groups.setdefault((run.experiment, run.stage), []).append(run)
-    rows = []
-    for same in groups.values():
-        if len({str(run.seed) for run in same}) < 2:
+        for ending, scores in _systems(run).items():
+            groups.setdefault((run.experiment, run.stage, ending), []).append((run, scores))
+    rows: list[list[str]] = []
+    for (_, _, ending), seeds in groups.items():
+        if len({str(run.seed) for run, _ in seeds}) < 2:
             continue
         cells = []
         for column in columns:
-            values = [s[column] for s in (run.main_scores() for run in same) if column in s]
+            values = [s[column] for _, s in seeds if is_number(s.get(column))]
             if len(values) < 2 or column in _NO_CONTEST:
                 cells.append(DASH)
-                continue
-            mean, deviation = statistics.mean(values), statistics.stdev(values)
-            cells.append(f"{factor * mean:.{decimals}f} ± {factor * deviation:.{decimals}f}")
-        rows.append([f"{same[0].label}, mean of {len(same)} runs ± deviation", *cells])
+            else:
+                cells.append(mean_and_spread(values, factor, decimals))
+        # The CNN's label sets are in the results of each stage that it was evaluated with.
+        if set(cells) != {DASH} and cells not in [row[1:] for row in rows]:
+            label = f"{seeds[0][0].label}{ending}"
+            rows.append([f"{label}, mean of {len(seeds)} runs ± deviation", *cells])
     return rows
+
+
+def _systems(run: RunFiles) -> dict[str, dict[str, Any]]:
+    """Returns the scores of a run by what follows its label in the system's name, for all seeds."""
+    if run.task == "captions":
+        return {"": run.main_scores(), ", reranked": run.reranked_scores()}
+    return {
+        "" if name == OURS else f": {without_threshold(name)}": scores
+        for name, scores in run.tag_systems().items()
+    }

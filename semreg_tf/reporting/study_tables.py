@@ -96,6 +96,13 @@ def mean_and_spread(values: Sequence[float], scale: float, decimals: int) -> str
     return f"{mean} ± {scale * statistics.stdev(values):.{decimals}f}"
 
 
+def without_threshold(system: str) -> str:
+    """Returns the name of the CNN's label set without its threshold, which differs by seed."""
+    if "best on" not in system:
+        return system
+    return f"{system.partition(', cut at ')[0].partition(' cut at ')[0]} {_CUT}"
+
+
 def _all_scores(records: Sequence[Record]) -> str:
     parts = []
     for task, (title, _, _) in _TASKS.items():
@@ -125,10 +132,7 @@ def _tag_rows(record: Record) -> dict[str, dict[str, float]]:
     name = record["system"]
     rows = {}
     for system, scores in record["results"]["systems"].items():
-        label = system
-        if "best on" in system:
-            label = f"{system.partition(', cut at ')[0].partition(' cut at ')[0]} {_CUT}"
-        rows[name if system == "ours" else f"{name}: {label}"] = scores
+        rows[name if system == "ours" else f"{name}: {without_threshold(system)}"] = scores
     return rows
 
 

@@ -16,8 +16,6 @@ BINARIES = sorted(
     for path in (ROOT / folder).glob("*.py")
     if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
 )
-# `prepare` alone has the flags of the data set that --dataset names.
-WITHOUT_FLAGS = ("eval.summarise_runs",)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +38,7 @@ def test_help_is_quick_and_shows_the_binarys_own_flags(answers, name):
     help_, _ = answers[name]
     assert (help_["status"], help_["err"], help_["slow"]) == (0, "", [])
     assert f"python -m {name}" in help_["out"]
-    assert help_["flags"] or name in WITHOUT_FLAGS
+    assert help_["flags"]
     for flag, text in help_["flags"].items():
         assert f"--{flag}:" in help_["out"] or f"--[no]{flag}:" in help_["out"]
         # Without what absl adds: the choices before, "repeat this option" behind.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from semreg_tf.metrics.caption_results import with_reranked
 from semreg_tf.reporting.markup import to_html
 from semreg_tf.reporting.run_files import RunFiles
 from semreg_tf.reporting.score_tables import TAG_COLUMNS, caption_tables, tag_table
@@ -49,6 +50,37 @@ def test_seeds_have_their_mean_and_sample_deviation():
     ]
     found = cells(tag_table(runs, ["a", "b", "c"]))
     assert found["Ours, mean of 3 runs ± deviation"] == ["60.00 ± 10.00"] * 8
+
+
+def test_cuts_with_other_thresholds_are_one_system_and_stand_once():
+    cuts = {f"CNN cut at 0.{i} (best on validation)": i / 100 for i in (40, 50)}
+    runs = [
+        make(i, stage, task="tags", systems={"ours": scores(0.1 * i), name: scores(value)})
+        for stage in ("unary", "joint")
+        for i, (name, value) in enumerate(cuts.items(), 5)
+    ]
+    means = {k: v[0] for k, v in cells(tag_table(runs, list("abcd"))).items() if "mean of" in k}
+    assert means == {
+        "Ours: CNN cut at its best threshold, mean of 2 runs ± deviation": "45.00 ± 7.07",
+        "Ours, mean of 2 runs ± deviation": "55.00 ± 7.07",
+    }
+
+
+def test_reranked_captions_have_a_mean_of_their_own():
+    runs = [
+        make(
+            i,
+            **with_reranked(
+                {"task": "captions", "captions": {"CIDEr": i / 10, "perplexity": 9.0}},
+                {"captions": {"CIDEr": i / 5}},
+            ),
+        )
+        for i in (1, 2)
+    ]
+    scored, perplexity = (cells(box) for box in caption_tables(runs, ["a", "b"]))
+    assert scored["Ours, mean of 2 runs ± deviation"] == ["0.150 ± 0.071"]
+    assert scored["Ours, reranked, mean of 2 runs ± deviation"] == ["0.300 ± 0.141"]
+    assert not any("reranked, mean" in row for row in perplexity)
 
 
 def test_low_perplexity_is_best_and_sizes_do_not_compete():
