@@ -33,7 +33,8 @@ _DTYPE = flags.DEFINE_enum(
     "weights_dtype",
     "float32",
     WEIGHTS_DTYPES,
-    "Type of the weights on disk: bfloat16 and float16 halve the size, int8 quarters it.",
+    "Type of the weights on disk: bfloat16 and float16 halve the size of float32; int8 makes a "
+    "SavedModel a third to a half as large, and a LiteRT file less than a third.",
 )
 _FORMAT = flags.DEFINE_enum(
     "format",

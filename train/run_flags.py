@@ -26,9 +26,10 @@ class RunFlags:
     Args:
       workdir: the help text of `--workdir`.
       required: whether `--experiment`, `--data_dir` and `--workdir` are required.
+      unary: whether the binary has `--unary`, whose run decides the default of `--encoder`.
     """
 
-    def __init__(self, workdir: str, required: bool = True) -> None:
+    def __init__(self, workdir: str, required: bool = True, unary: bool = False) -> None:
         self.experiment = flags.DEFINE_string(
             "experiment",
             None,
@@ -41,7 +42,7 @@ class RunFlags:
             "encoder",
             None,
             "CNN with ImageNet weights, NAME or NAME:POOLING, such as efficientnet_lite0:average. "
-            "[the experiment's, or that of --unary]",
+            f"[the experiment's{', or that of --unary' if unary else ''}]",
         )
         self.overrides = shared_flags.define_overrides("Config fields to change")
         self.preset = flags.DEFINE_enum(

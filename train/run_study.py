@@ -43,8 +43,8 @@ _ENCODER = flags.DEFINE_string(
     None,
     "CNN in place of the study's, NAME or NAME:POOLING; part of the records' folder name.",
 )
-_ONLY = flags.DEFINE_multi_string("only", [], "Run only these systems.")
-_SEEDS = flags.DEFINE_multi_integer("seeds", [], "Run only these seeds.")
+_ONLY = flags.DEFINE_multi_string("only", [], "System to run; repeatable. [all]")
+_SEEDS = flags.DEFINE_multi_integer("seeds", [], "Seed to run; repeatable. [all]")
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Minutes after which no new job starts.")
 _AGAIN = flags.DEFINE_bool(
     "evaluate_again",

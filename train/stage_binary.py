@@ -22,7 +22,8 @@ _WARM_START_HELP = {
 def run(stage: str) -> None:
     """Defines the flags of a stage's binary, parses them and trains the stage."""
     stage_flags = run_flags.RunFlags(
-        "Folder of this run, with config, checkpoints and logs; an existing run is resumed."
+        "Folder of this run, with config, checkpoints and logs; an existing run is resumed.",
+        unary="unary" in WARM_STARTS[stage],
     )
     warm_start_flags = {
         name: flags.DEFINE_string(name, None, _WARM_START_HELP[name]) for name in WARM_STARTS[stage]

@@ -13,6 +13,8 @@ flags.disclaim_key_flags()
 
 
 _REWRITES: list[Callable[[str], str]] = [str]
+# absl adds this to the text of each flag that may be repeated; the texts here say so themselves.
+_ABSL_SENTENCE = ";\n    repeat this option to specify a list of values"
 
 
 def rewrite_help(rewrite: Callable[[str], str]) -> None:
@@ -36,6 +38,9 @@ class _ExitZero:
     def parse(self, argument: Any) -> None:
         binary = sys.modules["__main__"]
         binary.__doc__ = _REWRITES[-1](binary.__doc__ or "")
+        for name in flags.FLAGS:
+            flag = flags.FLAGS[name]
+            flag.help = (flag.help or "").removesuffix(_ABSL_SENTENCE)
         try:
             super().parse(argument)
         except SystemExit:

@@ -73,7 +73,9 @@ def _slow_down_bars() -> None:
 def _define_import() -> None:
     """Defines `--import` as a flag of the binary."""
     flags.DEFINE_multi_string(
-        "import", [], "A Python module to import first, which registers encoders or experiments."
+        "import",
+        [],
+        "Python module to import first, which registers encoders or experiments; repeatable.",
     )
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["import"])
 

@@ -45,6 +45,7 @@ def _run(module, flag):
         "err": err.getvalue(),
         "slow": [name for name in SLOW if name in sys.modules],
         "flags": {flag.name: flag.help for flag in own},
+        "repeatable": [flag.name for flag in own if isinstance(flag, flags.MultiFlag)],
     }
 
 

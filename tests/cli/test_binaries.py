@@ -41,9 +41,24 @@ def test_help_is_quick_and_shows_the_binarys_own_flags(answers, name):
     assert help_["flags"]
     for flag, text in help_["flags"].items():
         assert f"--{flag}:" in help_["out"] or f"--[no]{flag}:" in help_["out"]
-        # Without what absl adds: the choices before, "repeat this option" behind.
-        text = re.sub(r"^<[^>]*>: ", "", text.split(";\n")[0])
+        # Without the choices, which absl writes before the text.
+        text = re.sub(r"^<[^>]*>: ", "", text)
         assert re.fullmatch(r"[A-Z\"0-9].{8,}[.\]]", text), f"--{flag}: {text!r}"
+
+
+@pytest.mark.parametrize("name", BINARIES)
+def test_help_says_once_that_a_flag_may_be_repeated(answers, name):
+    help_, _ = answers[name]
+    assert "import" in help_["repeatable"] or name in WITHOUT_FLAGS
+    assert "repeat this option" not in help_["out"]
+    for flag in help_["repeatable"]:
+        (_,) = re.findall("repeat|given twice", help_["flags"][flag])
+
+
+def test_help_names_unary_as_the_encoders_default_only_where_there_is_such_a_flag(answers):
+    for name in ("all", "unary", "relational", "joint"):
+        flags = answers[f"train.train_{name}"][0]["flags"]
+        assert ("--unary" in flags["encoder"]) == ("unary" in flags)
 
 
 @pytest.mark.parametrize("name", BINARIES)
