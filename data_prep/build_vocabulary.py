@@ -1,8 +1,9 @@
 """Counts the words, labels, user tags and groups of a prepared data set again.
 
-Preparation does this for the training split. Run this program to count another split:
+Preparation counts the split train. This program counts another split and replaces the lists in the
+data set's folder vocabulary/:
 
-  python -m data_prep.build_vocabulary --data_dir=data --dataset=demo --train_split=train
+  python -m data_prep.build_vocabulary --data_dir=data --dataset=demo --train_split=validation
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from semreg_tf.console import plain_errors
 _DATA_DIR = shared_flags.define_data_dir()
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", required=True)
 _TRAIN_SPLIT = flags.DEFINE_string(
-    "train_split", "train", "Split whose words and names are counted."
+    "train_split", "train", "Whole split whose words and names are counted."
 )
 
 

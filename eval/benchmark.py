@@ -1,4 +1,4 @@
-"""Times the parts of the system beside a user's own code for the same work and the machine's limit.
+"""Times the parts of the system beside a user's own code and beside one part of the same work.
 
   python -m eval.benchmark --part=train --part=decode
   python -m eval.benchmark --json               # all parts, to results/benchmarks/, BENCHMARKS.md

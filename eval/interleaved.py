@@ -1,9 +1,10 @@
 """The runner of all benchmarks: contenders are timed in turn and compared by the median round.
 
 A contest is one piece of work and the ways to do it: ours, code that a user would write instead,
-and the part of the work that no way can avoid, which is the machine's limit. Each round times every
-way once, so that a temporary load of the machine slows all of them alike. Processor time is
-recorded beside elapsed time, because it varies less.
+and one part of the work alone, the limit, which is a yardstick: a way that does this part less, or
+in another number format, can be faster. Each round times every way once, so that a temporary load
+of the machine slows all of them alike. Processor time is recorded beside elapsed time, because it
+varies less.
 """
 
 import contextlib
