@@ -43,8 +43,8 @@ def pipeline_options(arguments: Iterable[str]) -> Any:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
         raise ValueError(
-            "`beam_pipeline_options` needs Apache Beam: pip install -c constraints.txt -e '.[beam]'. "
-            f"Received: beam_pipeline_options={arguments}"
+            "`beam_pipeline_options` needs Apache Beam: pip install -c constraints.txt "
+            f"-e '.[beam]'. Received: beam_pipeline_options={arguments}"
         ) from None
     return PipelineOptions([f"--{argument}" for argument in arguments])
 

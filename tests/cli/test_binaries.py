@@ -76,7 +76,7 @@ def test_binaries_that_take_a_config_list_its_fields(answers):
 
 
 def test_choices_of_a_flag_are_those_of_the_library(answers):
-    """The binaries repeat them, for the library's modules import TensorFlow."""
+    """The binaries repeat them, because the library's modules import TensorFlow."""
     from semreg_tf.evaluation.evaluate_predictions import TASKS
     from semreg_tf.evaluation.runs.options import NUM_PICTURES
     from semreg_tf.exporting.stored_weights import WEIGHTS_DTYPES

@@ -68,7 +68,8 @@ def test_beam_must_be_installed_and_its_runner_named(monkeypatch):
     with pytest.raises(ValueError, match=r"must name a runner: .*=\['runer=DirectRunner'\]"):
         pipeline_options(["--runer=DirectRunner"])
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(ValueError, match=r"needs Apache Beam: pip install -e '.\[beam\]'. Rec"):
+    needed = r"needs Apache Beam: pip install -c constraints.txt -e '.\[beam\]'. Rec"
+    with pytest.raises(ValueError, match=needed):
         pipeline_options(["runner=DirectRunner"])
 
 
