@@ -2,13 +2,16 @@
 
 import dataclasses
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from semreg_tf.config import DataConfig
-from semreg_tf.data.annotations import Annotation
+from semreg_tf.data.annotations import Annotation, read_annotations
+from semreg_tf.data.concept_choice import ConceptForms
 from semreg_tf.data.vocabulary import NameList, Vocabularies, Vocabulary
 
 LabelOrder = Literal["rare_first", "frequent_first", "alphabetical", "random"]
@@ -207,3 +210,21 @@ def _splits(lengths: Sequence[int]) -> np.ndarray:
 def _flat(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     flat = np.concatenate(rows) if rows else np.zeros(0)
     return flat.astype(np.int32), _splits([len(row) for row in rows])
+
+
+def counted_by_image(
+    builder_dir: str | PathLike[str],
+    train_split: str,
+    concepts: NameList,
+    forms: ConceptForms | None,
+) -> NameList:
+    """Returns the concepts with the numbers of training images whose captions have them.
+
+    The order of labels is by their frequency (Sec. 4.1), which differs from a word's occurrences in
+    all captions of an image. As for other lists, the whole split is counted, not a part of it.
+    """
+    vocabularies = Vocabularies(Vocabulary(concepts, "labels"), concepts, forms=forms)
+    annotations = read_annotations(builder_dir, train_split.partition("[")[0])
+    labelled = labels_of_captions(annotations, vocabularies)
+    counts = Counter(label for annotation in labelled for label in annotation.labels)
+    return NameList(concepts.names, tuple(counts[name] for name in concepts.names))

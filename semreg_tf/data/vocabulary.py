@@ -235,6 +235,10 @@ class Vocabularies:
             words = load_dataset_names(builder_dir, "words")
             concepts = _caption_names(words, data_config)[1]
             concepts, forms = _chosen(builder_dir, data_config, words, concepts)
+            # Imported here, because serving a model must not import the reader of records.
+            from semreg_tf.data.targets import counted_by_image
+
+            concepts = counted_by_image(builder_dir, data_config.train_split, concepts, forms)
             output = Vocabulary(concepts, "labels")
         else:
             output, concepts = _tag_names(load_dataset_names(builder_dir, "labels"), data_config)

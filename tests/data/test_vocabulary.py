@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from semreg_tf.config import DataConfig
+from semreg_tf.data import targets
+from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 
@@ -114,11 +116,17 @@ def test_no_ceiling_keeps_all_words(builder_dir):
     assert Vocabularies.from_dataset(builder_dir, config).output.size == len(WORDS) + 2
 
 
-def test_labels_can_be_the_concepts_of_captions(builder_dir):
+def test_labels_can_be_the_concepts_of_captions(builder_dir, monkeypatch):
+    # "a" occurs more often, in captions of fewer images.
+    tokens = [(("a", "dog", "a"), ("a",)), (("dog",),), ()]
+    images = [Annotation(str(i), f"{i}.jpg", tokens=t) for i, t in enumerate(tokens)]
+    monkeypatch.setattr(targets, "read_annotations", lambda folder, split: images)
     config = DataConfig(task="tags", labels_from="captions", min_word_count=4, num_concepts=2)
     vocabularies = Vocabularies.from_dataset(builder_dir, config)
     assert vocabularies.output.kind == "labels"
     assert vocabularies.output.names == vocabularies.concepts.names == ("a", "dog")
+    assert vocabularies.output.counts == vocabularies.concepts.counts == (1, 2)
+    assert targets.label_ranks(vocabularies.output, "rare_first").tolist() == [0, 1]
 
 
 def test_tags_take_all_labels_and_some_user_tags(builder_dir):
