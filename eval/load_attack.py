@@ -1,6 +1,7 @@
-"""Tests a server under attack, and prints latency and faults of the good requests.
+"""Tests a server under load and attack, and prints latency and faults of the good requests.
 
   python -m eval.load_attack --model=models/flickr8k_captions
+  python -m eval.load_attack --model=runs/export --clients=64 --attackers=0 --idle=0
 
 It starts a server on this machine, attacks only that one, and stops it at the end. Rounds with and
 without attackers alternate, so that their latencies are comparable. The exit status is 1 if a good
@@ -24,7 +25,7 @@ _ROUNDS = flags.DEFINE_integer(
     "rounds", 3, "Number of rounds with attackers; as many run without.", 1
 )
 _GOOD = flags.DEFINE_integer("clients", 12, "Clients that send well-formed requests.", 1)
-_BAD = flags.DEFINE_integer("attackers", 48, "Concurrent attackers.", 1)
+_BAD = flags.DEFINE_integer("attackers", 48, "Concurrent attackers.", 0)
 _IDLE = flags.DEFINE_integer("idle", 500, "Idle connections.", 0)
 _MAX_RATIO = flags.DEFINE_float(
     "max_ratio",

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import io
+import json
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from PIL import Image
 
@@ -15,11 +16,12 @@ _TIMEOUT_SECS = 90
 _MEBIBYTE = 2**20
 # Time that a client which does not read answers stays connected.
 _HELD_SECS = 5
-# In place of a status: the server closed without an answer, or the client disconnected first.
-CLOSED, LEFT = 0, -1
+# In place of a status: the server closed without an answer, the client disconnected first, or the
+# answer of status 200 has other errors than it should.
+CLOSED, LEFT, WRONG_ROWS = 0, -1, -2
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Target:
     """A model by name on a server of this machine."""
 
@@ -64,7 +66,7 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
         return CLOSED, b""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Attack:
     """A kind of attack.
 
@@ -121,6 +123,8 @@ def attacks(photo: bytes, chance: random.Random) -> dict[str, Attack]:
         "poisoned JSON": Attack(12, send(*poison), frozenset([400])),
         "no picture": Attack(5, send(rows(bytes(3000))), frozenset([422])),
         "damaged": Attack(4, damaged, frozenset([200, 422])),
+        "four, one damaged": Attack(4, _one_of_four_damaged(photo), frozenset([200])),
+        "no such model": Attack(2, _no_such_model(photo), frozenset([404])),
         "too many pixels": Attack(3, send(rows(bomb), rows(*[bomb] * 64)), frozenset([422])),
         "large pictures": Attack(1, send(rows(large), rows(large, large)), frozenset([200])),
         "several large ones": Attack(1, send(rows(*[middle] * 4)), frozenset([200])),
@@ -137,6 +141,27 @@ def attacks(photo: bytes, chance: random.Random) -> dict[str, Attack]:
         "another site's page": Attack(3, foreign, frozenset([403])),
         "another name": Attack(3, rebound, frozenset([421])),
     }  # fmt: skip
+
+
+def _one_of_four_damaged(photo: bytes) -> Callable[[Target], Awaitable[int]]:
+    body = rows(photo, photo, photo[: len(photo) // 2], photo)
+
+    async def run(target: Target) -> int:
+        status, answered = await target.exchange(target.post(body))
+        if status != 200:
+            return status
+        with_error = ["error" in row for row in json.loads(answered)["predictions"]]
+        return 200 if with_error == [False, False, True, False] else WRONG_ROWS
+
+    return run
+
+
+def _no_such_model(photo: bytes) -> Callable[[Target], Awaitable[int]]:
+    async def run(target: Target) -> int:
+        other = dataclasses.replace(target, name=f"{target.name}-none")
+        return (await other.exchange(other.post(rows(photo))))[0]
+
+    return run
 
 
 def _blank(width: int, height: int) -> bytes:

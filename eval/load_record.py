@@ -17,7 +17,7 @@ from eval.load_server import counts
 from eval.load_traffic import BUSY, photo, rows
 from semreg_tf import console
 
-_PERCENTILE = 99
+_PERCENTILES = (50, 90, 99)
 _QUIET_SHARE = 0.4
 _RETRY_SECS = 0.25
 # Pause after a round, for the server to notice closed connections.
@@ -42,13 +42,14 @@ class Record:
     answers: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     memory: list[float] = field(default_factory=list)
 
-    def percentiles(self, first: int) -> list[float]:
-        """Returns the latency percentiles of rounds without (first=0) or with attackers (1)."""
-        return [float(np.percentile(secs, _PERCENTILE)) for secs in self.secs[first::2]]
+    def percentiles(self) -> list[list[float]]:
+        """Returns the latency percentiles of each round: 50, 90, 99 and 100."""
+        return [np.percentile(secs, [*_PERCENTILES, 100]).tolist() for secs in self.secs]
 
     def ratio(self) -> float:
-        """Returns the median latency with attackers over the median without."""
-        return statistics.median(self.percentiles(1)) / statistics.median(self.percentiles(0))
+        """Returns the rounds' median 99th percentile with attackers over the one without."""
+        slowest = [row[_PERCENTILES.index(99)] for row in self.percentiles()]
+        return statistics.median(slowest[1::2]) / statistics.median(slowest[::2])
 
     def grown(self) -> float:
         """Returns the greatest growth of the server's memory in MiB."""
@@ -58,7 +59,10 @@ class Record:
 class _Clients:
     def __init__(self, target: Target, seed: int) -> None:
         self.target, self._chance = target, random.Random(seed)
-        self._bodies = [rows(photo(np.random.default_rng(seed + i), "JPEG")) for i in range(8)]
+        self._bodies = [
+            rows(photo(np.random.default_rng(seed + i), "PNG" if i % 4 == 3 else "JPEG"))
+            for i in range(8)
+        ]
         self._expected: list[list[float]] = []
         self._attacks = attacks(photo(np.random.default_rng(seed), "JPEG"), self._chance)
         self.record = Record()
@@ -168,18 +172,27 @@ async def attack(address: str, name: str, secs: float, rounds: int, crowd: Crowd
 
 def summary(record: Record) -> str:
     """Returns the results of an attack as text."""
-    quiet, attacked = record.percentiles(0), record.percentiles(1)
+    rounds = [
+        [
+            "among attackers" if i % 2 else "without",
+            str(len(secs)),
+            *(f"{1000 * x:.0f}" for x in percentiles),
+        ]
+        for i, (secs, percentiles) in enumerate(zip(record.secs, record.percentiles(), strict=True))
+    ]
+    times = [*(f"p{p} ms" for p in _PERCENTILES), "max ms"]
     lines = [
         f"Good requests: {sum(map(len, record.secs))}, {record.busy} times 429.",
-        f"p{_PERCENTILE} without attackers: {', '.join(f'{x:.2f}' for x in quiet)} s",
-        f"p{_PERCENTILE} among attackers:   {', '.join(f'{x:.2f}' for x in attacked)} s; "
-        f"the medians' ratio is {record.ratio():.1f}",
+        f"p99 among attackers and without: the medians' ratio is {record.ratio():.1f}.",
         f"Memory: {record.memory[0]:.0f} MiB at the start, {max(record.memory):.0f} at most, "
         f"{record.memory[-1]:.0f} in the end.",
+        "",
+        console.table(["round", "good requests", *times], rounds),
     ]
     table = [
         [name, str(sum(x.values())), ", ".join(f"{s}: {n}" for s, n in sorted(x.items()))]
         for name, x in sorted(record.answers.items())
     ]
-    lines += ["", console.table(["attack", "times", "answers"], table)]
+    if table:
+        lines += ["", console.table(["attack", "times", "answers"], table)]
     return "\n".join([*lines, *(f"{n} x {fault}" for fault, n in record.faults.items())])

@@ -1,4 +1,4 @@
-"""Starting a server for a load test, and reading its metrics."""
+"""Starting a server for a test under load, and reading its metrics."""
 
 import contextlib
 import http.client

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from eval.load_attackers import Target, attacks
+from eval.load_attackers import WRONG_ROWS, Target, attacks
 
 # Pictures of 25 million pixels take seconds.
 SLOW = ("large pictures", "several large ones")
@@ -34,6 +34,16 @@ def test_every_attack_gets_its_answer(running, picture, monkeypatch):
     assert once(address, lambda name: name not in SLOW, random.Random(0), picture) == {}
     intake = server._service.intake
     assert intake.requests == intake.held_bytes == server._service.batcher.depth == 0
+
+
+def test_a_damaged_picture_answered_like_the_others_is_wrong(picture, monkeypatch):
+    async def exchange(target, request):
+        return 200, b'{"predictions": [{}, {}, {}, {}]}'
+
+    monkeypatch.setattr(Target, "exchange", exchange)
+    kinds = attacks(picture(64, 48, "JPEG", "RGB"), random.Random(0))
+    status = asyncio.run(kinds["four, one damaged"].run(Target("host", 1, "fake")))
+    assert status == WRONG_ROWS and status not in kinds["four, one damaged"].codes
 
 
 @pytest.mark.large
