@@ -21,5 +21,5 @@ print({system: round(values["O-F1"], 3) for system, values in scores.items()})
 pictures = sorted(Path(out, "joint", "pictures").glob("*.jpg"))[:3]
 print("concept probabilities", run.predict(pictures).shape)
 export_run(f"{out}/joint", f"{out}/export")
-for found in semreg_tf.load(f"{out}/export").annotate(pictures):
-    print(found.text, found.concepts[:2])
+for annotation in semreg_tf.load(f"{out}/export").annotate(pictures):
+    print(annotation.text, annotation.concepts[:2])

@@ -188,7 +188,7 @@ def decode_image_by_image(
             completed += [(total, words) for total, words, _, word in extended if word == end_id]
             extended = [candidate for candidate in extended if candidate[3] != end_id]
             extended = sorted(extended, key=lambda candidate: -candidate[0])[:beam_width]
-            completed = sorted(completed, key=lambda found: -found[0])[:beam_width]
+            completed = sorted(completed, key=lambda candidate: -candidate[0])[:beam_width]
             worst = completed[-1][0] if len(completed) == beam_width else -np.inf
             if not extended or extended[0][0] <= worst:
                 break

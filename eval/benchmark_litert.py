@@ -104,8 +104,8 @@ def _compare(
     for dtype in LITERT_DTYPES:
         path = export_run_litert(model, folder / dtype, weights_dtype=dtype)
         lite = LiteRTModel(path, num_threads=1)
-        found = _texts(lite.annotate(encoded))
-        pairs = list(zip(found, wanted, strict=True))
+        texts = _texts(lite.annotate(encoded))
+        pairs = list(zip(texts, wanted, strict=True))
         rows.append(
             {
                 "model": Path(model).name,
@@ -122,7 +122,7 @@ def _compare(
 
 
 def _texts(annotations: Sequence[ImageAnnotation]) -> list[list[str]]:
-    return [[text for text, _ in found.n_best] for found in annotations]
+    return [[text for text, _ in annotation.n_best] for annotation in annotations]
 
 
 def _megabytes(path: Path) -> float:
@@ -134,13 +134,15 @@ def _median_ms(
     ways: Mapping[str, Callable], images: Sequence[np.ndarray]
 ) -> dict[str, dict[str, float]]:
     """Returns the median milliseconds of each function, by way; the first picture warms up."""
-    taken: dict[tuple[str, str], list[float]] = {}
+    millisecs: dict[tuple[str, str], list[float]] = {}
     for image in [images[0], *images]:
         for name in FUNCTIONS:
             for way, call in ways.items():
                 before = time.perf_counter()
                 call(name, image)
-                taken.setdefault((way, name), []).append(1e3 * (time.perf_counter() - before))
+                passed = time.perf_counter() - before
+                millisecs.setdefault((way, name), []).append(1e3 * passed)
     return {
-        way: {name: statistics.median(taken[way, name][1:]) for name in FUNCTIONS} for way in ways
+        way: {name: statistics.median(millisecs[way, name][1:]) for name in FUNCTIONS}
+        for way in ways
     }

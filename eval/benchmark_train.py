@@ -112,8 +112,8 @@ def plain_step(config: Config, encoder: keras.Model | None = None) -> Callable[[
                 )
                 seen = tf.sigmoid(logits)
             seen = tf.repeat(seen, tf.shape(tensors[batch.TARGET_IDS])[1], axis=0)
-            made = model([seen, _flat(tensors[batch.INPUT_IDS])], training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, made)
+            logits = model([seen, _flat(tensors[batch.INPUT_IDS])], training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
             loss += tf.reduce_mean(tf.reduce_sum(losses * mask, axis=-1))
         gradients = tape.gradient(loss, variables)
         if section.clip_norm is not None:

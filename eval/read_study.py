@@ -77,8 +77,8 @@ def note_inherited(records: list[dict[str, Any]], study: studies.Study) -> None:
         donor = (start[1], place[1]) if start else None
         if donor not in known:
             return []
-        stages = [{**made, "stage": name} for name, made in known[donor]["stages"].items()]
-        after = [i for i, made in enumerate(stages, 1) if made["stage"] == start[0]]
+        stages = [{**stage, "stage": name} for name, stage in known[donor]["stages"].items()]
+        after = [i for i, stage in enumerate(stages, 1) if stage["stage"] == start[0]]
         return [*inherited(donor), *stages[: after[0] if after else 0]]
 
     for place, record in known.items():

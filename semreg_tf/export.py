@@ -223,7 +223,7 @@ def describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> d
 def _describe_both(captions: dict[str, Any], tags: dict[str, Any], shared: bool) -> dict[str, Any]:
     """Returns the captioner's info, which includes the tag model's."""
     digests_of_both = captions["weights_sha256"] + tags["weights_sha256"]
-    own = ("config", "weights_sha256", "num_parameters", "commit", "stage", "step", "image_size")
+    keys = ("config", "weights_sha256", "num_parameters", "commit", "stage", "step", "image_size")
     return {
         **captions,
         "tasks": ["captions", "tags"],
@@ -231,8 +231,8 @@ def _describe_both(captions: dict[str, Any], tags: dict[str, Any], shared: bool)
         "weights_sha256": hashlib.sha256(digests_of_both.encode()).hexdigest(),
         "num_parameters": captions["num_parameters"] + tags["num_parameters"],
         "encoders": 1 if shared else 2,
-        "captions": {name: captions[name] for name in own if name != "config"},
-        TAG_ASSETS: {name: tags[name] for name in own},
+        "captions": {name: captions[name] for name in keys if name != "config"},
+        TAG_ASSETS: {name: tags[name] for name in keys},
     }
 
 

@@ -198,12 +198,12 @@ class PictureModel:
         import tensorflow as tf
 
         if tags[0] is None:
-            found = self.signatures["serving_default"](images=tf.constant(encoded))
+            outputs = self.signatures["serving_default"](images=tf.constant(encoded))
         else:
-            found = self.signatures["serving_with_tags"](
+            outputs = self.signatures["serving_with_tags"](
                 images=tf.constant(encoded), user_tags=tf.constant(tags)
             )
-        return {name: value.numpy() for name, value in found.items()}
+        return {name: value.numpy() for name, value in outputs.items()}
 
 
 def _check_digests(folder: Path, info: dict[str, Any]) -> None:

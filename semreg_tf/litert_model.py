@@ -82,9 +82,9 @@ class LiteRTModel(PictureModel):
             return {"valid": np.zeros(len(rows), bool), "concept_names": self._concepts}
         # What is said of a picture that cannot be read is never looked at.
         filled = [row if row is not None else whole for row in rows]
-        found = {name: np.concatenate([row[name] for row in filled]) for name in whole}
+        outputs = {name: np.concatenate([row[name] for row in filled]) for name in whole}
         valid = np.array([row is not None for row in rows])
-        return {**found, "valid": valid, "concept_names": self._concepts}
+        return {**outputs, "valid": valid, "concept_names": self._concepts}
 
     def _row(self, encoded: bytes, tags: str | None) -> dict[str, np.ndarray] | None:
         try:
@@ -96,19 +96,19 @@ class LiteRTModel(PictureModel):
             inputs["user_tags"], unknown = self._known(tags or "")
             more = {} if tags is None else {"unknown_user_tags": unknown}
         signature = self.description["signature"]
-        found = self.run(signature, **inputs)
-        ids = found["token_ids"]
+        outputs = self.run(signature, **inputs)
+        ids = outputs["token_ids"]
         there = ids >= 0
         words = np.where(there, self._words[np.maximum(ids, 0)], b"")
         if self.task == "tags":
-            more |= {"labels": words, "label_scores": found["label_scores"]}
+            more |= {"labels": words, "label_scores": outputs["label_scores"]}
         separator = b", " if self.task == "tags" or signature == "top_k" else b" "
         texts = [separator.join(w[t]) for w, t in zip(words[0], there[0], strict=True)]
         return {
             **more,
             "annotations": np.array([texts], object),
-            "scores": np.where(found["scores"] > LOWEST_SCORE, found["scores"], -np.inf),
-            "concept_probabilities": found["concept_probabilities"],
+            "scores": np.where(outputs["scores"] > LOWEST_SCORE, outputs["scores"], -np.inf),
+            "concept_probabilities": outputs["concept_probabilities"],
         }
 
     def _known(self, tags: str) -> tuple[np.ndarray, np.ndarray]:

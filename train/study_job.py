@@ -78,7 +78,7 @@ class JobRunner:
         return self._folder_of(stage, self.system.name)
 
     def _folder_of(self, stage: str, system: str) -> Path:
-        owner = studies.taken(self.inputs.study, stage, system, self.inputs.encoder)
+        owner = studies.system_that_trains(self.inputs.study, stage, system, self.inputs.encoder)
         return self.inputs.folder(owner, self.seed) / stage
 
     @property
@@ -116,7 +116,7 @@ class JobRunner:
             self._evaluate(runs, task="tags")
             labels = {"labels": study_records.scores_of(runs[0] / LABEL_RESULTS)}
         stages = {s: study_records.stage_record(self.folder(s)) for s in trained}
-        for stage, system in self.system.takes:
+        for stage, system in self.system.reused_stages:
             stages[stage]["taken_from"] = system
         return {
             "study": self.inputs.study.name,
@@ -146,8 +146,8 @@ class JobRunner:
 
     def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
         """Evaluates the trained model and returns its record with the new scores."""
-        kept = {name: record[name] for name in ("elapsed_secs", "cores") if name in record}
-        return {**self.run(), **kept}
+        unchanged = {name: record[name] for name in ("elapsed_secs", "cores") if name in record}
+        return {**self.run(), **unchanged}
 
     def missing(self, is_trained: bool = False) -> str | None:
         """Returns the missing input of this job, such as another study's run, or None.
@@ -159,7 +159,7 @@ class JobRunner:
             and self.config.relational.extra_captions == EXTRA_CAPTIONS
         ):
             return "the file that --extra_captions names"
-        for stage, owner in self.system.takes:
+        for stage, owner in self.system.reused_stages:
             if self.inputs.study.after is not None and not study_records.is_finished(
                 self.folder(stage)
             ):
@@ -182,7 +182,7 @@ class JobRunner:
 
     def _train(self, stage: str) -> None:
         finished = study_records.is_finished(self.folder(stage))
-        if finished and stage in dict(self.system.takes):
+        if finished and stage in dict(self.system.reused_stages):
             return
         overrides = (*self.system.overrides, *self.inputs.overrides)
         flags_ = [

@@ -110,8 +110,8 @@ class Builder(AnnotationBuilder):
         chosen = {**options, "format": form, "pictures": raw_dir}
         if form == "lines":
             chosen["annotations"] = find_annotations(raw_dir, options["annotations"])
-        own = {f.name: chosen.pop(f.name) for f in fields(CustomOptions) if f.name in chosen}
-        return {"options": CustomOptions(**own), **chosen}
+        checked = {f.name: chosen.pop(f.name) for f in fields(CustomOptions) if f.name in chosen}
+        return {"options": CustomOptions(**checked), **chosen}
 
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Reads the annotations and all pictures; prints their numbers and the warnings.

@@ -24,8 +24,8 @@ def jitter(image: tf.Tensor, seed: tf.Tensor, low: float = 0.0, high: float = 1.
     ranges = ((-MAX_BRIGHTNESS, MAX_BRIGHTNESS), FACTORS, (-MAX_HUE, MAX_HUE), FACTORS)
     # Drawn outside, since XLA has a generator of its own.
     drawn = [
-        tf.random.stateless_uniform([], own, *bounds)
-        for own, bounds in zip(seeds, ranges, strict=True)
+        tf.random.stateless_uniform([], factor_seed, *bounds)
+        for factor_seed, bounds in zip(seeds, ranges, strict=True)
     ]
     contrast_first = tf.random.stateless_uniform([], order_seed) >= 0.5
     return _recolour(image, tf.stack(drawn), contrast_first, low, high)

@@ -55,18 +55,23 @@ _SYSTEMS = (
     _system("ours", "s_cnn_rnn", evaluations=_DECODINGS),
     _system("CNN, logistic", "cnn_logistic", *_CNN_ALONE),
     _system("RIA", "ria", *_ONE_STAGE),
-    _system("detached", "s_cnn_rnn_detached", takes=BOTH),
+    _system("detached", "s_cnn_rnn_detached", reused_stages=BOTH),
     _system("CNN-RNN", "cnn_rnn", *_ONE_STAGE),
     _system("from scratch", "s_cnn_rnn_from_scratch", *_ONE_STAGE),
     _system("CNN, softmax", "cnn_softmax", *_CNN_ALONE),
     _system("CNN, WARP", "cnn_warp", *_CNN_ALONE),
     _system("SINN, labels alone", "sinn_labels_alone", *_CNN_ALONE),
-    _system("frequent first", "s_cnn_rnn_frequent_first", takes=UNARY),
-    _system("alphabetical", "s_cnn_rnn_alphabetical", takes=UNARY),
-    _system("random order", "s_cnn_rnn_random_order", takes=UNARY),
-    _system("minimal loss alignment", "s_cnn_rnn_minimal_loss", takes=UNARY, evaluations=(_BEAM,)),
-    _system("smoothed Lr", "s_cnn_rnn_smoothed", takes=UNARY, evaluations=(_BEAM,)),
-    _system("asymmetric Lu", "s_cnn_rnn_asymmetric", takes=BOTH[1:], evaluations=(_BEAM,)),
+    _system("frequent first", "s_cnn_rnn_frequent_first", reused_stages=UNARY),
+    _system("alphabetical", "s_cnn_rnn_alphabetical", reused_stages=UNARY),
+    _system("random order", "s_cnn_rnn_random_order", reused_stages=UNARY),
+    _system(
+        "minimal loss alignment",
+        "s_cnn_rnn_minimal_loss",
+        reused_stages=UNARY,
+        evaluations=(_BEAM,),
+    ),
+    _system("smoothed Lr", "s_cnn_rnn_smoothed", reused_stages=UNARY, evaluations=(_BEAM,)),
+    _system("asymmetric Lu", "s_cnn_rnn_asymmetric", reused_stages=BOTH[1:], evaluations=(_BEAM,)),
 )
 
 
@@ -80,13 +85,13 @@ def _frozen(system: System) -> System:
     # As many steps on images for what has one such stage as for what has a unary and a joint one.
     stage = {_CNN_ALONE: "unary", _ONE_STAGE: "joint"}.get(system.overrides[-2:])
     steps = () if stage is None else (f"{stage}.steps=2250",)
-    takes = tuple((stage, owner + _FROZEN_SUFFIX) for stage, owner in system.takes)
+    reused = tuple((stage, owner + _FROZEN_SUFFIX) for stage, owner in system.reused_stages)
     rate = _OTHER_RATES.get(system.name, _JOINT_RATE)
     return replace(
         system,
         name=system.name + _FROZEN_SUFFIX,
         overrides=(*others, *_FROZEN, f"joint.learning_rate={rate}", *steps),
-        takes=takes,
+        reused_stages=reused,
     )
 
 
@@ -131,7 +136,7 @@ def corel5k_search() -> Study:
                         system,
                         name=f"{system.name}, joint rate {rate}",
                         overrides=(*others, *fields),
-                        takes=tuple((stage, system.name) for stage in stages),
+                        reused_stages=tuple((stage, system.name) for stage in stages),
                         evaluations=(),
                     )
                 )

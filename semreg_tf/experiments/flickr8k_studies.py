@@ -28,22 +28,22 @@ def _system(name: str, system: str, *overrides: str, **fields) -> System:
 
 _FLICKR8K = (
     _system("ours", "s_cnn_rnn", evaluations=_BEAMS + _TRUE),
-    _system("NIC-deeply", "nic_deeply", _THREE_STAGES, _HALF_RATE, takes=UNARY),
+    _system("NIC-deeply", "nic_deeply", _THREE_STAGES, _HALF_RATE, reused_stages=UNARY),
     _system("NIC-F", "nic_f", _TWO_STAGES, *_WITHOUT_UNARY, _HALF_RATE),
-    _system("detached", "s_cnn_rnn_detached", takes=BOTH),
+    _system("detached", "s_cnn_rnn_detached", reused_stages=BOTH),
     _system("from scratch", "s_cnn_rnn_from_scratch", *_WITHOUT_UNARY),
-    _system("ours, frozen CNN", "s_cnn_rnn_fix", takes=BOTH[1:]),
+    _system("ours, frozen CNN", "s_cnn_rnn_fix", reused_stages=BOTH[1:]),
 )
 # As many joint steps for the decoder as NIC-F's has, and 400 more on images.
 _LONGER = "joint.steps=800"
 _FLICKR8K_LONGER = (
-    _system("ours, 800 joint steps", "s_cnn_rnn", _LONGER, takes=BOTH),
-    _system("detached, 800 joint steps", "s_cnn_rnn_detached", _LONGER, takes=BOTH),
+    _system("ours, 800 joint steps", "s_cnn_rnn", _LONGER, reused_stages=BOTH),
+    _system("detached, 800 joint steps", "s_cnn_rnn_detached", _LONGER, reused_stages=BOTH),
     _system(
         "ours, frozen CNN, 800 joint steps",
         "s_cnn_rnn_fix",
         _LONGER,
-        takes=(("unary", "ours, frozen CNN"), *BOTH[1:]),
+        reused_stages=(("unary", "ours, frozen CNN"), *BOTH[1:]),
     ),
     _system(
         "NIC-deeply, 800 joint steps",
@@ -51,14 +51,16 @@ _FLICKR8K_LONGER = (
         _THREE_STAGES,
         _LONGER,
         _HALF_RATE,
-        takes=(*UNARY, ("relational", "NIC-deeply")),
+        reused_stages=(*UNARY, ("relational", "NIC-deeply")),
     ),
 )
 _HIDDEN_LAYER = "concepts.hidden_units=2048"
 _FLICKR8K_ONCE = (
     _system("NIC-F, step zero", "nic_f_step_zero", _TWO_STAGES, *_WITHOUT_UNARY, _HALF_RATE),
     # One step at rate zero leaves the models of the earlier stages unchanged.
-    _system("ours, no joint training", "s_cnn_rnn", "joint.steps=1", f"{_RATE}0", takes=BOTH),
+    _system(
+        "ours, no joint training", "s_cnn_rnn", "joint.steps=1", f"{_RATE}0", reused_stages=BOTH
+    ),
     # As many steps on images as the systems of 800 joint steps after their 400 unary ones.
     _system(
         "NIC-F, 1,200 joint steps",
@@ -66,26 +68,30 @@ _FLICKR8K_ONCE = (
         _TWO_STAGES,
         "joint.steps=1200",
         _HALF_RATE,
-        takes=(("relational", "NIC-F"),),
+        reused_stages=(("relational", "NIC-F"),),
     ),
     _system(
         "ours, 1,600 joint steps",
         "s_cnn_rnn",
         "joint.steps=1600",
         "joint.validate_every_steps=200",
-        takes=BOTH,
+        reused_stages=BOTH,
     ),
-    _system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", takes=UNARY),
-    _system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", takes=UNARY),
+    _system("ours, tanh", "s_cnn_rnn", "decoder.activation=tanh", reused_stages=UNARY),
+    _system("ours, both states", "s_cnn_rnn", "conditionings.0.states=both", reused_stages=UNARY),
     *(
         _system(f"ours, {number:,} concepts", "s_cnn_rnn", f"data.num_concepts={number}")
         for number in (100, 300, 2_000)
     ),
-    _system("ours, hidden layer", "s_cnn_rnn", _HIDDEN_LAYER, takes=BOTH[1:]),
+    _system("ours, hidden layer", "s_cnn_rnn", _HIDDEN_LAYER, reused_stages=BOTH[1:]),
     _system("m-RNN", "mrnn"),
     # Tests of explanations in RESULTS.md.
-    _system("ours, biases at zero", "s_cnn_rnn", "concepts.initial_bias=zeros", takes=BOTH[1:]),
-    _system("ours, hidden layer, frozen CNN", "s_cnn_rnn_fix", _HIDDEN_LAYER, takes=BOTH[1:]),
+    _system(
+        "ours, biases at zero", "s_cnn_rnn", "concepts.initial_bias=zeros", reused_stages=BOTH[1:]
+    ),
+    _system(
+        "ours, hidden layer, frozen CNN", "s_cnn_rnn_fix", _HIDDEN_LAYER, reused_stages=BOTH[1:]
+    ),
     # m-RNN's setting: one stage on a frozen CNN.
     _system(
         "NIC-F, frozen CNN, one stage",
@@ -108,7 +114,11 @@ _FLICKR8K_ONCE = (
 # The statistics of batch normalisation, which SqueezeNet does not have, stay ImageNet's.
 _FIXED_STATISTICS = tuple(f"{stage}.update_batch_norm=false" for stage in ("unary", "joint"))
 _OURS_FIXED = _system(
-    "ours, fixed statistics", "s_cnn_rnn", *_FIXED_STATISTICS, takes=BOTH[1:], evaluations=_TRUE
+    "ours, fixed statistics",
+    "s_cnn_rnn",
+    *_FIXED_STATISTICS,
+    reused_stages=BOTH[1:],
+    evaluations=_TRUE,
 )
 _ANOTHER_CNN_ONCE = (
     _system("soft attention", "soft_attention", *_WITHOUT_UNARY, _HALF_RATE),
@@ -119,7 +129,7 @@ _ANOTHER_CNN_ONCE = (
         'stages=["unary", "relational", "joint"]',
         *_FIXED_STATISTICS,
         _HALF_RATE,
-        takes=(("unary", _OURS_FIXED.name),),
+        reused_stages=(("unary", _OURS_FIXED.name),),
     ),
     _system(
         "NIC-F, fixed statistics",
@@ -128,7 +138,7 @@ _ANOTHER_CNN_ONCE = (
         *_WITHOUT_UNARY,
         *_FIXED_STATISTICS,
         _HALF_RATE,
-        takes=(("relational", "NIC-F"),),
+        reused_stages=(("relational", "NIC-F"),),
     ),
 )
 # The decoder alone, on captions that it samples, after the training of "ours".
@@ -207,7 +217,7 @@ _SEARCHED_RATES = ("2.5e-4", "5e-4", "1e-3", "2e-3")
 def _searched(system: System) -> tuple[System, ...]:
     """Returns a system at the joint rates that were not chosen, scored on validation pictures."""
     chosen = [o.removeprefix(_RATE) for o in system.overrides if o.startswith(_RATE)]
-    owners = dict.fromkeys(("unary", "relational"), system.name) | dict(system.takes)
+    owners = dict.fromkeys(("unary", "relational"), system.name) | dict(system.reused_stages)
     stages = [stage for stage in owners if stage in system.config().stages]
     others = [o for o in system.overrides if not o.startswith(_RATE)]
     return tuple(
@@ -215,7 +225,7 @@ def _searched(system: System) -> tuple[System, ...]:
             system,
             name=f"{system.name}, joint rate {rate}",
             overrides=(*others, f"{_RATE}{rate}", *_ON_VALIDATION_PICTURES),
-            takes=tuple((stage, owners[stage]) for stage in stages),
+            reused_stages=tuple((stage, owners[stage]) for stage in stages),
             evaluations=(),
         )
         for rate in _SEARCHED_RATES
@@ -253,7 +263,7 @@ def _concept_systems(number: int) -> tuple[System, ...]:
             f"{number:,} concepts, frequent first",
             "flickr8k_tags/s_cnn_rnn_frequent_first",
             (concepts,),
-            takes=unary,
+            reused_stages=unary,
         ),
         System(
             f"{number:,} concepts, CNN",

@@ -10,7 +10,9 @@ _RELATIONAL_RATES = ("5e-4", "2e-3")
 # The experiments' rate of both stages, with which the rates of the other stage are compared.
 _USUAL = "1e-3"
 _ON_VALIDATION_PICTURES = ("data.test_split=train[5500:]", "data.purpose=search")
-_OURS = System("ours", "flickr8k_captions/s_cnn_rnn_fix", ALL_PICTURES, takes=(("unary", FIRST),))
+_OURS = System(
+    "ours", "flickr8k_captions/s_cnn_rnn_fix", ALL_PICTURES, reused_stages=(("unary", FIRST),)
+)
 _NIC_F = System(
     "NIC-F",
     "flickr8k_captions/nic_f",
@@ -40,7 +42,10 @@ def _of_two_stages(system: System) -> tuple[System, ...]:
     """Returns a system at every rate of one stage, the other's being the usual."""
     usual = _at(system, _USUAL, _USUAL)
     joint = (
-        replace(_at(system, _USUAL, rate), takes=(*system.takes, ("relational", usual.name)))
+        replace(
+            _at(system, _USUAL, rate),
+            reused_stages=(*system.reused_stages, ("relational", usual.name)),
+        )
         for rate in _RATES
         if rate != _USUAL
     )

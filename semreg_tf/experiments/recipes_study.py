@@ -64,7 +64,7 @@ def flickr8k_recipes() -> Study:
             name,
             "flickr8k_captions/s_cnn_rnn_fix",
             (*ALL_PICTURES, *fields),
-            takes=stages,
+            reused_stages=stages,
             evaluations=_EVALUATIONS.get(name, ()),
             encoder=f"{ENCODER}{pooling}",
         )

@@ -23,28 +23,29 @@ def stale_fields(record: dict[str, Any], system: System, more: Sequence[str] = (
 
     Returns:
       Names: `experiment`, `encoder`, `members`, `starts_from`, config fields, and stages that are
-      taken from another system than the study says.
+      reused from another system than the study says.
     """
     starts = system.starts_from and list(system.starts_from)
-    told = {
+    recorded_and_now = {
         "experiment": (record.get("experiment", system.experiment), system.experiment),
         "encoder": (record.get("encoder"), system.encoder),
         "members": (record.get("members", []), [*map(list, system.members)]),
         "starts_from": (record.get("starts_from", starts), starts),
     }
-    recorded, takes = _values(record.get("overrides", ())), dict(system.takes)
+    recorded = _values(record.get("overrides", ()))
+    reused_stages = dict(system.reused_stages)
     asked = {
         name: value
         for name, value in _values((*system.overrides, *more)).items()
         if name not in _WITHOUT_EFFECT and (name, value) != ("precision", "auto")
     }
     return [
-        *(name for name, (value, own) in told.items() if value != own),
+        *(name for name, (then, now) in recorded_and_now.items() if then != now),
         *(name for name, value in asked.items() if recorded.get(name, ...) != value),
         *(
-            s
-            for s, made in record.get("stages", {}).items()
-            if made.get("taken_from") != takes.get(s)
+            name
+            for name, stage in record.get("stages", {}).items()
+            if stage.get("taken_from") != reused_stages.get(name)
         ),
     ]
 

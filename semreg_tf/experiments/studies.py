@@ -13,7 +13,7 @@ from semreg_tf.experiments.recipes_study import flickr8k_recipes
 from semreg_tf.experiments.study import BOTH, UNARY, Job, Study, System, jobs_of
 from semreg_tf.experiments.words_study import flickr8k_words
 
-__all__ = ["STUDIES", "Job", "Study", "System", "get", "taken"]
+__all__ = ["STUDIES", "Job", "Study", "System", "get", "system_that_trains"]
 
 
 # Systems of one stage have as many steps on images as the unary and joint stages of the proposed
@@ -32,20 +32,22 @@ _SHARED = (("unary", "ours"), ("relational", "ours"))
 _CAPTIONS_SHARED = (("unary", "captions, ours"), ("relational", "captions, ours"))
 _DEMO = (
     System("ours", "demo_tags/s_cnn_rnn"),
-    System("detached", "demo_tags/s_cnn_rnn_detached", takes=_SHARED),
+    System("detached", "demo_tags/s_cnn_rnn_detached", reused_stages=_SHARED),
     System("CNN", "demo_tags/cnn_logistic", _CNN_ALONE),
     System("RIA", "demo_tags/ria", _one_stage(810, "2e-3")),
     System("from scratch", "demo_tags/s_cnn_rnn_from_scratch", _one_stage(810, "4e-3")),
-    System("ours + Tag1K", "demo_tags/s_cnn_rnn_tag1k", takes=_SHARED[1:]),
+    System("ours + Tag1K", "demo_tags/s_cnn_rnn_tag1k", reused_stages=_SHARED[1:]),
     System("CNN + tag1k", "demo_tags/cnn_logistic_tag1k", _CNN_ALONE),
     System("captions, ours", "demo_captions/s_cnn_rnn"),
-    System("captions, detached", "demo_captions/s_cnn_rnn_detached", takes=_CAPTIONS_SHARED),
+    System(
+        "captions, detached", "demo_captions/s_cnn_rnn_detached", reused_stages=_CAPTIONS_SHARED
+    ),
     System("captions, NIC-F", "demo_captions/nic_f", _one_stage(720, "2e-3")),
     System(
         "captions, NIC-deeply",
         "demo_captions/nic_deeply",
         ('stages=["unary", "relational", "joint"]',),
-        takes=_CAPTIONS_SHARED[:1],
+        reused_stages=_CAPTIONS_SHARED[:1],
     ),
     System("captions and tags", "demo_both/s_cnn_rnn"),
 )
@@ -132,8 +134,10 @@ def _coco128_system(name: str, system: str, *stages: str, **fields) -> System:
 _THREE = ("unary", "relational", "joint")
 _COCO128_SYSTEMS = (
     _coco128_system("ours", "s_cnn_rnn", *_THREE),
-    _coco128_system("ours, frequent first", "s_cnn_rnn_frequent_first", *_THREE, takes=UNARY),
-    _coco128_system("ours, detached", "s_cnn_rnn_detached", *_THREE, takes=BOTH),
+    _coco128_system(
+        "ours, frequent first", "s_cnn_rnn_frequent_first", *_THREE, reused_stages=UNARY
+    ),
+    _coco128_system("ours, detached", "s_cnn_rnn_detached", *_THREE, reused_stages=BOTH),
     _coco128_system("ours, from scratch", "s_cnn_rnn_from_scratch", "joint"),
     _coco128_system("RIA", "ria", "joint"),
     _coco128_system("CNN-RNN", "cnn_rnn", "joint"),
@@ -204,8 +208,8 @@ def get(name: str, encoder: str | None = None) -> Study:
     return ENCODER_STUDIES[name](encoder)
 
 
-def taken(study: Study, stage: str, system: str, encoder: str | None = None) -> str:
-    """Returns the system that trains a stage which a system has, or takes from another.
+def system_that_trains(study: Study, stage: str, system: str, encoder: str | None = None) -> str:
+    """Returns the system that trains a stage: the given one, or the one whose stage it reuses.
 
     Args:
       study: a study.
@@ -217,7 +221,7 @@ def taken(study: Study, stage: str, system: str, encoder: str | None = None) -> 
     seen = []
     while system in known and system not in seen:
         seen.append(system)
-        system = dict(known[system].takes).get(stage, system)
+        system = dict(known[system].reused_stages).get(stage, system)
     return system
 
 
@@ -227,5 +231,5 @@ def _before(study: Study, encoder: str | None) -> tuple[Job, ...]:
         return ()
     if study.after in STUDIES:
         return get(study.after).jobs
-    found = (make(encoder) for make in ENCODER_STUDIES.values() if encoder is not None)
-    return next((other.jobs for other in found if other.name == study.after), ())
+    others = (make(encoder) for make in ENCODER_STUDIES.values() if encoder is not None)
+    return next((other.jobs for other in others if other.name == study.after), ())

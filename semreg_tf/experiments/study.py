@@ -8,7 +8,7 @@ from semreg_tf.config import Config
 from semreg_tf.encoder_preset import with_preset
 from semreg_tf.files.system_names import file_name
 
-# Values of `System.takes`: stages of the proposed model to reuse.
+# Values of `System.reused_stages`: stages of the proposed model to reuse.
 UNARY, BOTH = (("unary", "ours"),), (("unary", "ours"), ("relational", "ours"))
 
 
@@ -20,7 +20,7 @@ class System:
       name: name of the row and of its folder.
       experiment: name of the experiment.
       overrides: values of config fields, such as "joint.steps=810".
-      takes: pairs (stage, system): the stage's run of that system with the same seed is reused.
+      reused_stages: pairs (stage, system): the stage is that system's, of the same seed.
       evaluations: pairs (name, flags of the evaluation binary) of further evaluations.
       starts_from: a pair (stage, system): the stage's run of that system with the same seed gives
         the first stage its initial weights; weights that it does not have are initialised anew.
@@ -31,7 +31,7 @@ class System:
     name: str
     experiment: str
     overrides: tuple[str, ...] = ()
-    takes: tuple[tuple[str, str], ...] = ()
+    reused_stages: tuple[tuple[str, str], ...] = ()
     evaluations: tuple[tuple[str, tuple[str, ...]], ...] = ()
     encoder: str | None = None
     starts_from: tuple[str, str] | None = None

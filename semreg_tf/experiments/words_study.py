@@ -31,7 +31,7 @@ def _of_pictures(number: int) -> tuple[System, ...]:
         ours,
         name=f"{ours.name}, more captions",
         overrides=(*pictures, _EXTRA),
-        takes=(("unary", ours.name),),
+        reused_stages=(("unary", ours.name),),
     )
     features = System(
         f"NIC-F, {number:,} pictures", "flickr8k_captions/nic_f", (*_ONE_STAGE, *pictures)

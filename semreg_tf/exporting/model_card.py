@@ -99,7 +99,7 @@ def _sections(part: ExportPart, facts: Mapping[str, Any]) -> list[str]:
         _use(part.config, part.vocabularies, facts),
         _data(part.config),
         _scores(part.config, part.provenance),
-        _made(part.config, part.provenance),
+        _training(part.config, part.provenance),
     ]
 
 
@@ -211,7 +211,7 @@ def _difference(comparison: ScoreComparison, facts: Mapping[str, Any]) -> str:
     )
 
 
-def _made(config: Config, provenance: Provenance) -> str:
+def _training(config: Config, provenance: Provenance) -> str:
     weights = config.encoder.weights
     start = "random weights" if weights is None else f"the weights `{Path(weights).name}`"
     moves = "trained along" if config.encoder.trainable else "kept as it was"

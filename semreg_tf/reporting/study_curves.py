@@ -87,8 +87,8 @@ def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[Val
         joint = stages.get("joint")
         if joint is None or joint["metric"] != metric:
             continue
-        own = ({**s, "stage": name} for name, s in stages.items() if name != "joint")
-        earlier = [*record.get("inherited", ()), *own]
+        trained = ({**s, "stage": name} for name, s in stages.items() if name != "joint")
+        earlier = [*record.get("inherited", ()), *trained]
         secs = sum(s["history"][-1]["elapsed_secs"] for s in earlier if s["history"])
         # Steps of the relational stage and steps on cached features are not steps on images.
         steps = sum(_image_steps(s, s["steps"]) for s in earlier if s["stage"] != "relational")

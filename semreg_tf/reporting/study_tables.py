@@ -73,13 +73,14 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
             "a line '<!-- end -->' after it. Received: a file without"
         )
 
-    def made(found: re.Match[str]) -> str:
-        own = _judged(records, found[2])
-        if found[4]:
-            own = [r for r in own if r["system"] in found[4].split(" | ")]
-        return f"{found[1]}\n{_scores(own, found[2], bool(found[3]))}\n\n{found[5]}"
+    def with_table(match: re.Match[str]) -> str:
+        first_line, task, brief, systems, last_line = match.groups()
+        judged = _judged(records, task)
+        if systems:
+            judged = [r for r in judged if r["system"] in systems.split(" | ")]
+        return f"{first_line}\n{_scores(judged, task, bool(brief))}\n\n{last_line}"
 
-    return pattern.sub(made, text)
+    return pattern.sub(with_table, text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -106,25 +107,25 @@ def without_threshold(system: str) -> str:
 def _all_scores(records: Sequence[Record]) -> str:
     parts = []
     for task, (title, _, _) in _TASKS.items():
-        own = _judged(records, task)
-        if own:
-            where = own[0]["results"]
+        judged = _judged(records, task)
+        if judged:
+            where = judged[0]["results"]
             parts += [f"### {title}", f"{where['num_images']:,} images of `{where['split']}`."]
-            parts.append(_scores(own, task))
+            parts.append(_scores(judged, task))
     return "\n\n".join(parts)
 
 
 def _judged(records: Sequence[Record], task: str) -> list[Record]:
     """Returns the records that a task's table is of; one on captions and labels is in both."""
-    own = ([r, r | {"results": r["labels"]}] if "labels" in r else [r] for r in records)
-    return [record for pair in own for record in pair if record["results"]["task"] == task]
+    by_task = ([r, r | {"results": r["labels"]}] if "labels" in r else [r] for r in records)
+    return [record for pair in by_task for record in pair if record["results"]["task"] == task]
 
 
 def _grouped(records: Sequence[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
+    groups: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(key(record), []).append(record)
-    return found
+        groups.setdefault(key(record), []).append(record)
+    return groups
 
 
 def _tag_rows(record: Record) -> dict[str, dict[str, float]]:
@@ -150,10 +151,10 @@ def _scores(records: Sequence[Record], task: str, brief: bool = False) -> str:
         if task == "captions":
             results = record["results"]
             concepts = {"concept mAP": results.get("concept_mAP")}
-            made = {record["system"]: results["captions"] | concepts}
+            by_row = {record["system"]: results["captions"] | concepts}
         else:
-            made = _tag_rows(record)
-        for name, scores in made.items():
+            by_row = _tag_rows(record)
+        for name, scores in by_row.items():
             rows.setdefault(name, []).append(scores)
     if brief:
         first = records[0]["system"]
@@ -185,29 +186,30 @@ def _cell(runs: Sequence[dict[str, float]], column: str, scale: float, decimals:
 
 
 def _stages(records: Sequence[Record]) -> str:
-    told = any("device" in stage for r in records for stage in r["stages"].values())
+    has_device = any("device" in stage for r in records for stage in r["stages"].values())
     rows = []
-    for system, own in _grouped(records, lambda r: r["system"]).items():
-        for stage in own[0]["stages"]:
-            made = [r["stages"][stage] for r in own]
-            best = [m["best_value"] for m in made if m["best_value"] is not None]
-            metric = made[0]["metric"] or "–"
-            taken = made[0].get("taken_from")
+    for system, group in _grouped(records, lambda r: r["system"]).items():
+        for stage in group[0]["stages"]:
+            runs = [r["stages"][stage] for r in group]
+            best = [m["best_value"] for m in runs if m["best_value"] is not None]
+            metric = runs[0]["metric"] or "–"
+            donor = runs[0].get("taken_from")
             # Training alone: validations and waiting for the processor are not in it.
-            secs = [m["history"][-1]["elapsed_secs"] for m in made if m["history"]]
+            secs = [m["history"][-1]["elapsed_secs"] for m in runs if m["history"]]
+            # Runs of earlier versions do not tell.
+            devices = " / ".join(sorted({m.get("device", "–") for m in runs}))
             rows.append(
                 [
                     system,
-                    stage if taken is None else f"{stage} (of {taken})",
-                    f"{made[0]['steps']:,}",
+                    stage if donor is None else f"{stage} (of {donor})",
+                    f"{runs[0]['steps']:,}",
                     f"{metric} {mean_and_spread(best, 1.0, 3)}" if best else "–",
                     f"{statistics.fmean(secs) / 60:.1f}" if secs else "–",
-                    # Runs of earlier versions do not tell.
-                    *([" / ".join(sorted({m.get("device", "–") for m in made}))] if told else []),
+                    *([devices] if has_device else []),
                 ]
             )
     header = ["system", "stage", "steps", "best on validation", "minutes"]
-    return table([*header, "device"] if told else header, rows)
+    return table([*header, "device"] if has_device else header, rows)
 
 
 def _evaluations(records: Sequence[Record]) -> str:
@@ -245,16 +247,16 @@ def _sizes(records: Sequence[Record]) -> str:
         for r in records
     }
     rows = []
-    for system, own in _grouped(records, lambda r: r["system"]).items():
-        sizes = own[0]["parameters"]
+    for system, group in _grouped(records, lambda r: r["system"]).items():
+        sizes = group[0]["parameters"]
         secs = [
             sum(trained_secs[tuple(member)] for member in r.get("members") or [(system, r["seed"])])
-            for r in own
+            for r in group
         ]
         millions = [f"{sizes[part] / 1e6:.2f}" for part in ("head", "decoder")]
-        models = len(own[0].get("members") or [system])
+        models = len(group[0].get("members") or [system])
         rows.append(
-            [system, str(models), *millions, str(len(own)), f"{statistics.fmean(secs) / 60:.1f}"]
+            [system, str(models), *millions, str(len(group)), f"{statistics.fmean(secs) / 60:.1f}"]
         )
     header = ["system", "models", "head, million", "decoder, million", "seeds", "minutes to train"]
     return table(header, rows)

@@ -67,8 +67,8 @@ def write_static_page(
     (runtime / "wasm").mkdir(parents=True)
     for name, copy in _RUNTIME_FILES.items():
         shutil.copyfile(modules / name, runtime / copy)
-    own = resources.files(__package__)
-    (folder / _SCRIPT).write_bytes(own.joinpath(_SCRIPT).read_bytes())
+    script = resources.files(__package__).joinpath(_SCRIPT)
+    (folder / _SCRIPT).write_bytes(script.read_bytes())
     words, tags = description["num_names"], description["user_tags"]
     captions = description["task"] == "captions"
     model = {

@@ -259,10 +259,10 @@ def other_intact(checkpoint: Path) -> list[str]:
 def prune(workdir: str | Path, keep_last: int = 2) -> None:
     """Removes all checkpoints but the best and the last few, and partially written ones."""
     best = read_best(workdir)
-    kept = {path.name for path in list_checkpoints(workdir)[-keep_last:]}
-    kept |= {best["checkpoint"]} if best else set()
+    remaining = {path.name for path in list_checkpoints(workdir)[-keep_last:]}
+    remaining |= {best["checkpoint"]} if best else set()
     for path in list_checkpoints(workdir):
-        if path.name not in kept:
+        if path.name not in remaining:
             shutil.rmtree(path)
     for path in (Path(workdir) / "checkpoints").glob(f"{_PARTIAL}*"):
         shutil.rmtree(path)

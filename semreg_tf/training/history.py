@@ -36,9 +36,9 @@ def rewind(workdir: Path, step: int) -> None:
     content = path.read_bytes()
     *lines, _ = content.split(b"\n")
     rows = read_rows(path, lines)
-    kept = b"".join(x + b"\n" for x, row in zip(lines, rows, strict=True) if row["step"] <= step)
-    if kept != content:
-        write_whole(path, kept)
+    earlier = b"".join(x + b"\n" for x, row in zip(lines, rows, strict=True) if row["step"] <= step)
+    if earlier != content:
+        write_whole(path, earlier)
 
 
 def read_rows(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:

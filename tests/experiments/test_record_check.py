@@ -11,7 +11,7 @@ SYSTEM = studies.System(
     "a",
     "demo_tags/s_cnn_rnn",
     ("joint.learning_rate=2e-3", "precision=auto", "data.purpose=search"),
-    takes=(("unary", "b"),),
+    reused_stages=(("unary", "b"),),
     encoder="efficientnet_lite0",
     starts_from=("joint", "b"),
 )
@@ -44,7 +44,7 @@ def test_a_record_of_the_system_is_its_own_whatever_flags_were_given():
         ({"members": (("a", 0),)}, "members"),
         ({"overrides": ("joint.learning_rate=1e-3",)}, "joint.learning_rate"),
         ({"overrides": ("joint.steps=7",)}, "joint.steps"),
-        ({"takes": ()}, "unary"),
+        ({"reused_stages": ()}, "unary"),
     ],
 )
 def test_what_the_study_says_otherwise_is_named(change, field):

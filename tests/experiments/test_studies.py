@@ -40,7 +40,7 @@ def test_a_taken_stage_was_trained_as_the_system_itself_would_have(name, encoder
         own = job.system.config()
         # A study that continues another takes from both.
         here = [(j.system.name, j.seed) for j in study.jobs[:number]]
-        for stage, owner in job.system.takes:
+        for stage, owner in job.system.reused_stages:
             place = owner, job.seed
             if earlier is None:
                 assert place in [(j.system.name, j.seed) for j in study.jobs]
@@ -84,7 +84,7 @@ def test_a_stage_that_a_system_starts_from_was_trained_before(name):
             # The CNN stays as the other system left it; the reward phase trains the decoder alone.
             assert not own.encoder.trainable or (own.joint.steps == 0 and own.joint.reward_steps)
             assert (own.encoder.name, own.image) == (theirs.encoder.name, theirs.image)
-            assert not job.system.takes
+            assert not job.system.reused_stages
         done.add((job.system.name, job.seed))
 
 

@@ -16,7 +16,7 @@ OURS = studies.System("ours", "demo_captions/s_cnn_rnn")
 DETACHED = studies.System(
     "detached",
     "demo_captions/s_cnn_rnn_detached",
-    takes=(("unary", "ours"), ("relational", "ours")),
+    reused_stages=(("unary", "ours"), ("relational", "ours")),
     evaluations=(("beam 5", ("--config.decoding.beam_width=5",)),),
 )
 

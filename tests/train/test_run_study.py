@@ -156,7 +156,7 @@ def test_the_cnn_is_said_once_and_carried_from_there(ran, monkeypatch):
             "NIC-deeply",
             "demo_captions/nic_deeply",
             ('stages=["unary", "relational", "joint"]',),
-            takes=(("unary", "ours"),),
+            reused_stages=(("unary", "ours"),),
             encoder="efficientnet_lite0",
         ),
         studies.System("NIC-F", "demo_captions/nic_f", encoder="efficientnet_lite0"),

@@ -91,8 +91,8 @@ def test_flags_change_the_stages_that_a_job_has(ran, monkeypatch):
 
 def test_a_stage_is_taken_from_the_system_that_trained_it(ran, monkeypatch):
     commands, _ = ran
-    middle = dataclasses.replace(OURS, name="middle", takes=(("unary", "ours"),))
-    last = dataclasses.replace(OURS, name="last", takes=(("unary", "middle"),))
+    middle = dataclasses.replace(OURS, name="middle", reused_stages=(("unary", "ours"),))
+    last = dataclasses.replace(OURS, name="last", reused_stages=(("unary", "middle"),))
     head = studies.System("head", "demo_captions/nic_f", starts_from=("unary", "middle"))
     study_of(monkeypatch, OURS, middle, last, head)
     run_study.main([])
