@@ -2,7 +2,7 @@
 
 Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011): the pictures of the rarest name
 are assigned first, each to the split that needs it most. Each split needs at least one picture of a
-name, if there are enough for all splits (ours).
+name, if there are enough for all splits and it is not crowded by rare names (ours).
 """
 
 import collections
@@ -33,11 +33,11 @@ def stratify(
     for picture in order:
         for name in dict.fromkeys(names_of[picture]):
             pictures_of[name].append(picture)
-    needed = {name: _needed(len(pictures), sizes) for name, pictures in pictures_of.items()}
+    remaining = {name: len(pictures) for name, pictures in pictures_of.items()}
+    needed = _needed(pictures_of, sizes)
     # Iterators, so that each picture of a name is visited once.
     unvisited = {name: iter(pictures) for name, pictures in pictures_of.items()}
     room = dict(sizes)
-    remaining = {name: len(pictures) for name, pictures in pictures_of.items()}
     split_of: dict[str, str] = {}
 
     def assign(picture: str, split: str) -> None:
@@ -63,16 +63,35 @@ def stratify(
     return {split: [p for p in order if split_of[p] == split] for split in sizes}
 
 
-def _needed(number: int, sizes: Mapping[str, int]) -> dict[str, float]:
-    """Returns how many pictures of a name each split needs: its share, at least one if possible.
+def _needed(
+    pictures_of: Mapping[Any, Sequence[str]], sizes: Mapping[str, int]
+) -> dict[Any, dict[str, float]]:
+    """Returns name -> how many pictures with it each split needs: its share, if possible one.
 
-    With fewer pictures than splits, the first splits need one each.
+    With fewer pictures than splits, the first splits need one each. Names whose share is below one
+    may need up to half of a held-out split, or what pictures without such names leave of it; the
+    more frequent names come first (ours).
     """
-    total = sum(sizes.values())
+    total = max(1, sum(sizes.values()))
     splits = [split for split, size in sizes.items() if size]
-    held_out = splits[1:] if number >= len(splits) else splits[1:number]
-    needed = dict.fromkeys(sizes, 0.0)
-    for split in held_out:
-        needed[split] = max(1.0, number * sizes[split] / total)
-    needed[splits[0]] = number - sum(needed.values())
+    counts = {name: len(pictures) for name, pictures in pictures_of.items()}
+
+    def share(name: Any, split: str) -> float:
+        return counts[name] * sizes[split] / total
+
+    room = {}
+    for split in splits[1:]:
+        rare = {p for name in counts if share(name, split) < 1 for p in pictures_of[name]}
+        room[split] = sizes[split] * max(0.5, len(rare) / total)
+    needed = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        needs = dict.fromkeys(sizes, 0.0)
+        for split in splits[1:] if counts[name] >= len(splits) else splits[1 : counts[name]]:
+            if share(name, split) >= 1:
+                needs[split] = share(name, split)
+            elif room[split] >= 0.5:
+                room[split] -= 1
+                needs[split] = 1.0
+        needs[splits[0]] = counts[name] - sum(needs.values())
+        needed[name] = needs
     return needed

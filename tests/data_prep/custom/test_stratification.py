@@ -65,3 +65,17 @@ def test_many_pictures_are_dealt_quickly():
     counts = collections.Counter(name for p in splits["test"] for name in names_of[p])
     assert counts["all"] == 2_000
     assert min(counts[f"n{i}"] for i in range(2_000)) == 1
+
+
+@pytest.mark.parametrize(("common", "rare", "each"), [(30, 11, 3), (220, 45, 4)])
+def test_many_rare_names_leave_room_for_a_common_one(common, rare, each):
+    names = ["common"] * common + [f"rare{i}" for i in range(rare) for _ in range(each)]
+    names_of = {f"{i}.jpg": [name] for i, name in enumerate(names)}
+    tenth = len(names) // 10
+    splits = share_out(
+        names_of, {"train": len(names) - 2 * tenth, "validation": tenth, "test": tenth}
+    )
+    counts = bearing(splits, names_of, "common")
+    assert min(counts["validation"], counts["test"]) >= 0.8 * tenth * common / len(names)
+    shown = {name for p in splits["validation"] for name in names_of[p]}
+    assert len(shown) > tenth / 3
