@@ -11,19 +11,29 @@ WORKERS ?= 2
 # No job of a study is started after that many minutes; those left are for the next start.
 LIMIT := $(if $(MINUTES),--max_minutes=$(MINUTES))
 
-.PHONY: help demo test test-large gpu-check benchmark-torch lint format docs flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
+.PHONY: help install demo test test-large gpu-check benchmark-torch lint format docs flickr8k study-demo study-demo-competitors study-flickr8k study-coco128 study-corel5k study-competitors clean
 help:
 	@grep -hE '^## ' Makefile | sed 's/^## //'
 
+# In this mode Python finds the package from the clone's parent folder too, where the clone's name
+# would hide it.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+  --config-settings editable_mode=compat
+
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11, 3.12 or 3.13 is needed")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11, 3.12 or 3.13 is needed: make ... PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,serve]"
+	@echo "Installing packages into $(VENV): 3 GB, a few minutes"
+	$(INSTALL) -e ".[dev,serve]"
 	touch $@
+
+## make install     the environment .venv; EXTRAS=encoders,heic adds optional packages
+install: $(VENV)/installed
+	$(if $(EXTRAS),$(INSTALL) -e ".[dev,serve,$(EXTRAS)]")
 
 ## make demo        draw a data set, train tags and captions, evaluate, export, write the report
 demo: $(VENV)/installed
-	bash train/demo.sh $(BIN)/python $(OUT)
+	bash train/demo.sh $(BIN)/python "$(OUT)"
 
 ## make test        the tests: no network, Java, GPU or outside data needed
 test: $(VENV)/installed
@@ -81,19 +91,19 @@ CNN = $(if $(ENCODER),--encoder=$(ENCODER)) $(if $(WEIGHTS),$(1)="$(WEIGHTS)")
 flickr8k: $(ENCODER_READY)
 	@test -n "$(DATA)" -a -n "$(ENCODER)$(WEIGHTS)" || \
 	  { echo "usage: make flickr8k DATA=dir ENCODER=efficientnet_lite0|WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
-	bash train/flickr8k.sh $(BIN)/python "$(DATA)" $(OUT) $(call CNN,--config.encoder.weights)
+	bash train/flickr8k.sh $(BIN)/python "$(DATA)" "$(OUT)" $(call CNN,--config.encoder.weights)
 
 ## make study-demo [OUT=dir] [MINUTES=n]  three seeds of each system on drawn scenes, results/demo/
 study-demo: $(VENV)/installed
-	$(RUN) data_prep.prepare_demo --data_dir=$(OUT)/data
-	$(RUN) train.run_study --study=demo --data_dir=$(OUT)/data --out=$(OUT)/demo_study $(LIMIT)
+	$(RUN) data_prep.prepare_demo --data_dir="$(OUT)/data"
+	$(RUN) train.run_study --study=demo --data_dir="$(OUT)/data" --out="$(OUT)/demo_study" $(LIMIT)
 	$(RUN) eval.study_tables --study=demo --out=results/demo/tables.md
 	$(RUN) eval.study_tables --study=demo --into=RESULTS.md
 
 ## make study-demo-competitors [OUT=dir] [MINUTES=n]  systems that read user tags, results/demo_competitors/
 study-demo-competitors: $(VENV)/installed
-	$(RUN) data_prep.prepare_demo --data_dir=$(OUT)/data
-	$(RUN) train.run_study --study=demo_competitors --data_dir=$(OUT)/data --out=$(OUT)/demo_study $(LIMIT)
+	$(RUN) data_prep.prepare_demo --data_dir="$(OUT)/data"
+	$(RUN) train.run_study --study=demo_competitors --data_dir="$(OUT)/data" --out="$(OUT)/demo_study" $(LIMIT)
 	$(RUN) eval.study_tables --study=demo_competitors --out=results/demo_competitors/tables.md
 	$(RUN) eval.study_tables --study=demo_competitors --into=RESULTS.md
 
@@ -103,9 +113,9 @@ ifdef ENCODER
 study-flickr8k: $(ENCODER_READY)
 	@test -n "$(DATA)" || \
 	  { echo "usage: make study-flickr8k DATA=dir ENCODER=name [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	for study in flickr8k flickr8k_search; do \
-	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/$(STUDY_OF_CNN) \
+	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/$(STUDY_OF_CNN)" \
 	    $(call CNN,--weights) $(LIMIT) || exit 1; \
 	done
 	test ! -d results/$(STUDY_OF_CNN) || $(RUN) eval.study_tables --study=flickr8k \
@@ -114,9 +124,9 @@ else
 study-flickr8k: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	for study in flickr8k flickr8k_search flickr8k_tags; do \
-	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/$${study%_search} \
+	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/$${study%_search}" \
 	    --weights="$(WEIGHTS)" $(LIMIT) || exit 1; \
 	  test ! -d results/$$study || \
 	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
@@ -128,8 +138,8 @@ endif
 study-coco128: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-coco128 DATA=dir WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
-	$(RUN) data_prep.prepare_coco_tags --variant=coco128 --raw_dir="$(DATA)" --data_dir=$(OUT)/data
-	$(RUN) train.run_study --study=coco128 --data_dir=$(OUT)/data --out=$(OUT)/coco128 \
+	$(RUN) data_prep.prepare_coco_tags --variant=coco128 --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) train.run_study --study=coco128 --data_dir="$(OUT)/data" --out="$(OUT)/coco128" \
 	  --weights="$(WEIGHTS)"
 	$(RUN) eval.study_tables --study=coco128 --out=results/coco128/tables.md
 
@@ -137,9 +147,9 @@ study-coco128: $(VENV)/installed
 study-corel5k: $(VENV)/installed
 	@test -n "$(DATA)" || { echo "usage: make study-corel5k DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encoders]"
-	$(RUN) data_prep.prepare_image_annotation --variant=corel5k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
+	$(RUN) data_prep.prepare_image_annotation --variant=corel5k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	for study in corel5k corel5k_search; do \
-	  $(RUN) train.run_study --study=$$study --data_dir=$(OUT)/data --out=$(OUT)/corel5k $(LIMIT) || exit 1; \
+	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/corel5k" $(LIMIT) || exit 1; \
 	  test ! -d results/$$study || \
 	    $(RUN) eval.study_tables --study=$$study --out=results/$$study/tables.md || exit 1; \
 	done
@@ -148,9 +158,9 @@ study-corel5k: $(VENV)/installed
 ## make study-competitors DATA=dir [OUT=dir] [MINUTES=n]  Table 3's captioners on one frozen CNN
 study-competitors: $(VENV)/encoders
 	@test -n "$(DATA)" || { echo "usage: make study-competitors DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir=$(OUT)/data
-	$(RUN) train.run_study --study=flickr8k_competitors --data_dir=$(OUT)/data \
-	  --out=$(OUT)/flickr8k_competitors $(LIMIT)
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) train.run_study --study=flickr8k_competitors --data_dir="$(OUT)/data" \
+	  --out="$(OUT)/flickr8k_competitors" $(LIMIT)
 	test ! -d results/flickr8k_competitors || $(RUN) eval.study_tables \
 	  --study=flickr8k_competitors --out=results/flickr8k_competitors/tables.md
 

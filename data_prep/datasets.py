@@ -21,8 +21,16 @@ def options_of(name: str) -> DatasetOptions:
       ValueError: there is no data set of that name.
     """
     if name not in DATASETS:
+        variants = {
+            variant: f": it is --dataset={dataset} --variant={variant}."
+            for dataset, options in DATASETS.items()
+            for option in options.options
+            if option.is_variant
+            for variant in option.choices
+        }
+        hint = variants.get(name, did_you_mean(name, DATASETS))
         raise ValueError(
-            f"`--dataset` must name a data set{did_you_mean(name, DATASETS)} "
+            f"`--dataset` must name a data set{hint} "
             f"Known: {', '.join(DATASETS)}. Received: --dataset={name}"
         )
     return DATASETS[name]

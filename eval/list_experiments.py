@@ -1,6 +1,6 @@
 """Prints the experiments: name, table row, stages, changed fields, and the paper's figures.
 
-python -m eval.list_experiments [--match=coco_captions] [--parameters]
+python -m eval.list_experiments [--match=coco_captions] [--names] [--parameters]
 """
 
 import dataclasses
@@ -12,12 +12,13 @@ from semreg_tf.cli import program
 from semreg_tf.experiments import reported
 
 _MATCH = flags.DEFINE_string("match", "", "List only names that contain this text.")
+_NAMES = flags.DEFINE_bool("names", False, "Print the names alone.")
 _PARAMETERS = flags.DEFINE_bool(
     "parameters",
     False,
     "Also build each model and count its trainable parameters (slow; no weights needed).",
 )
-_HIDDEN = ("name", "table_row", "stages")
+_HIDDEN = ("name", "table_row")
 # Numbers of labels of data sets that determine the model's size (Sec. 4.2).
 _NUM_LABELS = {"nus_wide": 81, "coco_tags": 80}
 
@@ -55,7 +56,8 @@ def describe(name: str) -> list[str]:
     if paper_row is not None:
         table, system = paper_row
         figures = [f"{k} {v}" for k, v in table.figures(system).items()]
-        lines.append(f"  paper: {', '.join(figures)}")
+        other = "" if table.dataset == config.data.dataset else f" on {table.dataset}"
+        lines.append(f"  the paper{other}: {', '.join(figures)}")
     if _PARAMETERS.value:
         count = trainable_parameters(name)
         lines.append(f"  trainable: {'depends on the data set' if count is None else f'{count:,}'}")
@@ -69,7 +71,7 @@ def main(_: list[str]) -> None:
         if not names:
             raise ValueError(f"`match` fits no experiment. Received: match={_MATCH.value!r}")
     for name in names:
-        print("\n".join(describe(name)))
+        print(name if _NAMES.value else "\n".join(describe(name)))
 
 
 if __name__ == "__main__":

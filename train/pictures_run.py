@@ -6,6 +6,7 @@ stop.
 
 import dataclasses
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -158,21 +159,24 @@ def _test_split(config: Config, counts: dict[str, Any], task: str) -> str | None
 
 
 def _what_next(settings: PicturesRun, exports: dict[str, Path], minutes: float) -> str:
-    runs = " ".join(f"--workdir={settings.workdir / task / 'joint'}" for task in exports)
+    runs = shlex.join(f"--workdir={settings.workdir / task / 'joint'}" for task in exports)
     lines = [f"\nDone in {minutes:.0f} minutes. Now:"]
     for task, path in exports.items():
-        lines.append(f"  semreg annotate --model={path} photo.jpg {settings.pictures}    # {task}")
+        annotate = shlex.join(["semreg", "annotate", f"--model={path}", str(settings.pictures)])
+        lines.append(f"  {annotate}    # {task}")
     if len(exports) > 1:
-        lines.append(
-            f"  semreg export {runs} --out={settings.workdir / 'both_model'}    # one model"
-        )
-    models = " ".join(f"--model={path}" for path in exports.values())
+        lines.append(f"  semreg export {runs} {_out(settings, 'both_model')}    # one model")
+    models = shlex.join(f"--model={path}" for path in exports.values())
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",
-        f"  semreg report {runs} --out={settings.workdir / 'report.html'}",
+        f"  semreg report {runs} {_out(settings, 'report.html')}",
         "In a checkout, write `python -m semreg_tf.cli.semreg` in place of `semreg`.",
     ]
     return "\n".join(lines)
+
+
+def _out(settings: PicturesRun, name: str) -> str:
+    return shlex.quote(f"--out={settings.workdir / name}")
 
 
 def _say(text: str) -> None:

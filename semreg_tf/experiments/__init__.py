@@ -59,7 +59,7 @@ def get(name: str) -> Config:
     """Returns an experiment's config.
 
     Raises:
-      ValueError: the name is unknown; the error lists the known names.
+      ValueError: the name is unknown; the error suggests the closest.
 
     Example:
       >>> get("demo_tags/s_cnn_rnn").decoding.method
@@ -68,7 +68,7 @@ def get(name: str) -> Config:
     if name not in names():
         raise ValueError(
             f"`experiment` must be a known name{did_you_mean(name, names())} "
-            f"Known: {', '.join(names())}. Received: experiment={name!r}"
+            f"`semreg list --names` prints them. Received: experiment={name!r}"
         )
     if name in _REGISTERED:
         config = _REGISTERED[name]

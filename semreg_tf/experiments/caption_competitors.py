@@ -125,6 +125,6 @@ COMPETITORS = {
     "nicv2": ("Table 3: NICv2", nicv2),
     "att": ("Table 3: ATT", att),
     "v2l": ("Table 3: V2L", v2l),
-    "v2l_whole_image": ("Table 3: V2L, the whole image alone", v2l_whole_image),
+    "v2l_whole_image": ("control: V2L on the whole image alone", v2l_whole_image),
     "msrcap_like": ("Table 3: MSRCap, without its maximum-entropy model", msrcap_like),
 }

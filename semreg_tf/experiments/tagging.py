@@ -225,14 +225,14 @@ def side_information_systems(
     return {
         "tag_neighbours": (f"{table}: TagNeighbour", lambda b: neighbours(tag_neighbours(b))),
         "tag_neighbours_alone": (
-            f"{table}: TagNeighbour, without the picture's own tags",
+            "control: TagNeighbour without the picture's own tags",
             lambda b: neighbours(tag_neighbours(b, "none")),
         ),
         "sinn": (f"{table}: SINN", layered()),
-        "sinn_no_groups": (f"{table}: SINN, without groups", layered(num_groups=0)),
-        "binn": (f"{table}: SINN, its linear form", layered(form="linear")),
+        "sinn_no_groups": ("control: SINN without groups", layered(num_groups=0)),
+        "binn": ("control: the linear form of SINN", layered(form="linear")),
         "binn_no_groups": (
-            f"{table}: SINN, its linear form without groups",
+            "control: the linear form of SINN without groups",
             layered(form="linear", num_groups=0),
         ),
     }

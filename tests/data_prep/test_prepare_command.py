@@ -35,6 +35,9 @@ def test_an_unknown_data_set_is_named_with_a_hint():
     message = r"did you mean 'flickr8k'\? Known: custom, demo, .* Received: --dataset=flikr8k"
     with pytest.raises(ValueError, match=message):
         options_of("flikr8k")
+    # Experiments and papers name the variant.
+    with pytest.raises(ValueError, match=r"it is --dataset=image_annotation --variant=corel5k\. "):
+        options_of("corel5k")
 
 
 def test_a_data_set_is_prepared_by_name_or_by_its_alias(run_command, flickr8k_raw_dir, tmp_path):
