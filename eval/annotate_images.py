@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import semreg_tf
 from semreg_tf import console
+from semreg_tf.annotating.copies_folder import check_copies_folder
 from semreg_tf.annotating.picture_list import (
     STANDARD_INPUT,
     Picture,
@@ -85,6 +86,8 @@ def main(argv: list[str]) -> None:
         if _RUNNER.value:
             sys.exit(_on_beam(argv[1:], lines))
         pictures = _with_tags(_list(argv[1:], lines))
+        if _OUT.value:
+            check_copies_folder(_OUT.value, [p.path for p in pictures])
         from semreg_tf.annotating.collection import Job, annotate_collection
 
         model = semreg_tf.load(_MODEL.value)
@@ -157,14 +160,17 @@ def _writers(model: Any, pictures: list[Picture], stack: contextlib.ExitStack) -
         writers.append(SidecarWriter(model.words_shown_last))
     if _EMBED.value is not None:
         from semreg_tf.annotating.captioned_copy import copy_names
+        from semreg_tf.annotating.copies_folder import CopyNames
         from semreg_tf.annotating.embedding import EmbeddingWriter
+        from semreg_tf.files.file_lock import FileLock
 
-        folder = Path(_OUT.value) if _EMBED.value == "copies" else None
-        names = copy_names([p.path for p in pictures], suffix=None)
+        folder, names = None, None
+        if _EMBED.value == "copies":
+            folder = Path(_OUT.value)
+            stack.enter_context(FileLock(folder / ".lock", "out", folder))
+            names = CopyNames(folder, copy_names([p.path for p in pictures], suffix=None))
         writers.append(EmbeddingWriter(folder, model.words_shown_last, names))
         stack.callback(writers[-1].close)
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
     return writers
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from semreg_tf.annotating.answer_file import AnswerFile, answer_row
 from semreg_tf.annotating.captioned_copy import captioned_jpeg, check_font, copy_names
+from semreg_tf.annotating.copies_folder import CopyNames, check_copies_folder
 from semreg_tf.annotating.csv_answers import CsvAnswers
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.annotating.sqlite_answers import SqliteAnswers
@@ -74,15 +75,15 @@ def annotate_collection(
       One `answer_row` per picture: first those of earlier starts, then those of this one.
 
     Raises:
-      ValueError: the file of answers is another model's or holds something else, the font cannot
-        be read, or the model does not read user tags.
+      ValueError: the file of answers is another model's or holds something else, the folder of
+        copies holds a picture, the font cannot be read, or the model does not read user tags.
       OSError: the answers or copies cannot be written.
     """
     check_font(job.font)
     path = job.answers or (job.copies / ANSWERS_FILE if job.copies else None)
-    names = copy_names([p.path for p in job.pictures]) if job.copies else {}
     with contextlib.ExitStack() as stack:
         if job.copies is not None:
+            check_copies_folder(job.copies, [p.path for p in job.pictures])
             job.copies.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(job.copies / ".lock", "copies", job.copies))
         file = ANSWER_FILES[job.answers_format](path, model_id(job.model)) if path else None
@@ -91,6 +92,10 @@ def annotate_collection(
         pool = ThreadPoolExecutor(2)
         stack.callback(pool.shutdown, cancel_futures=True)
         earlier = {} if file is None else file.rows
+        names = {}
+        if job.copies is not None:
+            preferred = copy_names([p.path for p in job.pictures])
+            names = CopyNames(job.copies, preferred, earlier.values())
         unanswered = [p for p in job.pictures if p.path not in earlier]
         for picture in job.pictures:
             if picture.path in earlier:
@@ -105,7 +110,7 @@ def annotate_collection(
 def _answers(
     job: Job,
     pictures: list[Picture],
-    names: dict[str, str],
+    names: Mapping[str, str] | CopyNames,
     pool: ThreadPoolExecutor,
     file: Answers | None,
 ) -> Iterator[dict[str, Any]]:
@@ -146,8 +151,9 @@ def _draw(job: Job, path: str, text: str, name: str) -> str:
     return str(target)
 
 
-def _draw_if_missing(job: Job, row: dict[str, Any], names: dict[str, str]) -> None:
+def _draw_if_missing(job: Job, row: dict[str, Any], names: Mapping[str, str] | CopyNames) -> None:
     if job.copies is None or "error" in row:
         return
-    if not (job.copies / names[row["file"]]).exists():
-        _draw(job, row["file"], row["text"], names[row["file"]])
+    name = names[row["file"]]
+    if not (job.copies / name).exists():
+        _draw(job, row["file"], row["text"], name)

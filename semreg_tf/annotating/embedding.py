@@ -7,10 +7,11 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.annotating.copies_folder import CopyNames
 from semreg_tf.annotating.photo_words import PhotoWords, words_of
 
 _PROGRAM = "exiftool"
@@ -43,7 +44,7 @@ class EmbeddingWriter:
         self,
         folder: Path | None,
         shown_last: Collection[str],
-        names: dict[str, str] | None = None,
+        names: Mapping[str, str] | CopyNames | None = None,
     ) -> None:
         program = shutil.which(_PROGRAM)
         if program is None:

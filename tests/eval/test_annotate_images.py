@@ -63,6 +63,7 @@ def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
     # Standard error is a pipe here, so that no bar is drawn.
     assert "annotating" not in done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        ".copies.jsonl",
         "0.jpg",
         "2.jpg",
         "annotations.jsonl",
@@ -100,6 +101,7 @@ def test_a_table_shows_texts_and_concepts(model, photos):
         (("--runner=DirectRunner", "x.jpg"), "error: `"),
         (("--runner=DirectRunner", "--format=sqlite", "x.jpg"), "error: `answers` must be given"),
         (("--embed=copies", "x.jpg"), "error: `out` must be given with embed=copies"),
+        (("--embed=copies", "--out=.", "x.jpg"), "error: `out` must be another folder than the"),
         (("--out=a.csv", "--format=csv", "x.jpg"), "error: `out` is the folder of captioned"),
     ],
 )
