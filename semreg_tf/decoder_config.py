@@ -95,7 +95,8 @@ class DecodingConfig(Checked):
     # In the paper "greedy" for tags, "beam" for captions, "top_k" (labels by score) for CNN rows.
     method: Literal["greedy", "beam", "top_k"] = "beam"
     beam_width: int = number(3, 1)
-    # Maximum number of emitted tokens (im2txt: 20 tokens with START, so 19).
+    # Maximum number of emitted tokens (im2txt: 20 tokens with START, so 19). The paper states none
+    # for tags, which END alone ends; 19 holds the longest list of its data sets (ours).
     max_steps: int = number(19, 1)
     # Exponent of the length by which log-probabilities are divided (im2txt: none).
     length_normalisation: float = number(0.0, 0.0)

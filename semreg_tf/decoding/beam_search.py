@@ -25,7 +25,8 @@ from semreg_tf.decoding.step_function import (
 class BeamSearch(BeamRules):
     """Searches for the most probable sequences, as the paper does for captions (beam width 3).
 
-    The paper only states the width. The rest follows im2txt, except the stopping rule (ours):
+    The paper only states the width. The rest follows im2txt, except (ours) for the stopping rule,
+    that END takes no place among a hypothesis's extensions, and that the length excludes START:
 
     - A step extends every live hypothesis by its most probable tokens. END completes a
       hypothesis if it is among its `beam_width` most probable tokens. The `beam_width` best of all

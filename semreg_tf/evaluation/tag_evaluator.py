@@ -91,17 +91,27 @@ class _Systems:
             self.add(self._cuts, self._cnn_probabilities)
         else:
             self._warnings.append(_UNSUPERVISED)
-        probabilities = self.supervised_probabilities
-        if OURS not in self.labels or probabilities is None:
+        if OURS not in self.labels:
             return
-        labels = self.labels[OURS]
+        labels, probabilities = self.labels[OURS], self.supervised_probabilities
+        filling = probabilities
+        if filling is None and self._lengths:
+            # Without supervised concepts the decoder itself ranks the labels (ours).
+            filling = self._model.label_scores(self._split)
         fixed = {
-            f"{OURS}, exactly {k}": scoring.fixed_length_labels(labels, probabilities, k)
-            for k in decoding.fixed_lengths
+            f"{OURS}, exactly {k}": scoring.fixed_length_labels(labels, filling, k)
+            for k in self._lengths
         }
         self.add(fixed, probabilities)
-        if decoding.combine:
+        if decoding.combine and probabilities is not None:
             self.add(*self._combined(probabilities))
+
+    @property
+    def _lengths(self) -> tuple[int, ...]:
+        """`decoding.fixed_lengths`, at most all labels, each once."""
+        num_labels = len(self._split.vocabularies.concepts)
+        lengths = self._model.config.decoding.fixed_lengths
+        return tuple(dict.fromkeys(min(k, num_labels) for k in lengths))
 
     def evaluation(self) -> Evaluation:
         """Scores all label sets."""
@@ -156,8 +166,7 @@ class _Systems:
         validation_scores = combine(validation, model.concept_probabilities(validation))
         threshold, _ = best_threshold(scoring.concept_targets(validation), validation_scores)
         name, cut = f"{OURS} with the CNN", (scores >= threshold).astype(np.uint8)
-        lengths = model.config.decoding.fixed_lengths
         return {
             f"{name}, cut at {threshold:.2f} (best on validation)": cut,
-            **{f"{name}, top {k}": scoring.top_k_labels(scores, k) for k in lengths},
+            **{f"{name}, top {k}": scoring.top_k_labels(scores, k) for k in self._lengths},
         }, scores

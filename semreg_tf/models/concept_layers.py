@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 
-# Hu et al.: masked weights are initialised as |N(0, 0.01)|.
+# Ours: masked weights are initialised as |N(0, 0.01)|.
 MASKED_DEVIATION = 0.01
 # Step of the layer index per direction: "down" goes from coarse to fine.
 _STEPS = {"down": 1, "up": -1}

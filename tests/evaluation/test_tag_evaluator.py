@@ -1,7 +1,10 @@
 """Label lists of a toy run: what a validation computes of them, and what is compared beside it."""
 
+import dataclasses
+
 import pytest
 
+from semreg_tf.evaluation import scoring
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 
@@ -35,3 +38,24 @@ def test_a_cnn_of_its_own_is_cut_in_place_of_the_models_concepts(run, tag_run, d
     assert own.main == other.main
     assert own.scores["CNN top 2"] != other.scores["CNN top 2"]
     assert own.scores["ours, exactly 2"] == other.scores["ours, exactly 2"]
+
+
+def test_lists_of_a_model_without_supervised_concepts_are_filled_up_by_its_decoder(
+    run, monkeypatch
+):
+    # 99 labels are more than there are.
+    config = dataclasses.replace(
+        run.config,
+        stages=("joint",),
+        concepts=dataclasses.replace(run.config.concepts, supervised=False),
+        decoding=dataclasses.replace(run.config.decoding, fixed_lengths=(2, 99), combine=True),
+    )
+    monkeypatch.setattr(run, "config", config)
+    split = run.split("test")
+    evaluation = TagEvaluator().run(run, split)
+    number = len(split.vocabularies.concepts)
+    assert list(evaluation.scores) == ["ours", "ours, exactly 2", f"ours, exactly {number}"]
+    own = scoring.sequence_labels(run.predict(split), split)
+    two = scoring.fixed_length_labels(own, run.label_scores(split), 2)
+    assert evaluation.scores["ours, exactly 2"] == scoring.tag_scores(split, two, None)
+    assert (two.sum(1) == 2).all()

@@ -31,7 +31,7 @@ def test_tag_neighbours_have_the_numbers_of_the_literature():
     assert (own.pool, own.tag_vector, config.data.num_user_tags) == ("split", "hidden", 5_000)
     unary = config.unary
     assert (unary.optimizer, unary.learning_rate, unary.batch_size) == ("rmsprop", 1e-4, 50)
-    assert (unary.steps, unary.weight_decay) == (10 * 3_000, 3e-4)
+    assert (unary.steps, unary.weight_decay) == (10 * 142_500 // 50, 3e-4)
     alone = differing("nus_wide_tags/tag_neighbours_alone", "nus_wide_tags/tag_neighbours")
     assert alone == {"concepts.neighbours.tag_vector": "none"}
 
