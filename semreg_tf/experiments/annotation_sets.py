@@ -4,7 +4,13 @@ from typing import Any
 
 from semreg_tf.config import Config, EncoderConfig, ImageConfig
 from semreg_tf.experiments.changes import setting, with_fields
-from semreg_tf.experiments.tagging import concept_layers, fixed, tag_base, tag_systems
+from semreg_tf.experiments.tagging import (
+    RMSPROP_WITH_MOMENTUM,
+    concept_layers,
+    fixed,
+    tag_base,
+    tag_systems,
+)
 
 _BATCH = 32
 # Training images without the 500 of the validation split.
@@ -20,12 +26,7 @@ def annotation_set(name: str) -> Config:
     epoch = _TRAIN_IMAGES[name] // _BATCH
     encoder = EncoderConfig(name="efficientnet_lite2", feature_dropout=0.5)
     base = tag_base(f"image_annotation/{name}", encoder, 1e-4, epoch)
-    falling: dict[str, Any] = {
-        "schedule": "cosine",
-        "patience": 0,
-        "optimizer": "rmsprop",
-        "weight_decay": 0.0,
-    }
+    falling: dict[str, Any] = {"schedule": "cosine", "patience": 0}
     return with_fields(
         base,
         data={"label_order": "rare_first"},
@@ -36,6 +37,7 @@ def annotation_set(name: str) -> Config:
         decoding={"fixed_lengths": (3, 5), "combine": True},
         unary={
             **falling,
+            **RMSPROP_WITH_MOMENTUM,
             "head_only_steps": 8 * epoch,
             "head_only_cached": True,
             "steps": 2 * epoch,

@@ -30,6 +30,14 @@ NUS_WIDE_EPOCH = _NUS_WIDE_IMAGES // 32
 # 95 % of the 82,081 training images with objects, in batches of 32.
 COCO_EPOCH = 77_977 // 32
 # In Table 1 and 2 all but the systems that stop themselves have three labels an image.
+# Ours, for the unary stage of smaller CNNs; the paper's RMSProp, in the other stages, has none. On
+# the choosing pictures of Corel-5k the frozen CNN has O-F1 .611 with it (rate 1e-3), and .588, .606
+# and .588 without, at rates 1e-3, 3e-3 and 1e-2.
+RMSPROP_WITH_MOMENTUM: dict[str, Any] = {
+    "optimizer": "rmsprop",
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+}
 _THREE_LABELS = {"fixed_lengths": (3,)}
 # A small frozen CNN, as accurate as AlexNet, so that images are encoded once (ours).
 FROZEN_SQUEEZENET = EncoderConfig(
@@ -304,9 +312,8 @@ def flickr8k() -> Config:
         # An image has up to about sixty of the 1,000 concepts.
         decoding={"max_steps": 80},
         unary={
-            "optimizer": "rmsprop",
+            **RMSPROP_WITH_MOMENTUM,
             "head_rate": 1.0,
-            "weight_decay": 0.0,
             "steps": 3_000,
             "validate_every_steps": 1_000,
             "patience": 0,
@@ -337,9 +344,8 @@ def custom() -> Config:
         unary={
             **falling,
             **tuned,
-            "optimizer": "rmsprop",
+            **RMSPROP_WITH_MOMENTUM,
             "head_rate": 1.0,
-            "weight_decay": 0.0,
             "head_only_steps": None,
             "head_only_cached": True,
         },

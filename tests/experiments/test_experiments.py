@@ -144,6 +144,18 @@ def test_no_experiment_reports_on_what_trained_or_chose(name):
         assert overlap(data.train_split, data.validation_split) is False
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_rmsprop_has_momentum_in_the_unary_stage_of_small_cnns_alone(name):
+    config = experiments.get(name)
+    small = ("flickr8k_tags", "custom_tags", "corel5k_tags", "esp_game_tags", "iapr_tc12_tags")
+    with_momentum = {
+        stage
+        for stage in ("unary", "relational", "joint")
+        if getattr(config, stage).optimizer == "rmsprop" and getattr(config, stage).momentum
+    }
+    assert with_momentum == ({"unary"} if name.split("/")[0] in small else set())
+
+
 def test_coco_tags_choose_on_a_part_of_train_and_report_on_the_papers_split():
     data = experiments.get("coco_tags/s_cnn_rnn").data
     assert (data.train_split, data.validation_split) == ("train[:95%]", "train[95%:]")
