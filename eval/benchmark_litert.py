@@ -20,7 +20,8 @@ from eval.benchmark_annotate import write_pictures
 from semreg_tf.export_litert import litert_functions
 from semreg_tf.export_run import export_run_litert, read_export_part
 from semreg_tf.exporting.litert_conversion import LITERT_DTYPES
-from semreg_tf.inference import ExportedModel, ImageAnnotation
+from semreg_tf.image_annotation import ImageAnnotation
+from semreg_tf.inference import ExportedModel
 from semreg_tf.litert_model import MODEL_FILE, LiteRTModel
 
 MODELS = ("models/flickr8k_captions", "models/corel5k_tags")

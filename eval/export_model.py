@@ -142,10 +142,9 @@ def _tell(path: Path) -> None:
 
 
 def _encoders(path: Path) -> str:
-    from semreg_tf.files.json_files import read_json_object
+    from semreg_tf.files.export_info import read_info
 
-    info = read_json_object(path / "assets.extra" / "semreg_tf.json", "path")
-    if info["encoders"] == 1:
+    if read_info(path)["encoders"] == 1:
         return "The CNN's weights are the same in both runs: it is stored and run once."
     return "The CNN's weights differ between the runs: both CNNs are stored and run."
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from semreg_tf import config_io
 from semreg_tf.config import Config
+from semreg_tf.files.export_info import CONFIG_FILE
 from semreg_tf.files.json_files import read_json_object
 
 # The config's path in a run and in an export.
-_FILES = (Path("config.json"), Path("assets.extra") / "config.json")
+_FILES = (Path("config.json"), CONFIG_FILE)
 _ENCODER = ("name", "weights", "pooling", "standardise")
 
 

@@ -23,17 +23,13 @@ from semreg_tf.exporting.export_part import ExportPart, in_order, share_encoder
 from semreg_tf.exporting.model_card import CARD_FILE, write_card_of_parts
 from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.files import digests
+from semreg_tf.files.export_info import ASSETS, FORMAT_VERSION, INFO_FILE, TAG_ASSETS, is_export
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, folded_statistics
 from semreg_tf.models.encoder import encoder_spec
 
-ASSETS = "assets.extra"
-INFO_FILE = "semreg_tf.json"
-# In an export of two models: the folder of the tag model's assets, and the field of its info.
-TAG_ASSETS = "tags"
-FORMAT_VERSION = 2
 _EARLIER = ".earlier"
 
 
@@ -131,7 +127,7 @@ def new_export(path: str | Path) -> Iterator[Path]:
     final = Path(path)
     with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
         _restore_earlier(final)
-        if final.exists() and not (final / ASSETS / INFO_FILE).exists():
+        if final.exists() and not is_export(final):
             raise ValueError(
                 "`path` must be new or hold an earlier export: something else is there. "
                 f"Received: path={str(path)!r}"
@@ -172,11 +168,11 @@ def write_info(folder: Path, info: Mapping[str, Any]) -> None:
     because TensorFlow's index has checksums of them.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    others = (f"{ASSETS}/{INFO_FILE}", CARD_FILE)
+    others = (INFO_FILE.as_posix(), CARD_FILE)
     names = [n for n in names if n not in others and ".data-" not in n]
     file_digests = digests.file_digests(folder, names)
     info = digests.with_own_digest({**info, digests.FILE_DIGESTS: file_digests})
-    write_json(folder / ASSETS / INFO_FILE, info)
+    write_json(folder / INFO_FILE, info)
 
 
 def _restore_earlier(final: Path) -> None:

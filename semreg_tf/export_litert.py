@@ -8,12 +8,13 @@ from typing import Any
 
 from semreg_tf.data.image_ops import resized_side
 from semreg_tf.data.vocabulary import UNKNOWN
-from semreg_tf.export import ASSETS, describe, new_export, without_folders, write_assets, write_info
+from semreg_tf.export import describe, new_export, without_folders, write_assets, write_info
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.litert_conversion import convert
 from semreg_tf.exporting.litert_signatures import LiteRTSignatures
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.served_annotator import ServedAnnotator
+from semreg_tf.files.export_info import ASSETS, LITERT
 from semreg_tf.image_annotation import shown_last_of
 from semreg_tf.litert_model import DESCRIPTION_FILE, MODEL_FILE
 from semreg_tf.models.encoder import encoder_spec
@@ -54,7 +55,7 @@ def export_litert(
     served, module = litert_functions(part, num_results)
     data = convert(module, module.signatures(), weights_dtype, config.name)
     info = describe(part, served, weights_dtype)
-    info |= {"format": "litert", "weights_sha256": hashlib.sha256(data).hexdigest()}
+    info |= {"format": LITERT, "weights_sha256": hashlib.sha256(data).hexdigest()}
     description = {
         "name": config.name,
         "dataset": config.data.dataset,

@@ -17,18 +17,19 @@ from semreg_tf.evaluation.caption_evaluator import CaptionEvaluator
 from semreg_tf.evaluation.predictions import Predictions
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun, override_decoding
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
-from semreg_tf.export import ASSETS, INFO_FILE, export_parts
+from semreg_tf.export import export_parts
 from semreg_tf.export_litert import export_litert
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
+from semreg_tf.files.export_info import ASSETS, INFO_FILE, is_export
 from semreg_tf.files.json_files import read_json_object
-from semreg_tf.image_annotation import tasks_of
-from semreg_tf.inference import ExportedModel, ImageAnnotation
+from semreg_tf.image_annotation import ImageAnnotation, tasks_of
+from semreg_tf.inference import ExportedModel
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.training import checkpoints, study_records, workdir
-from semreg_tf.training.exported_weights import is_export, load_exported
+from semreg_tf.training.exported_weights import load_exported
 from semreg_tf.training.phases import REWARD
 
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
@@ -103,7 +104,7 @@ def export_run(
     if evaluator is None:
         return path, None
     comparison = compare(evaluator, split, ExportedModel(path))
-    info = read_json_object(path / ASSETS / INFO_FILE, "path")
+    info = read_json_object(path / INFO_FILE, "path")
     write_card(path, part, info, comparison)
     return path, comparison
 
@@ -157,7 +158,7 @@ def export_run_litert(
       ValueError: an invalid folder or dtype, or a model that LiteRT cannot run.
     """
     if is_export(run):
-        tasks = tasks_of(read_json_object(Path(run) / ASSETS / INFO_FILE, "workdir"))
+        tasks = tasks_of(read_json_object(Path(run) / INFO_FILE, "workdir"))
         parts = [read_export_part(run, overrides)]
     else:
         parts = _read_parts(run, overrides)
@@ -178,7 +179,7 @@ def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> Expor
     """
     config, vocabularies, annotator, stage = load_exported(folder)
     assets = Path(folder) / ASSETS
-    info = read_json_object(assets / INFO_FILE, "workdir")
+    info = read_json_object(Path(folder) / INFO_FILE, "workdir")
     versions = read_json_object(assets / "config.json", "workdir").get("versions", {})
     results = assets / "results.json"
     provenance = Provenance(

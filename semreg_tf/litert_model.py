@@ -8,8 +8,9 @@ import numpy as np
 
 from semreg_tf.data.crop_sampling import sampled_centre
 from semreg_tf.data.picture_decoding import UnreadablePictureError, open_picture, upright
+from semreg_tf.files.export_info import read_info
 from semreg_tf.files.json_files import read_json_object
-from semreg_tf.inference import PictureModel, read_info
+from semreg_tf.picture_model import PictureModel
 
 # A result that a search did not find has a lower score: LiteRT stores no minus infinity.
 LOWEST_SCORE = -3e4

@@ -22,6 +22,7 @@ from semreg_tf.data.features_cache import load_or_compute
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies, load_dataset_names
+from semreg_tf.files.export_info import INFO_FILE
 from semreg_tf.training import checkpoints, workdir
 
 FEATURES = np.random.default_rng(0).normal(size=(40, 1, 6)).astype(np.float32)
@@ -216,14 +217,14 @@ def damage_cache(damager, folder, number):
 
 def damage_export(damager, folder, number, monkeypatch):
     """Files with digests are refused before TensorFlow reads them, so it need not read them."""
-    info = json.loads((folder / inference.INFO_FILE).read_text())
+    info = json.loads((folder / INFO_FILE).read_text())
 
     class Loaded:
         signatures: dict = {}  # noqa: RUF012
 
     with monkeypatch.context() as patch:
         patch.setattr(tf.saved_model, "load", lambda path: Loaded)
-        for name in (*info["digests"], str(inference.INFO_FILE)):
+        for name in (*info["digests"], str(INFO_FILE)):
             damager.damage(folder / name, number, lambda: inference.load(folder).info)
 
 

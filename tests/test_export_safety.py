@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from semreg_tf import export as export_module
 from semreg_tf.export import export
+from semreg_tf.files.export_info import INFO_FILE
 from semreg_tf.files.file_lock import FileLock
-from semreg_tf.inference import INFO_FILE, ExportedModel
+from semreg_tf.inference import ExportedModel
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_an_export_of_before_digests_loads_with_one_line_and_damage_is_one_too(f
     forget_digests(folder)
     caplog.set_level(logging.WARNING, "semreg_tf")
     ExportedModel(folder)
-    told = [r.getMessage() for r in caplog.records if r.name == "semreg_tf.inference"]
+    told = [r.getMessage() for r in caplog.records if r.name == "semreg_tf.files.export_info"]
     assert told == [f"{folder} has no digests: an earlier version exported it"]
     (folder / "saved_model.pb").write_bytes(b"\x0a\xff\xff")
     with pytest.raises(ValueError, match=r"whole export: saved_model\.pb or variables/") as refused:

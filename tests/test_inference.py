@@ -19,7 +19,9 @@ import tensorflow as tf
 
 import semreg_tf
 from semreg_tf.data.picture_decoding import MAX_PIXELS
-from semreg_tf.inference import ImageAnnotation, load, read_image
+from semreg_tf.image_annotation import ImageAnnotation
+from semreg_tf.inference import load
+from semreg_tf.picture_model import read_image
 
 ROOT = Path(__file__).parents[1]
 
@@ -329,7 +331,7 @@ def test_an_export_of_another_version_is_refused(model, toy_export, tmp_path):
     folder = tmp_path / "old" / "assets.extra"
     folder.mkdir(parents=True)
     (folder / "semreg_tf.json").write_text(json.dumps({"task": "tags"}), encoding="utf-8")
-    message = "must hold an export of format version 2: export the run again. Received: format_ver"
+    message = "must hold an export of format version 2. Export the run again. Received: format_ver"
     with pytest.raises(ValueError, match=message):
         load(tmp_path / "old")
 
@@ -387,8 +389,9 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     pictures = ("data.picture_decoding", "data.picture_files", "data.picture_kinds")
     assert {name.removeprefix("semreg_tf").removeprefix(".") for name in modules.split()} == {
         *("", "_version", "data", "data.png_chunks", "image_annotation", "inference"),
+            "picture_model",
         *("cli", "cli.quiet_tensorflow", "cli.tensorflow_import"),
-        *("files", "files.digests", "files.json_files"),
+        *("files", "files.digests", "files.export_info", "files.json_files"),
         *pictures,
         *texts,
     }

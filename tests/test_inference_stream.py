@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from semreg_tf.inference import read_image
+from semreg_tf.picture_model import read_image
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from PIL import Image
 
 from data_prep.images import read_image as prepare_image
 from data_prep.images import store_image
-from semreg_tf import inference
+from semreg_tf import picture_model
 from semreg_tf.data.picture_decoding import (
     MAX_PIXELS,
     UnreadablePictureError,
@@ -38,13 +38,13 @@ def stored(data):
 
 def stored_and_annotated(data):
     """What `--compare_on` shows an export: stored pictures, read as annotation reads files."""
-    return inference.read_image(stored(data))
+    return picture_model.read_image(stored(data))
 
 
 # The four places, each from a file's bytes to those that a decoder in a graph is given.
 PLACES = {
     "preparation": stored,
-    "annotate": inference.read_image,
+    "annotate": picture_model.read_image,
     "serve": lambda data: check_picture(data, MAX_PIXELS)[0],
     "compare_on": stored_and_annotated,
 }
@@ -77,7 +77,7 @@ def test_upright_jpegs_go_through_untouched_everywhere(name):
 @pytest.mark.parametrize("name", ["PNG", "PNG, grey", "APNG"])
 def test_plain_pngs_go_to_the_graph_untouched(name):
     data = SAMPLES[name][0]
-    assert inference.read_image(data) is check_picture(data, MAX_PIXELS)[0] is data
+    assert picture_model.read_image(data) is check_picture(data, MAX_PIXELS)[0] is data
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -88,7 +88,7 @@ def test_what_cannot_be_read_is_refused_for_one_reason_everywhere(name):
     assert image.reason.startswith(reason)
     assert "\n" not in image.reason and "0x" not in image.reason
     with pytest.raises(ValueError, match=re.escape(f"({image.reason}). Received: bytes")):
-        inference.read_image(data)
+        picture_model.read_image(data)
     with pytest.raises(Refusal) as refusal:
         check_picture(data, MAX_PIXELS)
     # A server's own limit may be told instead of Pillow's.
@@ -132,7 +132,7 @@ def test_big_endian_sixteen_bits_are_scaled():
     values = Image.fromarray(np.full((4, 4), 0x8001, ">u2"))
     with open_picture(save(values, "TIFF")) as image:
         assert image.mode == "I;16B"
-    assert np.abs(decoded(inference.read_image(save(values, "TIFF"))) - 128).max() == 0
+    assert np.abs(decoded(picture_model.read_image(save(values, "TIFF"))) - 128).max() == 0
 
 
 def special_files(folder):
@@ -159,7 +159,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, monkeypatch):
         image = prepare_image(path)
         assert (image.jpeg, image.problem, image.reason) == (None, "missing", reason)
         with pytest.raises(ValueError, match=re.escape(f"({reason}). Received: {path}")):
-            inference.read_image(path)
+            picture_model.read_image(path)
 
 
 def test_a_heic_without_its_reader_names_the_extra(monkeypatch):
@@ -174,7 +174,7 @@ def test_a_heic_without_its_reader_names_the_extra(monkeypatch):
 def test_the_page_offers_every_suffix():
     from semreg_tf.data.picture_files import SUFFIXES
 
-    page = Path(inference.__file__).parent / "serving" / "page.html"
+    page = Path(picture_model.__file__).parent / "serving" / "page.html"
     accept = re.search(r'type="file" [^>]*accept="([^"]+)"', page.read_text(encoding="utf-8"))[1]
     # Browsers know these themselves, under `image/*`.
     known = {".jpg", ".jpeg", ".png", ".gif", ".bmp"}

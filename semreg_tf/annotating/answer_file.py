@@ -15,7 +15,7 @@ from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.data.picture_files import printable
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import parse_json
-from semreg_tf.inference import ImageAnnotation
+from semreg_tf.image_annotation import ImageAnnotation
 
 TOP_CONCEPTS = 10
 

@@ -17,7 +17,8 @@ from semreg_tf.annotating.sqlite_answers import SqliteAnswers
 from semreg_tf.data.picture_files import read_picture_file
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_whole
-from semreg_tf.inference import ExportedModel, ImageAnnotation
+from semreg_tf.image_annotation import ImageAnnotation
+from semreg_tf.inference import ExportedModel
 
 ANSWERS_FILE = "annotations.jsonl"
 _DRAWN_AHEAD = 64

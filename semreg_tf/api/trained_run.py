@@ -11,7 +11,8 @@ import numpy as np
 from semreg_tf import config_io
 from semreg_tf.api.evaluating import evaluate
 from semreg_tf.exporting.served_annotator import ServedAnnotator
-from semreg_tf.inference import ImageAnnotation, Picture, PictureModel
+from semreg_tf.image_annotation import ImageAnnotation
+from semreg_tf.picture_model import Picture, PictureModel
 from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.phases import find_stage
 

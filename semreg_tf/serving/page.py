@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from semreg_tf.inference import shown_last_of, tasks_of
+from semreg_tf.image_annotation import shown_last_of, tasks_of
 from semreg_tf.serving.openapi import describe_api
 from semreg_tf.serving.served_model import ServedModel
 from semreg_tf.serving.service import Service

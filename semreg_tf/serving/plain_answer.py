@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from semreg_tf.inference import shown_last_of, tasks_of
+from semreg_tf.image_annotation import shown_last_of, tasks_of
 from semreg_tf.text.function_words import content_first
 from semreg_tf.text.joined_labels import labels_of_text
 

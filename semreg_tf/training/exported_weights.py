@@ -12,8 +12,7 @@ import tensorflow as tf
 from semreg_tf import config_io
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.files import digests
-from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.export_info import ASSETS, FIX, INFO_FILE, read_info
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import (
     STATISTICS_FILE,
@@ -23,17 +22,9 @@ from semreg_tf.models.batch_norm_folding import (
 )
 from semreg_tf.training.precision import dtype_policy_scope
 
-INFO_FILE = Path("assets.extra") / "semreg_tf.json"
-_FORMAT_VERSION = 2
-_FIX = "Export the run again."
 _STORED = "weights/stored/{}/.ATTRIBUTES/VARIABLE_VALUE"
 # The scales of the columns of a matrix in eight bits.
 _SCALES = "weights/scales/{}/.ATTRIBUTES/VARIABLE_VALUE"
-
-
-def is_export(path: str | Path) -> bool:
-    """Returns whether a folder is an export of this project rather than a run."""
-    return (Path(path) / INFO_FILE).exists()
 
 
 def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, str | None]:
@@ -47,21 +38,14 @@ def load_exported(path: str | Path) -> tuple[Config, Vocabularies, Annotator, st
         damaged or exchanged.
     """
     folder = Path(path)
-    info = read_json_object(folder / INFO_FILE, "init_from", _FIX, ("config",))
-    if info.get("format_version") != _FORMAT_VERSION:
-        raise ValueError(
-            f"`init_from` must be an export of format version {_FORMAT_VERSION}. {_FIX} "
-            f"Received: format_version={info.get('format_version')!r} in {str(path)!r}"
-        )
+    info = read_info(folder, "init_from")
     if info.get("format") is not None:
         raise ValueError(
             f"`init_from` must be a run or a SavedModel: a file of {info['format']} holds no "
             f"weights that can be trained or converted. Received: init_from={str(path)!r}"
         )
-    digests.check_own_digest(info, folder / INFO_FILE, "init_from", _FIX)
-    digests.check_files(folder, info.get(digests.FILE_DIGESTS, {}), "init_from", _FIX)
     config = config_io.from_file_values(info, str(folder / INFO_FILE))
-    vocabularies = Vocabularies.load(folder / INFO_FILE.parent)
+    vocabularies = Vocabularies.load(folder / ASSETS)
     bare = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, weights=None))
     with dtype_policy_scope("float32"):
         sizes = len(vocabularies.concepts), vocabularies.output.size
@@ -109,7 +93,7 @@ def _assign(folder: Path, info: dict[str, Any], folded: Annotator) -> None:
 
 
 def _statistics(folder: Path, annotator: Annotator) -> list[np.ndarray]:
-    path = folder / INFO_FILE.parent / STATISTICS_FILE
+    path = folder / ASSETS / STATISTICS_FILE
     if not foldable(annotator.encoder):
         return []
     if not path.exists():
@@ -124,5 +108,5 @@ def _statistics(folder: Path, annotator: Annotator) -> list[np.ndarray]:
 
 def _refused(folder: Path, reason: str) -> ValueError:
     return ValueError(
-        f"`init_from` must be a whole export: {reason}. {_FIX} Received: init_from={str(folder)!r}"
+        f"`init_from` must be a whole export: {reason}. {FIX} Received: init_from={str(folder)!r}"
     )

@@ -9,11 +9,12 @@ import numpy as np
 
 from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
+from semreg_tf.files.export_info import is_export
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import HIDDEN, LOGITS, STANDARDISE
 from semreg_tf.models.encoder import stored_variables
 from semreg_tf.training import workdir
-from semreg_tf.training.exported_weights import is_export, load_exported
+from semreg_tf.training.exported_weights import load_exported
 from semreg_tf.training.identity import CONFIG_FILE
 from semreg_tf.training.phases import find_stage
 

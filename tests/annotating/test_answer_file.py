@@ -7,7 +7,7 @@ import pytest
 
 from semreg_tf.annotating.answer_file import AnswerFile, answer_row
 from semreg_tf.annotating.picture_list import Picture
-from semreg_tf.inference import ImageAnnotation
+from semreg_tf.image_annotation import ImageAnnotation
 
 GOOD = ImageAnnotation("a dög", (("a dög", -1.5),), (("dog", 0.9),) * 20, unknown_user_tags=2)
 ROWS = [

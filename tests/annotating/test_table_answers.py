@@ -11,7 +11,7 @@ from semreg_tf.annotating.answer_file import answer_row
 from semreg_tf.annotating.csv_answers import COLUMNS, CsvAnswers, csv_line
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.annotating.sqlite_answers import SqliteAnswers
-from semreg_tf.inference import ImageAnnotation
+from semreg_tf.image_annotation import ImageAnnotation
 
 BOTH = ImageAnnotation(
     "a dog, wet",

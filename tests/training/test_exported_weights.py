@@ -12,6 +12,7 @@ from semreg_tf import config_io, experiments
 from semreg_tf.export import export
 from semreg_tf.export_run import read_provenance
 from semreg_tf.files import digests
+from semreg_tf.files.export_info import INFO_FILE
 from semreg_tf.inference import load
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, fold_batch_norm
 from semreg_tf.training.exported_weights import load_exported
@@ -102,7 +103,7 @@ def test_a_damaged_export_is_refused_by_one_line(copied, file, says):
 
 
 def rewrite_info(folder, change):
-    path = folder / "assets.extra" / "semreg_tf.json"
+    path = folder / INFO_FILE
     info = json.loads(path.read_text())
     change(info)
     path.write_text(json.dumps(digests.with_own_digest(info)))
@@ -113,7 +114,7 @@ def test_exports_of_other_versions_or_weights_are_refused(copied):
     with pytest.raises(ValueError, match=r"`init_from` .*the weights are not those"):
         open_donor(copied)
     rewrite_info(copied, lambda info: info.update(format_version=1))
-    with pytest.raises(ValueError, match=r"`init_from` must be an export of format version 2"):
+    with pytest.raises(ValueError, match=r"`init_from` must hold an export of format version 2"):
         open_donor(copied)
 
 
@@ -122,6 +123,17 @@ def test_an_export_from_before_they_could_be_trained_is_told_apart(copied):
     rewrite_info(copied, lambda i: i["digests"].pop(f"assets.extra/{STATISTICS_FILE}"))
     with pytest.raises(ValueError, match=r"`init_from` .*batch_norm.npz is missing"):
         open_donor(copied)
+
+
+def test_training_from_an_export_of_before_digests_says_so_in_one_line(copied, caplog):
+    rewrite_info(copied, lambda info: info.pop("digests"))
+    path = copied / INFO_FILE
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in info.items() if k != digests.OWN_DIGEST}))
+    with caplog.at_level("WARNING"):
+        load_exported(copied)
+    told = [record.getMessage() for record in caplog.records if "digests" in record.getMessage()]
+    assert told == [f"{copied} has no digests: an earlier version exported it"]
 
 
 def test_a_foreign_folder_is_refused(tmp_path):
