@@ -5,16 +5,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import training_batches
-from semreg_tf.data.records import find_builder
 from semreg_tf.training import workdir
 from semreg_tf.training.gradients import values
 from semreg_tf.training.optimizers import build_groups
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.stage_data import StageData
+from semreg_tf.training.replayed_batches import replay
 from semreg_tf.training.train_step import Gradients, mean_length
 
 
@@ -45,7 +41,7 @@ def measure_clipping(
     for name, value in (("num_batches", num_batches), ("num_buckets", num_buckets)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-    config, vocabularies, stage_name = workdir.load_run(path)
+    config, _, stage_name = workdir.load_run(path)
     stage = find_stage(config, stage_name)
     threshold = stage.section.clip_norm
     if not stage.trains_decoder or threshold is None:
@@ -55,9 +51,7 @@ def measure_clipping(
         )
     # The phase that trains everything; others train a part.
     phase = max(stage.planned, key=lambda phase: len(phase.groups))
-    config, _, annotator = workdir.load_annotator(path)
-    data = StageData(config, stage, find_builder(data_dir, config.data.dataset), vocabularies)
-    inputs = data.training_inputs(annotator, phase)
+    annotator, batches = replay(path, data_dir, stage, phase, num_batches)
     groups = build_groups(annotator, phase)
     gradients_of = Gradients(annotator, phase, groups, packed=True, rows=False)
     in_encoder = [group.name == "encoder" for group in groups for _ in group.variables]
@@ -68,12 +62,7 @@ def measure_clipping(
         rest = [g for g, encoder in zip(gradients, in_encoder, strict=True) if not encoder]
         return mean_length(scalars), tf.linalg.global_norm([values(g) for g in rest])
 
-    batches = training_batches(inputs, stage.section.batch_size, config.seed).take(num_batches)
-    rows = []
-    for step, tensors in enumerate(tqdm(batches, "gradients", num_batches, unit="batch")):
-        tensors.pop(batch.IMAGE_ID)
-        seed = tf.constant([config.seed, step], tf.int32)
-        rows.append([float(x) for x in measure(tensors, seed)])
+    rows = [[float(x) for x in measure(*seeded)] for seeded in batches]
     return {
         "experiment": config.name,
         "stage": stage.name,

@@ -5,25 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tqdm import tqdm
 
-from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import training_batches
-from semreg_tf.data.record_errors import plain_record_errors
-from semreg_tf.data.records import find_builder
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import workdir
 from semreg_tf.training.gradients import Gradient
 from semreg_tf.training.optimizers import build_groups
 from semreg_tf.training.phase import Phase
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.stage_data import StageData
+from semreg_tf.training.replayed_batches import replay
 from semreg_tf.training.train_step import Gradients
 
 _SHARED_GROUPS = ("encoder", "image_head")
 
 
-@plain_record_errors()
 def measure_gradients(
     path: str | Path, data_dir: str | Path, num_batches: int = 20
 ) -> dict[str, Any]:
@@ -46,7 +40,7 @@ def measure_gradients(
     """
     if num_batches < 1:
         raise ValueError(f"`num_batches` must be at least 1. Received: num_batches={num_batches}")
-    config, vocabularies, stage_name = workdir.load_run(path)
+    config, _, stage_name = workdir.load_run(path)
     stage = find_stage(config, stage_name)
     joint_phases = [p for p in stage.planned if {"image_head", "decoder"} <= set(p.groups)]
     if not joint_phases:
@@ -54,18 +48,11 @@ def measure_gradients(
             "`workdir` must be of a joint stage, which has both losses: it is of the "
             f"{stage.name} stage. Received: workdir={str(path)!r}"
         )
-    config, _, annotator = workdir.load_annotator(path)
     (phase,) = joint_phases
-    builder = find_builder(data_dir, config.data.dataset)
-    data = StageData(config, stage, builder, vocabularies)
-    inputs = data.training_inputs(annotator, phase)
-    batches = training_batches(inputs, config.joint.batch_size, config.seed).take(num_batches)
+    annotator, batches = replay(path, data_dir, stage, phase, num_batches)
     gradients_of = BothGradients(annotator, phase)
     by_group: dict[str, list[dict[str, float]]] = {}
-    progress = tqdm(batches, "gradients", num_batches, unit="batch")
-    for step, tensors in enumerate(progress):
-        tensors.pop(batch.IMAGE_ID)
-        seed = tf.constant([config.seed, step], tf.int32)
+    for tensors, seed in batches:
         for name, figures in gradients_of(tensors, seed).items():
             by_group.setdefault(name, []).append({k: float(v) for k, v in figures.items()})
     return {
