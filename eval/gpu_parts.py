@@ -85,11 +85,11 @@ def limits() -> list[Row]:
         product = tf.function(
             lambda x: tf.reduce_sum(tf.cast(tf.linalg.matmul(x, x)[:1], tf.float32))
         )
-        secs = _median_secs(lambda product=product, a=a: product(a), 5)
+        secs = _median_secs(lambda product=product, a=a: product(a))
         rows.append({"part": "limits", "way": name, "tflops": 2 * size**3 / secs / 1e12})
     values = tf.zeros((256 if _has_gpu() else 16, 1024, 1024))
     copy = tf.function(lambda x: x + 1.0)
-    secs = _median_secs(lambda: copy(values), 5)
+    secs = _median_secs(lambda: copy(values))
     moved = 2 * values.shape.num_elements() * 4
     return [*rows, {"part": "limits", "way": "memory", "gb_a_sec": moved / secs / 1e9}]
 
@@ -150,7 +150,7 @@ def decode() -> list[Row]:
                 decoding = DecodingConfig(method=method, beam_width=width)
                 concepts = caption_batch(images, 1)["concepts"]
                 run = _searcher(annotator, decoding)
-                secs = _median_secs(lambda run=run, concepts=concepts: run(concepts), 5)
+                secs = _median_secs(lambda run=run, concepts=concepts: run(concepts))
                 rows.append(
                     {
                         "part": "decode",
@@ -219,10 +219,10 @@ def _wait(result: Any) -> None:
     float(result["loss"] if isinstance(result, dict) else result)
 
 
-def _median_secs(call: Callable[[], tf.Tensor], rounds: int) -> float:
+def _median_secs(call: Callable[[], tf.Tensor]) -> float:
     call().numpy()
     secs = []
-    for _ in range(rounds):
+    for _ in range(5):
         before = time.perf_counter()
         result = call()
         # Only one element is read, so that copying a large result to the host is not timed.

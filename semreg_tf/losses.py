@@ -75,13 +75,12 @@ def warp_concept_loss(
     logits: tf.Tensor,
     concepts: tf.Tensor,
     seed: tf.Tensor,
-    margin: float = 1.0,
     rank: str = "classes",
 ) -> tf.Tensor:
     """Returns the WARP loss (Gong et al. 2014): the sum over positives of L(rank) * hinge.
 
-    For every positive, negatives are drawn in random order until the n-th draw violates the margin.
-    The rank is estimated as floor((k - 1) / n) for k classes (Weston et al. 2011, Gong et al.
+    For every positive, negatives are drawn in random order until the n-th draw violates the margin
+    of 1. The rank is estimated as floor((k - 1) / n) for k classes (Weston et al. 2011, Gong et al.
     2014), and L(r) = 1 + 1/2 + ... + 1/r. No gradient flows through the estimate. Negatives are
     drawn without replacement (ours).
 
@@ -89,7 +88,6 @@ def warp_concept_loss(
       logits: (batch, num_concepts).
       concepts: 0/1, (batch, num_concepts).
       seed: seed of this step's draws, (2,) int32.
-      margin: margin of the hinge.
       rank: "classes": the published estimate; "negatives": floor(number of negatives / n), which is
         at most the number of negatives.
 
@@ -100,7 +98,7 @@ def warp_concept_loss(
     positive = tf.cast(concepts, tf.bool)
     batch, k = tf.shape(logits)[0], tf.shape(logits)[1]
     # hinge[b, j, n] of positive j against negative n.
-    hinge = margin - logits[:, :, None] + logits[:, None, :]
+    hinge = 1.0 - logits[:, :, None] + logits[:, None, :]
     violates = (hinge > 0) & ~positive[:, None, :]
     # A random order of the negatives for each positive; positives come last.
     order = tf.random.stateless_uniform((batch, k, k), seed)

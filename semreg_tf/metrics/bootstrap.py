@@ -11,6 +11,9 @@ from semreg_tf.metrics.captions import CaptionMetrics
 from semreg_tf.metrics.label_counts import check_pair, harmonic_mean, mean_scores, ratio
 
 _RESAMPLES_AT_ONCE = 100
+_SEED = 0
+# Of an interval of 95 %.
+_QUANTILES = (0.025, 0.975)
 _BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 
 
@@ -27,8 +30,6 @@ def multilabel_intervals(
     predictions: ArrayLike,
     *,
     num_resamples: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
 ) -> dict[str, Interval]:
     """Computes intervals of C-P, C-R, C-F1, O-P, O-R, O-F1 and the micro-averages (Sec. 4.2).
 
@@ -39,13 +40,12 @@ def multilabel_intervals(
     Args:
       targets: 0/1 or booleans `(images, classes)`.
       predictions: 0/1 or booleans `(images, classes)`.
-      num_resamples: number of resamples, at least 2; a 95 % interval needs hundreds.
-      confidence: the share of resamples inside the interval.
-      seed: of the draws; equal seeds and numbers of images draw the same images, so two systems
-        can be compared resample by resample.
+      num_resamples: number of resamples, at least 2; a 95 % interval needs hundreds. For equal
+        numbers of images the same ones are drawn, so two systems can be compared resample by
+        resample.
 
     Returns:
-      An `Interval` by the score's name, fractions in 0..1.
+      A 95 % `Interval` by the score's name, fractions in 0..1.
 
     Raises:
       TypeError: labels are not numbers.
@@ -74,15 +74,13 @@ def multilabel_intervals(
         names = (f"{kind}-{name}" for kind in ("C", "O", "micro") for name in ("P", "R", "F1"))
         return dict(zip(names, values, strict=True))
 
-    return _intervals(columns, score, num_resamples, confidence, seed)
+    return _intervals(columns, score, num_resamples)
 
 
 def caption_intervals(
     metrics: CaptionMetrics,
     *,
     num_resamples: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
 ) -> dict[str, Interval]:
     """Computes intervals of every score of `metrics`; arguments as for `multilabel_intervals`.
 
@@ -107,26 +105,20 @@ def caption_intervals(
             scores["METEOR"] = meteor_from_statistics(sums[:, first + 10 :])
         return {name: scores[name] for name in metrics.scores}
 
-    return _intervals(np.hstack(columns), score, num_resamples, confidence, seed)
+    return _intervals(np.hstack(columns), score, num_resamples)
 
 
 def _intervals(
     columns: np.ndarray,
     score: Callable[[np.ndarray], dict[str, np.ndarray]],
     num_resamples: int,
-    confidence: float,
-    seed: int,
 ) -> dict[str, Interval]:
     """Scores the sums of `columns` `(images, columns)` over all images and over resamples."""
     if num_resamples < 2:
         raise ValueError(
             f"`num_resamples` must be at least 2. Received: num_resamples={num_resamples}"
         )
-    if not 0 < confidence < 1:
-        raise ValueError(
-            f"`confidence` must lie between 0 and 1. Received: confidence={confidence}"
-        )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     sums = [columns.sum(0, keepdims=True)]
     num_images = len(columns)
     for start in range(0, num_resamples, _RESAMPLES_AT_ONCE):
@@ -135,9 +127,8 @@ def _intervals(
             for _ in range(min(_RESAMPLES_AT_ONCE, num_resamples - start))
         ]
         sums.append(np.array(drawn, np.float64) @ columns)
-    tail = (1 - confidence) / 2
     intervals = {}
     for name, values in score(np.concatenate(sums)).items():
-        low, high = np.quantile(values[1:], (tail, 1 - tail))
+        low, high = np.quantile(values[1:], _QUANTILES)
         intervals[name] = Interval(float(values[0]), float(low), float(high))
     return intervals

@@ -84,7 +84,7 @@ def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
 
 
 def mean_scores(
-    num_correct: np.ndarray, num_predicted: np.ndarray, num_true: np.ndarray, *, axis: int = -1
+    num_correct: np.ndarray, num_predicted: np.ndarray, num_true: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Computes mean precision, mean recall and their harmonic mean (Sec. 4.2).
 
@@ -92,15 +92,14 @@ def mean_scores(
     left out of the mean recall (which is 0 if all are left out).
 
     Args:
-      num_correct: |y and y_hat| of each class or image along `axis`.
+      num_correct: |y and y_hat| of each class or image along the last axis.
       num_predicted: |y_hat|, the same shape.
       num_true: |y|, the same shape or one that broadcasts to it.
-      axis: the axis of the classes or the images.
 
     Returns:
-      Precision, recall and F1, float64, each of the shape without `axis`.
+      Precision, recall and F1, float64, each of the shape without the last axis.
     """
     num_true = np.broadcast_to(num_true, np.shape(num_correct))
-    precision = ratio(num_correct, num_predicted).mean(axis)
-    recall = ratio(ratio(num_correct, num_true).sum(axis), np.count_nonzero(num_true, axis))
+    precision = ratio(num_correct, num_predicted).mean(-1)
+    recall = ratio(ratio(num_correct, num_true).sum(-1), np.count_nonzero(num_true, -1))
     return precision, recall, harmonic_mean(precision, recall)

@@ -6,7 +6,7 @@ Every score is a fraction in 0..1.
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,6 @@ from semreg_tf.metrics.label_counts import (
 )
 
 _IMAGES_AT_ONCE = 8192
-_F1 = ("O-F1", "C-F1", "micro-F1")
 
 # Fields of `MultilabelMetrics` -> their names in the paper, or in later ones.
 _AVERAGES = {
@@ -196,29 +195,24 @@ def best_threshold(
     targets: ArrayLike,
     probabilities: ArrayLike,
     grid: ArrayLike | None = None,
-    metric: Literal["O-F1", "C-F1", "micro-F1"] = "O-F1",
 ) -> tuple[float, float]:
-    """Finds the threshold, one for all classes, with the highest F1.
+    """Finds the threshold, one for all classes, with the highest O-F1.
 
-    A label is predicted where `probability >= threshold`. Of thresholds with equal F1 the lowest
+    A label is predicted where `probability >= threshold`. Of thresholds with equal O-F1 the lowest
     is returned.
 
     Args:
       targets: 0/1 or booleans `(images, classes)`.
       probabilities: floats `(images, classes)`; other scores need a grid of their range.
       grid: thresholds to try, `(thresholds,)`; None: 0.01, 0.02, ... 0.99.
-      metric: the F1 to maximise.
 
     Returns:
-      The threshold and its F1, a fraction in 0..1.
+      The threshold and its O-F1, a fraction in 0..1.
 
     Raises:
       TypeError: labels are not numbers.
-      ValueError: a shape is wrong, a probability is NaN, the grid is empty, or the metric is
-        unknown.
+      ValueError: a shape is wrong, a probability is NaN, or the grid is empty.
     """
-    if metric not in _F1:
-        raise ValueError(f"`metric` must be one of {', '.join(_F1)}. Received: metric={metric!r}")
     targets = check_indicators("targets", targets)
     probabilities = check_scores(targets, "probabilities", probabilities)
     grid = np.arange(1, 100) / 100 if grid is None else np.unique(np.asarray(grid, np.float64))
@@ -226,15 +220,7 @@ def best_threshold(
         raise ValueError(
             f"`grid` must hold at least one threshold and no NaN. Received: grid={grid.tolist()}"
         )
-    if metric == "O-F1":
-        f1 = _image_f1(targets, probabilities, grid)
-    else:
-        correct, predicted = _counts_above(targets.T, probabilities.T, grid)
-        support = np.count_nonzero(targets, 0)[:, None]
-        if metric == "micro-F1":
-            counts = (correct, predicted, support)
-            correct, predicted, support = (x.sum(0, keepdims=True) for x in counts)
-        f1 = mean_scores(correct, predicted, support, axis=0)[2]
+    f1 = _image_f1(targets, probabilities, grid)
     best = int(np.argmax(f1))
     return float(grid[best]), float(f1[best])
 

@@ -4,7 +4,6 @@ Every figure is its mean over all orders of candidates with equal scores, so tha
 are at chance, whatever the order of the candidates.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,9 +107,8 @@ def retrieval_metrics(
     scores: np.ndarray,
     query_groups: np.ndarray,
     candidate_groups: np.ndarray,
-    cuts: Iterable[int] = CUTS,
 ) -> RetrievalMetrics:
-    """Scores retrieval in one direction, with R@K for each K of `cuts`; see `first_matches`.
+    """Scores retrieval in one direction, with R@K for each K of `CUTS`; see `first_matches`.
 
     Raises:
       ValueError: as `first_matches`, or there is no query.
@@ -119,7 +117,7 @@ def retrieval_metrics(
         raise ValueError("`query_groups` must name at least one query. Received: none")
     matches = first_matches(scores, query_groups, candidate_groups)
     return RetrievalMetrics(
-        recalls={k: float(matches.recall_at(k).mean()) for k in cuts},
+        recalls={k: float(matches.recall_at(k).mean()) for k in CUTS},
         median_rank=float(np.median(matches.ranks())),
         num_queries=len(query_groups),
         num_candidates=len(candidate_groups),
