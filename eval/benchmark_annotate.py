@@ -26,7 +26,8 @@ from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.config import Config
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.inference import load
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import fold_batch_norm
@@ -68,7 +69,7 @@ def annotate_contest(
 ) -> Contest:
     """Returns the contest of one CNN; `folder` is for the export and the answers."""
     config, vocabularies, annotator = captioner(encoder, vocab_size)
-    model = load(export(config, vocabularies, annotator, folder / encoder))
+    model = load(export_parts([ExportPart(config, vocabularies, annotator)], folder / encoder))
     size = annotator.encoder.input["image"].shape[1]
     pixels = tf.random.stateless_uniform((batch_size, size, size, 3), (0, 0), -1.0, 1.0)
 

@@ -16,8 +16,6 @@ import tensorflow as tf
 
 from semreg_tf import config_io
 from semreg_tf._version import __version__
-from semreg_tf.config import Config
-from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.combined_annotator import CombinedAnnotator
 from semreg_tf.exporting.export_part import ExportPart, in_order, share_encoder
 from semreg_tf.exporting.model_card import CARD_FILE, write_card_of_parts
@@ -33,10 +31,8 @@ from semreg_tf.models.encoder import encoder_spec
 _EARLIER = ".earlier"
 
 
-def export(
-    config: Config,
-    vocabularies: Vocabularies,
-    annotator: Annotator,
+def export_parts(
+    parts: Sequence[ExportPart],
     path: str | Path,
     num_results: int | None = None,
     *,
@@ -49,9 +45,9 @@ def export(
     model card.
 
     Args:
-      config: the experiment.
-      vocabularies: its vocabularies.
-      annotator: its models.
+      parts: one model, or a captioner and a tag model whose answers one call returns. If both have
+        the same CNN, the export holds it and runs it once. The tag model's assets are in
+        `assets.extra/tags/`.
       path: a folder that does not exist or holds an earlier export.
       num_results: number of sequences in an answer; None: the beam width.
       weights_dtype: dtype of the matrices on disk, see `exporting.stored_weights`; arithmetic is
@@ -61,29 +57,9 @@ def export(
       The folder.
 
     Raises:
-      ValueError: the folder holds something else, the annotator reads no images, the weights do not
-        fit the dtype, or another process writes the folder.
+      ValueError: the folder holds something else, the weights do not fit the dtype, two models
+        cannot be combined, or another process writes the folder.
       OSError: the disk is full or read-only; an earlier export is not changed.
-    """
-    part = ExportPart(config, vocabularies, annotator)
-    return export_parts([part], path, num_results, weights_dtype=weights_dtype)
-
-
-def export_parts(
-    parts: Sequence[ExportPart],
-    path: str | Path,
-    num_results: int | None = None,
-    *,
-    weights_dtype: str = "float32",
-) -> Path:
-    """Writes one model, or a captioner and a tag model whose answers one call returns.
-
-    If both models have the same CNN, the export holds it and runs it once. The tag model's assets
-    are then in `assets.extra/tags/`. Other arguments are as for `export`.
-
-    Raises:
-      ValueError: as for `export`, or two models that cannot be combined.
-      OSError: as for `export`.
     """
     if len(parts) not in (1, 2):
         raise ValueError(

@@ -47,8 +47,8 @@ def export_litert(
       The folder.
 
     Raises:
-      ValueError: as for `export`, or the model needs operations that LiteRT lacks.
-      OSError: as for `export`.
+      ValueError: as for `export_parts`, or the model needs operations that LiteRT lacks.
+      OSError: as for `export_parts`.
     """
     part = without_folders(part)
     config = part.config

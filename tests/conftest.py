@@ -179,7 +179,8 @@ def _export_random(name, data_dir, folder):
     from semreg_tf import experiments
     from semreg_tf.data.records import find_builder
     from semreg_tf.data.vocabulary import Vocabularies
-    from semreg_tf.export import export
+    from semreg_tf.export import export_parts
+    from semreg_tf.exporting.export_part import ExportPart
     from semreg_tf.inference import load
     from semreg_tf.models.annotator import Annotator
 
@@ -192,5 +193,5 @@ def _export_random(name, data_dir, folder):
         # So large that pictures differ: the features of a new CNN hardly do.
         if "image_logits" in variable.path:
             variable.assign(5 * generator.normal(size=variable.shape))
-    path = export(config, vocabularies, annotator, folder / "model")
+    path = export_parts([ExportPart(config, vocabularies, annotator)], folder / "model")
     return ToyExport(path, vocabularies, load(path))

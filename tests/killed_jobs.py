@@ -79,11 +79,12 @@ def _model(data_dir):
 
 
 def export(folder, data_dir):
-    from semreg_tf.export import export
+    from semreg_tf.export import export_parts
+    from semreg_tf.exporting.export_part import ExportPart
 
-    model = _model(data_dir)
+    part = ExportPart(*_model(data_dir))
     begin()
-    export(*model, folder / "model")
+    export_parts([part], folder / "model")
 
 
 def annotate(folder, data_dir):

@@ -23,7 +23,8 @@ from semreg_tf.data.name_list import NameList
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
 from semreg_tf.decoding.search import Search
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.served_annotator import ServedAnnotator, exported_decoding
 from semreg_tf.models.annotator import Annotator
 
@@ -47,8 +48,12 @@ class Exported:
         feature = {"image": tf.io.FixedLenFeature((), tf.string)}
         records = tf.data.TFRecordDataset(list(self.split.shards))
         self.pictures = [tf.io.parse_single_example(r, feature)["image"].numpy() for r in records]
-        self.path = export(config, self.vocabularies, self.annotator, folder / "model")
+        self.path = self.export(folder / "model")
         self.signatures = tf.saved_model.load(str(self.path)).signatures
+
+    def export(self, path, annotator=None):
+        part = ExportPart(self.config, self.vocabularies, annotator or self.annotator)
+        return export_parts([part], path)
 
     def random_annotator(self):
         """Weights so large, and END so likely, that pictures get different answers."""
@@ -301,7 +306,7 @@ def test_a_path_that_holds_something_else_is_refused_and_left_alone(exported, tm
             f"Received: path={str(path)!r}"
         )
         with pytest.raises(ValueError, match=re.escape(message)):
-            export(model.config, model.vocabularies, model.annotator, path)
+            model.export(path)
     assert file.read_bytes() == b"precious"
     assert os.listdir(tmp_path) == ["holiday.jpg"]
 
@@ -313,7 +318,7 @@ def test_exporting_again_replaces_and_a_failed_export_leaves_the_earlier(
     path = tmp_path / "new" / "model"
     other = model.random_annotator()
     other.head.trainable_variables[0].assign(-other.head.trainable_variables[0])
-    assert export(model.config, model.vocabularies, other, path) == path
+    assert model.export(path, other) == path
     (path / "stray").write_text("of the earlier export", encoding="utf-8")
 
     def answers():
@@ -329,7 +334,7 @@ def test_exporting_again_replaces_and_a_failed_export_leaves_the_earlier(
     with monkeypatch.context() as patch:
         patch.setattr(export_module.tf.saved_model, "save", full)
         with pytest.raises(OSError, match="No space"):
-            export(model.config, model.vocabularies, model.annotator, path)
+            model.export(path)
     assert answers() == before
 
     def killed(source, target, rename=os.replace):
@@ -340,9 +345,9 @@ def test_exporting_again_replaces_and_a_failed_export_leaves_the_earlier(
     with monkeypatch.context() as patch:
         patch.setattr(export_module.os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            export(model.config, model.vocabularies, model.annotator, path)
+            model.export(path)
     assert sorted(os.listdir(path.parent)) == ["model.earlier", "model.partial"]
-    export(model.config, model.vocabularies, model.annotator, path)
+    model.export(path)
     assert answers() == texts(model.ask(model.pictures))
     assert not (path / "stray").exists()
     assert os.listdir(path.parent) == ["model"]
@@ -353,7 +358,7 @@ def test_an_annotator_of_features_alone_is_refused(exported, tmp_path):
     annotator = Annotator(model.config, 20, 21, feature_size=7)
     message = "`annotator` must have an encoder: build it without `feature_size`. Received: an "
     with pytest.raises(ValueError, match=message):
-        export(model.config, model.vocabularies, annotator, tmp_path / "model")
+        model.export(tmp_path / "model", annotator)
 
 
 TENSORFLOW_ALONE = """

@@ -8,24 +8,24 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from semreg_tf import export as export_module
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
 from semreg_tf.files.export_info import INFO_FILE
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.inference import ExportedModel
 
 
 @pytest.fixture(scope="module")
-def model(toy, demo_data):
+def parts(toy, demo_data):
     from semreg_tf import experiments
     from semreg_tf.data.records import find_builder
     from semreg_tf.data.vocabulary import Vocabularies
+    from semreg_tf.exporting.export_part import ExportPart
     from semreg_tf.models.annotator import Annotator
 
     config = toy(experiments.get("demo_tags/s_cnn_rnn"))
     vocabularies = Vocabularies.from_dataset(find_builder(demo_data, "demo").data_dir, config.data)
     sizes = len(vocabularies.concepts), vocabularies.output.size
-    return config, vocabularies, Annotator(config, *sizes)
+    return [ExportPart(config, vocabularies, Annotator(config, *sizes))]
 
 
 @pytest.fixture
@@ -101,14 +101,14 @@ def test_an_export_of_before_digests_loads_with_one_line_and_damage_is_one_too(f
     assert "\n" not in str(refused.value)
 
 
-def test_a_full_disk_leaves_what_was_there_and_nothing_half(model, folder):
+def test_a_full_disk_leaves_what_was_there_and_nothing_half(parts, folder):
     before = (folder / INFO_FILE).read_bytes()
     for path in (folder, folder.with_name("new")):
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
         try:
             with pytest.raises(OSError, match=r"must be writable for the export.*intact") as told:
-                export(*model, path)
+                export_parts(parts, path)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert "\n" not in str(told.value)
@@ -116,13 +116,13 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_half(model, folder):
     assert (folder / INFO_FILE).read_bytes() == before
 
 
-def test_two_exports_into_one_folder_are_refused(model, folder):
+def test_two_exports_into_one_folder_are_refused(parts, folder):
     lock = FileLock(folder.with_name(".model.lock"), "path", folder)
     with lock, pytest.raises(ValueError, match=r"`path` must not be in use .*process \d+ on"):
-        export(*model, folder)
+        export_parts(parts, folder)
 
 
-def test_a_kill_between_the_two_renamings_is_undone(model, folder, monkeypatch):
+def test_a_kill_between_the_two_renamings_is_undone(parts, folder, monkeypatch):
     class Killed(BaseException):
         pass
 
@@ -132,6 +132,6 @@ def test_a_kill_between_the_two_renamings_is_undone(model, folder, monkeypatch):
     folder.rename(folder.with_name("model.earlier"))
     monkeypatch.setattr(tf.saved_model, "save", killed)
     with pytest.raises(Killed):
-        export_module.export(*model, folder)
+        export_parts(parts, folder)
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
     ExportedModel(folder)

@@ -6,7 +6,8 @@ import pytest
 import semreg_tf
 from semreg_tf import experiments
 from semreg_tf.evaluation.runs.evaluate_run import EvaluatedRun
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.training import workdir
 from semreg_tf.training.trainer import Trainer
@@ -62,13 +63,14 @@ def sweep(name, toy, data_dir, folder):
     split = last.split(config.data.test_split)
     predictions = last.predict(split)
     assert predictions.image_ids == [a.image_id for a in split.annotations]
+    part = ExportPart(*workdir.load_annotator(last.path))
     if not exportable(config):
         with pytest.raises(
             ValueError, match="`annotator` must read pictures, and user tags at most"
         ):
-            export(*workdir.load_annotator(last.path), folder / "export", num_results=1)
+            export_parts([part], folder / "export", num_results=1)
         return
-    path = export(*workdir.load_annotator(last.path), folder / "export", num_results=1)
+    path = export_parts([part], folder / "export", num_results=1)
     model = semreg_tf.load(path)
     encoded, tags = images_of(split), None
     if config.reads_user_tags:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from semreg_tf import experiments
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.export import export, export_parts
+from semreg_tf.export import export_parts
 from semreg_tf.exporting.combined_annotator import CombinedAnnotator
 from semreg_tf.exporting.export_part import ExportPart, in_order, share_encoder
 from semreg_tf.exporting.served_annotator import ServedAnnotator
@@ -148,9 +148,7 @@ def test_an_export_of_two_is_loaded_and_annotates(part, tmp_path):
     model = load(path)
     assert model.tasks == ("captions", "tags") and model.task == "captions"
     assert model.info["encoders"] == 1 and model.info["tags"]["config"]["name"] == TAGS
-    singles = [
-        load(export(p.config, p.vocabularies, p.annotator, tmp_path / p.task)) for p in parts
-    ]
+    singles = [load(export_parts([p], tmp_path / p.task)) for p in parts]
     given = list(pictures().numpy())
     for both, captions, tags in zip(*(m.annotate(given) for m in (model, *singles)), strict=True):
         assert (both.text, len(both.n_best)) == (captions.text, len(captions.n_best))

@@ -14,7 +14,8 @@ from semreg_tf.config import EncoderConfig, ImageConfig
 from semreg_tf.data import image_ops
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.encoder import batch_norm_layers
 from semreg_tf.training import workdir
@@ -68,7 +69,7 @@ def test_exports_say_what_the_models_say(tmp_path):
     vocabularies = Vocabularies(Vocabulary(names, "labels"), names)
     annotator = Annotator(config, len(names), vocabularies.output.size)
     randomise(annotator.encoder)
-    files = pictures(5)
+    part, files = ExportPart(config, vocabularies, annotator), pictures(5)
     images = [
         image_ops.decode_for_evaluation(f, SIDE, 1.0, "efficientnet_lite").numpy() for f in files
     ]
@@ -77,7 +78,7 @@ def test_exports_say_what_the_models_say(tmp_path):
     assert expected.std(0).max() > 0.02
     sizes = []
     for dtype, tolerance in (("float32", 1e-4), ("float16", 1e-2)):
-        path = export(config, vocabularies, annotator, tmp_path / dtype, weights_dtype=dtype)
+        path = export_parts([part], tmp_path / dtype, weights_dtype=dtype)
         served = tf.saved_model.load(str(path)).signatures["serving_default"]
         answer = served(images=tf.constant(files))
         np.testing.assert_allclose(answer["concept_probabilities"], expected, atol=tolerance)

@@ -16,7 +16,8 @@ from semreg_tf.data import image_ops
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.vocabulary import Vocabularies, Vocabulary
 from semreg_tf.decoding.search import Search
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.inference import load
 from semreg_tf.models.annotator import Annotator
 
@@ -48,7 +49,8 @@ def captioner(tmp_path_factory):
     for scale, model in ((0.01, annotator.head), (0.3, annotator.decoder)):
         for variable in model.trainable_variables:
             variable.assign(scale * generator.normal(size=variable.shape))
-    path = export(config, vocabularies, annotator, tmp_path_factory.mktemp("real") / "model")
+    part = ExportPart(config, vocabularies, annotator)
+    path = export_parts([part], tmp_path_factory.mktemp("real") / "model")
     return config, vocabularies, annotator, path
 
 

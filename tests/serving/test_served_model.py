@@ -11,7 +11,8 @@ import tensorflow as tf
 from semreg_tf import experiments
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.serving.limits import Refusal
 from semreg_tf.serving.served_model import ServedModel, json_values
@@ -26,7 +27,8 @@ def tagger(toy, demo_data, tmp_path_factory):
     config = toy(experiments.get(TAGGED))
     vocabularies = Vocabularies.from_dataset(find_builder(demo_data, "demo").data_dir, config.data)
     annotator = Annotator(config, len(vocabularies.concepts), vocabularies.output.size)
-    return export(config, vocabularies, annotator, tmp_path_factory.mktemp("models") / "tagger")
+    part = ExportPart(config, vocabularies, annotator)
+    return export_parts([part], tmp_path_factory.mktemp("models") / "tagger")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from semreg_tf import config_io, experiments
-from semreg_tf.export import export
+from semreg_tf.export import export_parts
 from semreg_tf.export_run import read_provenance
+from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.files import digests
 from semreg_tf.files.export_info import INFO_FILE
 from semreg_tf.inference import load
@@ -45,7 +46,8 @@ def test_the_loaded_models_compute_what_the_export_does(made):
 
 def test_matrices_in_eight_bits_are_loaded_as_the_export_uses_them(made, tmp_path):
     config, names, annotator, _ = load_exported(made.path)
-    path = export(config, names, annotator, tmp_path / "int8", weights_dtype="int8")
+    part = ExportPart(config, names, annotator)
+    path = export_parts([part], tmp_path / "int8", weights_dtype="int8")
     _, _, loaded, _ = load_exported(path)
     features = np.random.default_rng(0).normal(size=(3, annotator.feature_size)).astype("f")
     answer = load(path).signatures["serve_features"](features=tf.constant(features))
