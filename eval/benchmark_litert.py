@@ -18,8 +18,9 @@ from PIL import Image
 
 from eval.benchmark_annotate import write_pictures
 from semreg_tf.export_litert import litert_functions
-from semreg_tf.export_run import export_run_litert, read_export_part
+from semreg_tf.export_run import export_run, read_export_part
 from semreg_tf.exporting.litert_conversion import LITERT_DTYPES
+from semreg_tf.files.export_info import LITERT
 from semreg_tf.image_annotation import ImageAnnotation
 from semreg_tf.inference import ExportedModel
 from semreg_tf.litert_model import MODEL_FILE, LiteRTModel
@@ -103,7 +104,7 @@ def _compare(
     signatures = module.signatures()
     rows = [{"model": Path(model).name, "way": SAVED, "megabytes": _megabytes(Path(model))}]
     for dtype in LITERT_DTYPES:
-        path = export_run_litert(model, folder / dtype, weights_dtype=dtype)
+        path, _ = export_run(model, folder / dtype, weights_dtype=dtype, format=LITERT)
         lite = LiteRTModel(path, num_threads=1)
         texts = _texts(lite.annotate(encoded))
         pairs = list(zip(texts, wanted, strict=True))

@@ -8,6 +8,7 @@ python -m eval.export_model --workdir=runs/joint --format=litert --weights_dtype
   --out=runs/phone --npm_modules=node_modules
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from absl import flags
 
 from semreg_tf import console
 from semreg_tf.cli import program, shared_flags
+from semreg_tf.files.export_info import LITERT, read_info
 
 WEIGHTS_DTYPES = ("float32", "bfloat16", "float16", "int8")
 
@@ -39,7 +41,7 @@ _DTYPE = flags.DEFINE_enum(
 _FORMAT = flags.DEFINE_enum(
     "format",
     "savedmodel",
-    ["savedmodel", "litert"],
+    ["savedmodel", LITERT],
     "What is written: a SavedModel, or a LiteRT file for phones and browsers. For the latter "
     "--workdir may be the folder of a SavedModel too.",
 )
@@ -61,31 +63,13 @@ _DATA = shared_flags.define_data_dir(
 def main(_: list[str]) -> None:
     """Loads, exports and compares."""
     with console.plain_errors():
-        _check_flags()
-        if _FORMAT.value == "litert":
-            return _export_litert()
+        options = _options()
         shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
-        from semreg_tf.export_run import export_run, export_runs
+        from semreg_tf.export_run import export_run
 
-        options = {"weights_dtype": _DTYPE.value, "overrides": _OVERRIDES.value}
-        comparison = None
+        path, comparison = export_run(_WORKDIRS.value, _OUT.value, **options)
         if len(_WORKDIRS.value) > 1:
-            if _COMPARE.value is not None:
-                raise ValueError(
-                    "`compare_on` may be given with one `workdir`: compare each run's own export. "
-                    f"Received: compare_on={_COMPARE.value!r}, {len(_WORKDIRS.value)} folders"
-                )
-            path = export_runs(_WORKDIRS.value, _OUT.value, _RESULTS.value, **options)
             print(_encoders(path))
-        else:
-            path, comparison = export_run(
-                _WORKDIRS.value[0],
-                _OUT.value,
-                _RESULTS.value,
-                compare_on=_COMPARE.value,
-                data_dir=_DATA.value,
-                **options,
-            )
     if comparison is not None:
         rows = [
             [name, f"{run:.4f}", f"{export:.4f}", f"{export - run:+.4f}"]
@@ -94,46 +78,35 @@ def main(_: list[str]) -> None:
         print(console.table([comparison.split, "run", "export", "difference"], rows))
         print(f"The best text is the same for {comparison.same_text:.1%} of the images.")
     _tell(path)
+    if _MODULES.value is not None:
+        print(f"The page: python -m http.server --directory={path}")
 
 
-def _check_flags() -> None:
-    """Refuses flags that do not go together, before TensorFlow is imported."""
-    litert = _FORMAT.value == "litert"
-    if _MODULES.value is not None and not litert:
+def _options() -> dict[str, Any]:
+    """Returns the fields of `ExportOptions`, checked before TensorFlow is imported."""
+    from semreg_tf.exporting.export_options import ExportOptions
+
+    options = {
+        "num_results": _RESULTS.value,
+        "weights_dtype": _DTYPE.value,
+        "format": _FORMAT.value,
+        "compare_on": _COMPARE.value,
+        "data_dir": _DATA.value,
+        "overrides": _OVERRIDES.value,
+    }
+    ExportOptions(**options).check_number(len(_WORKDIRS.value))
+    modules = _MODULES.value
+    if modules is None:
+        return options
+    if _FORMAT.value != LITERT:
         raise ValueError(
-            "`npm_modules` has a use with format=litert alone. "
-            f"Received: npm_modules={_MODULES.value!r}"
+            f"`npm_modules` has a use with format=litert alone. Received: npm_modules={modules!r}"
         )
-    if litert and (len(_WORKDIRS.value) > 1 or _COMPARE.value is not None):
-        raise ValueError(
-            "`format` litert takes one `workdir`, and no `compare_on`: write one file a model. "
-            f"Received: {len(_WORKDIRS.value)} folders, compare_on={_COMPARE.value!r}"
-        )
-
-
-def _export_litert() -> None:
-    from semreg_tf.export_run import export_run_litert
     from semreg_tf.serving.static_page import check_runtime, write_static_page
 
-    modules = _MODULES.value
-    if modules is not None:
-        check_runtime(modules)
-
-    def page(folder: Path, description: dict[str, Any]) -> None:
-        if modules is not None:
-            write_static_page(folder, description, modules)
-
-    path = export_run_litert(
-        _WORKDIRS.value[0],
-        _OUT.value,
-        _RESULTS.value,
-        weights_dtype=_DTYPE.value,
-        overrides=_OVERRIDES.value,
-        also=page,
-    )
-    _tell(path)
-    if modules is not None:
-        print(f"The page: python -m http.server --directory={path}")
+    check_runtime(modules)
+    page = functools.partial(write_static_page, npm_modules=modules)
+    return {**options, "also": page}
 
 
 def _tell(path: Path) -> None:
@@ -142,8 +115,6 @@ def _tell(path: Path) -> None:
 
 
 def _encoders(path: Path) -> str:
-    from semreg_tf.files.export_info import read_info
-
     if read_info(path)["encoders"] == 1:
         return "The CNN's weights are the same in both runs: it is stored and run once."
     return "The CNN's weights differ between the runs: both CNNs are stored and run."

@@ -1,7 +1,8 @@
 """Export of runs with their model card, and comparison of the scores of a run and its export."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun, override_decod
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 from semreg_tf.export import export_parts
 from semreg_tf.export_litert import export_litert
+from semreg_tf.exporting.export_options import ExportOptions
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.model_card import write_card
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
-from semreg_tf.files.export_info import ASSETS, INFO_FILE, is_export
+from semreg_tf.files.export_info import ASSETS, INFO_FILE, LITERT, is_export
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.image_annotation import ImageAnnotation, tasks_of
 from semreg_tf.inference import ExportedModel
@@ -36,43 +38,18 @@ _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportOptions:
-    """Options of `export_run`.
-
-    Attributes:
-      num_results: number of sequences in an answer; None: the beam width.
-      weights_dtype: dtype of the matrices on disk.
-      compare_on: a split on which the scores of run and export are compared for the card, or None.
-      data_dir: the folder of prepared data sets, required to compare.
-      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
-
-    Raises:
-      ValueError: there is a split to compare on and no `data_dir`.
-    """
-
-    num_results: int | None = None
-    weights_dtype: str = "float32"
-    compare_on: str | None = None
-    data_dir: str | Path | None = None
-    overrides: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        if self.compare_on is not None and self.data_dir is None:
-            raise ValueError(
-                "`data_dir` must be given to compare scores. "
-                f"Received: data_dir=None, compare_on={self.compare_on!r}"
-            )
-
-
 @plain_record_errors()
 def export_run(
-    run: str | Path, out: str | Path, num_results: int | None = None, **fields: Any
+    runs: str | Path | Sequence[str | Path],
+    out: str | Path,
+    num_results: int | None = None,
+    **fields: Any,
 ) -> tuple[Path, ScoreComparison | None]:
     """Exports a run's best checkpoint with its config, vocabularies and results.
 
     Args:
-      run: the work directory.
+      runs: the work directory; or those of a run on captions and of a run on tags, in either order,
+        for one model of both; or for a LiteRT file a SavedModel's folder.
       out: the folder to write.
       num_results: as in `ExportOptions`.
       **fields: the other fields of `ExportOptions`.
@@ -81,82 +58,58 @@ def export_run(
       The folder, and the comparison or None.
 
     Raises:
-      ValueError: an invalid folder, split or dtype.
+      ValueError: an invalid folder, split or dtype, runs that cannot be combined, or a model that
+        LiteRT cannot run.
+
+    Example:
+      >>> path, _ = export_run(["runs/captions/joint", "runs/tags/joint"], "runs/both")
+      >>> path, _ = export_run("runs/joint", "runs/phone", format="litert", weights_dtype="int8")
     """
     options = ExportOptions(num_results=num_results, **fields)
-    parts = _read_parts(run, options.overrides)
-    part, config, compare_on = parts[0], parts[0].config, options.compare_on
-    if len(parts) > 1 and compare_on is not None:
-        raise ValueError(
-            "`compare_on` must be None for a run on captions and labels. "
-            f"Received: compare_on={compare_on!r}"
-        )
-    evaluator = split = None
-    if compare_on is not None:
-        # Before the export is written, so that an unknown split is reported at once.
-        block_repeats = str(exported_decoding(config).block_repeats).lower()
-        overrides = [*options.overrides, f"decoding.block_repeats={block_repeats}"]
-        evaluator = EvaluatedRun(run, options.data_dir, overrides)
-        evaluator.check_task(config.data.task)
-        split = evaluator.split(compare_on)
-        scoring.check_annotated(split, config.data.task)
-    path = export_parts(parts, out, num_results, weights_dtype=options.weights_dtype)
-    if evaluator is None:
-        return path, None
-    comparison = compare(evaluator, split, ExportedModel(path))
-    info = read_json_object(path / INFO_FILE, "path")
-    write_card(path, part, info, comparison)
-    return path, comparison
-
-
-@plain_record_errors()
-def export_runs(
-    runs: Sequence[str | Path],
-    out: str | Path,
-    num_results: int | None = None,
-    *,
-    weights_dtype: str = "float32",
-    overrides: Sequence[str] = (),
-) -> Path:
-    """Exports a run on captions and a run on tags, in either order, as one model of both.
-
-    The other arguments are fields of `ExportOptions`. The info of the folder, which is returned,
-    has the number of CNNs under "encoders".
-
-    Raises:
-      ValueError: not two folders, or runs that cannot be combined.
-    """
-    if len(runs) != 2:
-        raise ValueError(
-            "`workdir` may be given once, or twice for a run on captions and a run on tags. "
-            f"Received: {len(runs)} work directories"
-        )
-    parts = [part for run in runs for part in _read_parts(run, overrides)]
-    if len(parts) != 2:
+    runs = [runs] if isinstance(runs, str | PathLike) else list(runs)
+    options.check_number(len(runs))
+    stored = {"num_results": num_results, "weights_dtype": options.weights_dtype}
+    if options.format == LITERT:
+        part = _litert_part(runs[0], options.overrides)
+        return export_litert(part, out, **stored, also=options.also), None
+    parts = [part for run in runs for part in _read_parts(run, options.overrides)]
+    if len(runs) == 2 != len(parts):
         raise ValueError(
             "`workdir` may be given once alone for a run on captions and labels. "
             f"Received: {len(runs)} work directories with {len(parts)} models"
         )
-    return export_parts(parts, out, num_results, weights_dtype=weights_dtype)
+    compared = _compared(runs[0], parts, options)
+    path = export_parts(parts, out, **stored)
+    if compared is None:
+        return path, None
+    comparison = compare(*compared, ExportedModel(path))
+    write_card(path, parts[0], read_json_object(path / INFO_FILE, "path"), comparison)
+    return path, comparison
 
 
-@plain_record_errors()
-def export_run_litert(
-    run: str | Path,
-    out: str | Path,
-    num_results: int | None = None,
-    *,
-    weights_dtype: str = "float32",
-    overrides: Sequence[str] = (),
-    also: Callable[[Path, dict[str, Any]], None] | None = None,
-) -> Path:
-    """Exports a run's best checkpoint, or an existing SavedModel export, as a LiteRT file.
+def _compared(
+    run: str | Path, parts: Sequence[ExportPart], options: ExportOptions
+) -> tuple[EvaluatedRun, Split] | None:
+    """Returns the run and the split to compare on, so that an unknown split is told at once."""
+    if options.compare_on is None:
+        return None
+    if len(parts) > 1:
+        raise ValueError(
+            "`compare_on` must be None for a run on captions and labels. "
+            f"Received: compare_on={options.compare_on!r}"
+        )
+    config = parts[0].config
+    block_repeats = str(exported_decoding(config).block_repeats).lower()
+    overrides = [*options.overrides, f"decoding.block_repeats={block_repeats}"]
+    evaluated = EvaluatedRun(run, options.data_dir, overrides)
+    evaluated.check_task(config.data.task)
+    split = evaluated.split(options.compare_on)
+    scoring.check_annotated(split, config.data.task)
+    return evaluated, split
 
-    The other arguments are as for `export_litert`, and `overrides` as in `ExportOptions`.
 
-    Raises:
-      ValueError: an invalid folder or dtype, or a model that LiteRT cannot run.
-    """
+def _litert_part(run: str | Path, overrides: Sequence[str]) -> ExportPart:
+    """Returns the model of a run or of a SavedModel's folder, if it is one alone."""
     if is_export(run):
         tasks = tasks_of(read_json_object(Path(run) / INFO_FILE, "workdir"))
         parts = [read_export_part(run, overrides)]
@@ -168,7 +121,7 @@ def export_run_litert(
             "`workdir` must hold a captioner or a tag model alone with format=litert. "
             f"Received: workdir={str(run)!r}, with both"
         )
-    return export_litert(parts[0], out, num_results, weights_dtype=weights_dtype, also=also)
+    return parts[0]
 
 
 def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> ExportPart:

@@ -41,6 +41,7 @@ def test_flags_that_do_not_go_together_are_refused(tmp_path):
     for flags, named in (
         (("--workdir=a", "--npm_modules=x"), "`npm_modules` has a use with format=litert alone"),
         (("--workdir=a", "--workdir=b", "--format=litert"), "`format` litert takes one `workdir`"),
+        (("--workdir=a", "--compare_on=x"), "`data_dir` must be given to compare scores"),
     ):
         done = run(*flags, out)
         assert done.returncode == 2

@@ -13,7 +13,7 @@ import semreg_tf
 from semreg_tf import experiments
 from semreg_tf.export import export_parts
 from semreg_tf.export_litert import export_litert
-from semreg_tf.export_run import export_run_litert, read_export_part
+from semreg_tf.export_run import export_run, read_export_part
 from semreg_tf.exporting.litert_conversion import convert
 from semreg_tf.inference import ExportedModel
 from semreg_tf.litert_model import LiteRTModel
@@ -224,7 +224,9 @@ def test_what_litert_has_no_operation_for_is_named():
 
 def test_a_dtype_that_litert_does_not_take_is_refused(toy_export, tmp_path):
     with pytest.raises(ValueError, match=r"`weights_dtype` must be one of 'float32', 'float16'"):
-        export_run_litert(toy_export(CAPTIONS).path, tmp_path / "x", weights_dtype="bfloat16")
+        export_run(
+            toy_export(CAPTIONS).path, tmp_path / "x", format="litert", weights_dtype="bfloat16"
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from semreg_tf.export_run import export_run_litert
+from semreg_tf.export_run import export_run
 from semreg_tf.litert_model import LiteRTModel
 from semreg_tf.serving.static_page import check_runtime, write_static_page
 from tests import headless_chromium
@@ -59,9 +59,8 @@ def browser(tmp_path):
 
 
 def export_with_page(source, folder):
-    return export_run_litert(
-        source, folder, also=lambda path, about: write_static_page(path, about, MODULES)
-    )
+    page = functools.partial(write_static_page, npm_modules=MODULES)
+    return export_run(source, folder, format="litert", also=page)[0]
 
 
 def answer(browser, file):

@@ -15,7 +15,7 @@ from semreg_tf.data.targets import encode_annotations
 from semreg_tf.decoder_config import LabelsConfig
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions
 from semreg_tf.evaluation.runs.options import CaptionOptions
-from semreg_tf.export_run import export_run, export_runs
+from semreg_tf.export_run import export_run
 from semreg_tf.label_task import label_config
 from semreg_tf.training import workdir
 from semreg_tf.training.phase_run import _with_labels
@@ -135,7 +135,7 @@ def test_all_stages_train_evaluate_and_export_as_one_model(runs, demo_data, tmp_
     assert {name for name, _ in found.concepts} == set(vocabularies.concepts.names)
     assert len(found.label_probabilities) == len(vocabularies.labels)
     with pytest.raises(ValueError, match="once alone"):
-        export_runs([runs["joint"], runs["joint"]], tmp_path / "no")
+        export_run([runs["joint"], runs["joint"]], tmp_path / "no")
     with pytest.raises(ValueError, match="`task` must be one of captions, tags"):
         semreg_tf.evaluate(runs["joint"], demo_data, task="both")
 
