@@ -107,12 +107,6 @@ def _config(annotations: Sequence[Annotation]) -> DataConfig:
     return DataConfig(task="captions" if captions else "tags", min_word_count=1)
 
 
-def _files(split: Split) -> list[bytes]:
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    records = split.record_reader().read(np.arange(split.num_images))
-    return list(tf.io.parse_example(records, feature)["image"].numpy())
-
-
 def _drain(dataset: tf.data.Dataset) -> Callable[[int], None]:
     """Returns a function that reads all batches."""
 
@@ -186,7 +180,7 @@ def input_contests(
     two contests if `peer` is not None.
     """
     passes = -(-num_timed // split.num_images)
-    number, files = passes * split.num_images, _files(split)
+    number, files = passes * split.num_images, list(split.pictures(range(split.num_images)))
     longer = lengthened(split, passes)
     ours, reader = our_batches(longer), longer.record_reader()
     if peer is not None:

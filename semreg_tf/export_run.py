@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from semreg_tf.config import Config
@@ -220,7 +219,7 @@ def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
     tags = None
     if split.vocabularies.user_tags is not None:
         tags = (",".join(a.user_tags) for a in split.annotations)
-    stream = model.annotate_stream(_pictures(split), tags)
+    stream = model.annotate_stream(split.pictures(range(split.num_images)), tags)
     names = {name: i for i, name in enumerate(split.vocabularies.concepts.names)}
     sequences, scores = [], []
     probabilities = np.zeros((split.num_images, len(names)), np.float32)
@@ -238,14 +237,6 @@ def _predict_exported(model: ExportedModel, split: Split) -> Predictions:
             sequences.append([text.split() for text, _ in annotation.n_best])
         scores.append([score for _, score in annotation.n_best])
     return Predictions([a.image_id for a in split.annotations], sequences, scores, probabilities)
-
-
-def _pictures(split: Split) -> Iterator[bytes]:
-    reader = split.record_reader()
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    for row in range(split.num_images):
-        (record,) = reader.read(np.array([row]))
-        yield tf.io.parse_single_example(record, feature)["image"].numpy()
 
 
 def _scores(run: EvaluatedRun, split: Split, predictions: Predictions) -> dict[str, float]:

@@ -45,9 +45,7 @@ class Exported:
         self.vocabularies = Vocabularies.from_dataset(builder.data_dir, config.data)
         self.annotator = self.random_annotator()
         self.split = load_split(builder, "train", self.vocabularies, config.data)
-        feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-        records = tf.data.TFRecordDataset(list(self.split.shards))
-        self.pictures = [tf.io.parse_single_example(r, feature)["image"].numpy() for r in records]
+        self.pictures = list(self.split.pictures(range(self.split.num_images)))
         self.path = self.export(folder / "model")
         self.signatures = tf.saved_model.load(str(self.path)).signatures
 

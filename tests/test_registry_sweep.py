@@ -33,15 +33,6 @@ DISTINCT = (
 OTHERS = tuple(n for n in experiments.names() if n not in DISTINCT)
 
 
-def images_of(split, number=5):
-    """Encoded pictures of a split's first records."""
-    import tensorflow as tf
-
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    records = tf.data.TFRecordDataset(list(split.shards)).take(number)
-    return [tf.io.parse_single_example(r, feature)["image"].numpy() for r in records]
-
-
 def exportable(config):
     """Groups and neighbours are known of a prepared data set's pictures alone."""
     return config.concepts.neighbours is None and "groups" not in config.observed_layers
@@ -72,7 +63,7 @@ def sweep(name, toy, data_dir, folder):
         return
     path = export_parts([part], folder / "export", num_results=1)
     model = semreg_tf.load(path)
-    encoded, tags = images_of(split), None
+    encoded, tags = list(split.pictures(range(min(5, split.num_images)))), None
     if config.reads_user_tags:
         tags = [", ".join(a.user_tags) for a in split.annotations[: len(encoded)]]
     found = model.annotate(encoded, tags)

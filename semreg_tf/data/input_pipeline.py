@@ -5,7 +5,7 @@ seeded by (seed, step, position in the batch). So a resumed run only needs to kn
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,17 @@ class Split:
         return RecordReader(
             self.shards, self.shard_lengths, self.first_record, image_ids, self.name
         )
+
+    def pictures(self, rows: Iterable[int]) -> Iterator[bytes]:
+        """Yields the stored picture files of rows.
+
+        Raises:
+          DamagedRecordError: a record is damaged or of another image.
+        """
+        reader, feature = self.record_reader(), {"image": tf.io.FixedLenFeature((), tf.string)}
+        for row in rows:
+            (record,) = reader.read(np.array([row]))
+            yield tf.io.parse_single_example(record, feature)["image"].numpy()
 
     def tag_sets(self) -> TagSets:
         """Returns the user tags of the images, for the search of neighbours."""

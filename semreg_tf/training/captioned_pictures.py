@@ -5,7 +5,6 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from semreg_tf.data.input_pipeline import Split
@@ -16,16 +15,8 @@ _FONT_SIZE, _CHARACTERS_A_LINE = 15, 40
 
 def captioned_pictures(split: Split, texts: Sequence[str]) -> np.ndarray:
     """Returns the split's first images with a text below each, (images, 312, 320, 3) uint8."""
-    reader = split.record_reader()
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    records = reader.read(np.arange(len(texts)))
-    cards = []
-    for record, text in zip(records, texts, strict=True):
-        picture = Image.open(
-            io.BytesIO(tf.io.parse_single_example(record, feature)["image"].numpy())
-        )
-        cards.append(_card(picture.convert("RGB"), text))
-    return np.stack(cards)
+    pairs = zip(split.pictures(range(len(texts))), texts, strict=True)
+    return np.stack([_card(Image.open(io.BytesIO(x)).convert("RGB"), text) for x, text in pairs])
 
 
 def _card(picture: Image.Image, text: str) -> np.ndarray:

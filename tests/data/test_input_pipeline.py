@@ -299,6 +299,12 @@ def test_evaluation_gives_every_image_once_in_order_whatever_the_batch(splits, b
             np.testing.assert_array_equal(tensors[key], plain, err_msg=key)
 
 
+def test_stored_pictures_are_read_by_row(splits):
+    split = next(iter(splits.values()))
+    stored = [encoded.numpy() for encoded in encoded_pictures(split)]
+    assert list(split.pictures([3, 0])) == [stored[3], stored[0]]
+
+
 def test_a_damaged_shard_is_named_before_the_first_batch(splits, tmp_path):
     split = splits["tags", "validation"]
     path = tmp_path / "demo.tfrecord-00000-of-00001"

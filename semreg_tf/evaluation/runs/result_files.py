@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from semreg_tf import config_io
@@ -157,16 +156,12 @@ def _write_pictures(folder: Path, split: Split, rows: list[int]) -> dict[int, st
     names = {row: f"{split.name}-{row:05d}.jpg" for row in rows}
     if names:
         (folder / "pictures").mkdir(exist_ok=True)
-        reader = split.record_reader()
-        for row, name in names.items():
-            record = reader.read(np.array([row]))[0]
-            (folder / "pictures" / name).write_bytes(_small_jpeg(record))
+        for name, encoded in zip(names.values(), split.pictures(names), strict=True):
+            (folder / "pictures" / name).write_bytes(_small_jpeg(encoded))
     return names
 
 
-def _small_jpeg(record: bytes) -> bytes:
-    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
-    encoded = tf.io.parse_single_example(record, feature)["image"].numpy()
+def _small_jpeg(encoded: bytes) -> bytes:
     with Image.open(io.BytesIO(encoded)) as picture:
         small = picture.convert("RGB")
         small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
