@@ -8,8 +8,8 @@ from etils import epath
 from semreg_tf.text.caption_files import token_captions
 from semreg_tf.text.text_files import (
     CARRIAGE_RETURNS,
+    decode,
     ends_in_carriage_returns,
-    without_bom,
 )
 
 
@@ -41,20 +41,13 @@ def read_lines(path: str | PathLike[str]) -> list[str]:
     Raises:
       ValueError: the bytes are not UTF-8, or lines end in CR alone.
     """
-    content = without_bom(epath.Path(path).read_bytes())
+    content = epath.Path(path).read_bytes()
     if ends_in_carriage_returns(content):
         raise ValueError(
             f"`raw_dir` must hold files of lines that end in LF: {CARRIAGE_RETURNS}. "
             f"Received: {fspath(path)!r}"
         )
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"`raw_dir` must hold text files in utf-8. "
-            f"Received: {fspath(path)!r}, byte {error.start}: {error.reason}"
-        ) from None
-    lines = text.split("\n")
+    lines = decode(content, "raw_dir", repr(fspath(path))).split("\n")
     if not lines[-1]:
         lines.pop()
     return [line.removesuffix("\r") for line in lines]

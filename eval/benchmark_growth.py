@@ -22,6 +22,7 @@ from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.reporting.run_files import short_commit
 from semreg_tf.reporting.study_tables import table
+from semreg_tf.reporting.svg_figure import svg_figure
 
 # Axis -> its values, and the functions of `growth_points` with the argument's name.
 AXES: dict[str, tuple[Sequence[int], dict[str, str]]] = {
@@ -162,13 +163,8 @@ def markdown(record: Record) -> str:
 
 def draw(record: Record, path: Path) -> None:
     """Draws seconds over each axis, with logarithmic scales, as an SVG file."""
-    # Imported here, because matplotlib takes a second to import and the tables do not need it.
-    import matplotlib
-    from matplotlib.figure import Figure
-
     measured = [axis for axis in AXES if courses(record["points"], axis)]
-    with matplotlib.rc_context({"svg.hashsalt": "semreg_tf"}):
-        figure = Figure(figsize=(4 * len(measured), 3.6), layout="constrained")
+    with svg_figure(path, 4 * len(measured), 3.6) as figure:
         for ax, axis in zip(
             figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True
         ):
@@ -178,4 +174,3 @@ def draw(record: Record, path: Path) -> None:
             ax.set(xlabel=axis, ylabel="seconds")
             ax.grid(alpha=0.3)
             ax.legend(fontsize=6)
-        figure.savefig(path, metadata={"Date": None})

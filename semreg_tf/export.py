@@ -26,7 +26,7 @@ from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, folded_statistics
-from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.encoder import input_side
 
 _EARLIER = ".earlier"
 
@@ -175,7 +175,7 @@ def describe(part: ExportPart, served: ServedAnnotator, weights_dtype: str) -> d
         "config": config_io.to_dict(config),
         "task": part.task,
         "side_information": config.reads_user_tags,
-        "image_size": config.image.size or encoder_spec(config.encoder.name).default_size,
+        "image_size": input_side(config),
         "weights_dtype": weights_dtype,
         "weights_sha256": served.weights.digest(),
         "num_parameters": served.num_parameters,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.data.image_ops import resized_side
-from semreg_tf.data.vocabulary import UNKNOWN
 from semreg_tf.export import describe, new_export, without_folders, write_assets, write_info
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.litert_conversion import convert
@@ -17,7 +16,7 @@ from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.files.export_info import ASSETS, LITERT
 from semreg_tf.image_annotation import shown_last_of
 from semreg_tf.litert_model import DESCRIPTION_FILE, MODEL_FILE
-from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.encoder import encoder_spec, input_side
 
 
 def export_litert(
@@ -68,7 +67,7 @@ def export_litert(
         **_search(part, served),
         # The rows of unknown words and of END come after the names.
         "num_names": len(part.vocabularies.output.names),
-        "words": _words(part),
+        "words": list(part.vocabularies.output.row_texts),
         "concepts": list(part.vocabularies.concepts.names),
         "shown_last": sorted(shown_last_of(info)),
         "user_tags": list(_user_tags(part)),
@@ -101,20 +100,13 @@ def litert_functions(
             f"Received: {part.config.name!r}, concepts.places.kind='crops'"
         )
     served = ServedAnnotator(part.config, part.vocabularies, part.annotator, num_results)
-    spec = encoder_spec(part.config.encoder.name)
-    size = part.config.image.size or spec.default_size
-    return served, LiteRTSignatures(served, size, spec.preprocessing, len(_user_tags(part)))
+    size, mode = input_side(part.config), encoder_spec(part.config.encoder.name).preprocessing
+    return served, LiteRTSignatures(served, size, mode, len(_user_tags(part)))
 
 
 def _user_tags(part: ExportPart) -> tuple[str, ...]:
     tags = part.vocabularies.user_tags if part.config.reads_user_tags else None
     return () if tags is None else tags.names
-
-
-def _words(part: ExportPart) -> list[str]:
-    """Returns the text of every output row."""
-    output = part.vocabularies.output
-    return [*output.names, *[UNKNOWN] * (output.size - len(output.names))]
 
 
 def _search(part: ExportPart, served: ServedAnnotator) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from semreg_tf.exporting.served_annotator import ServedAnnotator
 from semreg_tf.image_annotation import ImageAnnotation
 from semreg_tf.picture_model import Picture, PictureModel
 from semreg_tf.training import checkpoints, workdir
-from semreg_tf.training.phases import find_stage
+from semreg_tf.training.phases import Stage, find_stage
 
 _PARTS = ("encoder", "head", "decoder")
 
@@ -98,11 +98,8 @@ class TrainedRun:
         Example:
           >>> run.decode(["beach.jpg"])[0].text
         """
-        if self.annotator.decoder is not None and not self._plan.trains_decoder:
-            raise ValueError(
-                "`workdir` must hold a trained decoder: give the joint run. "
-                f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"
-            )
+        if self.annotator.decoder is not None:
+            self._plan.check_trains_decoder(self.path)
         return self._annotate(images, user_tags, num_results)
 
     def evaluate(
@@ -129,7 +126,7 @@ class TrainedRun:
         return "\n".join(lines)
 
     @property
-    def _plan(self) -> Any:
+    def _plan(self) -> Stage:
         return find_stage(self.config, self.stage)
 
     def _annotate(
@@ -138,11 +135,7 @@ class TrainedRun:
         user_tags: Sequence[str] | None,
         num_results: int | None,
     ) -> list[ImageAnnotation]:
-        if self._plan.reads_true_concepts:
-            raise ValueError(
-                "`workdir` must hold a model that sees images: give the joint run. "
-                f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"
-            )
+        self._plan.check_sees_images(self.path)
         if num_results not in self._models:
             served = ServedAnnotator(self.config, self.vocabularies, self.annotator, num_results)
             info = {"task": self.config.data.task, "config": config_io.to_dict(self.config)}

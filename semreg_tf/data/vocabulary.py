@@ -63,6 +63,11 @@ class Vocabulary:
         return self.entries.names
 
     @property
+    def row_texts(self) -> tuple[str, ...]:
+        """The text of every output: UNK and END, which have none, are as an unknown word."""
+        return self.names + (UNKNOWN,) * (self.size - len(self.names))
+
+    @property
     def counts(self) -> tuple[int, ...]:
         """The training counts of the words or labels, by id."""
         return self.entries.counts

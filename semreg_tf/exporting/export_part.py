@@ -7,7 +7,7 @@ from semreg_tf.config import Config
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.provenance import Provenance
 from semreg_tf.models.annotator import Annotator
-from semreg_tf.models.encoder import encoder_spec, stored_variables
+from semreg_tf.models.encoder import encoder_spec, input_side, stored_variables
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class ExportPart:
 
     def picture_reading(self) -> dict[str, object]:
         """Returns config field -> value, for the fields that decide how pictures are prepared."""
-        spec, image = encoder_spec(self.config.encoder.name), self.config.image
+        image = self.config.image
         return {
-            "image.size": image.size or spec.default_size,
+            "image.size": input_side(self.config),
             "image.resize_ratio": image.resize_ratio,
             "image.test_views": image.test_views,
-            "the normalisation": spec.preprocessing,
+            "the normalisation": encoder_spec(self.config.encoder.name).preprocessing,
         }
 
 

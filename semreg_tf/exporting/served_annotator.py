@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data import image_ops
-from semreg_tf.data.vocabulary import UNKNOWN, Vocabularies
+from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.decoding.search import Search
 from semreg_tf.decoding.top_k import top_k_labels
 from semreg_tf.exporting.label_scores import label_probabilities
@@ -15,7 +15,7 @@ from semreg_tf.exporting.picture_decoding import decode_each
 from semreg_tf.exporting.stored_weights import StoredWeights
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import fold_batch_norm
-from semreg_tf.models.encoder import encoder_spec
+from semreg_tf.models.encoder import encoder_spec, input_side
 from semreg_tf.models.views_at_test import encoded_views
 
 # Maximum size of the user tags of a picture.
@@ -111,12 +111,9 @@ class ServedAnnotator(PictureSignatures):
             if tf.as_dtype(v.dtype).is_floating
         )
         self._spec = encoder_spec(config.encoder.name)
-        self._size = config.image.size or self._spec.default_size
+        self._size = input_side(config)
         self._concept_names = tf.constant(vocabularies.concepts.names)
-        names = list(vocabularies.output.names)
-        # The output rows after the names, for UNK and END, have no text.
-        names += [UNKNOWN] * (vocabularies.output.size - len(names))
-        self._words = tf.constant(names)
+        self._words = tf.constant(vocabularies.output.row_texts)
         self._tag_table = None
         if vocabularies.user_tags is not None and "user_tags" in annotator.head.input:
             tags = vocabularies.user_tags.names

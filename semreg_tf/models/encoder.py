@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import keras
 
-from semreg_tf.config import EncoderConfig
+from semreg_tf.config import Config, EncoderConfig
 from semreg_tf.models.caffenet import build_alexnet, build_caffenet
 from semreg_tf.models.efficientnet_lite import SCALES, build_efficientnet_lite
 from semreg_tf.models.efficientnet_lite_weights import find_imagenet_weights, load_lite_weights
@@ -129,6 +129,11 @@ def encoder_spec(name: str) -> EncoderSpec:
             f"that --import names. Received: encoder.name={name!r}"
         )
     return _application_spec(Application(function))
+
+
+def input_side(config: Config) -> int:
+    """Returns the side of the encoder's input in pixels."""
+    return config.image.size or encoder_spec(config.encoder.name).default_size
 
 
 def pooling_of(config: EncoderConfig) -> str:

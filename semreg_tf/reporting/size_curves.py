@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.reporting.svg_figure import svg_figure
+
 _FILE = "pictures.svg"
 _METRICS = ("CIDEr", "perplexity")
 _SPLIT = re.compile(r"data\.train_split=train\[:(\d+)\]")
@@ -45,14 +47,8 @@ def write_size_curves(records: Sequence[dict[str, Any]], folder: str | Path) -> 
     panels = {metric: size_lines(records, metric) for metric in _METRICS}
     if not all(panels.values()):
         return []
-    # The import takes a second, and tables do not need it.
-    import matplotlib
-    from matplotlib.figure import Figure
-
     path = Path(folder) / _FILE
-    # The salt makes the file reproducible.
-    with matplotlib.rc_context({"svg.hashsalt": "semreg_tf"}):
-        figure = Figure(figsize=(10, 4), layout="constrained")
+    with svg_figure(path, 10, 4) as figure:
         for ax, (metric, lines) in zip(figure.subplots(1, 2), panels.items(), strict=True):
             for name, line in lines.items():
                 means = [statistics.fmean(values) for values in line.values()]
@@ -70,5 +66,4 @@ def write_size_curves(records: Sequence[dict[str, Any]], folder: str | Path) -> 
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("{x:g}")
-        figure.savefig(path, metadata={"Date": None})
     return [path]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.reporting.svg_figure import svg_figure
+
 _METRICS = ("CIDEr", "O-F1")
 
 
@@ -52,13 +54,7 @@ def write_curves(records: Sequence[dict[str, Any]], folder: str | Path) -> list[
 
 
 def _draw(by_system: dict[str, list[ValidationLine]], metric: str, path: Path) -> None:
-    # The import takes a second, and tables do not need it.
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    # The salt makes the file reproducible.
-    with matplotlib.rc_context({"svg.hashsalt": "semreg_tf"}):
-        figure = Figure(figsize=(12, 4.4), layout="constrained")
+    with svg_figure(path, 12, 4.4) as figure:
         axes = figure.subplots(1, 2)
         for i, (system, lines) in enumerate(by_system.items()):
             style = {"color": f"C{i % 10}", "linestyle": ("-", "--", ":")[i // 10 % 3]}
@@ -76,7 +72,6 @@ def _draw(by_system: dict[str, list[ValidationLine]], metric: str, path: Path) -
             ax.set(xlabel=x_title, ylabel=f"{metric} on validation")
             ax.grid(alpha=0.3)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-        figure.savefig(path, metadata={"Date": None})
 
 
 def validation_lines(records: Sequence[dict[str, Any]], metric: str) -> list[ValidationLine]:

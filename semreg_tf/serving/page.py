@@ -23,7 +23,7 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 _PLACEHOLDER = "__SETUP__"
-_SHOWN_TAGS = 40
+SHOWN_TAGS = 40
 TAG_FOLDER = "tags"
 
 
@@ -71,9 +71,9 @@ def describe(model: ServedModel) -> dict[str, Any]:
     words, labels = model.names("vocabulary.txt", 0)[1], 0
     if "tags" in tasks:
         labels = model.names(f"{tag_folder}vocabulary.txt", 0)[1]
-    tags, num_tags = model.names("user_tags.txt", _SHOWN_TAGS)
+    tags, num_tags = model.names("user_tags.txt", SHOWN_TAGS)
     if not tags and tag_folder:
-        tags, num_tags = model.names(f"{tag_folder}user_tags.txt", _SHOWN_TAGS)
+        tags, num_tags = model.names(f"{tag_folder}user_tags.txt", SHOWN_TAGS)
     return {
         "name": model.name,
         "version": model.version,

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.serving.page import fill_page
+from semreg_tf.serving.page import SHOWN_TAGS, fill_page
 
 PAGE_FILE = "index.html"
 RUNTIME_PACKAGE, TESTED_VERSION = "@litertjs/core", "2.5.3"
@@ -35,7 +35,6 @@ _POLICY = (
     "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; "
     "img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
-_SHOWN_TAGS = 40
 
 
 def check_runtime(npm_modules: str | Path) -> Path:
@@ -81,7 +80,7 @@ def write_static_page(
         "numConcepts": len(description["concepts"]),
         "hasCard": True,
         "takesTags": bool(tags),
-        "tags": tags[:_SHOWN_TAGS],
+        "tags": tags[:SHOWN_TAGS],
         "numTags": len(tags),
     }
     setup = {"models": [model], "examples": [], "endpoints": [], "runsHere": True}

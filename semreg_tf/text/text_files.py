@@ -35,13 +35,13 @@ def decode(content: bytes, argument: str, received: str) -> str:
     """
     problem = why_no_text(content)
     if problem is not None:
-        raise ValueError(f"`{argument}` must be a UTF-8 file: {problem}. Received: {received}")
+        raise ValueError(f"`{argument}` must hold UTF-8 text: {problem}. Received: {received}")
     try:
         return without_bom(content).decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"`{argument}` must be a UTF-8 file: {error.reason} at byte {error.start}, on line "
+            f"`{argument}` must hold UTF-8 text: {error.reason} at byte {error.start}, on line "
             f"{line}. Received: {received}"
         ) from None
 

@@ -15,14 +15,9 @@ from semreg_tf.data.input_pipeline import Inputs, Split, evaluation_batches
 from semreg_tf.data.tag_neighbours import Neighbours, load_or_find
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.concept_head import STANDARDISE
-from semreg_tf.models.encoder import encoder_spec, pooling_of, stored_variables
+from semreg_tf.models.encoder import encoder_spec, input_side, pooling_of, stored_variables
 
 BATCH_SIZE = 32
-
-
-def image_size(config: Config) -> int:
-    """Returns the side of the encoder's input in pixels."""
-    return config.image.size or encoder_spec(config.encoder.name).default_size
 
 
 def cached_keys(config: Config) -> tuple[str, ...]:
@@ -74,7 +69,7 @@ def model_inputs(
         split,
         keys,
         config.image,
-        image_size(config),
+        input_side(config),
         encoder_spec(config.encoder.name).preprocessing,
         **frozen_outputs(annotator, split, folder, keys, train, views),
     )
@@ -133,7 +128,7 @@ def frozen_features(
       views, cells, d); features of crops (images, 1, crops, d).
     """
     mode = encoder_spec(config.encoder.name).preprocessing
-    size = image_size(config)
+    size = input_side(config)
     of_crops = annotator.crops is not None
     by_place = of_crops or output == batch.SPATIAL_FEATURES
     pooled = not by_place and pooling_of(config.encoder) != "fc7"

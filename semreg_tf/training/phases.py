@@ -60,6 +60,31 @@ class Stage:
         """Whether all phases read the true concepts in place of the image."""
         return all(phase.loss.reads == "true_concepts" for phase in self.planned)
 
+    def check_sees_images(self, workdir: object) -> None:
+        """Refuses the work directory of a stage that reads the true concepts.
+
+        Raises:
+          ValueError: its model sees no images.
+        """
+        if self.reads_true_concepts:
+            raise ValueError(
+                "`workdir` must hold a model that sees images: give the joint run, for the "
+                f"{self.name} stage is fed the true concepts, as evaluation is with "
+                f"`true_concepts`. Received: workdir={str(workdir)!r}, of the {self.name} stage"
+            )
+
+    def check_trains_decoder(self, workdir: object) -> None:
+        """Refuses the work directory of a stage without a trained decoder.
+
+        Raises:
+          ValueError: its decoder is not trained.
+        """
+        if not self.trains_decoder:
+            raise ValueError(
+                "`workdir` must hold a trained decoder: give the joint run. "
+                f"Received: workdir={str(workdir)!r}, of the {self.name} stage"
+            )
+
     @property
     def warm_starts(self) -> tuple[WarmStart, ...]:
         """The earlier stages from which its initial weights may be restored."""

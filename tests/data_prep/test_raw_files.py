@@ -29,8 +29,13 @@ def test_a_byte_order_mark_is_no_text(write):
 
 
 def test_other_encodings_are_refused(write):
-    with pytest.raises(ValueError, match=r"text files in utf-8.*file\.txt', byte 1"):
+    with pytest.raises(
+        ValueError,
+        match=r"`raw_dir` must hold UTF-8 text: .* at byte 1, on line 1\. Received: .*file\.txt'",
+    ):
         read_lines(write(b"a\xe9\n"))
+    with pytest.raises(ValueError, match=r"`raw_dir` .* the file is UTF-16: save it as UTF-8"):
+        read_lines(write("a\n".encode("utf-16")))
 
 
 def test_names_lose_blanks_and_empty_lines(write):

@@ -48,7 +48,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     [
         ('[{"image_id": 1,\n "caption" "a"}]', ValueError, "delimiter at line 2, column 12. Rec"),
         ("", ValueError, "`path` must be a JSON file: .* line 1, column 1"),
-        (b"[\xff]", ValueError, "`path` must be a UTF-8 file: invalid start byte at byte 1"),
+        (b"[\xff]", ValueError, "`path` must hold UTF-8 text: invalid start byte at byte 1"),
         ('{"image_id": 1, "caption": "a"}', ValueError, "must hold a JSON list .*with a dict"),
         ('[{"image_id": 1}]', ValueError, "caption missing. Received: .*r.json', entry 0"),
         ("[3]", ValueError, "image_id and caption missing. Received: .*entry 0: 3"),

@@ -47,7 +47,7 @@ def test_a_byte_order_mark_is_passed_over(write, mark):
         ('{"image_id": "a"', "one picture per line.* line 1"),
         (line(image_id="a", captions=["x"]) + "[1]\n", r"one picture per line.* line 2: '\[1\]'"),
         (2 * line(image_id="a", captions=["x"]), "one picture per line.* line 2: 'a' again"),
-        (b"a#0\tcaf\xe9\n", "`extra` must be a UTF-8 file"),
+        (b"a#0\tcaf\xe9\n", "`extra` must hold UTF-8 text"),
     ],
 )
 def test_what_is_of_neither_form_is_refused(write, content, message):

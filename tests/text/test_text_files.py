@@ -20,7 +20,7 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"a\nb\xff", r"`list` must be a UTF-8 file: .* at byte 3, on line 2\. Received: list="),
+        (b"a\nb\xff", r"`list` must hold UTF-8 text: .* at byte 3, on line 2\. Received: list="),
         ("a".encode("utf-16"), "the file is UTF-16: save it as UTF-8"),
         (b"PK\x03\x04abc", "a workbook or an archive"),
     ],

@@ -116,18 +116,10 @@ class EvaluatedRun(EvaluatedModel):
                 f"`workdir` must hold a run on {task}. "
                 f"Received: workdir={str(self.path)!r}, of {self.config.name!r}"
             )
-        stage = self._stage_plan
-        if stage.reads_true_concepts and not self.true_concepts:
-            raise ValueError(
-                "`workdir` must hold a model that sees images: give the joint run, for the "
-                f"{stage.name} stage is fed the true concepts (as --true_concepts would). "
-                f"Received: workdir={str(self.path)!r}, of the {stage.name} stage"
-            )
-        if task == "captions" and not (self.ensemble.has_decoder and stage.trains_decoder):
-            raise ValueError(
-                "`workdir` must hold a trained decoder: give the joint run. "
-                f"Received: workdir={str(self.path)!r}, of the {self.stage} stage"
-            )
+        if not self.true_concepts:
+            self._stage_plan.check_sees_images(self.path)
+        if task == "captions":
+            self._stage_plan.check_trains_decoder(self.path)
 
     def check_cnn(self, cnn: "EvaluatedRun") -> None:
         """Checks that a CNN's label sets can be compared with this run's; user tags may differ.
