@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from semreg_tf.files.export_info import TAG_ASSETS
 from semreg_tf.image_annotation import shown_last_of, tasks_of
 from semreg_tf.serving.openapi import describe_api
 from semreg_tf.serving.served_model import ServedModel
@@ -24,7 +25,6 @@ PAGE_HEADERS = {
 }
 _PLACEHOLDER = "__SETUP__"
 SHOWN_TAGS = 40
-TAG_FOLDER = "tags"
 
 
 def page(service: Service, examples: Sequence[str]) -> str:
@@ -67,7 +67,7 @@ def describe(model: ServedModel) -> dict[str, Any]:
     """
     tasks = tasks_of(model.info)
     # An export of two runs has the tag model's names in a separate folder.
-    tag_folder = f"{TAG_FOLDER}/" if len(tasks) > 1 else ""
+    tag_folder = f"{TAG_ASSETS}/" if len(tasks) > 1 else ""
     words, labels = model.names("vocabulary.txt", 0)[1], 0
     if "tags" in tasks:
         labels = model.names(f"{tag_folder}vocabulary.txt", 0)[1]
