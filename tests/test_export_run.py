@@ -49,9 +49,8 @@ def test_scores_are_compared_on_real_files(evaluated, demo_data, tmp_path, dtype
     assert comparison.scores["CIDEr"][1] == pytest.approx(scores["CIDEr"], abs=1e-6)
     card = (path / "MODEL.md").read_text(encoding="utf-8")
     assert f"| run, float32 | export, {dtype} weights |" in card
-    assert (
-        f"On `train`, 40 images; the best text is the same for {comparison.same_text:.1%}" in card
-    )
+    assert "On `train`, 40 images, both with this export's search; " in card
+    assert f"the best text is the same for {comparison.same_text:.1%} of them." in card
 
 
 def test_the_decoding_may_be_another_than_the_runs(evaluated, tmp_path):
