@@ -5,6 +5,7 @@ A byte of a path that is not UTF-8 is written as the escape of a lone surrogate,
 """
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -109,11 +110,16 @@ class AnswerFile:
             raise
 
     def _read_earlier(self, model_id: str) -> None:
-        if self.path.exists():
-            self._remove_cut_off_line()
-            for row in self._read():
-                check_same_model(self.path, row["model"], model_id)
-                self.rows[row["file"]] = row
+        content = self.path.read_bytes() if self.path.exists() else b""
+        whole = self._whole_part(content)
+        for row in self._read(whole.decode("utf-8-sig", errors="replace")):
+            check_same_model(self.path, row["model"], model_id)
+            self.rows[row["file"]] = row
+        # Only now is it certain that the file holds answers and that the rest was cut off.
+        if len(whole) < len(content):
+            with open(self.path, "rb+") as file:
+                file.truncate(len(whole))
+                os.fsync(file.fileno())
 
     def _begin(self) -> None:
         """Writes a header, for formats that have one."""
@@ -143,26 +149,37 @@ class AnswerFile:
             self._file.close()
         self._lock.close()
 
-    def _remove_cut_off_line(self) -> None:
-        with open(self.path, "rb+") as file:
-            content = file.read()
-            num_bytes = content.rfind(b"\n") + 1
-            # Without one whole line, the file is truncated only if it begins like an answer.
-            if num_bytes or content.startswith(b'{"file"'):
-                file.truncate(num_bytes)
-            os.fsync(file.fileno())
+    def _whole_part(self, content: bytes) -> bytes:
+        """Returns the content without an answer that a kill cut off at the end."""
+        num_bytes = content.rfind(b"\n") + 1
+        if num_bytes or _is_cut_off_answer(content):
+            return content[:num_bytes]
+        return content
 
-    def _read(self) -> Iterator[dict[str, Any]]:
-        with open(self.path, encoding="utf-8-sig", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    row = parse_json(line)
-                    valid = {"file", "model"} <= set(row) and ("text" in row or "error" in row)
-                except (ValueError, TypeError):
-                    valid = False
-                if not valid:
-                    raise ValueError(
-                        "`answers` must be a new file or hold answers of an earlier start. "
-                        f"Received: {str(self.path)!r}, whose line {number} is not an answer"
-                    )
-                yield row
+    def _read(self, text: str) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(io.StringIO(text), start=1):
+            row = _parsed(line)
+            if not row:
+                raise ValueError(
+                    "`answers` must be a new file or hold answers of an earlier start. "
+                    f"Received: {str(self.path)!r}, whose line {number} is not an answer"
+                )
+            yield row
+
+
+def _parsed(line: str | bytes) -> dict[str, Any]:
+    """Returns the answer of a line; an empty one if the line holds none."""
+    try:
+        row = parse_json(line)
+        return row if {"file", "model"} <= set(row) and set(row) & {"text", "error"} else {}
+    except (ValueError, TypeError):
+        return {}
+
+
+def _is_cut_off_answer(content: bytes) -> bool:
+    """Returns whether a file without a whole line holds an answer or the beginning of one."""
+    try:
+        parse_json(content)
+    except ValueError:
+        return content.startswith(b'{"file"')
+    return bool(_parsed(content))

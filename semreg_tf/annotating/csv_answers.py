@@ -1,16 +1,15 @@
 """Answers as CSV, with columns that data preparation reads: `file_name`, `caption`, `labels`."""
 
+import codecs
 import csv
 import io
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from semreg_tf.annotating.answer_file import AnswerFile, check_same_model
+from semreg_tf.annotating.answer_file import AnswerFile
 from semreg_tf.annotating.photo_words import caption_of
 from semreg_tf.data.picture_files import printable
-from semreg_tf.text.text_files import BOM
 
 COLUMNS = (
     "file_name",
@@ -60,37 +59,27 @@ class CsvAnswers(AnswerFile):
       rows: answers of earlier starts, by file: `file`, `model`, and `error` or `text`.
     """
 
-    def _read_earlier(self, model_id: str) -> None:
-        self._earlier = self._read_whole_records()
-        self.rows = {row["file"]: row for row in self._read(self._earlier, model_id)}
-
     def _begin(self) -> None:
-        if not self._earlier:
+        if not self._file.tell():
             self._write(HEADER + _LINE_END)
 
     def _line(self, row: Mapping[str, Any]) -> str:
         return csv_line(row) + _LINE_END
 
-    def _read_whole_records(self) -> str:
-        """Removes a record that was cut off by a kill from the file, and returns the others."""
-        if not self.path.exists():
-            return ""
-        with open(self.path, "rb+") as file:
-            content = file.read()
-            whole = content
-            # A line break within quotes is part of a cell, not the end of a record.
-            while whole and not (whole.endswith(b"\n") and whole.count(b'"') % 2 == 0):
-                whole = whole[: whole.rfind(b"\n", 0, len(whole) - 1) + 1]
-            if whole or content.startswith(HEADER.encode()[: len(content)]):
-                file.truncate(len(whole))
-            os.fsync(file.fileno())
-        return whole.decode("utf-8-sig", errors="replace") if whole else ""
+    def _whole_part(self, content: bytes) -> bytes:
+        whole = content.removeprefix(codecs.BOM_UTF8)
+        header = HEADER.encode()
+        if not whole.startswith((header + b"\n", header + b"\r\n")):
+            # Of a new file, a kill may have cut off the header.
+            return b"" if (header + b"\r").startswith(content) else content
+        # A line break within quotes is part of a cell, not the end of a record.
+        while not (whole.endswith(b"\n") and whole.count(b'"') % 2 == 0):
+            whole = whole[: whole.rfind(b"\n", 0, len(whole) - 1) + 1]
+        return content[: content.index(header)] + whole
 
-    def _read(self, text: str, model_id: str) -> Iterator[dict[str, Any]]:
-        records = csv.reader(io.StringIO(text.removeprefix(BOM), newline=""))
-        header = next(records, None)
-        is_empty = not self.path.exists() or self.path.stat().st_size == 0
-        if header != list(COLUMNS) and not (header is None and is_empty):
+    def _read(self, text: str) -> Iterator[dict[str, Any]]:
+        records = csv.reader(io.StringIO(text, newline=""))
+        if text and next(records, None) != list(COLUMNS):
             raise ValueError(
                 f"`answers` must be a new file or hold the columns {HEADER}. "
                 f"Received: {str(self.path)!r}"
@@ -101,9 +90,7 @@ class CsvAnswers(AnswerFile):
                     "`answers` must be a new file or hold answers of an earlier start. "
                     f"Received: {str(self.path)!r}, whose record {number} is not an answer"
                 )
-            row = dict(zip(COLUMNS, cells, strict=True))
-            check_same_model(self.path, row["model"], model_id)
-            yield _answer_of(row)
+            yield _answer_of(dict(zip(COLUMNS, cells, strict=True)))
 
 
 def _answer_of(row: Mapping[str, str]) -> dict[str, Any]:

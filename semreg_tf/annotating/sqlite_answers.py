@@ -12,19 +12,25 @@ from semreg_tf.data.picture_files import printable
 
 # The column `answer` holds the whole answer as JSON; other columns and tables are for queries.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS pictures (
+CREATE TABLE pictures (
   file TEXT PRIMARY KEY, model TEXT NOT NULL, caption TEXT, error TEXT, answer TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS captions (
+CREATE TABLE captions (
   file TEXT NOT NULL, place INTEGER NOT NULL, caption TEXT NOT NULL, score REAL,
   PRIMARY KEY (file, place));
-CREATE TABLE IF NOT EXISTS tags (
+CREATE TABLE tags (
   file TEXT NOT NULL, place INTEGER NOT NULL, tag TEXT NOT NULL, probability REAL,
   PRIMARY KEY (file, place));
-CREATE TABLE IF NOT EXISTS concepts (
+CREATE TABLE concepts (
   file TEXT NOT NULL, place INTEGER NOT NULL, concept TEXT NOT NULL, probability REAL,
   PRIMARY KEY (file, place));
-CREATE INDEX IF NOT EXISTS tags_by_name ON tags (tag);
+CREATE INDEX tags_by_name ON tags (tag);
 """
+_COLUMNS = {
+    "pictures": ["file", "model", "caption", "error", "answer"],
+    "captions": ["file", "place", "caption", "score"],
+    "tags": ["file", "place", "tag", "probability"],
+    "concepts": ["file", "place", "concept", "probability"],
+}
 
 
 class SqliteAnswers:
@@ -34,12 +40,12 @@ class SqliteAnswers:
       rows: answers of earlier starts, by file.
 
     Args:
-      path: the file, new or with answers; other tables in it are kept.
+      path: the file, new or with answers; tables that somebody added to it are kept.
       model_id: the id of the model; answers of another model are refused.
 
     Raises:
-      ValueError: the file is not a database, its tables have other columns, it holds another
-        model's answers, or another process writes it.
+      ValueError: the file is not a database, is one without the tables of answers, holds another
+        model's answers, or another process writes it. The file is unchanged.
     """
 
     def __init__(self, path: str | Path, model_id: str) -> None:
@@ -49,10 +55,10 @@ class SqliteAnswers:
             self.path, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:
-            self._database.executescript(_SCHEMA)
+            is_new = self._check_tables()
             # The lock is held until the database is closed, so that a second writer fails at once.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._database.executescript("BEGIN IMMEDIATE; COMMIT")
+            self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA if is_new else ''} COMMIT")
             rows = self._database.execute("SELECT model, answer FROM pictures").fetchall()
         except sqlite3.Error as error:
             self._database.close()
@@ -66,6 +72,15 @@ class SqliteAnswers:
             check_same_model(self.path, other, model_id)
         answers = [json.loads(answer) for _, answer in rows]
         self.rows: dict[str, dict[str, Any]] = {answer["file"]: answer for answer in answers}
+
+    def _check_tables(self) -> bool:
+        """Returns whether the database is empty; one that is not empty must have our tables."""
+        names = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master")}
+        for table, columns in _COLUMNS.items() if names else ():
+            query = "SELECT name FROM pragma_table_info(?)"
+            if [name for (name,) in self._database.execute(query, [table])] != columns:
+                raise sqlite3.DatabaseError(f"it has other tables, and no {table} of answers")
+        return not names
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Writes an answer to all tables or to none.

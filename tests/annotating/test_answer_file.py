@@ -113,6 +113,24 @@ def test_a_file_without_a_line_is_not_cut(tmp_path):
     assert path.read_text() == "one line without an end"
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"file": "a poem", "year": 1}', "line 1 is not an answer"),
+        ("a poem\nits last line", "line 1 is not an answer"),
+        ("\xff\xd8\n\x00", "line 1 is not an answer"),
+        (json.dumps(ROWS[0]) + "\na poem\nits last line", "line 2 is not an answer"),
+        (json.dumps(ROWS[0] | {"model": "m2"}) + '\n{"file": "torn', "of model m2, not m1"),
+    ],
+)
+def test_a_refused_file_keeps_its_last_line(tmp_path, content, message):
+    path = tmp_path / "annotations"
+    path.write_bytes(content.encode())
+    with pytest.raises(ValueError, match=message):
+        AnswerFile(path, "m1")
+    assert path.read_bytes() == content.encode()
+
+
 def test_two_writers_of_one_file_are_refused(tmp_path):
     path = tmp_path / "answers.jsonl"
     first = AnswerFile(path, "m1")

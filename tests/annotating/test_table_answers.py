@@ -1,5 +1,6 @@
 """Answers as CSV and as a database: for people and queries, and to go on with after a kill."""
 
+import contextlib
 import csv
 import io
 import os
@@ -8,7 +9,7 @@ import sqlite3
 import pytest
 
 from semreg_tf.annotating.answer_file import answer_row
-from semreg_tf.annotating.csv_answers import COLUMNS, CsvAnswers, csv_line
+from semreg_tf.annotating.csv_answers import COLUMNS, HEADER, CsvAnswers, csv_line
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.annotating.sqlite_answers import SqliteAnswers
 from semreg_tf.image_annotation import ImageAnnotation
@@ -126,6 +127,38 @@ def test_another_models_answers_and_other_files_are_refused_and_left_alone(kind,
         with pytest.raises(ValueError, match="`answers` must be a new file or"):
             kind(tmp_path / "other", "m1")
         assert (tmp_path / "other").read_bytes() == other
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"file_name,labels\r\na.jpg,dog\r\nb.jpg,cat", "hold the columns"),
+        (b'\xff\xd8\r\n\n\x00"\n\x01', "hold the columns"),
+        (f"{HEADER}\r\na.jpg,dog\r\nb.jpg".encode(), "record 2 is not an answer"),
+        (f"{HEADER}\r\n{csv_line(ROWS[0] | {'model': 'm2'})}\r\nb.j".encode(), "of model m2"),
+    ],
+)
+def test_a_refused_table_keeps_its_last_line(tmp_path, content, message):
+    (tmp_path / "annotations.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        CsvAnswers(tmp_path / "annotations.csv", "m1")
+    assert (tmp_path / "annotations.csv").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "schema", ["(id INTEGER, name TEXT)", "(file TEXT, place INTEGER, tag TEXT, probability REAL)"]
+)
+def test_a_database_of_others_is_refused_and_left_alone(tmp_path, schema):
+    path = tmp_path / "photos.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"CREATE TABLE tags {schema}")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"it has other tables.*photos\.db"):
+        SqliteAnswers(path, "m1")
+    assert path.read_bytes() == before
+    path.write_bytes(b"")
+    write(SqliteAnswers, path)
+    assert len(read(SqliteAnswers, path)) == len(ROWS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
