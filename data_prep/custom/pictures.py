@@ -1,6 +1,7 @@
 """Checks all pictures of an annotation file before the preparation."""
 
 import collections
+import functools
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from etils import epath
 from data_prep.custom.entries import Entry
 from data_prep.custom.findings import Findings
 from data_prep.images import read_images
+from semreg_tf.annotating.sidecars import SidecarNames
 from semreg_tf.data.picture_files import has_picture_suffix, hidden_kind, printable
 
 _SHOWN_NAMES = 3
@@ -36,6 +38,11 @@ class PictureFolder:
             inner = os.path.relpath(folder, root).replace(os.sep, "/")
             names.update(posixpath.normpath(f"{inner}/{file}") for file in files)
         return cls(fspath(root), frozenset(names))
+
+    @functools.cached_property
+    def sidecars(self) -> SidecarNames:
+        """The XMP sidecars of the pictures."""
+        return SidecarNames(self.names)
 
     def pictures(self) -> list[str]:
         """Returns the sorted names of picture files, without hidden files."""

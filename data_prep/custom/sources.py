@@ -4,6 +4,7 @@ import collections
 import hashlib
 import json
 import posixpath
+import sys
 from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from typing import Any
@@ -19,6 +20,11 @@ from data_prep.custom.options import DEFAULT_FILES
 from data_prep.custom.pictures import PictureFolder
 
 _SHOWN = 3
+_SOURCES = {
+    "lines": "the annotation file",
+    "keywords": "the pictures' keywords",
+    "folders": "the names of the folders",
+}
 # If all top folders have these names, they are splits, and the folders in them are labels.
 _SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -47,20 +53,36 @@ def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -
             "`annotations` must name COCO's JSON file, or several parted by commas, with "
             "--format=coco. Received: annotations=None"
         )
-    has_file = any((root / name).is_file() for name in DEFAULT_FILES)
-    if chosen != "auto" or annotations is not None or has_file:
+    if chosen != "auto" or annotations is not None:
         return "lines" if chosen == "auto" else chosen
+    files = [name for name in DEFAULT_FILES if (root / name).is_file()]
     folder = PictureFolder.read(raw_dir)
-    if _any_keywords(folder):
-        return "keywords"
-    if len({posixpath.dirname(name) for name in folder.pictures()} - {""}) > 1:
-        return "folders"
+    with_folders = len({posixpath.dirname(name) for name in folder.pictures()} - {""}) > 1
+    # Keywords are searched in every picture until one has some, which takes long; a file that the
+    # user put there is read without this search.
+    sources = {
+        "lines": bool(files),
+        "keywords": not files and _any_keywords(folder),
+        "folders": with_folders,
+    }
+    sources = {form: _SOURCES[form] for form, is_there in sources.items() if is_there}
+    if sources:
+        form, *others = sources
+        if others:
+            passed_over = " and ".join(sources[other] for other in others)
+            print(
+                f"Annotations are read from {sources[form]}; {passed_over} are passed over "
+                f"(--format={others[0]} reads them)",
+                file=sys.stderr,
+            )
+        return form
     tables = sorted(p for p in root.iterdir() if p.suffix.lower() in (".csv", ".jsonl"))
     hint = f", such as --annotations={fspath(tables[0])}" if tables else ""
     raise ValueError(
         f"`raw_dir` must say what is on the pictures: by a file {' or '.join(DEFAULT_FILES)}, by "
         "keywords (XMP, IPTC) in the pictures, or by one sub-folder for each label; or name the "
-        f"file by `--annotations`{hint}. Received: raw_dir={fspath(raw_dir)!r}, annotations=None, "
+        f"file by `--annotations`{hint}. Keywords that `annotate_images` wrote do not "
+        f"count. Received: raw_dir={fspath(raw_dir)!r}, annotations=None, "
         f"{len(folder.pictures()):,} pictures"
     )
 
@@ -93,7 +115,10 @@ def read_source(
     rows = reader[form](folder, findings)
     if not rows:
         findings.problem(
-            0, "no annotation", f"no picture in {folder.root!r} has what --format={form} reads"
+            0,
+            "no annotation",
+            f"no picture in {folder.root!r} has what --format={form} reads"
+            + ("; keywords that `annotate_images` wrote do not count" * (form == "keywords")),
         )
     return rows
 
@@ -107,7 +132,7 @@ def rows_digest(rows: Sequence[Row]) -> str:
 def _any_keywords(folder: PictureFolder) -> bool:
     for name in folder.pictures():
         try:
-            if picture_keywords(folder.root, name, folder.names):
+            if picture_keywords(folder.root, name, folder.sidecars).people:
                 return True
         except (UnreadableKeywordsError, OSError):
             continue
@@ -115,18 +140,29 @@ def _any_keywords(folder: PictureFolder) -> bool:
 
 
 def _keyword_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
-    rows, without = [], []
+    rows, without, by_annotate, sharing = [], [], [], []
     for name in tqdm.tqdm(folder.pictures(), "Reading keywords", unit=" pictures", disable=None):
         try:
-            keywords = picture_keywords(folder.root, name, folder.names)
+            keywords = picture_keywords(folder.root, name, folder.sidecars)
         except (UnreadableKeywordsError, OSError) as error:
             findings.warn(0, "keywords unreadable", f"{name!r} is left out: {error}", (name,))
             continue
-        if keywords:
-            rows.append(Row(len(rows) + 1, {"file_name": name, "labels": list(keywords)}))
+        if keywords.people:
+            rows.append(Row(len(rows) + 1, {"file_name": name, "labels": list(keywords.people)}))
         else:
             without.append(name)
-    _warn_left_out("no keywords", "have no keywords", without, findings)
+        if keywords.annotate:
+            by_annotate.append(name)
+        if folder.sidecars.shared(name) is not None:
+            sharing.append(name)
+    _warn_left_out("no keywords", "have no keywords of people", without, findings)
+    for kind, what, names in (
+        ("keywords of annotate", "keywords that `annotate_images` wrote, not read", by_annotate),
+        ("sidecar shared", "a sidecar of the same name as another picture's, not read", sharing),
+    ):
+        if names:
+            text = f"{len(names):,} pictures have {what} ({_some(names)})"
+            findings.warn(0, kind, text, tuple(names))
     return rows
 
 
@@ -194,6 +230,9 @@ def _coco_rows(paths: Sequence[str], findings: Findings) -> list[Row]:
 
 def _warn_left_out(kind: str, what: str, names: Sequence[str], findings: Findings) -> None:
     if names:
-        shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
-        text = f"{len(names):,} pictures {what} and are left out ({shown})"
+        text = f"{len(names):,} pictures {what} and are left out ({_some(names)})"
         findings.warn(0, f"picture left out, {kind}", text, tuple(names))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.annotating.copies_folder import CopyNames
-from semreg_tf.annotating.photo_words import PhotoWords, words_of
+from semreg_tf.annotating.photo_words import PhotoWords, iptc_keyword, words_of
 
 _PROGRAM = "exiftool"
 _CAPTION, _SUBJECT, _IPTC = "XMP:Description", "XMP:Subject", "IPTC:Keywords"
-# The limit of an IPTC keyword; XMP holds longer ones whole.
-_IPTC_BYTES = 64
 _READY = "{ready}"
 
 
@@ -94,7 +92,7 @@ class EmbeddingWriter:
         subjects, keywords, caption = self._read(path)
         return (
             set(words.keywords) <= set(subjects)
-            and {_iptc(k) for k in words.keywords} <= set(keywords)
+            and {iptc_keyword(k) for k in words.keywords} <= set(keywords)
             and (words.caption is None or bool(caption))
         )
 
@@ -103,7 +101,9 @@ class EmbeddingWriter:
         subjects, keywords, caption = self._read(path)
         arguments = ["-overwrite_original", "-P", "-codedcharacterset=UTF8"]
         arguments += [f"-{_SUBJECT}+={k}" for k in words.keywords if k not in subjects]
-        arguments += [f"-{_IPTC}+={k}" for k in map(_iptc, words.keywords) if k not in keywords]
+        arguments += [
+            f"-{_IPTC}+={k}" for k in map(iptc_keyword, words.keywords) if k not in keywords
+        ]
         if words.caption is not None and not caption:
             arguments.append(f"-{_CAPTION}={words.caption}")
         output = self._run([*arguments, str(path)])
@@ -136,11 +136,6 @@ class EmbeddingWriter:
                 return "".join(output)
             output.append(text)
         raise OSError("ExifTool ended before it had finished; the picture is unchanged.")
-
-
-def _iptc(keyword: str) -> str:
-    """Returns a keyword cut, between characters, to IPTC's limit."""
-    return keyword.encode()[:_IPTC_BYTES].decode(errors="ignore")
 
 
 def _listed(value: Any) -> list[str]:

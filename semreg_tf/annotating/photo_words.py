@@ -5,8 +5,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Namespace of the XMP properties that record the words of earlier answers.
+XMP_NAMESPACE = "urn:semreg-tf:annotations:1.0#"
 # The lowest probability of a captioner's concepts that become keywords (ours).
 MIN_CONCEPT_PROBABILITY = 0.5
+# The limit of an IPTC keyword; XMP holds longer ones whole.
+_IPTC_BYTES = 64
 # Characters that XML 1.0 forbids.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -46,6 +50,11 @@ def words_of(row: Mapping[str, Any], shown_last: Collection[str]) -> PhotoWords:
         ]
     plain = dict.fromkeys(map(_plain, keywords))
     return PhotoWords(_plain(caption) if caption else None, tuple(name for name in plain if name))
+
+
+def iptc_keyword(keyword: str) -> str:
+    """Returns a keyword cut, between characters, to IPTC's limit."""
+    return keyword.encode()[:_IPTC_BYTES].decode(errors="ignore")
 
 
 def _plain(text: str) -> str:

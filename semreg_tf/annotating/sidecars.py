@@ -1,37 +1,65 @@
 """XMP sidecars: `photo.xmp`, which photo programs read as metadata of `photo.jpg` beside it."""
 
 import os
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from semreg_tf.annotating.photo_words import words_of
-from semreg_tf.data.picture_files import SUFFIXES
+from semreg_tf.data.picture_files import has_picture_suffix
 from semreg_tf.files.whole_file import write_whole
 
 SUFFIX = ".xmp"
+# In this order, if a picture has both.
+_EXISTING_SUFFIXES = (SUFFIX, ".XMP")
 
 
-def sidecar_name(picture: str, beside: Collection[str]) -> str:
-    """Returns the file name of a picture's sidecar, given the file names in its folder.
+class SidecarNames:
+    """The sidecars of pictures, by the names of all files.
 
-    It is `photo.xmp`, as Adobe's programs name it. If `photo.jpg.xmp` exists, the name that
-    darktable and digiKam use, or if two pictures would share `photo.xmp`, it is `photo.jpg.xmp`.
+    A sidecar is `photo.xmp`, as Adobe's programs name it, or `photo.jpg.xmp`, the name that
+    darktable and digiKam use. `photo.xmp` is nobody's if two pictures, such as `photo.jpg` and
+    `photo.PNG`, would share it.
+
+    Args:
+      names: names of files in one folder, or their paths relative to a common folder.
 
     Example:
-      >>> sidecar_name("a.jpg", {"a.jpg"}), sidecar_name("a.jpg", {"a.jpg", "a.png"})
+      >>> SidecarNames({"a.jpg"}).name("a.jpg"), SidecarNames({"a.jpg", "a.png"}).name("a.jpg")
       ('a.xmp', 'a.jpg.xmp')
     """
-    stem, long_name = PurePosixPath(picture).stem, picture + SUFFIX
-    lower = stem.lower()
-    sharing = (
-        name
-        for name in beside
-        if name != picture
-        and PurePosixPath(name).stem.lower() == lower
-        and PurePosixPath(name).suffix.lower() in SUFFIXES
-    )
-    return long_name if long_name in beside or any(sharing) else stem + SUFFIX
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        self._pictures: dict[str, set[str]] = defaultdict(set)
+        for name in self._names:
+            if has_picture_suffix(name):
+                self._pictures[_stem(name).lower()].add(name)
+
+    def existing(self, picture: str) -> list[str]:
+        """Returns the existing sidecars of a picture; the suffix may be in capitals."""
+        starts = (picture,) if self._shares(picture) else (picture, _stem(picture))
+        return [name for name in map(self._existing, starts) if name is not None]
+
+    def shared(self, picture: str) -> str | None:
+        """Returns the existing `photo.xmp` that is nobody's, or None."""
+        return self._existing(_stem(picture)) if self._shares(picture) else None
+
+    def name(self, picture: str) -> str:
+        """Returns the name of the sidecar to write for a picture: an existing one, or a new one."""
+        start = picture if self._shares(picture) else _stem(picture)
+        return next(iter(self.existing(picture)), start + SUFFIX)
+
+    def _shares(self, picture: str) -> bool:
+        return bool(self._pictures.get(_stem(picture).lower(), set()) - {picture})
+
+    def _existing(self, start: str) -> str | None:
+        return next((start + s for s in _EXISTING_SUFFIXES if start + s in self._names), None)
+
+
+def _stem(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(""))
 
 
 class SidecarWriter:
@@ -50,16 +78,16 @@ class SidecarWriter:
     def __init__(self, shown_last: Collection[str]) -> None:
         self._merge, self._shown_last = packet_merger(), shown_last
         self.problems: list[str] = []
-        self._beside: dict[Path, set[str]] = {}
+        self._names: dict[Path, SidecarNames] = {}
 
     def __call__(self, row: dict[str, Any]) -> None:
         """Writes the sidecar of an answer, unless it is an error."""
         if "error" in row:
             return
         picture = Path(row["file"])
-        if picture.parent not in self._beside:
-            self._beside[picture.parent] = set(os.listdir(picture.parent))
-        sidecar = picture.with_name(sidecar_name(picture.name, self._beside[picture.parent]))
+        if picture.parent not in self._names:
+            self._names[picture.parent] = SidecarNames(os.listdir(picture.parent))
+        sidecar = picture.with_name(self._names[picture.parent].name(picture.name))
         existing = sidecar.read_bytes() if sidecar.exists() else None
         try:
             packet = self._merge(existing, words_of(row, self._shown_last))

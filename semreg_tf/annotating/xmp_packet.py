@@ -2,12 +2,12 @@
 
 from lxml import etree
 
-from semreg_tf.annotating.photo_words import PhotoWords
+from semreg_tf.annotating.photo_words import XMP_NAMESPACE, PhotoWords
 
 _X, _RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DC, _XML = "http://purl.org/dc/elements/1.1/", "http://www.w3.org/XML/1998/namespace"
 # Properties that record the words of earlier answers, so that new answers replace only these.
-_OURS = "urn:semreg-tf:annotations:1.0#"
+_OURS = XMP_NAMESPACE
 _NAMESPACES = {"rdf": _RDF, "dc": _DC, "semreg": _OURS}
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'

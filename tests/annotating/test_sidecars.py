@@ -2,7 +2,7 @@
 
 import pytest
 
-from semreg_tf.annotating.sidecars import SidecarWriter, sidecar_name
+from semreg_tf.annotating.sidecars import SidecarNames, SidecarWriter
 
 
 def row(path, *labels):
@@ -16,11 +16,13 @@ def row(path, *labels):
         ("a.jpg", ["a.jpg", "a.xmp", "a.txt", "b.png"], "a.xmp"),
         ("a.jpg", ["a.jpg", "A.HEIC"], "a.jpg.xmp"),
         ("a.jpg", ["a.jpg", "a.xmp", "a.jpg.xmp"], "a.jpg.xmp"),
+        ("a.jpg", ["a.jpg", "a.XMP"], "a.XMP"),
+        ("a.jpg", ["a.jpg", "a.png", "a.jpg.XMP"], "a.jpg.XMP"),
         ("a.b.jpg", ["a.b.jpg", "a.jpg"], "a.b.xmp"),
     ],
 )
 def test_a_sidecar_has_the_name_that_programs_look_for(picture, beside, name):
-    assert sidecar_name(picture, set(beside)) == name
+    assert SidecarNames(beside).name(picture) == name
 
 
 def test_pictures_and_other_sidecars_stay_as_they_are(tmp_path):

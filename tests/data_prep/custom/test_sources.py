@@ -8,8 +8,10 @@ from PIL import Image
 from data_prep.custom.custom_dataset_builder import Builder
 from data_prep.custom.findings import Findings
 from data_prep.custom.keywords import UnreadableKeywordsError, picture_keywords
+from data_prep.custom.pictures import PictureFolder
 from data_prep.custom.sources import choose_format, read_source
 from data_prep.preparation import prepare
+from semreg_tf.annotating.sidecars import SidecarWriter
 from semreg_tf.data.annotations import read_annotations
 from semreg_tf.data.records import find_builder
 
@@ -56,8 +58,7 @@ def folder(tmp_path):
 
 
 def keywords_of(root, name):
-    names = {p.relative_to(root).as_posix() for p in root.rglob("*")}
-    return picture_keywords(root, name, names)
+    return picture_keywords(root, name, PictureFolder.read(root).sidecars).people
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "TIFF"])
@@ -79,7 +80,7 @@ def test_iptc_within_pictures_in_two_encodings(folder):
     assert keywords_of(one, "b.jpg") == ("sea",)
 
 
-@pytest.mark.parametrize("sidecar", ["a.xmp", "a.jpg.xmp"])
+@pytest.mark.parametrize("sidecar", ["a.xmp", "a.XMP", "a.jpg.xmp"])
 def test_a_file_beside_the_picture(folder, sidecar):
     root = folder({"a.jpg": picture(packet=xmp("sea")), sidecar: xmp("dog")})
     assert keywords_of(root, "a.jpg") == ("dog", "sea")
@@ -126,7 +127,58 @@ def test_keywords_of_a_folder(folder):
     ]
     told = [f.text for f in findings.warnings]
     assert told[0].startswith("'d.jpg' is left out: its XMP is not valid XML")
-    assert told[1] == "1 pictures have no keywords and are left out ('c.jpg')"
+    assert told[1] == "1 pictures have no keywords of people and are left out ('c.jpg')"
+
+
+def recorded(*words):
+    """A packet whose keywords `annotate_images` wrote, which it records."""
+    bag = "<rdf:Bag>" + "".join(f"<rdf:li>{w}</rdf:li>" for w in words) + "</rdf:Bag>"
+    record = (
+        f'<s:keywords xmlns:s="urn:semreg-tf:annotations:1.0#">{bag}</s:keywords></rdf:Description>'
+    )
+    return xmp(*words).replace(b"</rdf:Description>", record.encode())
+
+
+def test_words_that_annotate_wrote_are_no_labels(folder, capsys):
+    """A model that learns its own answers as the truth never gets better."""
+    cut = "x" * 70
+    root = folder(
+        {
+            "dog/a.jpg": picture(),
+            "dog/a.xmp": recorded("water", "tree"),
+            "cat/b.jpg": picture(packet=recorded(cut), segment=iptc(cut[:64].encode())),
+        }
+    )
+    assert choose_format(root, None, "auto") == "folders"
+    assert capsys.readouterr().err == ""
+    rows, findings = read(root, "keywords")
+    assert rows == []
+    assert findings.warnings[1].text == (
+        "2 pictures have keywords that `annotate_images` wrote, not read ('cat/b.jpg', 'dog/a.jpg')"
+    )
+    folder(
+        {"dog/a.xmp": recorded("water").replace(b"<rdf:li>", b"<rdf:li>Rex</rdf:li><rdf:li>", 1)}
+    )
+    rows, _ = read(root, "keywords")
+    assert rows == [{"file_name": "dog/a.jpg", "labels": ["Rex"]}]
+
+
+def test_our_writer_s_record_is_what_the_reader_knows(folder):
+    pytest.importorskip("lxml")
+    answer = {"text": "sea", "labels": ["sea"], "concepts": []}
+    root = folder({"a.jpg": picture(), "a.xmp": xmp("Rex")})
+    SidecarWriter(())({"file": str(root / "a.jpg"), **answer})
+    assert b"sea" in (root / "a.xmp").read_bytes() and keywords_of(root, "a.jpg") == ("Rex",)
+
+
+def test_a_sidecar_that_two_pictures_share_labels_neither(folder):
+    root = folder({"a.jpg": picture(), "a.xmp": xmp("dog"), "a.PNG": picture(form="PNG")})
+    folder({"a.jpg.xmp": xmp("sea")})
+    rows, findings = read(root, "keywords")
+    assert rows == [{"file_name": "a.jpg", "labels": ["sea"]}]
+    assert [(f.kind, f.names) for f in findings.warnings[1:]] == [
+        ("sidecar shared", ("a.PNG", "a.jpg"))
+    ]
 
 
 def test_one_sub_folder_a_label(folder):
@@ -210,12 +262,17 @@ def test_a_coco_file_that_is_missing_or_cut_short(tmp_path):
         read(tmp_path, "coco", tmp_path / "cut.json")
 
 
-def test_the_form_is_chosen_by_what_is_there(folder):
+def test_the_form_is_chosen_by_what_is_there(folder, capsys):
     root = folder({"dog/a.jpg": picture(), "sea/b.jpg": picture()})
     assert choose_format(root, None, "auto") == "folders"
     assert choose_format(root, "x.csv", "auto") == "lines"
     folder({"sea/b.xmp": xmp("wave")})
+    capsys.readouterr()
     assert choose_format(root, None, "auto") == "keywords"
+    assert capsys.readouterr().err == (
+        "Annotations are read from the pictures' keywords; the names of the folders are passed "
+        "over (--format=folders reads them)\n"
+    )
     assert choose_format(root, None, "folders") == "folders"
     folder({"annotations.csv": b"file_name,labels\n"})
     assert choose_format(root, None, "auto") == "lines"
