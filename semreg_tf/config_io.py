@@ -62,6 +62,12 @@ def load(path: str) -> Config:
     return from_file_values(read_json_object(path, "path"), path)
 
 
+def is_config(values: Any) -> bool:
+    """Returns whether parsed JSON has the form of what `save` wrote, of any version."""
+    config = values.get("config") if isinstance(values, dict) else None
+    return isinstance(config, dict) and "format_version" in config
+
+
 def from_file_values(values: dict[str, Any], path: str) -> Config:
     """Builds the config from the content of a config.json.
 

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import json
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
@@ -15,10 +16,18 @@ from etils import epath
 from data_prep.custom.entries import Entry
 from data_prep.custom.findings import Findings
 from data_prep.images import read_images
+from semreg_tf import config_io
 from semreg_tf.annotating.sidecars import SidecarNames
-from semreg_tf.data.picture_files import has_picture_suffix, hidden_kind, printable
+from semreg_tf.data.dataset_digests import COUNTS_FILE
+from semreg_tf.data.picture_files import (
+    has_picture_suffix,
+    hidden_kind,
+    is_system_folder,
+    printable,
+)
 
 _SHOWN_NAMES = 3
+_CONFIG_FILE = "config.json"
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,51 @@ class PictureFolder:
         return SidecarNames(self.names)
 
     def pictures(self) -> list[str]:
-        """Returns the sorted names of picture files, without hidden files."""
+        """Returns the sorted names of picture files.
+
+        Hidden files, and all files in `passed_over` folders, are left out.
+        """
+        return self._pictures(passed_over=False)
+
+    def passed_over(self) -> list[str]:
+        """Returns the sorted names of pictures in folders that are no part of the data set.
+
+        These are hidden folders, those of systems, such as `@eaDir`, and those in which this
+        project wrote a run or prepared data, such as `runs` beside the pictures.
+        """
+        return self._pictures(passed_over=True)
+
+    def _pictures(self, *, passed_over: bool) -> list[str]:
         return sorted(
             name
             for name in self.names
-            if has_picture_suffix(name) and hidden_kind(posixpath.basename(name)) is None
+            if has_picture_suffix(name)
+            and hidden_kind(posixpath.basename(name)) is None
+            and self._is_passed_over(name) == passed_over
         )
+
+    def _is_passed_over(self, name: str) -> bool:
+        folders = name.split("/")[:-1]
+        return any(map(is_system_folder, folders)) or any(
+            "/".join(folders[: i + 1]) in self._outputs for i in range(len(folders))
+        )
+
+    @functools.cached_property
+    def _outputs(self) -> frozenset[str]:
+        """The folders in which this project wrote a run, an export or prepared data."""
+        outputs = {
+            posixpath.dirname(name)
+            for name in self.names
+            if posixpath.basename(name) == COUNTS_FILE
+            or (posixpath.basename(name) == _CONFIG_FILE and self._is_config(name))
+        }
+        return frozenset(outputs - {""})
+
+    def _is_config(self, name: str) -> bool:
+        try:
+            return config_io.is_config(json.loads((epath.Path(self.root) / name).read_bytes()))
+        except (OSError, ValueError):
+            return False
 
 
 def check_pictures(

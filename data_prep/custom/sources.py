@@ -113,6 +113,15 @@ def read_source(
         "folders": _folder_rows,
     }
     rows = reader[form](folder, findings)
+    passed_over = folder.passed_over()
+    if passed_over:
+        findings.warn(
+            0,
+            "pictures passed over",
+            f"{len(passed_over):,} pictures in hidden folders, folders of systems, runs or "
+            f"prepared data are passed over ({_some(passed_over)})",
+            tuple(passed_over),
+        )
     if not rows:
         findings.problem(
             0,
@@ -171,6 +180,7 @@ def _folder_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
     outside = [name for name in folder.pictures() if "/" not in name]
     tops = {name.split("/")[0] for name in inside}
     are_splits = bool(tops) and all(top.lower() in _SPLIT_FOLDERS for top in tops)
+    _check_splits_alone(inside, findings)
     rows = []
     for name in inside:
         parts = name.split("/")[:-1]
@@ -190,6 +200,27 @@ def _folder_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
         )
     _warn_left_out("in no label's folder", "lie in no label's folder", outside, findings)
     return rows
+
+
+def _check_splits_alone(names: Sequence[str], findings: Findings) -> None:
+    """Refuses folders of splits, such as train and test, beside a folder that is no split.
+
+    One such folder among others, with pictures directly in it, may be a label: trains.
+    """
+    depths: dict[str, set[bool]] = collections.defaultdict(set)
+    for name in names:
+        top, *inner = name.split("/")
+        depths[top].add(len(inner) > 1)
+    splits = [top for top in sorted(depths) if top.lower() in _SPLIT_FOLDERS]
+    others = [top for top in sorted(depths) if top.lower() not in _SPLIT_FOLDERS]
+    are_splits = len(splits) > 1 or any(depths[top] == {True} for top in splits)
+    if are_splits and others:
+        findings.problem(
+            0,
+            "splits beside other folders",
+            f"{', '.join(map(repr, splits))} are names of splits, but {_some(others)} beside them "
+            "are not: move these out of the folder, or rename the folders of splits",
+        )
 
 
 def _coco_rows(paths: Sequence[str], findings: Findings) -> list[Row]:

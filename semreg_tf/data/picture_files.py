@@ -13,6 +13,13 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".avif", ".heic", ".heif", ".hif", ".jp2", ".pgm", ".ppm", ".pbm"),
 )
+# Folders, in lower case, in which storage devices and systems keep thumbnails and deleted files.
+_SYSTEM_FOLDERS = frozenset(
+    (
+        *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin"),
+        *("system volume information", "lost+found", "__macosx"),
+    )
+)
 HIDDEN, APPLE_DOUBLE = "hidden file", "macOS's ._ file"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -38,6 +45,16 @@ def hidden_kind(name: str) -> str | None:
     if name.startswith("._"):
         return APPLE_DOUBLE
     return HIDDEN if name.startswith(".") else None
+
+
+def is_system_folder(name: str) -> bool:
+    """Returns whether a folder, by its name, is hidden or holds no pictures that people put there.
+
+    Example:
+      >>> is_system_folder(".thumbnails"), is_system_folder("@eaDir"), is_system_folder("holiday")
+      (True, True, False)
+    """
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def special_kind(mode: int) -> str | None:

@@ -181,18 +181,49 @@ def test_a_sidecar_that_two_pictures_share_labels_neither(folder):
     ]
 
 
+PASSED_OVER = (
+    *(".git/x.jpg", ".thumbnails/b/c.jpg", "@eaDir/a.jpg/d.jpg", "sea/@eaDir/e.jpg"),
+    *("runs/x/pictures/f.jpg", "data/1/g.jpg"),
+)
+
+
 def test_one_sub_folder_a_label(folder):
     root = folder(
         {n: picture() for n in ("dog/a.jpg", "dog/wet/b.png", "sea/c.jpg", "stray.jpg")}
-        | {".git/x.jpg": b"", "dog/._a.jpg": b""}
+        | {"dog/._a.jpg": b"", "runs/x/config.json": b'{"config": {"format_version": 3}}'}
+        | {"sea/config.json": b'{"config": 7}', "data/1/dataset_counts.json": b"{}"}
+        | {name: picture() for name in PASSED_OVER}
     )
     rows, findings = read(root, "folders")
-    assert [(r["file_name"], r["labels"]) for r in rows if not r["file_name"].startswith(".")] == [
+    assert [(r["file_name"], r["labels"]) for r in rows] == [
         ("dog/a.jpg", ["dog"]),
         ("dog/wet/b.png", ["dog"]),
         ("sea/c.jpg", ["sea"]),
     ]
     assert findings.warnings[0].names == ("stray.jpg",)
+    assert findings.warnings[1].text == (
+        "6 pictures in hidden folders, folders of systems, runs or prepared data are passed over "
+        "('.git/x.jpg', '.thumbnails/b/c.jpg', '@eaDir/a.jpg/d.jpg', ...)"
+    )
+    folder({"annotations.csv": b"file_name,labels\n.git/x.jpg,dog\n"})
+    assert ".git/x.jpg" in PictureFolder.read(root).names
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (
+            ("train/dog/a.jpg", "val/dog/b.jpg", "test/sea/c.jpg", "unlabeled/d.jpg"),
+            "'test', 'train', 'val' are names of splits, but 'unlabeled' beside them are not",
+        ),
+        (("train/dog/a.jpg", "sea/b.jpg"), "'train' are names of splits, but 'sea'"),
+        (("train/a.jpg", "bus/b.jpg"), None),
+        (("train/a.jpg", "train/steam/c.jpg", "bus/b.jpg"), None),
+    ],
+)
+def test_splits_beside_other_folders_are_refused(folder, names, says):
+    _, findings = read(folder({name: picture() for name in names}), "folders")
+    assert [says in p.text for p in findings.problems] == [True] * (says is not None)
 
 
 def test_folders_of_splits_hold_the_labels_folders(folder):
