@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.batch_norm_folding import STATISTICS_FILE, folded_statistics
 from semreg_tf.models.encoder import input_side
 
-_EARLIER = ".earlier"
+_EARLIER = "earlier"
 
 
 def export_parts(
@@ -121,11 +122,18 @@ def _without_encoder(annotator: Annotator) -> Annotator:
 
 @contextlib.contextmanager
 def _whole_or_absent(final: Path) -> Iterator[Path]:
-    """Yields a temporary folder that replaces `final` at the end, or is removed on an error."""
-    partial = final.with_name(final.name + ".partial")
+    """Yields a path for a folder that replaces `final` at the end, or is removed on an error.
+
+    What people put into an earlier export is carried over.
+    """
+    # The hidden folder is this function's alone, so that no folder of a user is ever removed.
+    hidden = _hidden_folder(final)
+    partial = hidden / "new"
     shutil.rmtree(partial, ignore_errors=True)
     try:
+        hidden.mkdir(parents=True, exist_ok=True)
         yield partial
+        _carry_over(final, partial)
         _replace(final, partial)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
@@ -135,6 +143,36 @@ def _whole_or_absent(final: Path) -> Iterator[Path]:
     finally:
         _restore_earlier(final)
         shutil.rmtree(partial, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            # Only an empty folder is removed.
+            hidden.rmdir()
+
+
+def _hidden_folder(final: Path) -> Path:
+    return final.with_name(f".{final.name}.semreg-export")
+
+
+def _carry_over(earlier: Path, new: Path) -> None:
+    """Copies the files of an earlier export that no exporter wrote, such as example pictures."""
+    if not earlier.exists():
+        return
+    try:
+        written = json.loads((earlier / INFO_FILE).read_bytes()).get(digests.FILE_DIGESTS)
+    except (ValueError, AttributeError):
+        # A damaged export may be replaced too.
+        written = None
+    for path in sorted(p for p in earlier.rglob("*") if p.is_file()):
+        name = path.relative_to(earlier).as_posix()
+        # Exports of versions without digests do not say which other files people put there.
+        of_people = "/examples/" in name if written is None else name not in written
+        if of_people and not _has_no_digest(name) and not (new / name).exists():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, new / name)
+
+
+def _has_no_digest(name: str) -> bool:
+    others = (INFO_FILE.as_posix(), CARD_FILE)
+    return name in others or name.startswith("variables/variables.data-")
 
 
 def write_info(folder: Path, info: Mapping[str, Any]) -> None:
@@ -144,16 +182,14 @@ def write_info(folder: Path, info: Mapping[str, Any]) -> None:
     because TensorFlow's index has checksums of them.
     """
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    others = (INFO_FILE.as_posix(), CARD_FILE)
-    names = [n for n in names if n not in others and ".data-" not in n]
-    file_digests = digests.file_digests(folder, names)
+    file_digests = digests.file_digests(folder, [n for n in names if not _has_no_digest(n)])
     info = digests.with_own_digest({**info, digests.FILE_DIGESTS: file_digests})
     write_json(folder / INFO_FILE, info)
 
 
 def _restore_earlier(final: Path) -> None:
     """Restores the earlier export if `_replace` was interrupted between its two renamings."""
-    earlier = final.with_name(final.name + _EARLIER)
+    earlier = _hidden_folder(final) / _EARLIER
     if earlier.exists() and not final.exists():
         os.replace(earlier, final)
 
@@ -233,7 +269,7 @@ def _write_statistics(folder: Path, encoder: keras.Model) -> None:
 
 def _replace(final: Path, partial: Path) -> None:
     # A folder cannot replace another by renaming, so the earlier export is renamed first.
-    earlier = final.with_name(final.name + _EARLIER)
+    earlier = _hidden_folder(final) / _EARLIER
     shutil.rmtree(earlier, ignore_errors=True)
     if final.exists():
         os.replace(final, earlier)

@@ -317,7 +317,7 @@ def test_exporting_again_replaces_and_a_failed_export_leaves_the_earlier(
     other = model.random_annotator()
     other.head.trainable_variables[0].assign(-other.head.trainable_variables[0])
     assert model.export(path, other) == path
-    (path / "stray").write_text("of the earlier export", encoding="utf-8")
+    (path / "people's").write_text("not an exporter's", encoding="utf-8")
 
     def answers():
         signatures = tf.saved_model.load(str(path)).signatures
@@ -344,10 +344,10 @@ def test_exporting_again_replaces_and_a_failed_export_leaves_the_earlier(
         patch.setattr(export_module.os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             model.export(path)
-    assert sorted(os.listdir(path.parent)) == ["model.earlier", "model.partial"]
+    assert sorted(os.listdir(path.parent)) == [".model.semreg-export"]
     model.export(path)
     assert answers() == texts(model.ask(model.pictures))
-    assert not (path / "stray").exists()
+    assert (path / "people's").exists()
     assert os.listdir(path.parent) == ["model"]
 
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from semreg_tf.export import export_parts
+from semreg_tf.export import export_parts, new_export, write_info
 from semreg_tf.files.export_info import INFO_FILE
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.inference import ExportedModel
@@ -122,6 +122,32 @@ def test_two_exports_into_one_folder_are_refused(parts, folder):
         export_parts(parts, folder)
 
 
+def write_small_export(path, *names):
+    with new_export(path) as folder:
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("new")
+        (folder / "assets.extra").mkdir(exist_ok=True)
+        write_info(folder, {})
+
+
+@pytest.mark.parametrize("with_digests", [True, False])
+def test_exporting_again_keeps_what_people_put_there(tmp_path, with_digests):
+    path, shards = tmp_path / "model", "variables/variables.data-00000-of-00002"
+    write_small_export(path, "saved_model.pb", "assets.extra/old.txt", shards)
+    if not with_digests:
+        forget_digests(path)
+    of_people = ["model/assets.extra/examples/dog.jpg", "model.partial/a", "model.earlier/b"]
+    for name in of_people:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a person's")
+    write_small_export(path, "saved_model.pb")
+    expected = [*of_people, "model/saved_model.pb", "model/assets.extra/semreg_tf.json"]
+    files = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
+    assert sorted(files) == sorted(expected)
+    assert all((tmp_path / name).read_text() == "a person's" for name in of_people)
+
+
 def test_a_kill_between_the_two_renamings_is_undone(parts, folder, monkeypatch):
     class Killed(BaseException):
         pass
@@ -129,7 +155,9 @@ def test_a_kill_between_the_two_renamings_is_undone(parts, folder, monkeypatch):
     def killed(*_, **__):
         raise Killed
 
-    folder.rename(folder.with_name("model.earlier"))
+    hidden = folder.with_name(".model.semreg-export")
+    hidden.mkdir()
+    folder.rename(hidden / "earlier")
     monkeypatch.setattr(tf.saved_model, "save", killed)
     with pytest.raises(Killed):
         export_parts(parts, folder)
