@@ -13,6 +13,7 @@ from data_prep.json_files import read_json
 
 _IMAGE_KEYS = {"id": int, "file_name": str}
 _ANNOTATION_KEYS = {"id": int, "image_id": int}
+_CAPTION_OR_CATEGORY = {"caption": str, "category_id": int}
 _CATEGORY_KEYS = {"id": int, "name": str}
 
 
@@ -25,8 +26,9 @@ def read_coco(
 
     Args:
       path: the file.
-      annotation_keys: required fields of annotations, such as `{"caption": str}`; None: a caption
-        if the first annotation has one, otherwise a category.
+      annotation_keys: required fields of annotations, such as `{"caption": str}`; None: each
+        annotation has a caption or a category of the file, or both. (A file without categories may
+        have any `category_id` beside captions.)
       argument: the name of the argument in messages.
 
     Returns:
@@ -42,19 +44,27 @@ def read_coco(
             if not isinstance(dataset, dict):
                 raise TypeError(f"a JSON {type(dataset).__name__}, no object")
             coco = COCO()
-            coco.dataset = dataset
+            # With categories, pycocotools requires one of each annotation.
+            coco.dataset = {name: dataset[name] for name in dataset if name != "categories"}
             coco.createIndex()
+            coco.dataset = dataset
+            coco.cats = {category["id"]: category for category in dataset.get("categories", ())}
         except (AssertionError, KeyError, TypeError, AttributeError) as error:
             raise _refused(path, f"{type(error).__name__}: {error}", argument) from None
     _check_entries(path, coco.dataset, "images", _IMAGE_KEYS, argument)
     _check_entries(path, coco.dataset, "annotations", _ANNOTATION_KEYS, argument)
-    if annotation_keys is None:
-        captioned = "caption" in next(iter(coco.dataset["annotations"]), ())
-        annotation_keys = {"caption": str} if captioned else {"category_id": int}
     _check_entries(path, coco.dataset, "annotations", annotation_keys, argument)
-    if "category_id" in annotation_keys:
+    numbered = list(enumerate(coco.dataset["annotations"], start=1))
+    if annotation_keys is None:
+        numbered = [
+            (number, annotation)
+            for number, annotation in numbered
+            if annotation.get("category_id") is not None
+            and (coco.cats or annotation.get("caption") is None)
+        ]
+    if numbered if annotation_keys is None else "category_id" in annotation_keys:
         _check_entries(path, coco.dataset, "categories", _CATEGORY_KEYS, argument)
-        for number, annotation in enumerate(coco.dataset["annotations"], start=1):
+        for number, annotation in numbered:
             if annotation["category_id"] not in coco.cats:
                 what = f"category_id={annotation['category_id']}, no category's id"
                 raise _refused(path, f"number {number} of 'annotations': {what}", argument)
@@ -91,24 +101,34 @@ def _check_entries(
     path: str | PathLike[str],
     dataset: dict[str, Any],
     kind: str,
-    keys: dict[str, type],
+    keys: dict[str, type] | None,
     argument: str,
 ) -> None:
+    """Checks the fields of entries; `keys` is None as for `read_coco`."""
     entries = dataset.get(kind)
     if not isinstance(entries, list):
         raise _refused(path, f"no list {kind!r}", argument)
     for number, entry in enumerate(entries, start=1):
-        bad = [key for key, kind in keys.items() if not _is(entry.get(key), kind)]
+        required = _caption_or_category(entry) if keys is None else keys
+        bad = [key for key, kind in required.items() if not _is(entry.get(key), kind)]
         if bad:
             what = f"number {number} of {kind!r}: {bad[0]}={entry.get(bad[0])!r}"
             raise _refused(path, what, argument)
-    if "id" not in keys:
+    if keys is None or "id" not in keys:
         return
     twice = [entry_id for entry_id, n in Counter(e["id"] for e in entries).items() if n > 1]
     if twice:
         numbers = [n for n, e in enumerate(entries, start=1) if e["id"] == twice[0]]
         what = f"numbers {numbers[0]} and {numbers[1]} of {kind!r}: id {twice[0]}"
         raise _refused(path, what, argument)
+
+
+def _caption_or_category(annotation: dict[str, Any]) -> dict[str, type]:
+    """Returns the fields that an annotation has; one that is missing if it has neither."""
+    fields = _CAPTION_OR_CATEGORY
+    given = {key: kind for key, kind in fields.items() if annotation.get(key) is not None}
+    missing = "caption" if "caption" in annotation else "category_id"
+    return given or {missing: fields[missing]}
 
 
 def _is(value: Any, kind: type) -> bool:

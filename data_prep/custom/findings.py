@@ -1,13 +1,14 @@
 """Problems and warnings of an annotation file, which are reported together."""
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 # Longer reports list the first findings of each kind, and the line numbers of the others.
 _LONG = 200
 _SHOWN_OF_A_KIND = 10
 _MAX_RANGES = 80
+_SHOWN_NAMES = 3
 
 
 @dataclass(frozen=True, order=True)
@@ -44,6 +45,18 @@ class Findings:
     def warn(self, line: int, kind: str, text: str, names: tuple[str, ...] = ()) -> None:
         """Adds a warning, which may be intended."""
         self.warnings.append(Finding(line, kind, text, names))
+
+    def warn_left_out(self, kind: str, what: str, names: Sequence[str]) -> None:
+        """Adds a warning that pictures are left out, if there are any."""
+        if names:
+            text = f"{len(names):,} pictures {what} and are left out ({some_names(names)})"
+            self.warn(0, f"picture left out, {kind}", text, tuple(names))
+
+
+def some_names(names: Sequence[str]) -> str:
+    """Returns the first names in quotes, for a report."""
+    shown = ", ".join(map(repr, names[:_SHOWN_NAMES]))
+    return shown + (", ..." if len(names) > _SHOWN_NAMES else "")
 
 
 def describe(findings: Iterable[Finding], unit: str = "line") -> str:

@@ -12,14 +12,13 @@ from typing import Any
 import tqdm
 from etils import epath
 
-from data_prep.coco_files import read_coco
 from data_prep.custom.annotation_file import Row, read_rows
-from data_prep.custom.findings import Findings
+from data_prep.custom.coco_source import coco_rows
+from data_prep.custom.findings import Findings, some_names
 from data_prep.custom.keywords import UnreadableKeywordsError, picture_keywords
 from data_prep.custom.options import DEFAULT_FILES
 from data_prep.custom.pictures import PictureFolder
 
-_SHOWN = 3
 _SOURCES = {
     "lines": "the annotation file",
     "keywords": "the pictures' keywords",
@@ -106,7 +105,7 @@ def read_source(
         return read_rows(annotations, findings)
     findings.unit = "picture"
     if form == "coco":
-        return _coco_rows(fspath(annotations).split(","), findings)
+        return coco_rows(fspath(annotations).split(","), findings)
     folder = PictureFolder.read(raw_dir)
     reader: dict[str, Callable[[PictureFolder, Findings], list[Row]]] = {
         "keywords": _keyword_rows,
@@ -119,7 +118,7 @@ def read_source(
             0,
             "pictures passed over",
             f"{len(passed_over):,} pictures in hidden folders, folders of systems, runs or "
-            f"prepared data are passed over ({_some(passed_over)})",
+            f"prepared data are passed over ({some_names(passed_over)})",
             tuple(passed_over),
         )
     if not rows:
@@ -164,13 +163,13 @@ def _keyword_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
             by_annotate.append(name)
         if folder.sidecars.shared(name) is not None:
             sharing.append(name)
-    _warn_left_out("no keywords", "have no keywords of people", without, findings)
+    findings.warn_left_out("no keywords", "have no keywords of people", without)
     for kind, what, names in (
         ("keywords of annotate", "keywords that `annotate_images` wrote, not read", by_annotate),
         ("sidecar shared", "a sidecar of the same name as another picture's, not read", sharing),
     ):
         if names:
-            text = f"{len(names):,} pictures have {what} ({_some(names)})"
+            text = f"{len(names):,} pictures have {what} ({some_names(names)})"
             findings.warn(0, kind, text, tuple(names))
     return rows
 
@@ -198,7 +197,7 @@ def _folder_rows(folder: PictureFolder, findings: Findings) -> list[Row]:
             "one label",
             f"all pictures lie in one folder, {labels.pop()!r}: give each label a folder",
         )
-    _warn_left_out("in no label's folder", "lie in no label's folder", outside, findings)
+    findings.warn_left_out("in no label's folder", "lie in no label's folder", outside)
     return rows
 
 
@@ -218,52 +217,6 @@ def _check_splits_alone(names: Sequence[str], findings: Findings) -> None:
         findings.problem(
             0,
             "splits beside other folders",
-            f"{', '.join(map(repr, splits))} are names of splits, but {_some(others)} beside them "
-            "are not: move these out of the folder, or rename the folders of splits",
+            f"{', '.join(map(repr, splits))} are names of splits, but {some_names(others)} beside "
+            "them are not: move these out of the folder, or rename the folders of splits",
         )
-
-
-def _coco_rows(paths: Sequence[str], findings: Findings) -> list[Row]:
-    """Returns a row per image with its captions and the distinct names of its categories."""
-    images: dict[str, dict[str, dict[str, None]]] = {}
-    for path in paths:
-        if not epath.Path(path).is_file():
-            raise ValueError(
-                f"`annotations` must be a file: there is none. Received: annotations={path!r}"
-            )
-        coco = read_coco(path, None, "annotations")
-        for image in coco.dataset["images"]:
-            images.setdefault(image["file_name"], collections.defaultdict(dict))
-        for annotation in coco.dataset["annotations"]:
-            image = coco.imgs.get(annotation["image_id"])
-            if image is None:
-                findings.warn(
-                    0,
-                    "annotation of no image",
-                    f"annotation {annotation['id']} in {path!r} is left out: image "
-                    f"{annotation['image_id']} is not listed",
-                )
-            elif "caption" in annotation:
-                images[image["file_name"]]["captions"][annotation["caption"]] = None
-            else:
-                name = coco.cats[annotation["category_id"]]["name"]
-                images[image["file_name"]]["labels"][name] = None
-    _warn_left_out(
-        "not annotated", "have no annotation", [n for n in images if not images[n]], findings
-    )
-    rows = []
-    for name, values in images.items():
-        if values:
-            lists = {kind: list(texts) for kind, texts in values.items()}
-            rows.append(Row(len(rows) + 1, {"file_name": name, **lists}))
-    return rows
-
-
-def _warn_left_out(kind: str, what: str, names: Sequence[str], findings: Findings) -> None:
-    if names:
-        text = f"{len(names):,} pictures {what} and are left out ({_some(names)})"
-        findings.warn(0, f"picture left out, {kind}", text, tuple(names))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")

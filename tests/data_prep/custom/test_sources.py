@@ -271,11 +271,42 @@ def test_coco_files_of_labels_and_captions_are_joined(tmp_path):
     ]
 
 
+def test_an_annotation_with_a_caption_and_a_category_gives_both(tmp_path):
+    both = {**COCO, "annotations": [{**COCO["annotations"][0], "caption": "A dog."}]}
+    both["annotations"].append({"id": 2, "image_id": 2, "category_id": 7})
+    both["annotations"].append({"id": 3, "image_id": 2, "caption": "Two dogs."})
+    rows, findings = read(tmp_path, "coco", written(tmp_path, both=both))
+    assert rows == [
+        {"file_name": "a.jpg", "captions": ["A dog."], "labels": ["dog"]},
+        {"file_name": "b.jpg", "labels": ["dog"], "captions": ["Two dogs."]},
+    ]
+    assert not findings.problems and not findings.warnings
+    without = {**both, "categories": [], "annotations": both["annotations"][:1]}
+    rows, findings = read(tmp_path, "coco", written(tmp_path, both=without))
+    assert rows == [{"file_name": "a.jpg", "captions": ["A dog."]}]
+    assert findings.warnings[0].kind == "category not listed"
+
+
+def test_two_images_of_one_picture_are_refused(tmp_path):
+    one = {**COCO, "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}]}
+    _, findings = read(tmp_path, "coco", written(tmp_path, one=one))
+    assert [p.kind for p in findings.problems] == ["picture of two images"]
+    other = {**COCO, "categories": [{"id": 7, "name": "cat"}]}
+    paths = written(tmp_path, train=COCO, val=other)
+    _, findings = read(tmp_path, "coco", paths)
+    first, second = paths.split(",")
+    assert [p.text for p in findings.problems] == [
+        f"1 pictures have labels in {first!r} and in {second!r} ('a.jpg'): write their folders "
+        "into 'file_name', or join the files"
+    ]
+
+
 @pytest.mark.parametrize(
     ("document", "says"),
     [
         ([1], "a JSON list, no object"),
         ({"images": []}, "no list 'annotations'"),
+        ({**COCO, "annotations": [{"id": 1, "image_id": 1}]}, "category_id=None"),
         ({**COCO, "categories": []}, "category_id=7, no category's id"),
         ({**CAPTIONS, "annotations": [{"id": 1, "image_id": 1, "caption": 3}]}, "caption=3"),
     ],
