@@ -66,7 +66,8 @@ class SidecarWriter:
     """Writes keywords and captions of answers to sidecars; the pictures do not change.
 
     A call with an answer writes or merges one sidecar, atomically. A sidecar that already holds the
-    same words is not written again.
+    same words is not written again. From a `photo.xmp` that pictures have come to share, the words
+    of earlier answers are removed.
 
     Attributes:
       problems: one line for each existing sidecar that cannot be read and is unchanged.
@@ -77,6 +78,9 @@ class SidecarWriter:
 
     def __init__(self, shown_last: Collection[str]) -> None:
         self._merge, self._shown_last = packet_merger(), shown_last
+        from semreg_tf.annotating.xmp_packet import packet_without_words
+
+        self._withdraw = packet_without_words
         self.problems: list[str] = []
         self._names: dict[Path, SidecarNames] = {}
 
@@ -87,15 +91,26 @@ class SidecarWriter:
         picture = Path(row["file"])
         if picture.parent not in self._names:
             self._names[picture.parent] = SidecarNames(os.listdir(picture.parent))
-        sidecar = picture.with_name(self._names[picture.parent].name(picture.name))
+        names = self._names[picture.parent]
+        self._update(
+            picture.with_name(names.name(picture.name)),
+            lambda existing: self._merge(existing, words_of(row, self._shown_last)),
+        )
+        shared = names.shared(picture.name)
+        if shared is not None:
+            # It was written for one of the pictures when there was no other of its name.
+            self._update(picture.with_name(shared), self._withdraw)
+
+    def _update(self, sidecar: Path, change: Callable[[bytes | None], bytes]) -> None:
         existing = sidecar.read_bytes() if sidecar.exists() else None
         try:
-            packet = self._merge(existing, words_of(row, self._shown_last))
+            packet = change(existing)
         except ValueError as error:
             self.problems.append(f"{sidecar} is unchanged: {error}")
             return
         if packet != existing:
-            write_whole(sidecar, packet)
+            # A link stays a link: the file that it names is written.
+            write_whole(os.path.realpath(sidecar), packet)
 
 
 def packet_merger() -> Callable[..., bytes]:

@@ -8,6 +8,7 @@ _X, _RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DC, _XML = "http://purl.org/dc/elements/1.1/", "http://www.w3.org/XML/1998/namespace"
 # Properties that record the words of earlier answers, so that new answers replace only these.
 _OURS = XMP_NAMESPACE
+_RECORDS = ("keywords", "caption")
 _NAMESPACES = {"rdf": _RDF, "dc": _DC, "semreg": _OURS}
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -33,20 +34,53 @@ def merged_packet(existing: bytes | None, words: PhotoWords) -> bytes:
       >>> merged_packet(None, PhotoWords("a dog runs", ("dog",))).count(b"<rdf:li>dog</rdf:li>")
       2
     """
-    root = _parse(_EMPTY if existing is None else existing)
-    rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f"{{{_RDF}}}RDF")
-    if rdf is None:
-        raise ValueError("it has no rdf:RDF element")
+    root, rdf = _parse(_EMPTY if existing is None else existing)
     _merge_keywords(rdf, words.keywords)
     if words.caption is not None:
         _merge_caption(rdf, words.caption)
     if existing is None:
         etree.indent(root)
-    declared = (existing or _EMPTY).lstrip(b"\xef\xbb\xbf").startswith(b"<?xml ")
+    return _written(root, existing or _EMPTY)
+
+
+def packet_without_words(existing: bytes) -> bytes:
+    """Returns a packet without the keywords and the caption of an earlier answer.
+
+    Returns:
+      UTF-8; the same bytes if no answer is recorded.
+
+    Raises:
+      ValueError: `existing` is not XMP.
+    """
+    root, rdf = _parse(existing)
+    _move_caption_into_element(rdf)
+    ours = {name: rdf.find(f"{{{_RDF}}}Description/{{{_OURS}}}{name}") for name in _RECORDS}
+    if all(element is None for element in ours.values()):
+        return existing
+    if ours["keywords"] is not None:
+        _merge_keywords(rdf, ())
+    caption = ours["caption"]
+    if caption is not None:
+        items = rdf.findall(f"{{{_RDF}}}Description/{{{_DC}}}description//{{{_RDF}}}li")
+        for item in items:
+            if item.get(f"{{{_XML}}}lang") == _DEFAULT and item.text == caption.text:
+                item.getparent().remove(item)
+    # Properties whose arrays have become empty are removed with the records.
+    properties = [(_DC, "subject"), (_DC, "description"), *((_OURS, name) for name in _RECORDS)]
+    for space, name in properties:
+        for element in rdf.findall(f"{{{_RDF}}}Description/{{{space}}}{name}"):
+            if element.find(f".//{{{_RDF}}}li") is None:
+                element.getparent().remove(element)
+    return _written(root, existing)
+
+
+def _written(root: etree._Element, existing: bytes) -> bytes:
+    declared = existing.lstrip(b"\xef\xbb\xbf").startswith(b"<?xml ")
     return etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=declared)
 
 
-def _parse(data: bytes) -> etree._Element:
+def _parse(data: bytes) -> tuple[etree._Element, etree._Element]:
+    """Returns the root of a packet and its rdf:RDF."""
     # The file is untrusted: no entity is expanded and nothing is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
@@ -55,7 +89,10 @@ def _parse(data: bytes) -> etree._Element:
         raise ValueError(f"it is not XML: {error.msg}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise ValueError("it has a document type declaration, which XMP forbids")
-    return root
+    rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f"{{{_RDF}}}RDF")
+    if rdf is None:
+        raise ValueError("it has no rdf:RDF element")
+    return root, rdf
 
 
 def _merge_keywords(rdf: etree._Element, keywords: tuple[str, ...]) -> None:
@@ -75,13 +112,7 @@ def _merge_keywords(rdf: etree._Element, keywords: tuple[str, ...]) -> None:
 
 
 def _merge_caption(rdf: etree._Element, caption: str) -> None:
-    ours = rdf.find(f"{{{_RDF}}}Description/{{{_OURS}}}caption")
-    # Other programs may write a simple property as an attribute.
-    for description in rdf.iterfind(f"{{{_RDF}}}Description"):
-        value = description.attrib.pop(f"{{{_OURS}}}caption", None)
-        if value is not None and ours is None:
-            ours = etree.SubElement(description, f"{{{_OURS}}}caption")
-            ours.text = value
+    ours = _move_caption_into_element(rdf)
     items = _array(rdf, _DC, "description", "Alt")
     shown = next((i for i in items if i.get(f"{{{_XML}}}lang") == _DEFAULT), None)
     if shown is None:
@@ -93,6 +124,17 @@ def _merge_caption(rdf: etree._Element, caption: str) -> None:
         if ours is None:
             ours = etree.SubElement(_description(rdf), f"{{{_OURS}}}caption")
         ours.text = caption
+
+
+def _move_caption_into_element(rdf: etree._Element) -> etree._Element | None:
+    """Returns the recorded caption; other programs may have written it as an attribute."""
+    ours = rdf.find(f"{{{_RDF}}}Description/{{{_OURS}}}caption")
+    for description in rdf.iterfind(f"{{{_RDF}}}Description"):
+        value = description.attrib.pop(f"{{{_OURS}}}caption", None)
+        if value is not None and ours is None:
+            ours = etree.SubElement(description, f"{{{_OURS}}}caption")
+            ours.text = value
+    return ours
 
 
 def _array(rdf: etree._Element, space: str, name: str, kind: str = "Bag") -> etree._Element:

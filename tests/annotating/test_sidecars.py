@@ -49,6 +49,36 @@ def test_pictures_and_other_sidecars_stay_as_they_are(tmp_path):
     assert ((tmp_path / "a.xmp").stat().st_mtime_ns, (tmp_path / "a.xmp").read_bytes()) == before
 
 
+def test_existing_sidecars_in_capitals_and_links_are_merged(tmp_path):
+    SidecarWriter(())(row(tmp_path / "a.jpg", "sea"))
+    (tmp_path / "a.xmp").rename(tmp_path / "A.XMP")
+    (tmp_path / "b.xmp").symlink_to("A.XMP")
+    write = SidecarWriter(())
+    write(row(tmp_path / "A.jpg", "dog"))
+    assert b"dog" in (tmp_path / "A.XMP").read_bytes()
+    write(row(tmp_path / "b.jpg", "cat"))
+    assert (tmp_path / "b.xmp").is_symlink() and b"cat" in (tmp_path / "A.XMP").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["A.XMP", "b.xmp"]
+
+
+def test_a_sidecar_that_a_later_picture_shares_keeps_only_people_s_words(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    captioned = {"text": "an old dog", "concepts": [["old", 0.9]]}
+    SidecarWriter(())({"file": str(tmp_path / "a.jpg"), **captioned})
+    old = (tmp_path / "a.xmp").read_bytes()
+    (tmp_path / "a.xmp").write_bytes(
+        old.replace(b"<rdf:li>old</rdf:li>", b"<rdf:li>Rex</rdf:li><rdf:li>old</rdf:li>", 1)
+    )
+    (tmp_path / "a.png").touch()
+    write = SidecarWriter(())
+    write(row(tmp_path / "a.jpg", "new"))
+    shared = (tmp_path / "a.xmp").read_bytes()
+    assert b"Rex" in shared and b"old" not in shared and b"semreg:" not in shared
+    assert b"new" in (tmp_path / "a.jpg.xmp").read_bytes()
+    write(row(tmp_path / "a.png", "other"))
+    assert (tmp_path / "a.xmp").read_bytes() == shared and not write.problems
+
+
 def test_without_lxml_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "semreg_tf.annotating.xmp_packet", None)
     with pytest.raises(ValueError, match=r"pip install 'semreg_tf\[xmp\]'"):
