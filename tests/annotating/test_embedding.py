@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from data_prep.custom.keywords import Keywords, picture_keywords
 from semreg_tf.annotating.embedding import EmbeddingWriter
+from semreg_tf.annotating.sidecars import SidecarNames
 
 pytestmark = [
     pytest.mark.large,
@@ -93,6 +96,46 @@ def test_originals_are_written_only_where_asked_and_keep_their_own_words(tmp_pat
     assert found["XMP:Subject"] == found["IPTC:Keywords"] == ["Rex", "sea"]
     assert found["XMP:Description"] == "Rex in May"
     assert os.listdir(tmp_path) == ["a.jpg"]
+
+
+def test_odd_names_and_links_are_the_files_that_were_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = picture(tmp_path / "store.jpg")
+    os.symlink("store.jpg", "link.jpg")
+    names = ("lead.jpg", " lead.jpg", "#1.jpg", "-x.jpg")
+    for name in names:
+        shutil.copy("store.jpg", name)
+    writer = EmbeddingWriter(None, ())
+    assert not written(writer, *(row(name, "sea") for name in (*names, "link.jpg")))
+    assert all(read(f"./{name}")["XMP:Subject"] == "sea" for name in (*names, "store.jpg"))
+    assert os.path.islink("link.jpg")
+    os.link("store.jpg", "hard.jpg")
+    before = store.read_bytes()
+    (problem,) = written(EmbeddingWriter(None, ()), row("hard.jpg", "dog"))
+    assert "hard.jpg is unchanged: it has 2 names (hard links)" in problem
+    assert store.read_bytes() == before and os.stat("hard.jpg").st_nlink == 2
+    assert sorted(os.listdir()) == sorted([*names, "store.jpg", "link.jpg", "hard.jpg"])
+
+
+def test_two_writers_of_one_picture_lose_no_word_and_leave_nothing(tmp_path):
+    original = picture(tmp_path / "a.jpg")
+    writers = [EmbeddingWriter(None, ()) for _ in range(2)]
+
+    def write(number):
+        return written(writers[number], *(row(original, f"w{number}{i}") for i in range(5)))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(write, range(2))) == [[], []]
+    assert sorted(read(original)["XMP:Subject"]) == [f"w{k}{i}" for k in range(2) for i in range(5)]
+    assert os.listdir(tmp_path) == ["a.jpg"]
+
+
+def test_preparation_reads_the_keywords_of_people_alone(tmp_path):
+    original = picture(tmp_path / "a.jpg")
+    subprocess.run(["exiftool", "-q", "-overwrite_original", "-IPTC:Keywords=Rex", original])
+    assert not written(EmbeddingWriter(None, ()), row(original, "sea", "Rex", LONG))
+    keywords = picture_keywords(tmp_path, "a.jpg", SidecarNames(["a.jpg"]))
+    assert keywords == Keywords(people=("Rex",), annotate=("sea", LONG))
 
 
 def test_what_exiftool_refuses_is_told_and_left_alone(tmp_path):
