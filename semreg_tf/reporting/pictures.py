@@ -77,6 +77,9 @@ def _legend(task: str, number: int, selection: str) -> Element:
             f": a fine detail, in at least one of them but in those of at most "
             f"{words.DETAIL_SHARE:.0%} of all pictures. ",
         )  # fmt: skip
-    bars = "Bars: the most probable concepts, green if they are in the ground truth. "
+    bars = (
+        "Bars: the most probable concepts of the model, green if they are in the ground truth; the "
+        "CNN's labels are of the run of --cnn, where one was given. "
+    )
     source = f"Chosen from the {number} pictures {selection}."
     return element("p", legend, bars, source, cls="note")
