@@ -17,6 +17,7 @@ from data_prep.custom.entries import Entry
 from data_prep.custom.findings import Findings
 from data_prep.images import read_images
 from semreg_tf import config_io
+from semreg_tf.annotating.copies_folder import COPIES_FILE
 from semreg_tf.annotating.sidecars import SidecarNames
 from semreg_tf.data.dataset_digests import COUNTS_FILE
 from semreg_tf.data.picture_files import (
@@ -64,7 +65,7 @@ class PictureFolder:
         """Returns the sorted names of pictures in folders that are no part of the data set.
 
         These are hidden folders, those of systems, such as `@eaDir`, and those in which this
-        project wrote a run or prepared data, such as `runs` beside the pictures.
+        project wrote a run, prepared data or annotated copies, such as `runs` beside the pictures.
         """
         return self._pictures(passed_over=True)
 
@@ -85,11 +86,11 @@ class PictureFolder:
 
     @functools.cached_property
     def _outputs(self) -> frozenset[str]:
-        """The folders in which this project wrote a run, an export or prepared data."""
+        """The folders in which this project wrote a run, prepared data or annotated copies."""
         outputs = {
             posixpath.dirname(name)
             for name in self.names
-            if posixpath.basename(name) == COUNTS_FILE
+            if posixpath.basename(name) in (COUNTS_FILE, COPIES_FILE)
             or (posixpath.basename(name) == _CONFIG_FILE and self._is_config(name))
         }
         return frozenset(outputs - {""})

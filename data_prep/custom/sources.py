@@ -117,8 +117,8 @@ def read_source(
         findings.warn(
             0,
             "pictures passed over",
-            f"{len(passed_over):,} pictures in hidden folders, folders of systems, runs or "
-            f"prepared data are passed over ({some_names(passed_over)})",
+            f"{len(passed_over):,} pictures in hidden folders, folders of systems, runs, "
+            f"prepared data or annotated copies are passed over ({some_names(passed_over)})",
             tuple(passed_over),
         )
     if not rows:

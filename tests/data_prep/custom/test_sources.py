@@ -183,7 +183,7 @@ def test_a_sidecar_that_two_pictures_share_labels_neither(folder):
 
 PASSED_OVER = (
     *(".git/x.jpg", ".thumbnails/b/c.jpg", "@eaDir/a.jpg/d.jpg", "sea/@eaDir/e.jpg"),
-    *("runs/x/pictures/f.jpg", "data/1/g.jpg"),
+    *("runs/x/pictures/f.jpg", "data/1/g.jpg", "out/h.jpg"),
 )
 
 
@@ -192,6 +192,7 @@ def test_one_sub_folder_a_label(folder):
         {n: picture() for n in ("dog/a.jpg", "dog/wet/b.png", "sea/c.jpg", "stray.jpg")}
         | {"dog/._a.jpg": b"", "runs/x/config.json": b'{"config": {"format_version": 3}}'}
         | {"sea/config.json": b'{"config": 7}', "data/1/dataset_counts.json": b"{}"}
+        | {"out/.copies.jsonl": b""}
         | {name: picture() for name in PASSED_OVER}
     )
     rows, findings = read(root, "folders")
@@ -202,8 +203,8 @@ def test_one_sub_folder_a_label(folder):
     ]
     assert findings.warnings[0].names == ("stray.jpg",)
     assert findings.warnings[1].text == (
-        "6 pictures in hidden folders, folders of systems, runs or prepared data are passed over "
-        "('.git/x.jpg', '.thumbnails/b/c.jpg', '@eaDir/a.jpg/d.jpg', ...)"
+        "7 pictures in hidden folders, folders of systems, runs, prepared data or annotated copies "
+        "are passed over ('.git/x.jpg', '.thumbnails/b/c.jpg', '@eaDir/a.jpg/d.jpg', ...)"
     )
     folder({"annotations.csv": b"file_name,labels\n.git/x.jpg,dog\n"})
     assert ".git/x.jpg" in PictureFolder.read(root).names
