@@ -1,6 +1,7 @@
 """The pictures that a user names: files, folders, patterns, and lines of standard input."""
 
 import glob
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from semreg_tf.data.picture_files import (
     SUFFIXES,
     has_picture_suffix,
     hidden_kind,
+    is_system_folder,
     printable,
     special_kind,
 )
@@ -20,6 +22,7 @@ from semreg_tf.text.text_files import BOM
 
 STANDARD_INPUT = "-"
 _SUBFOLDER = "folder"
+_IN_SYSTEM_FOLDER = "in a folder of the system"
 _SHOWN_KINDS = 8
 
 
@@ -118,7 +121,7 @@ def _named(argument: str, lines: Iterable[str], passed_over: Counter[str]) -> li
         paths = _pictures_of(path.iterdir(), others)
     elif glob.has_magic(argument) and not path.exists():
         # Folders that a pattern matches are not counted as passed over.
-        matched = (Path(p) for p in glob.iglob(argument, recursive=True))
+        matched = _without_system_folders(argument, others)
         names_hidden = Path(argument).name.startswith(".")
         paths = _pictures_of((p for p in matched if not p.is_dir()), others, hidden=names_hidden)
     else:
@@ -131,6 +134,21 @@ def _named(argument: str, lines: Iterable[str], passed_over: Counter[str]) -> li
             f"{f': {description}' if description else ''}. Received: '{printable(argument)}'"
         )
     return [Picture(p) for p in paths]
+
+
+def _without_system_folders(pattern: str, passed_over: Counter[str]) -> Iterator[Path]:
+    """Gives what a pattern matches, and counts files in folders such as `@eaDir` instead.
+
+    Patterns match hidden folders, and folders of systems, only where they name them.
+    """
+    named = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    depth = sum(1 for _ in named)
+    for path in map(Path, glob.iglob(pattern, recursive=True)):
+        folders = path.parts[depth:-1]
+        if any(is_system_folder(f) and not f.startswith(".") for f in folders):
+            passed_over[_IN_SYSTEM_FOLDER] += not path.is_dir()
+        else:
+            yield path
 
 
 def _without_bom(lines: Iterable[str]) -> Iterator[str]:

@@ -49,6 +49,16 @@ def test_patterns_reach_deeper(folder):
     assert names(folder, "sub/*.jp*g") == ["sub/c.jpeg"]
 
 
+def test_patterns_pass_over_folders_of_systems_that_they_do_not_name(folder):
+    (folder / "sub/@eaDir/c.jpeg").mkdir(parents=True)
+    (folder / "sub/@eaDir/c.jpeg/small.jpg").write_bytes(b"")
+    passed_over = Counter()
+    found = list_pictures([str(folder / "sub/**/*.jp*g")], (), passed_over)
+    assert [Path(p.path).name for p in found] == ["c.jpeg"]
+    assert passed_over == {"in a folder of the system": 1}
+    assert names(folder, "sub/@eaDir/*/*") == ["sub/@eaDir/c.jpeg/small.jpg"]
+
+
 def test_each_comes_once_in_the_order_of_the_arguments(folder):
     assert names(folder, "b.JPG", ".", "*.png") == ["b.JPG", "[odd] e.bmp", "a.png"]
 
