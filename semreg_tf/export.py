@@ -101,7 +101,8 @@ def new_export(path: str | Path) -> Iterator[Path]:
       ValueError: the path is taken by something else, or another process writes there.
       OSError: the disk is full or read-only; what was there is as it was.
     """
-    final = Path(path)
+    # A link stays a link: the folder that it names is replaced.
+    final = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
     with FileLock(final.with_name(f".{final.name}.lock"), "path", path):
         _restore_earlier(final)
         if final.exists() and not is_export(final):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import resource
 import shutil
 
@@ -146,6 +147,14 @@ def test_exporting_again_keeps_what_people_put_there(tmp_path, with_digests):
     files = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
     assert sorted(files) == sorted(expected)
     assert all((tmp_path / name).read_text() == "a person's" for name in of_people)
+
+
+def test_the_folder_that_a_link_names_is_replaced(tmp_path):
+    (tmp_path / "latest").symlink_to("model")
+    for name in ("a", "b"):
+        write_small_export(tmp_path / "latest", name)
+        assert (tmp_path / "latest").is_symlink() and (tmp_path / "model" / name).exists()
+    assert sorted(os.listdir(tmp_path)) == ["latest", "model"]
 
 
 def test_a_kill_between_the_two_renamings_is_undone(parts, folder, monkeypatch):
