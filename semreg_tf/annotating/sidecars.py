@@ -8,6 +8,7 @@ from typing import Any
 
 from semreg_tf.annotating.photo_words import words_of
 from semreg_tf.data.picture_files import has_picture_suffix
+from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_whole
 
 SUFFIX = ".xmp"
@@ -102,15 +103,25 @@ class SidecarWriter:
             self._update(picture.with_name(shared), self._withdraw)
 
     def _update(self, sidecar: Path, change: Callable[[bytes | None], bytes]) -> None:
-        existing = sidecar.read_bytes() if sidecar.exists() else None
+        # A link stays a link: the file that it names is written.
+        file = Path(os.path.realpath(sidecar))
         try:
-            packet = change(existing)
+            if _changed(file, change) is not None:
+                lock = file.with_name(f".{file.name}.lock")
+                with FileLock(lock, "pictures", file.parent, wait=True):
+                    # Another process may have written it before the lock was held.
+                    packet = _changed(file, change)
+                    if packet is not None:
+                        write_whole(file, packet)
         except ValueError as error:
             self.problems.append(f"{sidecar} is unchanged: {error}")
-            return
-        if packet != existing:
-            # A link stays a link: the file that it names is written.
-            write_whole(os.path.realpath(sidecar), packet)
+
+
+def _changed(file: Path, change: Callable[[bytes | None], bytes]) -> bytes | None:
+    """Returns a sidecar's new content, or None if it does not change."""
+    existing = file.read_bytes() if file.exists() else None
+    packet = change(existing)
+    return packet if packet != existing else None
 
 
 def packet_merger() -> Callable[..., bytes]:

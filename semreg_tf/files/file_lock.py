@@ -66,7 +66,7 @@ class FileLock:
                     self.waited = True
                 time.sleep(_POLL_SECS)
                 continue
-            if _is_same_file(self._file, self._path):
+            if is_same_file(self._file, self._path):
                 break
             # The last holder removed the file after it was opened here and before it was locked.
             self._close()
@@ -115,7 +115,8 @@ def _read_holder(file: int) -> str:
     return os.pread(file, _HOLDER_BYTES, 0).decode("utf-8", "replace").strip() or "another process"
 
 
-def _is_same_file(file: int, path: str) -> bool:
+def is_same_file(file: int, path: str | os.PathLike[str]) -> bool:
+    """Returns whether an open file is the one that is at a path now."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))
     except FileNotFoundError:

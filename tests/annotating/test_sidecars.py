@@ -1,5 +1,7 @@
 """Sidecars lie where photo programs look, and a picture is never touched."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from semreg_tf.annotating.sidecars import SidecarNames, SidecarWriter
@@ -77,6 +79,24 @@ def test_a_sidecar_that_a_later_picture_shares_keeps_only_people_s_words(tmp_pat
     assert b"new" in (tmp_path / "a.jpg.xmp").read_bytes()
     write(row(tmp_path / "a.png", "other"))
     assert (tmp_path / "a.xmp").read_bytes() == shared and not write.problems
+
+
+def test_two_writers_of_a_sidecar_leave_it_whole(tmp_path):
+    sidecar = tmp_path / "a.xmp"
+    (tmp_path / "a.jpg").write_bytes(b"")
+    writers = [SidecarWriter(()) for _ in range(2)]
+
+    def write(number):
+        for i in range(8):
+            writers[number](row(tmp_path / "a.jpg", *(f"{number}-{i}-{j}" for j in range(99))))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
+    assert [writer.problems for writer in writers] == [[], []]
+    content = sidecar.read_bytes()
+    assert content.rstrip().endswith(b'<?xpacket end="w"?>')
+    assert content.count(b"-7-98</rdf:li>") == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jpg", "a.xmp"]
 
 
 def test_without_lxml_the_extra_is_named(monkeypatch):

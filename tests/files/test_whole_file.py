@@ -1,6 +1,7 @@
 """A write that fails leaves what was there."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -31,3 +32,15 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         write_whole(path, "new")
     assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_several_writers_of_one_file_leave_one_whole_content(tmp_path):
+    path = tmp_path / "a.txt"
+    # As a killed process leaves it.
+    (tmp_path / "a.txt.partial").write_bytes(b"x" * 300_000)
+    contents = [bytes([65 + i]) * (200_000 - 20_000 * i) for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda content: [write_whole(path, content) for _ in range(6)], contents))
+    assert path.read_bytes() in contents
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
