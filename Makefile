@@ -95,14 +95,14 @@ flickr8k: $(ENCODER_READY)
 
 ## make study-demo [OUT=dir] [MINUTES=n]  three seeds of each system on drawn scenes, results/demo/
 study-demo: $(VENV)/installed
-	$(RUN) data_prep.prepare --dataset=demo --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_demo --data_dir="$(OUT)/data"
 	$(RUN) train.run_study --study=demo --data_dir="$(OUT)/data" --out="$(OUT)/demo_study" $(LIMIT)
 	$(RUN) eval.study_tables --study=demo --out=results/demo/tables.md
 	$(RUN) eval.study_tables --study=demo --into=RESULTS.md
 
 ## make study-demo-competitors [OUT=dir] [MINUTES=n]  systems that read user tags, results/demo_competitors/
 study-demo-competitors: $(VENV)/installed
-	$(RUN) data_prep.prepare --dataset=demo --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_demo --data_dir="$(OUT)/data"
 	$(RUN) train.run_study --study=demo_competitors --data_dir="$(OUT)/data" --out="$(OUT)/demo_study" $(LIMIT)
 	$(RUN) eval.study_tables --study=demo_competitors --out=results/demo_competitors/tables.md
 	$(RUN) eval.study_tables --study=demo_competitors --into=RESULTS.md
@@ -113,7 +113,7 @@ ifdef ENCODER
 study-flickr8k: $(ENCODER_READY)
 	@test -n "$(DATA)" || \
 	  { echo "usage: make study-flickr8k DATA=dir ENCODER=name [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare --dataset=flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	for study in flickr8k flickr8k_search; do \
 	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/$(STUDY_OF_CNN)" \
 	    $(call CNN,--weights) $(LIMIT) || exit 1; \
@@ -124,7 +124,7 @@ else
 study-flickr8k: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare --dataset=flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	for study in flickr8k flickr8k_search flickr8k_tags; do \
 	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/$${study%_search}" \
 	    --weights="$(WEIGHTS)" $(LIMIT) || exit 1; \
@@ -138,7 +138,7 @@ endif
 study-coco128: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-coco128 DATA=dir WEIGHTS=file.h5 [OUT=dir]"; exit 2; }
-	$(RUN) data_prep.prepare --dataset=coco_tags --variant=coco128 --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_coco_tags --variant=coco128 --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	$(RUN) train.run_study --study=coco128 --data_dir="$(OUT)/data" --out="$(OUT)/coco128" \
 	  --weights="$(WEIGHTS)"
 	$(RUN) eval.study_tables --study=coco128 --out=results/coco128/tables.md
@@ -147,7 +147,7 @@ study-coco128: $(VENV)/installed
 study-corel5k: $(VENV)/installed
 	@test -n "$(DATA)" || { echo "usage: make study-corel5k DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encoders]"
-	$(RUN) data_prep.prepare --dataset=image_annotation --variant=corel5k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_image_annotation --variant=corel5k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	for study in corel5k corel5k_search; do \
 	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/corel5k" $(LIMIT) || exit 1; \
 	  test ! -d results/$$study || \
@@ -158,7 +158,7 @@ study-corel5k: $(VENV)/installed
 ## make study-competitors DATA=dir [OUT=dir] [MINUTES=n]  Table 3's captioners on one frozen CNN
 study-competitors: $(VENV)/encoders
 	@test -n "$(DATA)" || { echo "usage: make study-competitors DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare --dataset=flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
 	$(RUN) train.run_study --study=flickr8k_competitors --data_dir="$(OUT)/data" \
 	  --out="$(OUT)/flickr8k_competitors" $(LIMIT)
 	test ! -d results/flickr8k_competitors || $(RUN) eval.study_tables \

@@ -1,4 +1,4 @@
-"""Fetches the Flickr user tags of COCO's photos, as a JSON Lines file for `--user_tags_file`.
+"""Fetches the Flickr user tags of COCO's photos, as a JSON Lines file for `prepare_coco_tags`.
 
 A=downloads/coco/annotations
 FLICKR_API_KEY=... python -m data_prep.fetch_flickr_tags --output=downloads/coco/user_tags.jsonl \

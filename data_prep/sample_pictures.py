@@ -4,7 +4,7 @@ The results of training on a small set, from the folder to the model, can then b
 
 python -m data_prep.sample_pictures --data_dir=data --dataset=flickr8k --num_train=500 \
   --test_split=validation --num_test=1000 --out=pictures
-python -m data_prep.prepare --dataset=custom --raw_dir=pictures --data_dir=pictures_data
+python -m data_prep.prepare_custom --raw_dir=pictures --data_dir=pictures_data
 """
 
 import json

@@ -7,7 +7,7 @@ python=$1 out=$2 seed=${3:-0}
 say() { printf '\n== %s\n' "$*"; }
 
 say "1/5 Drawing scenes with labels, captions and user tags"
-run "$python" -m data_prep.prepare --dataset=demo "--data_dir=$out/data"
+run "$python" -m data_prep.prepare_demo "--data_dir=$out/data"
 number=2
 for task in tags captions; do
   say "$number/5 Training on $task: unary and relational side by side, then joint"

@@ -7,7 +7,7 @@ source "$(dirname "$0")/stoppable.sh"
 python=$1 raw=$2 out=$3
 cnn=("${@:4}")
 stage=(--experiment=flickr8k_captions/s_cnn_rnn_fix "--data_dir=$out/data")
-run "$python" -m data_prep.prepare --dataset=flickr8k "--raw_dir=$raw" "--data_dir=$out/data"
+run "$python" -m data_prep.prepare_flickr8k "--raw_dir=$raw" "--data_dir=$out/data"
 run "$python" -m train.train_unary "${stage[@]}" "${cnn[@]}" "--workdir=$out/unary"
 run "$python" -m train.train_relational "${stage[@]}" "--workdir=$out/relational"
 run "$python" -m train.train_joint "${stage[@]}" "--workdir=$out/joint" \

@@ -33,7 +33,7 @@ class PicturesRun:
     Attributes:
       pictures: the folder of the pictures.
       workdir: the folder of the prepared data, the runs and the exports.
-      preparation: further flags of `data_prep.prepare --dataset=custom`.
+      preparation: further flags of `data_prep.prepare_custom`.
       imports: modules that child processes import first.
       preset: "fast" or "thorough".
       overrides: changed fields of the experiments, such as "joint.steps=7".

@@ -4,8 +4,7 @@ import pytest
 @pytest.mark.large
 def test_a_run_without_a_runner_is_refused_in_one_line(run_command, flickr8k_raw_dir, tmp_path):
     failed = run_command(
-        "prepare",
-        "--dataset=flickr8k",
+        "prepare_flickr8k",
         f"--raw_dir={flickr8k_raw_dir}",
         f"--data_dir={tmp_path / 'data'}",
         "--beam_pipeline_options=direct_num_workers=2",

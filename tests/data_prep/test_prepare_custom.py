@@ -7,11 +7,7 @@ OWN_FOLDER = Path(__file__).parents[2] / "data_prep" / "custom" / "dummy_data"
 
 def test_checks_and_prepares_nothing(run_command, tmp_path):
     done = run_command(
-        "prepare",
-        "--dataset=custom",
-        f"--raw_dir={OWN_FOLDER}",
-        "--check_only",
-        f"--data_dir={tmp_path}",
+        "prepare_custom", f"--raw_dir={OWN_FOLDER}", "--check_only", f"--data_dir={tmp_path}"
     )
     assert done.returncode == 0, done.stderr
     assert "10 pictures (train 8, validation 1, test 1), 9 captions" in done.stdout
@@ -22,11 +18,7 @@ def test_checks_and_prepares_nothing(run_command, tmp_path):
 @pytest.mark.large
 def test_prepares(run_command, tmp_path):
     done = run_command(
-        "prepare",
-        "--dataset=custom",
-        f"--raw_dir={OWN_FOLDER}",
-        f"--data_dir={tmp_path}",
-        "--shorter_side=16",
+        "prepare_custom", f"--raw_dir={OWN_FOLDER}", f"--data_dir={tmp_path}", "--shorter_side=16"
     )
     assert done.returncode == 0, done.stderr
     assert "Prepared in" in done.stdout
@@ -47,7 +39,7 @@ def test_prepares(run_command, tmp_path):
 def test_what_is_wrong_is_told_without_a_trace(run_command, tmp_path, arguments, message):
     if "--annotations" in arguments[-1]:
         arguments = [*arguments, f"--data_dir={tmp_path}"]
-    failed = run_command("prepare", "--dataset=custom", *arguments)
+    failed = run_command("prepare_custom", *arguments)
     assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in failed.stderr

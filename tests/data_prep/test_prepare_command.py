@@ -1,4 +1,4 @@
-"""The prepare command from the shell, and what its data sets declare."""
+"""The prepare commands from the shell, and one by one what they share."""
 
 import inspect
 
@@ -40,22 +40,20 @@ def test_an_unknown_data_set_is_named_with_a_hint():
         options_of("corel5k")
 
 
-def test_a_data_set_is_prepared_once_and_then_only_described(
-    run_command, flickr8k_raw_dir, tmp_path
-):
+def test_a_data_set_is_prepared_by_name_or_by_its_alias(run_command, flickr8k_raw_dir, tmp_path):
     arguments = (f"--raw_dir={flickr8k_raw_dir}", f"--data_dir={tmp_path}")
     done = run_command("prepare", "--dataset=flickr8k", *arguments)
     assert done.returncode == 0, done.stderr
     assert "split left out" not in done.stdout
     assert "broken name in the token file: 1" in done.stdout
-    again = run_command("prepare", "--dataset=flickr8k", *arguments)
+    again = run_command("prepare_flickr8k", *arguments)
     assert again.stdout == done.stdout[done.stdout.index("flickr8k/1.0.0\n") :]
 
 
 @pytest.mark.large
 def test_a_missing_folder_is_one_line(run_command, tmp_path):
     arguments = (f"--raw_dir={tmp_path}/no", f"--data_dir={tmp_path}")
-    failed = run_command("prepare", "--dataset=flickr8k", *arguments)
+    failed = run_command("prepare_flickr8k", *arguments)
     assert failed.returncode == 2
     assert failed.stderr.splitlines()[-1].startswith("error: `raw_dir` must be the folder that")
     assert "Traceback" not in failed.stderr
@@ -63,9 +61,7 @@ def test_a_missing_folder_is_one_line(run_command, tmp_path):
 
 @pytest.mark.large
 def test_build_vocabulary_counts_another_split(run_command, flickr8k_raw_dir, tmp_path):
-    run_command(
-        "prepare", "--dataset=flickr8k", f"--raw_dir={flickr8k_raw_dir}", f"--data_dir={tmp_path}"
-    )
+    run_command("prepare_flickr8k", f"--raw_dir={flickr8k_raw_dir}", f"--data_dir={tmp_path}")
     arguments = (f"--data_dir={tmp_path}", "--dataset=flickr8k", "--train_split=validation")
     done = run_command("build_vocabulary", *arguments)
     assert done.returncode == 0, done.stderr
