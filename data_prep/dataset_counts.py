@@ -1,14 +1,18 @@
 """The counts of a data set, which reveal a wrong one: computed, stored and printed."""
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
 from semreg_tf.data.annotations import Annotation, read_annotations
 from semreg_tf.data.atomic_write import write_lines
-from semreg_tf.data.dataset_digests import COUNTS_FILE, dataset_digests
+from semreg_tf.data.dataset_digests import COUNTS_FILE, PICTURE_DIGESTS, dataset_digests
 from semreg_tf.data.name_list import NameList, coverage
 from semreg_tf.data.records import open_builder
 from semreg_tf.data.text import is_punctuation
@@ -39,7 +43,7 @@ def count_split(annotations: Sequence[Annotation]) -> dict[str, int]:
 def write_counts(builder_dir: str | PathLike[str]) -> None:
     """Writes `dataset_counts.json` into the version folder, which marks a finished preparation.
 
-    It includes the digests of the annotations, the vocabularies and TFDS's files.
+    It includes the digests of the annotations, the vocabularies, TFDS's files and the pictures.
     """
     info = open_builder(builder_dir).info
     folder = os.path.join(builder_dir, VOCABULARY_DIR)
@@ -60,9 +64,24 @@ def write_counts(builder_dir: str | PathLike[str]) -> None:
         "parameters": info.metadata.get("parameters", {}),
         "notes": info.metadata.get("notes", {}),
         FILE_DIGESTS: dataset_digests(builder_dir),
+        PICTURE_DIGESTS: {name: _picture_digest(split) for name, split in info.splits.items()},
     }
     text = json.dumps(with_own_digest(counts), indent=2, ensure_ascii=False)
     write_lines(os.path.join(builder_dir, COUNTS_FILE), text.split("\n"))
+
+
+def _picture_digest(split: tfds.core.SplitInfo) -> str:
+    """Returns the digest of a split's encoded pictures, in the order of the records.
+
+    The bytes of whole records differ between two preparations of the same data set.
+    """
+    feature = {"image": tf.io.FixedLenFeature((), tf.string)}
+    records = tf.data.TFRecordDataset([os.fspath(path) for path in split.filepaths])
+    digest = hashlib.sha256()
+    for example in records.map(lambda r: tf.io.parse_single_example(r, feature)).prefetch(8):
+        image = example["image"].numpy()
+        digest.update(len(image).to_bytes(8, "little") + image)
+    return digest.hexdigest()
 
 
 def describe_counts(counts: dict[str, Any]) -> str:

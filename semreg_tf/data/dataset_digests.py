@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
@@ -19,6 +20,8 @@ COUNTS_FILE = "dataset_counts.json"
 # Files that TFDS writes; metadata.json is optional.
 INFO_FILE, FEATURES_FILE, METADATA_FILE = "dataset_info.json", "features.json", "metadata.json"
 TFDS_FILES = (INFO_FILE, FEATURES_FILE, METADATA_FILE)
+# The field of the counts with a digest of each split's pictures.
+PICTURE_DIGESTS = "picture_digests"
 PREPARE_ANEW = "Delete its version folder and prepare it again."
 
 
@@ -47,6 +50,31 @@ def read_counts_file(builder_dir: str | PathLike[str]) -> dict[str, Any] | None:
     counts = read_json_object(path, "data_dir", PREPARE_ANEW)
     digests.check_own_digest(counts, path, "data_dir", PREPARE_ANEW)
     return counts
+
+
+def content_digests(builder_dir: str | PathLike[str]) -> dict[str, str]:
+    """Returns the digests of a prepared data set's annotations and pictures, by part and split.
+
+    Data sets of earlier versions lack those of the pictures, or all.
+
+    Example:
+      >>> sorted(content_digests("data/demo/1.0.0"))[:2]
+      ['annotations of test', 'annotations of train']
+    """
+    counts = read_counts_file(builder_dir) or {}
+    start, end = f"{ANNOTATIONS_DIR}/", ".jsonl"
+    annotations = {
+        f"annotations of {name[len(start) : -len(end)]}": digest
+        for name, digest in counts.get(FILE_DIGESTS, {}).items()
+        if name.startswith(start)
+    }
+    pictures = counts.get(PICTURE_DIGESTS, {})
+    return annotations | {f"pictures of {split}": digest for split, digest in pictures.items()}
+
+
+def changed_contents(earlier: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Returns the parts that differ in two results of `content_digests`, among those in both."""
+    return sorted(n for n in earlier.keys() & current.keys() if earlier[n] != current[n])
 
 
 def check_dataset_files(builder_dir: str | PathLike[str], *names: str) -> None:

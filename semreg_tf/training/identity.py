@@ -8,6 +8,7 @@ from typing import Any
 
 from semreg_tf import config_io
 from semreg_tf.config import Config
+from semreg_tf.data.dataset_digests import changed_contents
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files.digests import FILE_DIGESTS as DIGESTS
 from semreg_tf.training import checkpoints
@@ -15,6 +16,8 @@ from semreg_tf.training import checkpoints
 logger = logging.getLogger(__name__)
 CONFIG_FILE = "config.json"
 SHAPE = "shape"
+# The field of config.json with the `content_digests` of the data set.
+DATASET_DIGESTS = "dataset_digests"
 _FIX = "Put the earlier file back."
 
 
@@ -88,6 +91,28 @@ def check_run(
             stored = state[DIGESTS]
     if stored is None:
         _warn_without_digests(str(folder))
+
+
+def check_dataset(folder: Path, about: Mapping[str, Any], current: Mapping[str, str]) -> None:
+    """Refuses to go on with a run whose data set was prepared again with other content.
+
+    A run or a data set of an earlier version, without digests, passes.
+
+    Args:
+      folder: the work directory.
+      about: the contents of its config.json.
+      current: the `content_digests` of the data set.
+
+    Raises:
+      ValueError: annotations or pictures differ from those at the start of the run.
+    """
+    changed = changed_contents(about.get(DATASET_DIGESTS) or {}, current)
+    if changed:
+        raise ValueError(
+            "`workdir` must be new or hold a run on the data set as it is now: since the run began "
+            f"the {', '.join(changed)} changed. Delete the folder and those of the run's other "
+            f"stages, or give another `--workdir`. Received: workdir={str(folder)!r}"
+        )
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from semreg_tf.config import Config
 from semreg_tf.data import batch
+from semreg_tf.data.dataset_digests import content_digests
 from semreg_tf.data.input_pipeline import evaluation_batches
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
@@ -85,6 +86,7 @@ class Trainer:
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         builder = find_builder(data_dir, config.data.dataset)
+        contents = content_digests(builder.data_dir)
         config = sized(config, num_images(builder, config.data.train_split))
         find_stage(config, stage).check_warm_starts(options.warm_starts)
         extra = extra_captions_of(config, find_stage(config, stage), builder)
@@ -110,9 +112,10 @@ class Trainer:
             if config.concepts.layers is not None:
                 set_label_graph(self.annotator, self.data.train)
             if donor is not None:
+                workdir.warn_of_other_content(donor.path, config.data.dataset, contents)
                 copied = transfer.init_from(self.annotator, vocabularies, donor)
             sources = warm_start(
-                self.annotator, vocabularies, self.stage.warm_starts, options.warm_starts
+                self.annotator, vocabularies, self.stage.warm_starts, options.warm_starts, contents
             )
             set_concept_words(self.annotator, vocabularies)
         self.sources = {**sources, **{f"init_from: {k}": v for k, v in copied.items()}}
@@ -120,7 +123,7 @@ class Trainer:
         self._profiler = StepProfiler(options.profile, self.path / "logs")
         if self.distribution.is_chief:
             digest = None if extra is None else extra.digest
-            workdir.open_workdir(path, config, vocabularies, stage, digest)
+            workdir.open_workdir(path, config, vocabularies, stage, digest, contents)
         self._has_feature_statistics = options.unary is not None or transfer.STANDARDISE in copied
         self._stopping = self._in_loop = False
         self._signal = signal.SIGTERM

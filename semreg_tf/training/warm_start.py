@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from semreg_tf.config import Config, EncoderConfig
@@ -20,8 +20,12 @@ def warm_start(
     vocabularies: Vocabularies,
     sources: Sequence[WarmStart],
     folders: dict[str, str | Path | None],
+    contents: Mapping[str, str],
 ) -> dict[str, str]:
     """Restores the parts of each source from the work directory of its stage (Sec. 3.3).
+
+    A stage that was trained on other content of this data set is used with a warning, where
+    `contents` are the `content_digests` of now.
 
     Returns:
       Part -> origin of its weights.
@@ -36,6 +40,7 @@ def warm_start(
         if path is None:
             continue
         _check(path, source, annotator.config, vocabularies)
+        workdir.warn_of_other_content(path, annotator.config.data.dataset, contents)
         checkpoint = checkpoints.best_or_last(path)
         chosen = {n: v for n, v in variables.items() if n.split("/")[0] in source.parts}
         workdir.restore_offering_others(checkpoint, chosen)

@@ -6,6 +6,7 @@ import functools
 import logging
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import tensorflow as tf
 from semreg_tf import config_io
 from semreg_tf._version import __version__
 from semreg_tf.config import Config
+from semreg_tf.data.dataset_digests import changed_contents
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
@@ -23,7 +25,7 @@ from semreg_tf.files.json_files import read_json_object
 from semreg_tf.label_task import label_config
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
-from semreg_tf.training.identity import CONFIG_FILE, check_run
+from semreg_tf.training.identity import CONFIG_FILE, DATASET_DIGESTS, check_dataset, check_run
 from semreg_tf.training.phases import Stage, find_stage
 from semreg_tf.training.precision import dtype_policy_scope
 
@@ -64,6 +66,7 @@ def open_workdir(
     vocabularies: Vocabularies,
     stage: str,
     extra_captions: str | None = None,
+    dataset_digests: Mapping[str, str] | None = None,
 ) -> Path:
     """Creates a work directory, or checks that an existing one is of the same run.
 
@@ -74,10 +77,11 @@ def open_workdir(
       stage: "unary", "relational" or "joint".
       extra_captions: digest of the file of additional captions, or None. The file may be moved, but
         its content must not change.
+      dataset_digests: the `content_digests` of the data set, or None.
 
     Raises:
-      ValueError: the folder holds another experiment, stage or vocabulary, or checkpoints without
-        a config.
+      ValueError: the folder holds another experiment, stage or vocabulary, a run on other content
+        of the data set, or checkpoints without a config.
       OSError: it cannot be written.
     """
     folder = Path(path)
@@ -85,6 +89,8 @@ def open_workdir(
         raise ValueError(f"`workdir` must be a folder. Received: workdir={str(path)!r}")
     with training_lock(folder):
         if (folder / CONFIG_FILE).exists():
+            # First, as changed annotations change vocabularies too.
+            check_dataset(folder, read_about(folder), dataset_digests or {})
             _check_same_run(folder, config, vocabularies, stage)
             _check_extra_captions(folder, config, extra_captions)
             return folder
@@ -96,7 +102,9 @@ def open_workdir(
             )
         try:
             vocabularies.save(folder)
-            _write_config(folder, config, stage, vocabularies, extra_captions)
+            read = {} if extra_captions is None else {EXTRA_CAPTIONS: extra_captions}
+            read |= {DATASET_DIGESTS: dict(dataset_digests)} if dataset_digests else {}
+            _write_config(folder, config, stage, vocabularies, read)
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
                 f"`workdir` must be a folder that can be written ({str(error).splitlines()[0]}). "
@@ -166,6 +174,29 @@ def read_about(folder: str | Path) -> dict[str, Any]:
     if not digests.is_unchanged(about):
         _warn_edited(str(path), digests.json_digest(about))
     return about
+
+
+def warn_of_other_content(path: str | Path, dataset: str, contents: Mapping[str, str]) -> list[str]:
+    """Warns if a run was trained on other content of a data set of this name.
+
+    Args:
+      path: the work directory; an export, which stores no such digests, passes.
+      dataset: the data set's name.
+      contents: its `content_digests` of now.
+
+    Returns:
+      The warning, or an empty list.
+    """
+    about = read_about(path) if (Path(path) / CONFIG_FILE).exists() else {}
+    changed = changed_contents(about.get(DATASET_DIGESTS) or {}, contents)
+    if not changed or about["config"]["data"]["dataset"] != dataset:
+        return []
+    warning = (
+        f"{path} was trained on other content of {dataset!r} ({', '.join(changed)} differ): its "
+        "training pictures may be among those that are tested now"
+    )
+    logger.warning("%s", warning)
+    return [warning]
 
 
 @functools.cache
@@ -270,9 +301,8 @@ def _write_config(
     config: Config,
     stage: str,
     vocabularies: Vocabularies,
-    extra_captions: str | None,
+    read: Mapping[str, Any],
 ) -> None:
-    read = {} if extra_captions is None else {EXTRA_CAPTIONS: extra_captions}
     config_io.save(
         config,
         str(folder / CONFIG_FILE),

@@ -1,15 +1,17 @@
 """What lies beside the shards cannot be exchanged unnoticed."""
 
+import hashlib
 import json
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from semreg_tf.config import DataConfig
 from semreg_tf.data import dataset_digests
 from semreg_tf.data.annotations import read_annotations
-from semreg_tf.data.dataset_digests import check_dataset_files
+from semreg_tf.data.dataset_digests import check_dataset_files, content_digests
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.record_errors import DamagedRecordError
 from semreg_tf.data.records import find_builder
@@ -131,3 +133,20 @@ def test_names_that_are_no_utf8_are_named_with_file_and_line(folder):
     (folder / "annotations" / "test.jsonl").write_bytes(b"{}\n\xff\n")
     with pytest.raises(ValueError, match=r"UTF-8 file: .* on line 2.*test\.jsonl"):
         read_annotations(folder, "test")
+
+
+def test_the_content_of_a_data_set_is_its_annotations_and_its_pictures(folder):
+    contents = content_digests(folder)
+    splits = ("test", "train", "validation")
+    parts = [f"{part} of {split}" for part in ("annotations", "pictures") for split in splits]
+    assert sorted(contents) == parts
+    digest = hashlib.sha256()
+    for record in read_all(folder):
+        image = tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]
+        digest.update(len(image).to_bytes(8, "little") + image)
+    assert contents["pictures of test"] == digest.hexdigest()
+    without_digests(folder)
+    path = folder / "dataset_counts.json"
+    counts = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in counts.items() if k != "picture_digests"}))
+    assert content_digests(folder) == {}

@@ -55,7 +55,7 @@ def evaluate_tags(
         "cnn": str(cnn.path),
         "systems": evaluation.scores,
         "intervals": evaluation.intervals(),
-        "warnings": evaluation.warnings,
+        "warnings": [*run.warnings, *evaluation.warnings],
     }
     rows = list(evaluation.rows())
     pictured = result_files.pictured_rows([r["scores"]["F1"] for r in rows], options.num_pictures)
@@ -112,7 +112,7 @@ def evaluate_captions(
         **result_files.about(run, split),
         "captions": {**evaluation.main, **likelihood},
         "intervals": evaluation.intervals().get("captions", {}),
-        "warnings": [*evaluation.warnings, *warnings],
+        "warnings": [*run.warnings, *evaluation.warnings, *warnings],
         "concept_mAP": ConceptEvaluator("mAP").run(run, split).main["mAP"] if supervised else None,
         "submission": submission,
     }

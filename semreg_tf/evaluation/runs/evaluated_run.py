@@ -6,6 +6,7 @@ from pathlib import Path
 from semreg_tf import config_io
 from semreg_tf.config import Config
 from semreg_tf.data import batch
+from semreg_tf.data.dataset_digests import content_digests
 from semreg_tf.data.input_pipeline import Inputs, Split
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
@@ -29,6 +30,8 @@ class EvaluatedRun(EvaluatedModel):
       vocabularies: vocabularies of all runs.
       stage: stage of all runs.
       is_label_part: whether it is the tag model of a run on captions and labels.
+      contents: the `content_digests` of the data set.
+      warnings: sentences on runs that were trained on other content of the data set.
 
     Args:
       path: work directory, or several.
@@ -69,6 +72,12 @@ class EvaluatedRun(EvaluatedModel):
                 f"Received: true_concepts=True, workdir={str(self.path)!r}"
             )
         builder = find_builder(data_dir, config.data.dataset)
+        name, self.contents = config.data.dataset, content_digests(builder.data_dir)
+        self.warnings = [
+            warning
+            for path in self.paths
+            for warning in workdir.warn_of_other_content(path, name, self.contents)
+        ]
         members = [workdir.load_annotator(p, task)[2] for p in self.paths]
         if any(override.startswith(TEST_VIEWS) for override in overrides):
             for member in members:
