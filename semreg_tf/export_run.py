@@ -1,5 +1,6 @@
 """Export of runs with their model card, and comparison of the scores of a run and its export."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -26,6 +27,7 @@ from semreg_tf.exporting.provenance import Provenance, ScoreComparison
 from semreg_tf.exporting.served_annotator import exported_decoding
 from semreg_tf.files.export_info import ASSETS, INFO_FILE, LITERT, is_export
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.result_origin import other_run, other_weights
 from semreg_tf.image_annotation import ImageAnnotation, tasks_of
 from semreg_tf.inference import ExportedModel
 from semreg_tf.label_task import LABEL_RESULTS
@@ -33,6 +35,7 @@ from semreg_tf.training import checkpoints, study_records, workdir
 from semreg_tf.training.exported_weights import load_exported
 from semreg_tf.training.phases import REWARD
 
+logger = logging.getLogger(__name__)
 _CAPTION_METRICS = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
 _TAG_METRICS = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1")
 
@@ -167,11 +170,16 @@ def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:
 def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
     """Returns the provenance of a run from its work directory, without what is missing there.
 
-    The model's results are in the folder `results_in` of it.
+    The model's results are in the folder `results_in` of it. Those of another run, data set or
+    checkpoint are left out, with a warning.
     """
     folder = Path(run)
     about = workdir.read_about(folder)
-    results = folder / results_in / "results.json"
+    path = folder / results_in / "results.json"
+    results = read_json_object(path, "workdir") if path.exists() else {}
+    difference = other_run(results, about) or other_weights(results, about, folder)
+    if difference:
+        logger.warning("%s is %s: the export leaves its scores out", path, difference)
     trained = folder / study_records.TRAINED_FILE
     about_training = read_json_object(trained, "workdir") if trained.exists() else {}
     sources, phases = (about_training.get(n, ()) for n in ("weights_from", "phases"))
@@ -180,7 +188,8 @@ def read_provenance(run: str | Path, results_in: str = ".") -> Provenance:
         stage=about.get("stage"),
         step=checkpoints.read_state(checkpoints.best_or_last(folder))["step"],
         versions=about.get("versions", {}),
-        results=read_json_object(results, "workdir") if results.exists() else {},
+        results={} if difference else results,
+        left_out=difference,
         started_from_model=any(name.startswith("init_from") for name in sources),
         reward_steps=sum(p["steps"] for p in phases if p["name"] == REWARD),
     )

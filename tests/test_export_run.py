@@ -11,6 +11,7 @@ from semreg_tf.data.records import find_builder
 from semreg_tf.evaluation.runs import evaluate_run
 from semreg_tf.evaluation.runs.options import CaptionOptions
 from semreg_tf.export_run import export_run, read_provenance
+from semreg_tf.files.result_origin import best_checkpoint
 from semreg_tf.inference import load
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.training import workdir
@@ -95,6 +96,25 @@ def test_a_run_that_was_not_evaluated_says_so(caption_runs, tmp_path):
     path, _ = export_run(caption_runs[1], tmp_path / "model")
     assert "was not evaluated" in (path / "MODEL.md").read_text(encoding="utf-8")
     assert not (path / "assets.extra" / "results.json").exists()
+
+
+def test_scores_of_other_weights_do_not_go_with_an_export(bare_run, tmp_path, caplog):
+    run = shutil.copytree(bare_run, tmp_path / "run")
+    (run / "results.json").write_text(json.dumps({"systems": {"ours": {"O-F1": 0.5}}}))
+    assert read_provenance(run).results
+    results = {"systems": {}, "checkpoints": [best_checkpoint(run)]}
+    (run / "results.json").write_text(json.dumps(results))
+    assert read_provenance(run).results == results
+    assert not caplog.messages
+    for change, reason in (
+        ({"checkpoints": [{"step": 1}]}, "of the checkpoint of step 1, and the best is now of"),
+        ({"seed": 99}, "of another run (seed 99)"),
+    ):
+        (run / "results.json").write_text(json.dumps(results | change))
+        provenance = read_provenance(run)
+        assert provenance.results == {}
+        assert provenance.left_out.startswith(reason)
+        assert "the export leaves its scores out" in caplog.messages.pop()
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_written(

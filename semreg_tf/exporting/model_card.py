@@ -161,6 +161,10 @@ def _data(config: Config) -> str:
 
 def _scores(config: Config, provenance: Provenance) -> str:
     results = provenance.results
+    if provenance.left_out:
+        return (
+            f"## Scores\n\nThe scores beside the run are left out: they are {provenance.left_out}."
+        )
     if not results:
         return "## Scores\n\nThe run was not evaluated before it was exported."
     systems = dict(results.get("systems", {}))

@@ -20,6 +20,7 @@ class Provenance:
       results: the contents of the run's `results.json`.
       started_from_model: whether the stage began with the weights of another run or export.
       reward_steps: number of updates by the CIDEr of sampled captions, which were the last.
+      left_out: what the scores in the work directory are of, where they are not this model's.
     """
 
     commit: str | None = None
@@ -29,6 +30,7 @@ class Provenance:
     results: Mapping[str, Any] = field(default_factory=dict)
     started_from_model: bool = False
     reward_steps: int = 0
+    left_out: str = ""
 
     def portable_results(self) -> dict[str, Any]:
         """Returns the results without folder names."""

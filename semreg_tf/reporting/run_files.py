@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 from semreg_tf.files import digests
 from semreg_tf.files.json_files import object_in, parse_json
+from semreg_tf.files.result_origin import other_run, other_weights
 from semreg_tf.metrics.caption_results import decoded_scores, reranked_scores
 
 CONFIG_FILE = "config.json"
@@ -184,20 +185,21 @@ def read_run(path: str | Path) -> RunFiles:
     digests.check_files(folder, file_digests, "workdir", "Put the earlier file back.")
     if not digests.is_unchanged(about):
         notes.append(f"{CONFIG_FILE} was edited or damaged after the run began.")
+    results = _read_json(folder / "results.json", notes)
+    is_other = bool(other_run(results, about))
+    rows = [] if is_other else _read_rows(folder / "predictions.jsonl", notes)
     return RunFiles(
         path=folder,
         about=about,
-        results=_read_json(folder / "results.json", notes),
-        predictions=tuple(
-            row
-            for row in _read_rows(folder / "predictions.jsonl", notes)
-            if row.get("image_id") is not None
-        ),
+        results=_of_run(results, "results.json", about, folder, notes),
+        predictions=tuple(row for row in rows if row.get("image_id") is not None),
         history=tuple(
             row for row in _read_rows(folder / "history.jsonl", notes) if is_number(row.get("step"))
         ),
         concept_counts=_read_counts(folder / "concepts.txt", notes),
-        retrieval=_read_json(folder / "retrieval.json", notes),
+        retrieval=_of_run(
+            _read_json(folder / "retrieval.json", notes), "retrieval.json", about, folder, notes
+        ),
         notes=tuple(notes),
     )
 
@@ -252,6 +254,23 @@ def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
         notes.append(f"{path.name} cannot be read: it must hold one JSON object.")
         return {}
     return values
+
+
+def _of_run(
+    results: dict[str, Any], name: str, about: dict[str, Any], folder: Path, notes: list[str]
+) -> dict[str, Any]:
+    """Returns the contents of a file of scores, or {} if they are of another run.
+
+    Notes tell of that, and of scores that other weights would get now.
+    """
+    different = other_run(results, about)
+    if different:
+        notes.append(f"{name} is {different}, and is left out.")
+        return {}
+    different = other_weights(results, about, folder)
+    if different:
+        notes.append(f"{name} is {different}.")
+    return results
 
 
 def _read_rows(path: Path, notes: list[str]) -> list[dict[str, Any]]:

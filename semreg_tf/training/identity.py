@@ -11,13 +11,12 @@ from semreg_tf.config import Config
 from semreg_tf.data.dataset_digests import changed_contents
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files.digests import FILE_DIGESTS as DIGESTS
+from semreg_tf.files.result_origin import DATASET_DIGESTS
 from semreg_tf.training import checkpoints
 
 logger = logging.getLogger(__name__)
 CONFIG_FILE = "config.json"
 SHAPE = "shape"
-# The field of config.json with the `content_digests` of the data set.
-DATASET_DIGESTS = "dataset_digests"
 _FIX = "Put the earlier file back."
 
 

@@ -22,10 +22,11 @@ from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import read_json_object
+from semreg_tf.files.result_origin import DATASET_DIGESTS
 from semreg_tf.label_task import label_config
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
-from semreg_tf.training.identity import CONFIG_FILE, DATASET_DIGESTS, check_dataset, check_run
+from semreg_tf.training.identity import CONFIG_FILE, check_dataset, check_run
 from semreg_tf.training.phases import Stage, find_stage
 from semreg_tf.training.precision import dtype_policy_scope
 

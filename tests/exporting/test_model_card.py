@@ -131,6 +131,12 @@ def test_what_is_not_known_is_said_to_be_unknown(config, vocabularies, tmp_path)
     assert "This export beside" not in text
 
 
+def test_scores_of_other_weights_are_said_to_be_left_out(config, vocabularies, tmp_path):
+    provenance = Provenance(left_out="of the checkpoint of step 3")
+    text = write_card(tmp_path, part(config, vocabularies, provenance), FACTS, None).read_text()
+    assert sections(text)["Scores"].endswith("are left out: they are of the checkpoint of step 3.")
+
+
 def test_tag_systems_have_a_row_each(vocabularies, tmp_path):
     config = experiments.get("demo_tags/s_cnn_rnn_tag1k")
     labels = Vocabulary(NameList(("sea", "sky"), (3, 2)), "labels")

@@ -11,8 +11,9 @@ from semreg_tf.data.input_pipeline import Inputs, Split
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.evaluation.evaluated_model import EvaluatedModel
+from semreg_tf.files.result_origin import checkpoint_origin
 from semreg_tf.models.ensemble import Ensemble
-from semreg_tf.training import workdir
+from semreg_tf.training import checkpoints, workdir
 from semreg_tf.training.features import model_inputs, side_keys, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
 
@@ -30,6 +31,7 @@ class EvaluatedRun(EvaluatedModel):
       vocabularies: vocabularies of all runs.
       stage: stage of all runs.
       is_label_part: whether it is the tag model of a run on captions and labels.
+      checkpoints: `step` and `sha256` of each run's evaluated checkpoint.
       contents: the `content_digests` of the data set.
       warnings: sentences on runs that were trained on other content of the data set.
 
@@ -78,6 +80,7 @@ class EvaluatedRun(EvaluatedModel):
             for path in self.paths
             for warning in workdir.warn_of_other_content(path, name, self.contents)
         ]
+        self.checkpoints = [checkpoint_origin(checkpoints.best_or_last(p)) for p in self.paths]
         members = [workdir.load_annotator(p, task)[2] for p in self.paths]
         if any(override.startswith(TEST_VIEWS) for override in overrides):
             for member in members:

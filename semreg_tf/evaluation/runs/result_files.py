@@ -16,6 +16,7 @@ from semreg_tf.data.input_pipeline import Split
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.files.digests import with_own_digest
 from semreg_tf.files.file_lock import FileLock
+from semreg_tf.files.result_origin import CHECKPOINTS, DATASET_DIGESTS
 from semreg_tf.files.whole_file import write_json, write_whole
 from semreg_tf.label_task import LABEL_RESULTS
 from semreg_tf.metrics import coco_results
@@ -75,6 +76,8 @@ def about(run: EvaluatedRun, split: Split) -> dict[str, Any]:
         "true_concepts": run.true_concepts,
         "decoding": config_io.to_dict(run.config)["decoding"],
         "evaluated": [str(path) for path in run.paths],
+        CHECKPOINTS: run.checkpoints,
+        DATASET_DIGESTS: run.contents,
     }
 
 

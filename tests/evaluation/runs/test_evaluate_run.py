@@ -18,6 +18,7 @@ from semreg_tf.evaluation.runs.evaluate_retrieval import evaluate_retrieval
 from semreg_tf.evaluation.runs.evaluate_run import evaluate_captions, evaluate_tags
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.evaluation.runs.options import CaptionOptions, TagOptions
+from semreg_tf.files.result_origin import best_checkpoint
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
 from semreg_tf.metrics.multilabel import multilabel_metrics
@@ -72,6 +73,9 @@ def test_results_say_what_was_evaluated_and_how(captions, caption_runs):
     assert written["dataset"] == "demo"
     assert written["decoding"]["beam_width"] == 2
     assert written["evaluated"] == [str(path) for path in caption_runs]
+    assert written["checkpoints"] == [best_checkpoint(path) for path in caption_runs]
+    assert len(written["checkpoints"][0]["sha256"]) == 64
+    assert "pictures of test" in written["dataset_digests"]
     assert not (caption_runs[0] / "results.json").exists()
 
 
