@@ -96,6 +96,9 @@ class AnnotationBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def check_raw_files(self, raw_dir: str | PathLike[str] | None) -> None:
         """Raises a ValueError if `raw_dir` cannot be read; there is no check by default."""
 
+    def check_unchanged(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError if the prepared data is not of `raw_dir`; no check by default."""
+
     @classmethod
     def arguments(cls, raw_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
         """Returns the builder's arguments for the options of its `options.py`.

@@ -42,8 +42,8 @@ def prepare(
         records are created by this machine with all its cores.
 
     Raises:
-      ValueError: the raw files cannot be read, the folder holds shards of other parameters,
-        another preparation is running, or Beam is not installed.
+      ValueError: the raw files cannot be read, the folder holds shards of other parameters or raw
+        files, another preparation is running, or Beam is not installed.
       OSError: the disk is full or read-only; run the same command again to continue.
     """
     beam_options = pipeline_options(beam_pipeline_options) if beam_pipeline_options else None
@@ -58,6 +58,7 @@ def prepare(
                     )
                 )
         _check_parameters(builder)
+        builder.check_unchanged(raw_dir)
         if read_counts_file(builder.data_dir) is None:
             print("Writing annotations, vocabulary and counts")
             write_annotations(builder)
@@ -136,5 +137,6 @@ def _check_parameters(builder: AnnotationBuilder) -> None:
     if stored != parameters:
         raise ValueError(
             f"`data_dir` holds {builder.name!r} prepared with {stored}: choose another folder, or "
-            f"delete {os.fspath(builder.data_dir)!r}. Received: {parameters}"
+            f"delete {os.fspath(builder.data_dir)!r} and the work directories of runs that it "
+            f"trained. Received: {parameters}"
         )

@@ -15,6 +15,7 @@ from data_prep.custom.disk_names import image_id, with_disk_names
 from data_prep.custom.entries import Entry, read_entries
 from data_prep.custom.findings import Findings, describe
 from data_prep.custom.options import DEFAULT_FILES, OPTIONS
+from data_prep.custom.picture_record import check_picture_record, write_picture_record
 from data_prep.custom.pictures import PictureFolder, check_pictures, warn_of_unnamed
 from data_prep.custom.sources import choose_format, read_source, rows_digest
 from data_prep.custom.splits import assign_splits, check_shares, check_splits
@@ -66,6 +67,7 @@ class Builder(AnnotationBuilder):
         form = "lines" if options.format == "auto" else options.format
         self.options = replace(options, format=form)
         self._splits: dict[str, list[Entry]] | None = None
+        self._named: list[str] = []
         self._rows_digest: str | None = None
         super().__init__(**kwargs)
 
@@ -151,12 +153,18 @@ class Builder(AnnotationBuilder):
             for name in finding.names or (f"{findings.unit} {finding.line}",):
                 self.note(finding.kind, name)
         print(f"{fspath(path)}: {describe_set(splits, self.tokenizer)}")
-        self._splits = splits
+        self._splits, self._named = splits, [entry.file_name for entry in entries]
+
+    def check_unchanged(self, raw_dir: str | PathLike[str] | None) -> None:
+        """Raises a ValueError if pictures of `raw_dir` are not those that were prepared."""
+        check_picture_record(self.data_dir, raw_dir)
 
     def read_splits(self, folder: epath.Path) -> dict[str, Iterable[RawExample]]:
         """Reads the raw files."""
         if self._splits is None:
             self.check_raw_files(folder)
+        # Before the pictures are stored; the folder becomes the data set's when all are.
+        write_picture_record(self.data_dir, folder, self._named)
         splits = self._splits or {}
         return {split: _raw_examples(folder, entries) for split, entries in splits.items()}
 
