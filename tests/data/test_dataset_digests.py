@@ -128,10 +128,10 @@ def test_names_that_are_no_utf8_are_named_with_file_and_line(folder):
     lines = path.read_bytes().split(b"\n")
     lines[1] = b"\xff" + lines[1]
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(ValueError, match=r"UTF-8 file: .* on line 2.*labels\.txt"):
+    with pytest.raises(ValueError, match=r"UTF-8 text: .* on line 2.*labels\.txt"):
         Vocabularies.from_dataset(folder, TAGS)
     (folder / "annotations" / "test.jsonl").write_bytes(b"{}\n\xff\n")
-    with pytest.raises(ValueError, match=r"UTF-8 file: .* on line 2.*test\.jsonl"):
+    with pytest.raises(ValueError, match=r"UTF-8 text: .* on line 2.*test\.jsonl"):
         read_annotations(folder, "test")
 
 
