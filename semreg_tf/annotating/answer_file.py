@@ -104,7 +104,8 @@ class AnswerFile:
             self._read_earlier(model_id)
             # Subclasses choose their own line ends.
             self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115
-            self._begin()
+            if not self._file.tell():
+                self._write(self._head())
         except BaseException:
             self._lock.close()
             raise
@@ -121,8 +122,9 @@ class AnswerFile:
                 file.truncate(len(whole))
                 os.fsync(file.fileno())
 
-    def _begin(self) -> None:
-        """Writes a header, for formats that have one."""
+    def _head(self) -> str:
+        """Returns what a new file begins with."""
+        return ""
 
     def _line(self, row: dict[str, Any]) -> str:
         return json_line(row) + "\n"

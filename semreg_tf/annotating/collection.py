@@ -20,7 +20,11 @@ from semreg_tf.files.whole_file import write_whole
 from semreg_tf.image_annotation import ImageAnnotation
 from semreg_tf.inference import ExportedModel
 
-ANSWERS_FILE = "annotations.jsonl"
+ANSWERS_FILES = {
+    "jsonl": "annotations.jsonl",
+    "csv": "annotations.csv",
+    "sqlite": "annotations.db",
+}
 _DRAWN_AHEAD = 64
 
 Answers = AnswerFile | CsvAnswers | SqliteAnswers
@@ -81,7 +85,7 @@ def annotate_collection(
       OSError: the answers or copies cannot be written.
     """
     check_font(job.font)
-    path = job.answers or (job.copies / ANSWERS_FILE if job.copies else None)
+    path = job.answers or (job.copies / ANSWERS_FILES[job.answers_format] if job.copies else None)
     with contextlib.ExitStack() as stack:
         if job.copies is not None:
             check_copies_folder(job.copies, [p.path for p in job.pictures])
@@ -97,6 +101,9 @@ def annotate_collection(
         if job.copies is not None:
             preferred = copy_names([p.path for p in job.pictures])
             names = CopyNames(job.copies, preferred, earlier.values())
+        if job.also:
+            # The other outputs need the concepts, which tables of an earlier version lack.
+            earlier = {k: r for k, r in earlier.items() if {"error", "concepts"} & set(r)}
         unanswered = [p for p in job.pictures if p.path not in earlier]
         for picture in job.pictures:
             if picture.path in earlier:

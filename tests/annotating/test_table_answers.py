@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import json
 import os
 import sqlite3
 
@@ -53,6 +54,7 @@ def test_csv_has_preparations_columns_and_any_reader_reads_it(tmp_path):
     content = path.read_bytes()
     assert content.count(b"\r\n") == 4
     first, odd, latin = csv.DictReader(io.StringIO(content.decode(), newline=""))
+    assert json.loads(first.pop("answer")) == ROWS[0]
     assert first == {
         "file_name": "a.jpg",
         "caption": "a dog, wet",
@@ -65,7 +67,7 @@ def test_csv_has_preparations_columns_and_any_reader_reads_it(tmp_path):
     }
     assert (odd["file_name"], odd["error"], odd["caption"]) == (ODD, "damaged: truncated", "")
     assert (latin["file_name"], latin["caption"], latin["labels"]) == ("caf\\udce9.jpg", "", "sea")
-    assert tuple(first) == COLUMNS and csv_line(ROWS[2]) + "\r\n" in content.decode()
+    assert tuple(first) == COLUMNS and csv_line(ROWS[2]) + "," in content.decode()
 
 
 def test_a_database_is_asked_by_tag(tmp_path):
@@ -95,11 +97,28 @@ def test_csv_rows_come_back_with_what_is_needed_to_go_on(tmp_path):
     path = tmp_path / "a.csv"
     write(CsvAnswers, path)
     path.write_bytes("\ufeff".encode() + path.read_bytes())
-    assert read(CsvAnswers, path) == {
-        "a.jpg": {"file": "a.jpg", "model": "m1", "text": "a dog, wet"},
-        ODD: {"file": ODD, "model": "m1", "error": "damaged: truncated"},
-        LATIN: {"file": LATIN, "model": "m1", "text": "sea"},
-    }
+    assert read(CsvAnswers, path) == {row["file"]: row for row in ROWS}
+
+
+def test_a_table_without_whole_answers_is_continued_as_it_is(tmp_path):
+    path = tmp_path / "a.csv"
+    lines = [HEADER, *map(csv_line, ROWS[:2])]
+    path.write_bytes("".join(f"{line}\r\n" for line in lines).encode())
+    write(CsvAnswers, path, ROWS[2:])
+    lines.append(csv_line(ROWS[2]))
+    assert path.read_bytes() == "".join(f"{line}\r\n" for line in lines).encode()
+    rows = read(CsvAnswers, path)
+    assert list(rows) == ["a.jpg", ODD, LATIN]
+    assert rows["a.jpg"]["labels"] == ["sea, blue", "dog"]
+    for row, expected in zip(rows.values(), ROWS, strict=True):
+        assert csv_line(row | {"concepts": expected.get("concepts", ())}) == csv_line(expected)
+
+
+def test_a_table_keeps_line_breaks_and_refuses_labels_that_it_would_split():
+    assert csv_line({"file": "a\nb\r.jpg", "model": "m", "error": "x"}).startswith('"a\nb\r.jpg",')
+    for row in (ROWS[0] | {"labels": ["cat|dog"]}, ROWS[0] | {"concepts": [["cat|dog", 0.5]]}):
+        with pytest.raises(ValueError, match=r"`format` csv separates.*the label 'cat\|dog'"):
+            csv_line(row)
 
 
 def test_a_kill_at_any_byte_loses_the_last_record_at_most(tmp_path):
@@ -107,7 +126,7 @@ def test_a_kill_at_any_byte_loses_the_last_record_at_most(tmp_path):
     write(CsvAnswers, path)
     whole = path.read_bytes()
     ends = [len(whole[: whole.index(mark)]) for mark in (b"a.jpg", b'"line', b"caf")]
-    for size in range(len(whole) + 1):
+    for size in (*range(0, len(whole), 11), len(whole) - 1, len(whole)):
         path.write_bytes(whole[:size])
         number = len(read(CsvAnswers, path))
         done = sum(size >= end for end in [*ends, len(whole)]) - 1
