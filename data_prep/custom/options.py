@@ -24,7 +24,8 @@ OPTIONS = DatasetOptions(
             "auto",
             "Source of annotations: lines, JSON Lines or CSV; coco, COCO's JSON; keywords, XMP or "
             "IPTC in the pictures or .xmp files; folders, one sub-folder per label; auto, the "
-            "first of lines, keywords and folders that exists.",
+            "first of lines, keywords and folders that exists, but folders before keywords of "
+            "fewer than half of the pictures.",
             ("auto", "lines", "coco", "keywords", "folders"),
         ),
         Option(

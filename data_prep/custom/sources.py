@@ -36,7 +36,8 @@ def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -
     """Returns the format of the annotations: "lines", "coco", "keywords" or "folders".
 
     For "auto" it is the file if that exists, otherwise keywords if any picture has some, otherwise
-    folders if there are two or more with pictures.
+    folders if there are two or more with pictures. Folders come before keywords that fewer than
+    half of the pictures have.
 
     Raises:
       ValueError: the format requires a file or allows none, or there are no annotations.
@@ -57,14 +58,16 @@ def choose_format(raw_dir: str | PathLike[str], annotations: Any, chosen: str) -
     files = [name for name in DEFAULT_FILES if (root / name).is_file()]
     folder = PictureFolder.read(raw_dir)
     with_folders = len({posixpath.dirname(name) for name in folder.pictures()} - {""}) > 1
-    # Keywords are searched in every picture until one has some, which takes long; a file that the
-    # user put there is read without this search.
-    sources = {
-        "lines": bool(files),
-        "keywords": not files and _any_keywords(folder),
-        "folders": with_folders,
-    }
-    sources = {form: _SOURCES[form] for form, is_there in sources.items() if is_there}
+    sources = {"lines": _SOURCES["lines"]} if files else {}
+    if with_folders:
+        sources["folders"] = _SOURCES["folders"]
+    # Searching keywords takes long; a file that the user put there is read without this search.
+    if not files:
+        total = len(folder.pictures())
+        number = _count_keywords(folder, stop_at_one=not with_folders)
+        shown = f"{_SOURCES['keywords']} (on {number} of {total})"
+        keywords = {"keywords": shown} if number else {}
+        sources = sources | keywords if 2 * number < total else keywords | sources
     if sources:
         form, *others = sources
         if others:
@@ -137,14 +140,19 @@ def rows_digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _any_keywords(folder: PictureFolder) -> bool:
-    for name in folder.pictures():
+def _count_keywords(folder: PictureFolder, stop_at_one: bool) -> int:
+    """Returns the number of pictures with keywords of people, at most 1 with `stop_at_one`."""
+    number = 0
+    for name in tqdm.tqdm(
+        folder.pictures(), "Looking for keywords", unit=" pictures", disable=None
+    ):
         try:
-            if picture_keywords(folder.root, name, folder.sidecars).people:
-                return True
+            number += bool(picture_keywords(folder.root, name, folder.sidecars).people)
         except (UnreadableKeywordsError, OSError):
             continue
-    return False
+        if number and stop_at_one:
+            break
+    return number
 
 
 def _keyword_rows(folder: PictureFolder, findings: Findings) -> list[Row]:

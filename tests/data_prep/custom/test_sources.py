@@ -163,6 +163,21 @@ def test_words_that_annotate_wrote_are_no_labels(folder, capsys):
     assert rows == [{"file_name": "dog/a.jpg", "labels": ["Rex"]}]
 
 
+@pytest.mark.parametrize(
+    ("tagged", "form", "says"),
+    [
+        (1, "folders", "the names of the folders; the pictures' keywords (on 1 of 4) are"),
+        (2, "keywords", "the pictures' keywords (on 2 of 4); the names of the folders are"),
+    ],
+)
+def test_few_keywords_do_not_hide_the_folders(folder, capsys, tagged, form, says):
+    names = ("dog/a.jpg", "dog/b.jpg", "cat/c.jpg", "cat/d.jpg")
+    packets = [xmp("Houston")] * tagged + [None] * 4
+    root = folder({n: picture(packet=p) for n, p in zip(names, packets, strict=False)})
+    assert choose_format(root, None, "auto") == form
+    assert f"Annotations are read from {says} passed over" in capsys.readouterr().err
+
+
 def test_our_writer_s_record_is_what_the_reader_knows(folder):
     pytest.importorskip("lxml")
     answer = {"text": "sea", "labels": ["sea"], "concepts": []}
@@ -333,8 +348,8 @@ def test_the_form_is_chosen_by_what_is_there(folder, capsys):
     capsys.readouterr()
     assert choose_format(root, None, "auto") == "keywords"
     assert capsys.readouterr().err == (
-        "Annotations are read from the pictures' keywords; the names of the folders are passed "
-        "over (--format=folders reads them)\n"
+        "Annotations are read from the pictures' keywords (on 1 of 2); the names of the folders "
+        "are passed over (--format=folders reads them)\n"
     )
     assert choose_format(root, None, "folders") == "folders"
     folder({"annotations.csv": b"file_name,labels\n"})
