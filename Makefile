@@ -29,7 +29,9 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 
 ## make install     the environment .venv; EXTRAS=encoders,heic adds optional packages
 install: $(VENV)/installed
-	$(if $(EXTRAS),$(INSTALL) -e ".[dev,serve,$(EXTRAS)]")
+ifdef EXTRAS
+	$(INSTALL) -e ".[dev,serve,$(EXTRAS)]"
+endif
 
 ## make demo        draw a data set, train tags and captions, evaluate, export, write the report
 demo: $(VENV)/installed
