@@ -3,6 +3,7 @@
 import ast
 import configparser
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -88,3 +89,9 @@ def test_what_is_imported_is_installed_with_the_wheel():
         and DISTRIBUTIONS.get(name, name).lower() not in required
     }
     assert not missing
+
+
+def test_make_install_adds_the_extras_that_are_named():
+    command = ["make", "-n", "install", "EXTRAS=encoders,heic"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.rstrip().endswith('-e ".[dev,serve,encoders,heic]"')
