@@ -8,7 +8,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.data.picture_files import printable
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import parse_json
+from semreg_tf.files.whole_file import write_whole
 from semreg_tf.image_annotation import ImageAnnotation
 
 TOP_CONCEPTS = 10
@@ -53,6 +54,11 @@ def answer_row(
     return row if copy is None else row | {"copy": copy}
 
 
+def picture_key(row: Mapping[str, Any]) -> str:
+    """Returns an answer's picture: its absolute path, or in older answers `file`."""
+    return row.get("path", row["file"])
+
+
 def json_line(row: dict[str, Any]) -> str:
     """Returns an answer as one line of JSON that UTF-8 can encode, whatever bytes its path has."""
     return printable(json.dumps(row, ensure_ascii=False))
@@ -85,7 +91,7 @@ class AnswerFile:
     """Answers on disk, one per line; a line that a kill cut off is removed at the next start.
 
     Attributes:
-      rows: answers of earlier starts, by file.
+      rows: answers of earlier starts, by `picture_key`; of several for a picture, the last.
 
     Args:
       path: the file, new or with answers.
@@ -99,6 +105,7 @@ class AnswerFile:
     def __init__(self, path: str | Path, model_id: str) -> None:
         self.path = Path(path)
         self.rows: dict[str, dict[str, Any]] = {}
+        self._has_outdated = False
         self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), "answers", path)
         try:
             self._read_earlier(model_id)
@@ -115,7 +122,7 @@ class AnswerFile:
         whole = self._whole_part(content)
         for row in self._read(whole.decode("utf-8-sig", errors="replace")):
             check_same_model(self.path, row["model"], model_id)
-            self.rows[row["file"]] = row
+            self.rows[picture_key(row)] = row
         # Only now is it certain that the file holds answers and that the rest was cut off.
         if len(whole) < len(content):
             with open(self.path, "rb+") as file:
@@ -139,6 +146,7 @@ class AnswerFile:
             self._write(self._line(row))
         except OSError as error:
             raise write_error(self.path, error) from error
+        self._has_outdated |= picture_key(row) in self.rows or row["file"] in self.rows
 
     def _write(self, line: str) -> None:
         self._file.write(line)
@@ -147,9 +155,21 @@ class AnswerFile:
     def close(self) -> None:
         """Closes the file and its lock, so that another process can resume."""
         with contextlib.suppress(OSError):
-            # After a full disk, closing tries the failed write again.
+            # After a full disk, closing tries the failed write again; outdated answers may remain.
             self._file.close()
+            if self._has_outdated:
+                self._remove_outdated()
         self._lock.close()
+
+    def _remove_outdated(self) -> None:
+        """Removes answers that later ones of the same picture replace."""
+        latest: dict[str, dict[str, Any]] = {}
+        for row in self._read(self.path.read_bytes().decode("utf-8-sig", errors="replace")):
+            for key in (row["file"], picture_key(row)):
+                latest.pop(key, None)
+            latest[picture_key(row)] = row
+        lines = (self._line(row) for row in latest.values())
+        write_whole(os.path.realpath(self.path), self._head() + "".join(lines))
 
     def _whole_part(self, content: bytes) -> bytes:
         """Returns the content without an answer that a kill cut off at the end."""

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.annotating.answer_file import AnswerFile, answer_row
+from semreg_tf.annotating.answer_file import AnswerFile, answer_row, picture_key
 from semreg_tf.annotating.captioned_copy import captioned_jpeg, check_font, copy_names
 from semreg_tf.annotating.copies_folder import CopyNames, check_copies_folder
 from semreg_tf.annotating.csv_answers import CsvAnswers
+from semreg_tf.annotating.earlier_answers import check_same_export, picture_fields, still_right
 from semreg_tf.annotating.picture_list import Picture
 from semreg_tf.annotating.sqlite_answers import SqliteAnswers
 from semreg_tf.data.picture_files import read_picture_file
+from semreg_tf.files.digests import OWN_DIGEST
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_whole
 from semreg_tf.image_annotation import ImageAnnotation
@@ -63,13 +65,20 @@ def model_id(model: ExportedModel) -> str:
     return model.info["weights_sha256"][:12]
 
 
+def _export_id(model: ExportedModel) -> str | None:
+    """Returns the start of the digest of all files of an export; None if an old one has none."""
+    digest = model.info.get(OWN_DIGEST)
+    return digest and digest[:12]
+
+
 def annotate_collection(
     job: Job, progress: Callable[[Iterator[Any], int, int], Iterator[Any]] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Annotates the pictures without an answer yet, and yields the answers to all pictures.
 
     A picture's copy is written first, then its answer, then the answer is yielded. A picture that
-    an earlier start answered, or could not read, is not annotated again; a missing copy is drawn.
+    an earlier start answered is not annotated again, unless its file or its user tags have changed;
+    one that could not be read is tried again. A missing copy is drawn.
 
     Args:
       job: pictures and outputs.
@@ -77,7 +86,7 @@ def annotate_collection(
         answers.
 
     Yields:
-      One `answer_row` per picture: first those of earlier starts, then those of this one.
+      One `answer_row` per picture, in their order, with `picture_fields` and the export's id.
 
     Raises:
       ValueError: the file of answers is another model's or holds something else, the folder of
@@ -96,23 +105,32 @@ def annotate_collection(
             stack.callback(file.close)
         pool = ThreadPoolExecutor(2)
         stack.callback(pool.shutdown, cancel_futures=True)
-        earlier = {} if file is None else file.rows
+        earlier, listed = {}, {}
+        if file is not None:
+            listed = file.rows
+            check_same_export(path, listed, _export_id(job.model))
+            earlier = still_right(listed, job.pictures, bool(job.also))
         names = {}
         if job.copies is not None:
             preferred = copy_names([p.path for p in job.pictures])
-            names = CopyNames(job.copies, preferred, earlier.values())
-        if job.also:
-            # The other outputs need the concepts, which tables of an earlier version lack.
-            earlier = {k: r for k, r in earlier.items() if {"error", "concepts"} & set(r)}
+            names = CopyNames(job.copies, preferred, listed.values())
         unanswered = [p for p in job.pictures if p.path not in earlier]
-        for picture in job.pictures:
-            if picture.path in earlier:
-                _draw_if_missing(job, earlier[picture.path], names)
-                for write in job.also:
-                    write(earlier[picture.path])
-                yield earlier[picture.path]
         answers = _answers(job, unanswered, names, pool, file)
-        yield from progress(answers, len(job.pictures), len(earlier)) if progress else answers
+        if progress:
+            answers = progress(answers, len(job.pictures), len(earlier))
+        answers = iter(answers)
+        for picture in job.pictures:
+            row = earlier.get(picture.path)
+            if row is None:
+                yield next(answers)
+                continue
+            _draw_if_missing(job, row, names)
+            row = _written_also(job, picture, row, picture_fields(picture))
+            if row != earlier[picture.path]:
+                file.append(row)
+            yield row
+        # Until the bar is complete.
+        yield from answers
 
 
 def _answers(
@@ -125,16 +143,27 @@ def _answers(
     """Annotates pictures and yields the answers; each is written after its copy."""
     has_tags = any(p.user_tags is not None for p in pictures)
     tags = (p.user_tags or "" for p in pictures) if has_tags else None
-    stream = job.model.annotate_stream((p.path for p in pictures), tags, job.batch_size)
+    fields = {}
+
+    def paths() -> Iterator[str]:
+        for picture in pictures:
+            # Before the file is read, so that a later change is seen by the next start.
+            fields[picture.path] = picture_fields(picture)
+            yield picture.path
+
+    stream = job.model.annotate_stream(paths(), tags, job.batch_size)
+    export = _export_id(job.model)
+    export_field = {} if export is None else {"export": export}
     waiting: deque[tuple[Picture, ImageAnnotation, Future | None]] = deque()
 
     def finish() -> dict[str, Any]:
         picture, annotation, drawing = waiting.popleft()
         copy = None if drawing is None else drawing.result()
-        row = answer_row(picture, annotation, model_id(job.model), copy)
-        for write in job.also:
-            write(row)
-        if file is not None:
+        before = fields.pop(picture.path)
+        row = answer_row(picture, annotation, model_id(job.model), copy) | before | export_field
+        row = _written_also(job, picture, row, before)
+        # A picture that could not be read before may have the same error again.
+        if file is not None and file.rows.get(picture_key(row)) != row:
             file.append(row)
         return row
 
@@ -147,6 +176,21 @@ def _answers(
             yield finish()
     while waiting:
         yield finish()
+
+
+def _written_also(
+    job: Job, picture: Picture, row: dict[str, Any], fields: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes the other outputs, and returns the answer with the file as they leave it.
+
+    `fields` are the picture's before; keywords may be written into the picture itself.
+    """
+    if not job.also:
+        return row
+    is_unchanged = picture_fields(picture) == fields
+    for write in job.also:
+        write(row)
+    return row | picture_fields(picture) if is_unchanged and "path" in row else row
 
 
 def _is_drawn(drawing: Future | None) -> bool:

@@ -7,15 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from semreg_tf.annotating.answer_file import picture_key
 from semreg_tf.annotating.captioned_copy import unique_copy_name
+from semreg_tf.annotating.earlier_answers import absolute_path
 
 # In the folder: one line for each copy, with its file name and its picture's absolute path.
 COPIES_FILE = ".copies.jsonl"
-
-
-def absolute_path(path: str) -> str:
-    """Returns a picture's absolute path; a URL such as `gs://bucket/a.jpg` is one already."""
-    return path if "://" in path else os.path.abspath(path)
 
 
 def check_copies_folder(folder: str | os.PathLike[str], paths: Sequence[str]) -> None:
@@ -67,7 +64,7 @@ class CopyNames:
     ) -> None:
         self._folder, self._record, self._preferred = folder, folder / COPIES_FILE, names
         self._by_picture = {
-            absolute_path(row["file"]): Path(row["copy"]).name
+            absolute_path(picture_key(row)): Path(row["copy"]).name
             for row in answers
             if "copy" in row and _is_at(str(Path(row["copy"]).parent), os.stat(folder))
         }

@@ -91,6 +91,11 @@ class CsvAnswers(AnswerFile):
         answer = f",{_record([json.dumps(row)])}" if _ANSWER in self._columns else ""
         return csv_line(row) + answer + _LINE_END
 
+    def _remove_outdated(self) -> None:
+        # Records of an earlier version hold names that `rows` lack, and stay as they are.
+        if _ANSWER in self._columns:
+            super()._remove_outdated()
+
     def _whole_part(self, content: bytes) -> bytes:
         whole = content.removeprefix(codecs.BOM_UTF8)
         first = whole.partition(b"\n")[0].removesuffix(b"\r").decode(errors="replace")

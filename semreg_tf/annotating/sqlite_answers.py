@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.annotating.answer_file import check_same_model, write_error
+from semreg_tf.annotating.answer_file import check_same_model, picture_key, write_error
 from semreg_tf.annotating.photo_words import caption_of
 from semreg_tf.data.picture_files import printable
 
@@ -37,7 +37,7 @@ class SqliteAnswers:
     """A database of answers from which a stopped job resumes.
 
     Attributes:
-      rows: answers of earlier starts, by file.
+      rows: answers of earlier starts, by `picture_key`.
 
     Args:
       path: the file, new or with answers; tables that somebody added to it are kept.
@@ -59,19 +59,22 @@ class SqliteAnswers:
             # The lock is held until the database is closed, so that a second writer fails at once.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA if is_new else ''} COMMIT")
-            rows = self._database.execute("SELECT model, answer FROM pictures").fetchall()
+            rows = self._database.execute("SELECT model, answer, file FROM pictures").fetchall()
         except sqlite3.Error as error:
             self._database.close()
             raise ValueError(
                 "`answers` must be a new file or an SQLite database of answers that no other "
                 f"process writes ({error}). Received: {str(path)!r}"
             ) from error
-        other = next((model for model, _ in rows if model != model_id), None)
+        other = next((model for model, *_ in rows if model != model_id), None)
         if other is not None:
             self._database.close()
             check_same_model(self.path, other, model_id)
-        answers = [json.loads(answer) for _, answer in rows]
-        self.rows: dict[str, dict[str, Any]] = {answer["file"]: answer for answer in answers}
+        answers = [json.loads(answer) for _, answer, _ in rows]
+        self.rows: dict[str, dict[str, Any]] = {picture_key(answer): answer for answer in answers}
+        # `pictures.file` by picture, and the reverse.
+        self._files = dict(zip(self.rows, (file for *_, file in rows), strict=True))
+        self._keys = {file: key for key, file in self._files.items()}
 
     def _check_tables(self) -> bool:
         """Returns whether the database is empty; one that is not empty must have our tables."""
@@ -88,7 +91,7 @@ class SqliteAnswers:
         Raises:
           OSError: the disk is full; earlier answers are kept.
         """
-        file, caption = printable(row["file"]), None if "error" in row else caption_of(row)
+        file, caption = self._name(row), None if "error" in row else caption_of(row)
         try:
             with self._database:
                 self._database.execute("BEGIN")
@@ -104,6 +107,15 @@ class SqliteAnswers:
                     )
         except sqlite3.Error as error:
             raise write_error(self.path, error) from error
+
+    def _name(self, row: Mapping[str, Any]) -> str:
+        """Returns the value of `file`: the absolute path if another picture has the name."""
+        key, file = picture_key(row), printable(row["file"])
+        if self._keys.get(file, key) not in (key, row["file"]):
+            file = printable(key)
+        file = self._files.setdefault(key, file)
+        self._keys[file] = key
+        return file
 
     def close(self) -> None:
         """Closes the database, so that another process can resume."""
