@@ -77,6 +77,15 @@ def changed_contents(earlier: Mapping[str, str], current: Mapping[str, str]) -> 
     return sorted(n for n in earlier.keys() & current.keys() if earlier[n] != current[n])
 
 
+def content_key(builder_dir: str | PathLike[str]) -> dict[str, dict[str, str]]:
+    """Returns `content_digests` as an argument of `cache_key`, for caches outside the data set.
+
+    It is empty without digests of pictures, so that caches of earlier versions stay valid.
+    """
+    contents = content_digests(builder_dir)
+    return {"content": contents} if any(n.startswith("pictures") for n in contents) else {}
+
+
 def check_dataset_files(builder_dir: str | PathLike[str], *names: str) -> None:
     """Refuses a version folder in which one of the named files was changed or exchanged.
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from semreg_tf.config import RerankingConfig
 from semreg_tf.data import features_cache
+from semreg_tf.data.dataset_digests import content_key
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.evaluation import scoring
@@ -157,6 +158,7 @@ def encoded_features(model: EvaluatedModel, split: Split, folder: Path) -> np.nd
             {k: v for k, v in dataclasses.asdict(m.config.image).items() if (k, v) != _ONE_VIEW}
             for m in members
         ],
+        **content_key(model.builder.data_dir),
     )
     inputs = model.inputs(split)
 

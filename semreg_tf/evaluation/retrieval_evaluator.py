@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from semreg_tf.data import features_cache
+from semreg_tf.data.dataset_digests import content_key
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.evaluation.evaluator import Evaluation
@@ -121,6 +122,7 @@ class RetrievalEvaluator:
             image_ids=[str(split.encoded.image_ids[r]) for r in rows],
             bfloat16_output=self.bfloat16_output,
             what="log P(w|I)",
+            **content_key(model.builder.data_dir),
         )
         inputs = model.inputs(split)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from semreg_tf.config import DataConfig
 from semreg_tf.data import dataset_digests
 from semreg_tf.data.annotations import read_annotations
-from semreg_tf.data.dataset_digests import check_dataset_files, content_digests
+from semreg_tf.data.dataset_digests import check_dataset_files, content_digests, content_key
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.record_errors import DamagedRecordError
 from semreg_tf.data.records import find_builder
@@ -145,8 +145,9 @@ def test_the_content_of_a_data_set_is_its_annotations_and_its_pictures(folder):
         image = tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]
         digest.update(len(image).to_bytes(8, "little") + image)
     assert contents["pictures of test"] == digest.hexdigest()
+    assert content_key(folder) == {"content": contents}
     without_digests(folder)
     path = folder / "dataset_counts.json"
     counts = json.loads(path.read_text())
     path.write_text(json.dumps({k: v for k, v in counts.items() if k != "picture_digests"}))
-    assert content_digests(folder) == {}
+    assert content_digests(folder) == content_key(folder) == {}

@@ -43,6 +43,10 @@ def test_features_are_what_the_decoders_read_and_are_kept(run, tmp_path, monkeyp
     assert made.shape == (8, 2 * first.feature_size)
     monkeypatch.setattr(run.ensemble, "encode", None)
     np.testing.assert_array_equal(consensus.encoded_features(run, split, tmp_path), made)
+    # Not those of the same names with other pictures.
+    monkeypatch.setattr(consensus, "content_key", lambda _: {"content": {}})
+    with pytest.raises(TypeError, match="NoneType"):
+        consensus.encoded_features(run, split, tmp_path)
 
 
 def test_the_reranked_caption_is_that_of_a_loop_over_everything(run, evaluated, tmp_path):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from semreg_tf.data.dataset_digests import content_key
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.evaluation import consensus, linear_reranking, scoring
 from semreg_tf.evaluation.predictions import Predictions
@@ -72,6 +73,7 @@ def _settings(run: EvaluatedRun) -> dict[str, Any]:
         "max_steps": decoding.max_steps,
         "length_normalisation": decoding.length_normalisation,
         "split": run.config.data.validation_split,
+        **content_key(run.builder.data_dir),
     }
 
 

@@ -58,6 +58,7 @@ def test_weights_are_fitted_on_validation_and_kept(evaluated, caption_runs, demo
     assert fitted["value"] >= fitted["value_before"]
     kept = json.loads((caption_runs[0] / linear_fit.WEIGHTS_FILE).read_text())
     assert kept == fitted
+    assert kept["made_with"]["content"] == EvaluatedRun(caption_runs[0], demo_data).contents
     run = EvaluatedRun(caption_runs[0], demo_data, OVERRIDES)
     again = linear_fit._fit(run)
     assert again["weights"] == kept["weights"]
