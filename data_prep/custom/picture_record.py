@@ -51,9 +51,8 @@ def check_picture_record(
     if raw_dir is None or "://" in fspath(raw_dir) or not path.exists():
         return
     record = object_in(read_json_object(path, "data_dir", PREPARE_ANEW), _PICTURES)
-    with ThreadPoolExecutor() as pool:
-        paths = [Path(raw_dir) / name for name in record]
-        kinds = list(pool.map(_difference, paths, record.values()))
+    # Without threads, which would make it slower, as most pictures are not read.
+    kinds = [_difference(Path(raw_dir) / name, earlier) for name, earlier in record.items()]
     parts = []
     for kind in ("changed", "missing", "new"):
         names = [name for name, other in zip(record, kinds, strict=True) if other == kind]
