@@ -222,11 +222,12 @@ def _show(row: dict[str, Any], width: int) -> None:
     # Imported here so that --help and errors of flags do not wait for TensorFlow.
     from semreg_tf.annotating.answer_file import json_line
     from semreg_tf.annotating.csv_answers import csv_line
+    from semreg_tf.annotating.earlier_answers import RESUMING_FIELDS
 
     if not _prints():
         return
     if _FORMAT.value == "jsonl":
-        _print(json_line(row))
+        _print(json_line({k: v for k, v in row.items() if k not in RESUMING_FIELDS}))
     elif _FORMAT.value == "csv":
         _print(csv_line(row))
     elif "error" not in row:

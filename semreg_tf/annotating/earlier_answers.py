@@ -10,6 +10,8 @@ from semreg_tf.annotating.picture_list import Picture
 
 logger = logging.getLogger(__name__)
 _FILE_FIELDS = ("file_bytes", "file_mtime_ns")
+# What an answer file holds for later starts; printed answers, which people pass on, do not.
+RESUMING_FIELDS = ("path", "user_tags", *_FILE_FIELDS, "export")
 
 
 def absolute_path(path: str) -> str:

@@ -15,7 +15,11 @@ from semreg_tf.metrics.caption_results import decoded_intervals, decoded_scores
 
 CARD_FILE = "MODEL.md"
 _FLICKR = "the photographs are Flickr users' and were collected for research and education"
-# Data set -> (what it is, its terms).
+_IAPR_TC12 = (
+    "IAPR TC-12 (Grubinger et al., 2006)",
+    "free of charge and without copyright restrictions, by its publishers",
+)
+# Data set, with its variant where that decides -> (what it is, its terms).
 _DATA = {
     "demo": ("scenes drawn by this project", "drawn here, Apache-2.0"),
     "flickr8k": ("Flickr8k (Hodosh, Young and Hockenmaier, JAIR 2013)", _FLICKR),
@@ -29,9 +33,15 @@ _DATA = {
         "annotations CC BY 4.0; the photographs keep their Flickr licences",
     ),
     "nus_wide": ("NUS-WIDE (Chua et al., CIVR 2009)", _FLICKR),
-    "iapr_tc12": (
-        "IAPR TC-12 (Grubinger et al., 2006)",
-        "free of charge and without copyright restrictions, by its publishers",
+    "iapr_tc12": _IAPR_TC12,
+    "image_annotation/iapr_tc12": _IAPR_TC12,
+    "image_annotation/corel5k": (
+        "Corel-5k (Duygulu et al., ECCV 2002)",
+        "stock photographs for research use, not to be passed on",
+    ),
+    "image_annotation/esp_game": (
+        "the ESP Game (von Ahn and Dabbish, CHI 2004)",
+        "pictures of the web, whose owners keep their rights; for research",
     ),
 }
 _UNKNOWN = ("pictures of its owner", "ask who prepared it; their terms hold for the model too")
@@ -146,7 +156,8 @@ def _use(config: Config, vocabularies: Vocabularies, facts: Mapping[str, Any]) -
 
 
 def _data(config: Config) -> str:
-    what, terms = _DATA.get(config.data.dataset, _UNKNOWN)
+    dataset = config.data.dataset
+    what, terms = _DATA.get(dataset) or _DATA.get(dataset.partition("/")[0], _UNKNOWN)
     side = (
         f"\nBeside the picture it may read up to {config.data.num_user_tags:,} different user tags."
         if config.reads_user_tags

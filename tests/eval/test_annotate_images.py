@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from semreg_tf.annotating.earlier_answers import RESUMING_FIELDS
 from tests.processes import run_module
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,8 @@ def test_a_folder_and_standard_input_with_copies(model, photos, tmp_path):
     names = ["0.png", "2.png", "bad.jpg", os.fsdecode(b"caf\xe9.png")]
     assert [Path(row["file"]).name for row in rows] == names
     assert [row.get("unknown_user_tags") for row in rows] == [0, 1, None, 0]
+    # What people pass on tells nothing of the machine.
+    assert not any(set(row) & set(RESUMING_FIELDS) for row in rows)
     assert "skipped: `images` must be whole pictures (in no format" in done.stderr
     assert "1 of 4 could not be read" in done.stderr
     # Standard error is a pipe here, so that no bar is drawn.

@@ -106,6 +106,20 @@ def test_scores_of_another_search_are_told(config, vocabularies, tmp_path):
     assert "This export searches" not in text
 
 
+@pytest.mark.parametrize(
+    ("dataset", "says"),
+    [
+        ("image_annotation/corel5k", "Corel-5k (Duygulu"),
+        ("coco_captions/karpathy", "Microsoft COCO captions"),
+        ("image_annotation/other", "pictures of its owner"),
+    ],
+)
+def test_the_data_of_a_variant_are_named(config, vocabularies, tmp_path, dataset, says):
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, dataset=dataset))
+    text = write_card(tmp_path, part(config, vocabularies), FACTS, None).read_text()
+    assert f"`{dataset}`: {says}" in sections(text)["Data"]
+
+
 def test_a_control_is_no_row_of_the_paper(config, vocabularies, tmp_path):
     texts = [
         write_card(
