@@ -92,6 +92,6 @@ def test_what_is_imported_is_installed_with_the_wheel():
 
 
 def test_make_install_adds_the_extras_that_are_named():
-    command = ["make", "-n", "install", "EXTRAS=encoders,heic"]
+    command = ["make", "-n", "--no-print-directory", "install", "EXTRAS=encoders,heic"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith('-e ".[dev,serve,encoders,heic]"')

@@ -31,7 +31,7 @@ def test_reads_ids_and_labels_in_order(read):
         (
             b"\xff",
             ValueError,
-            r"UTF-8 file: invalid start byte at byte 0, on line 1\. Received: path=",
+            r"UTF-8 text: invalid start byte at byte 0, on line 1\. Received: path=",
         ),
         ('\n{"image_id": 1,', ValueError, r"at column 16\. Received: path=.*line 2$"),
         ("[1]", ValueError, r"image_id and labels, .*line 1: list$"),
