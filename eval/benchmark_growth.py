@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from eval.benchmark_record import about
-from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.reporting.run_files import short_commit
 from semreg_tf.reporting.study_tables import table
 from semreg_tf.reporting.svg_figure import svg_figure
+from semreg_tf.tensorflow_import import ease_tensorflow_import
 
 # Axis -> its values, and the functions of `growth_points` with the argument's name.
 AXES: dict[str, tuple[Sequence[int], dict[str, str]]] = {

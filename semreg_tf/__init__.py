@@ -50,7 +50,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'semreg_tf' has no attribute {name!r}")
     # The filter forks, which is not safe where a user's process, such as a notebook, has threads.
-    tensorflow_import = importlib.import_module("semreg_tf.cli.tensorflow_import")
+    tensorflow_import = importlib.import_module("semreg_tf.tensorflow_import")
     tensorflow_import.ease_tensorflow_import(filters=threading.active_count() == 1)
     if not _MODULES[name]:
         return importlib.import_module(f"semreg_tf.{name}")

@@ -390,7 +390,7 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     assert {name.removeprefix("semreg_tf").removeprefix(".") for name in modules.split()} == {
         *("", "_version", "data", "data.png_chunks", "image_annotation", "inference"),
         "picture_model",
-        *("cli", "cli.quiet_tensorflow", "cli.tensorflow_import"),
+        *("quiet_tensorflow", "tensorflow_import"),
         *("files", "files.digests", "files.export_info", "files.json_files"),
         *pictures,
         *texts,

@@ -1,1 +1,1 @@
-"""The start of commands: flags, help, quiet libraries. No other package reads absl's flags."""
+"""What the binaries share, and the library never imports: flags, help, signals, errors."""

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from absl import app, flags
 
 from semreg_tf.cli.help_flags import define_help_flags, import_modules
-from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
 from semreg_tf.console import plain_errors
 from semreg_tf.name_hints import did_you_mean
 from semreg_tf.stopping import Stopped, stoppable
+from semreg_tf.tensorflow_import import ease_tensorflow_import
 
 _OVERRIDE_FLAG = re.compile(r"^--?config\.([A-Za-z0-9_.]+)=", re.DOTALL)
 # Between two states of a bar that nobody watches.

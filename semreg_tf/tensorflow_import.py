@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from semreg_tf.cli.quiet_tensorflow import LEVEL, QUIET, filtered_stderr
+from semreg_tf.quiet_tensorflow import LEVEL, QUIET, filtered_stderr
 
 
 def ease_tensorflow_import(filters: bool = True) -> None:

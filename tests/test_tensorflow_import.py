@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 # A package that imports Keras as TensorFlow does: it looks for its folder, and goes on without it.
 TENSORFLOW = """
 import gc, importlib, importlib.util
@@ -46,7 +46,7 @@ def packages(tmp_path):
 
 EASED = """
 import gc, sys
-from semreg_tf.cli.tensorflow_import import ease_tensorflow_import
+from semreg_tf.tensorflow_import import ease_tensorflow_import
 finders = list(sys.meta_path)
 ease_tensorflow_import()
 import tensorflow as tf

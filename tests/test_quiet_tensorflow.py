@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from semreg_tf.cli.quiet_tensorflow import _NOISE, LEVEL
+from semreg_tf.quiet_tensorflow import _NOISE, LEVEL
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 NOISE = (
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
     "I0000 00:00:1795746800.233426    7292 port.cc:153] oneDNN custom operations are on.",
@@ -28,9 +28,7 @@ KEPT = (
 )
 
 
-EASE = (
-    "from semreg_tf.cli.tensorflow_import import ease_tensorflow_import\nease_tensorflow_import()"
-)
+EASE = "from semreg_tf.tensorflow_import import ease_tensorflow_import\nease_tensorflow_import()"
 
 
 @pytest.fixture
