@@ -1,4 +1,6 @@
-"""Size, speed and agreement of LiteRT files beside the SavedModel they are made from, one thread.
+"""Size, speed and agreement of LiteRT files beside the SavedModel they are made from.
+
+The binary gives TensorFlow as many threads as LiteRT has, one.
 
 The functions read a picture that is already decoded, resized and cropped, and TensorFlow runs the
 same functions. Different JPEG decoders change the words too, so Pillow decodes every picture once
@@ -13,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from eval.benchmark_annotate import write_pictures
@@ -52,8 +53,6 @@ def run(
       of each of `FUNCTIONS`, and for LiteRT `same_best` and `same_all`, the shares of pictures on
       which the best text, or all texts, equal the SavedModel's.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

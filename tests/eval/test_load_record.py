@@ -65,8 +65,11 @@ def test_wrong_and_lost_answers_are_faults_and_429_is_tried_again(monkeypatch):
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("queue", [(), ("--max_queue_images=64", "--max_queue_secs=1")])
+@pytest.mark.parametrize(
+    "queue", [(), ("--max_images=8", "--max_queue_images=16", "--max_queue_secs=1")]
+)
 def test_64_clients_without_attackers_lose_no_request(queue, monkeypatch, capfd):
+    """A queue that holds fewer pictures than there are clients refuses some, on any machine."""
     monkeypatch.chdir(ROOT)
     with own_server("models/flickr8k_captions", "model", queue) as address:
         record = asyncio.run(attack(address, "model", 10.0, 1, Crowd(64, 0, 0)))

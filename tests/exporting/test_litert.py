@@ -18,6 +18,7 @@ from semreg_tf.exporting.litert_conversion import convert
 from semreg_tf.inference import ExportedModel
 from semreg_tf.litert_model import LiteRTModel
 from semreg_tf.training.exported_weights import load_exported
+from tests.exporting.sharpened import sharpened
 
 CAPTIONS, TAGS = "demo_captions/s_cnn_rnn", "demo_tags/s_cnn_rnn"
 # Decoders of JPEG round differently; of PNG all make the same pixels.
@@ -52,22 +53,6 @@ def both(toy_export, tmp_path_factory):
         return lite[name, dtype], saved[name]
 
     return get
-
-
-def sharpened(part):
-    """Makes words differ: a new decoder finds sequences that rounding alone can rank."""
-    decoder = part.annotator.decoder
-    if decoder is not None and not decoder.config.tie_output:
-        rng, bias = np.random.default_rng(0), decoder.output_layer.bias
-        decoder.output_layer.kernel.assign(50 * decoder.output_layer.kernel)
-        # END is the last, and rare enough that there is something to be said before it.
-        bias.assign(rng.normal(size=bias.shape) - 2 * np.eye(bias.shape[0])[-1])
-    if decoder is None:
-        # Probabilities that are 1 but for rounding have no order.
-        for variable in part.annotator.head.trainable_variables:
-            if "image_logits" in variable.path:
-                variable.assign(0.2 * variable)
-    return part
 
 
 def check_equal(model, saved, user_tags=None):
