@@ -153,13 +153,13 @@ class _Systems:
     def _combined(self, probabilities: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Returns the label sets of CNN and decoder combined, and the scores they are cut from.
 
-        A label's score is the geometric mean of its concept probability and of its probability to
-        be in the decoder's list (ours).
+        A label's score is the weighted geometric mean of its concept probability and of its
+        probability to be in the decoder's list (ours).
         """
-        model = self._model
+        model, weight = self._model, self._model.config.decoding.combine_weight
 
         def combine(split: Split, concept_probabilities: np.ndarray) -> np.ndarray:
-            return np.sqrt(concept_probabilities * model.label_scores(split))
+            return concept_probabilities ** (1 - weight) * model.label_scores(split) ** weight
 
         scores = combine(self._split, probabilities)
         validation = model.split(model.config.data.validation_split)

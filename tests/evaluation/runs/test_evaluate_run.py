@@ -318,24 +318,24 @@ def test_an_infinite_perplexity_leaves_the_json_readable(
     json.loads((tmp_path / "out" / "results.json").read_text(), parse_constant=refused)
 
 
-def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(tag_run, demo_data, tmp_path):
-    results = evaluate_tags(
-        tag_run,
-        demo_data,
-        TagOptions(
-            num_pictures=0,
-            overrides=["decoding.combine=true", "decoding.fixed_lengths=[2]"],
-            out=tmp_path,
-        ),
-    )
+@pytest.mark.parametrize(
+    ("overrides", "weight"), [([], 0.4), (["decoding.combine_weight=0.1"], 0.1)]
+)
+def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(
+    overrides, weight, tag_run, demo_data, tmp_path
+):
+    overrides = ["decoding.combine=true", "decoding.fixed_lengths=[2]", *overrides]
+    options = TagOptions(num_pictures=0, overrides=overrides, out=tmp_path)
+    results = evaluate_tags(tag_run, demo_data, options)
     names = list(results["systems"])
     (cut,) = [n for n in names if n.startswith("ours with the CNN, cut at ")]
     assert cut.endswith("(best on validation)")
     assert {"ours, exactly 2", "CNN top 2", "ours with the CNN, top 2"} <= set(names)
     run = EvaluatedRun(tag_run, demo_data)
     split = run.split("test")
-    product = run.concept_probabilities(split) * run.label_scores(split)
-    labels = scoring.top_k_labels(product, 2)
-    expected = scoring.tag_scores(split, labels, product)
+    logarithms = np.log(run.concept_probabilities(split)), np.log(run.label_scores(split))
+    means = np.exp(np.average(logarithms, axis=0, weights=(1 - weight, weight)))
+    labels = scoring.top_k_labels(means, 2)
+    expected = scoring.tag_scores(split, labels, means)
     assert results["systems"]["ours with the CNN, top 2"]["C-F1"] == expected["C-F1"]
     assert results["systems"][cut]["mAP"] == pytest.approx(expected["mAP"])
