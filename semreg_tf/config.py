@@ -219,6 +219,14 @@ class Config(SideInformation, Checked):
                 "`decoding.method` must be 'greedy' or 'beam' where there is a decoder. "
                 "Received: decoding.method='top_k'"
             )
+        elif self.decoding.method == "combined" and not (
+            self.data.task == "tags" and self.concepts.supervised
+        ):
+            raise ValueError(
+                "`decoding.method` can be 'combined' for tags with supervised concepts only. "
+                f"Received: decoding.method='combined', data.task={self.data.task!r}, "
+                f"concepts.supervised={self.concepts.supervised}"
+            )
         if not self.stages or len(set(self.stages)) < len(self.stages):
             raise ValueError(
                 "`stages` must name some of 'unary', 'relational', 'joint', each once. "

@@ -93,7 +93,8 @@ class DecodingConfig(Checked):
     """Decoding of sequences (Sec. 3.3)."""
 
     # In the paper "greedy" for tags, "beam" for captions, "top_k" (labels by score) for CNN rows.
-    method: Literal["greedy", "beam", "top_k"] = "beam"
+    # "combined": for tags, labels by CNN and decoder together, see `combine_threshold` (ours).
+    method: Literal["greedy", "beam", "top_k", "combined"] = "beam"
     beam_width: int = number(3, 1)
     # Maximum number of emitted tokens (im2txt: 20 tokens with START, so 19). The paper states none
     # for tags, which END alone ends; 19 holds the longest list of its data sets (ours).
@@ -116,6 +117,9 @@ class DecodingConfig(Checked):
     combine: bool = False
     # The decoder's weight in that mean (ours, chosen among .1 to .5 on pictures of Corel-5k).
     combine_weight: float = number(0.4, 0.0, 1.0)
+    # The least mean of a label that method "combined" lists; with `combine`, evaluation prints the
+    # best on the validation split.
+    combine_threshold: float | None = number(None, 0.0, 1.0)
     # Whether logits are computed in bfloat16: on CPUs that support it 1.2 to 1.5 times as many
     # captions per second, but about a third of the captions change, so off (ours, measured).
     # "auto": if it is faster on this machine.
@@ -125,6 +129,15 @@ class DecodingConfig(Checked):
     # Evaluation also scores exactly so many labels per image; the literature on Corel-5k, ESP Game
     # and IAPR TC-12 uses 5. Empty: only the model's own number, as in the paper.
     fixed_lengths: tuple[Annotated[int, number(..., 1)], ...] = ()
+
+    def check(self) -> None:
+        """Refuses the combination of CNN and decoder without a threshold."""
+        if self.method == "combined" and self.combine_threshold is None:
+            raise ValueError(
+                "`combine_threshold` must be given where `method` is 'combined'; evaluate_tags "
+                "with decoding.combine=true prints the best on the validation split. "
+                "Received: combine_threshold=None"
+            )
 
 
 @config_class

@@ -23,8 +23,8 @@ class ImageAnnotation:
       error: the reason why the picture could not be read, or None.
       unknown_user_tags: number of its user tags that are not in the vocabulary; None without tags.
       label_scores: for tag models, the probability of each label of `text` given the picture and
-        the previous labels, or without decoder the concept's probability. Empty for captioners and
-        for exports of earlier versions.
+        the previous labels; without decoder the concept's probability; where CNN and decoder are
+        combined, their mean. Empty for captioners and for exports of earlier versions.
       labels: for tag models, the best labels in predicted order; None for captioners or if `error`.
       n_best_labels: for tag models, the labels of each entry of `n_best`; for models of captions
         and tags, whose `n_best` are captions, the label lists, best first.

@@ -66,7 +66,7 @@ class _Finder:
 
 def _executed_by(spec: ModuleSpec | None, execute: Any) -> ModuleSpec | None:
     if spec is not None and spec.loader is not None:
-        spec.loader.exec_module = execute
+        spec.loader.exec_module = execute  # type: ignore[method-assign]
     return spec
 
 

@@ -48,6 +48,7 @@ SECTIONS = (
     PlacesConfig,
     Config,
 )
+COMBINED = DecodingConfig(method="combined", combine_threshold=0.3)
 CNN_ALONE = {
     "decoder": None,
     "conditionings": (),
@@ -207,6 +208,21 @@ MORE = {"relational": RelationalConfig(extra_captions="a.token")}
             {"decoding": DecodingConfig(method="top_k")},
             "`decoding.method` must be 'greedy' or 'beam' where there is a decoder. "
             "Received: decoding.method='top_k'",
+        ),
+        (
+            {"decoding": COMBINED},
+            "`decoding.method` can be 'combined' for tags with supervised concepts only. Received: "
+            "decoding.method='combined', data.task='captions', concepts.supervised=True",
+        ),
+        (
+            {
+                "decoding": COMBINED,
+                "data": DataConfig(task="tags"),
+                "concepts": ConceptConfig(supervised=False),
+                "stages": ("joint",),
+            },
+            "`decoding.method` can be 'combined' for tags with supervised concepts only. Received: "
+            "decoding.method='combined', data.task='tags', concepts.supervised=False",
         ),
         (
             {"stages": ("warmup",)},

@@ -192,6 +192,7 @@ def test_values_of_another_type_are_refused(override, message):
         ("joint.learning_rate=-1", "`config.joint.learning_rate` must be at least 0. Received: jo"),
         ("joint.patience=3", "`patience` needs `validate_every_steps` above 0."),
         ("decoding.method=top_k", "`decoding.method` must be 'greedy' or 'beam'"),
+        ("decoding.method=combined", "`combine_threshold` must be given where `method` is 'comb"),
         ("concepts.supervised=false", "`stages` may hold 'unary' only where"),
         ("unary.part=tags", "`unary.part` may be 'tags' only where"),
     ],

@@ -60,11 +60,26 @@ def test_the_decoding_may_be_another_than_the_runs(evaluated, tmp_path):
     assert len(load(path).annotate([picture])[0].text.split()) <= 2
 
 
-def test_tags_are_compared_too(tag_run, demo_data, tmp_path):
-    _, comparison = export_run(tag_run, tmp_path / "m", compare_on="validation", data_dir=demo_data)
+@pytest.mark.parametrize(
+    "overrides",
+    [[], ["decoding.method=combined", "decoding.combine_threshold=0.02"]],
+    ids=["greedy", "combined"],
+)
+def test_tags_are_compared_too(overrides, tag_run, demo_data, tmp_path):
+    path, comparison = export_run(
+        tag_run,
+        tmp_path / "m",
+        overrides=overrides,
+        compare_on="validation",
+        data_dir=demo_data,
+    )
     assert {"O-F1", "C-F1", "mAP"} <= set(comparison.scores)
     assert all(a == pytest.approx(b, abs=1e-6) for a, b in comparison.scores.values())
     assert comparison.same_text == 1.0
+    if overrides:
+        picture = tf.io.encode_jpeg(tf.zeros((32, 32, 3), tf.uint8)).numpy()
+        scores = load(path).annotate([picture])[0].label_scores
+        assert scores and min(scores) >= 0.02 and list(scores) == sorted(scores, reverse=True)
 
 
 def test_assets_say_where_the_model_comes_from(evaluated, tmp_path):

@@ -8,8 +8,8 @@ import tensorflow as tf
 from semreg_tf.config import DecodingConfig
 from semreg_tf.data import batch
 from semreg_tf.data.vocabulary import Vocabularies
-from semreg_tf.decoding.label_scores import label_scores
-from semreg_tf.decoding.search import Search, shifted
+from semreg_tf.decoding.combined_labels import LabelCombination
+from semreg_tf.decoding.search import Search
 from semreg_tf.evaluation.split_batches import SplitBatches
 from semreg_tf.models.ensemble import Ensemble
 from semreg_tf.models.side_information import LOGITS, Part
@@ -61,14 +61,18 @@ def predict(
         probabilities = ensemble.concept_probabilities(outputs)
         if not searching:
             return probabilities, None, None
-        search = Search(
-            decoding,
-            start_id=output.start_id,
-            end_id=output.end_id,
-            unknown_id=output.unknown_id,
-            num_results=num_results,
-        )
-        n_best = search(*ensemble.search_start(outputs, tables, in_bfloat16))
+        start = ensemble.search_start(outputs, tables, in_bfloat16)
+        if decoding.method == "combined":
+            n_best = _combination(vocabularies, decoding)(probabilities, *start)
+        else:
+            search = Search(
+                decoding,
+                start_id=output.start_id,
+                end_id=output.end_id,
+                unknown_id=output.unknown_id,
+                num_results=num_results,
+            )
+            n_best = search(*start)
         return probabilities, n_best.token_ids, n_best.scores
 
     probabilities, sequences, scores = [], [], []
@@ -115,22 +119,19 @@ def decoder_label_scores(
 
     Of `decoding`, END's bias, the number of steps and the beam width matter; no label is repeated.
     """
-    output = vocabularies.output
-    tables = ensemble.input_tables()
+    combination, tables = _combination(vocabularies, decoding), ensemble.input_tables()
 
     @tf.function(input_signature=[batches.spec])
     def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
-        step_fn, *start = ensemble.search_start(ensemble.encode(tensors), tables)
-        if decoding.end_bias:
-            step_fn = shifted(step_fn, output.end_id, decoding.end_bias)
-        return label_scores(
-            step_fn,
-            *start,
-            start_id=output.start_id,
-            end_id=output.end_id,
-            max_steps=decoding.max_steps,
-            beam_width=decoding.beam_width,
-        )
+        start = ensemble.search_start(ensemble.encode(tensors), tables)
+        return combination.list_probabilities(*start)
 
-    rows = np.concatenate([run(tensors).numpy() for tensors in batches])
-    return rows[:, output.encode(vocabularies.concepts.names)]
+    return np.concatenate([run(tensors).numpy() for tensors in batches])
+
+
+def _combination(vocabularies: Vocabularies, decoding: DecodingConfig) -> LabelCombination:
+    output = vocabularies.output
+    label_ids = output.encode(vocabularies.concepts.names)
+    return LabelCombination(
+        decoding, start_id=output.start_id, end_id=output.end_id, label_ids=label_ids
+    )

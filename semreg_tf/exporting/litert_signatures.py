@@ -10,6 +10,7 @@ from semreg_tf.exporting.served_annotator import ServedAnnotator
 
 Outputs = dict[str, tf.Tensor]
 CONCEPTS, STEP, TOP_K = "concepts", "step", "top_k"
+GREEDY, BEAM = "greedy", "beam"
 
 
 class LiteRTSignatures(tf.Module):
@@ -27,7 +28,7 @@ class LiteRTSignatures(tf.Module):
     - `greedy` and `beam` run the whole search. They return `token_ids`, (1, results, steps) int32,
       -1 behind the last; `scores`, (1, results), below -3e4 for missing results;
       `concept_probabilities`; and for tag models `label_scores`, (1, results, steps), as in a
-      SavedModel.
+      SavedModel. `combined` is there if it is the config's `decoding.method`, with the same names.
     - `top_k` replaces the other three for a CNN without decoder, and returns the best labels under
       the same names.
 
@@ -68,7 +69,8 @@ class LiteRTSignatures(tf.Module):
         }
         token_ids = tf.TensorSpec((None,), tf.int32, "token_ids")
         step = tf.function(self._step).get_concrete_function(token_ids=token_ids, **carried)
-        searches = {name: self._concrete(self._search(name)) for name in ("greedy", "beam")}
+        methods = dict.fromkeys((GREEDY, BEAM, self.default))
+        searches = {name: self._concrete(self._search(name)) for name in methods}
         return {CONCEPTS: concepts, STEP: step, **searches}
 
     def _concrete(self, function: Callable) -> tf.types.experimental.ConcreteFunction:

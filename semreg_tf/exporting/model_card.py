@@ -48,7 +48,7 @@ _UNKNOWN = ("pictures of its owner", "ask who prepared it; their terms hold for 
 # Search settings that decide what an export writes.
 _EXPORTED_DECODING = (
     *("method", "beam_width", "max_steps", "length_normalisation", "end_bias"),
-    *("block_repeats", "block_unknown", "bfloat16_output"),
+    *("block_repeats", "block_unknown", "bfloat16_output", "combine_weight", "combine_threshold"),
 )
 _SHOWN = (
     *("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", "perplexity"),

@@ -8,6 +8,7 @@ import tensorflow as tf
 from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data import image_ops
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.decoding.combined_labels import LabelCombination
 from semreg_tf.decoding.search import Search
 from semreg_tf.decoding.top_k import top_k_labels
 from semreg_tf.exporting.label_scores import label_probabilities
@@ -65,8 +66,9 @@ class ServedAnnotator(PictureSignatures):
       order, "" behind the last.
     - `scores`, (batch, results) float32: log probabilities of the results, -inf for missing ones.
     - `label_scores`, (batch, results, steps) float32, only for tag models: the decoder's
-      probability of each label given the picture and the labels before it, or without a decoder
-      the concept's probability; -1 behind the last.
+      probability of each label given the picture and the labels before it; without a decoder the
+      concept's probability; with `decoding.method` "combined" the mean that is cut. -1 behind the
+      last.
     - `concept_probabilities`, (batch, num_concepts) float32, and `concept_names`, the same shape.
     - `valid`, (batch,) bool: False for pictures that could not be decoded; their texts are "" and
       their numbers 0.
@@ -114,6 +116,8 @@ class ServedAnnotator(PictureSignatures):
         self._size = input_side(config)
         self._concept_names = tf.constant(vocabularies.concepts.names)
         self._words = tf.constant(vocabularies.output.row_texts)
+        if self.decoding.method == "combined":
+            self._label_ids = vocabularies.output.encode(vocabularies.concepts.names)
         self._tag_table = None
         if vocabularies.user_tags is not None and "user_tags" in annotator.head.input:
             tags = vocabularies.user_tags.names
@@ -249,16 +253,17 @@ class ServedAnnotator(PictureSignatures):
             chosen = tf.gather(probabilities, ids, batch_dims=1)
             scores = tf.reduce_sum(tf.math.log(chosen), 1, True)
             return ids[:, None], scores, chosen[:, None] if tags else None
-        search = Search(
-            decoding,
-            start_id=self._output.start_id,
-            end_id=self._output.end_id,
-            unknown_id=self._output.unknown_id,
-            num_results=self._num_results,
-        )
         # "auto" is float32 here, because the machine that serves the export is unknown.
         in_bfloat16 = decoding.bfloat16_output is True
-        result = search(*self.annotator.search_start(outputs, bfloat16_output=in_bfloat16))
+        start = self.annotator.search_start(outputs, bfloat16_output=in_bfloat16)
+        ids = {"start_id": self._output.start_id, "end_id": self._output.end_id}
+        if decoding.method == "combined":
+            combination = LabelCombination(decoding, **ids, label_ids=self._label_ids)
+            return combination(outputs["concept_probabilities"], *start)
+        search = Search(
+            decoding, **ids, unknown_id=self._output.unknown_id, num_results=self._num_results
+        )
+        result = search(*start)
         if not tags:
             return result.token_ids, result.scores, None
         label_scores = label_probabilities(

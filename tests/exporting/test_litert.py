@@ -1,5 +1,6 @@
 """A LiteRT file answers as the SavedModel does, with LiteRT's runtime alone."""
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -98,6 +99,19 @@ def test_every_experiment_that_can_be_exported_can_be_converted(name, both):
 def test_a_tag_models_file_answers_as_the_saved_model(both):
     check_equal(*both(TAGS))
     assert any(found.label_scores for found in both(TAGS)[0].annotate(pictures()))
+
+
+@pytest.mark.large
+def test_a_file_combines_cnn_and_decoder_as_the_saved_model(toy_export, tmp_path):
+    part = sharpened(read_export_part(toy_export(TAGS).path))
+    decoding = dataclasses.replace(part.config.decoding, method="combined", combine_threshold=0.1)
+    part = dataclasses.replace(part, config=dataclasses.replace(part.config, decoding=decoding))
+    saved = semreg_tf.load(export_parts([part], tmp_path / "saved"))
+    export_litert(part, tmp_path / "litert")
+    lite = LiteRTModel(tmp_path / "litert", num_threads=1)
+    assert lite.description["signature"] == "combined"
+    check_equal(lite, saved)
+    assert any(found.labels for found in saved.annotate(pictures()))
 
 
 @pytest.mark.large

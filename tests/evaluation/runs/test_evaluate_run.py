@@ -21,7 +21,7 @@ from semreg_tf.evaluation.runs.options import CaptionOptions, TagOptions
 from semreg_tf.files.result_origin import best_checkpoint
 from semreg_tf.metrics.captions import caption_metrics
 from semreg_tf.metrics.coco_results import read_results
-from semreg_tf.metrics.multilabel import multilabel_metrics
+from semreg_tf.metrics.multilabel import best_threshold, multilabel_metrics
 from semreg_tf.report import build_report
 from semreg_tf.reporting.cards import image_score
 from semreg_tf.reporting.run_files import read_run
@@ -339,3 +339,20 @@ def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(
     expected = scoring.tag_scores(split, labels, means)
     assert results["systems"]["ours with the CNN, top 2"]["C-F1"] == expected["C-F1"]
     assert results["systems"][cut]["mAP"] == pytest.approx(expected["mAP"])
+
+
+def test_the_method_combined_lists_the_labels_of_the_evaluations_cut(tag_run, demo_data, tmp_path):
+    def scores(*overrides):
+        options = TagOptions(num_pictures=0, overrides=overrides, out=tmp_path)
+        return evaluate_tags(tag_run, demo_data, options)["systems"]
+
+    systems = scores("decoding.combine=true", "decoding.combine_weight=0.3")
+    (cut,) = [n for n in systems if n.startswith("ours with the CNN, cut at ")]
+    split = (run := EvaluatedRun(tag_run, demo_data)).split("validation")
+    means = run.concept_probabilities(split) ** 0.7 * run.label_scores(split) ** 0.3
+    threshold, _ = best_threshold(scoring.concept_targets(split), means)
+    combined = ("method=combined", f"combine_threshold={threshold}", "combine_weight=0.3")
+    listed = scores(*(f"decoding.{override}" for override in combined))
+    assert listed["ours"] == {n: v for n, v in systems[cut].items() if n != "mAP"} | {
+        "mAP": listed["ours"]["mAP"]
+    }
