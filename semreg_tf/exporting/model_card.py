@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from semreg_tf.config import Config
+from semreg_tf.config import Config, DecodingConfig
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.exporting.export_part import ExportPart
 from semreg_tf.exporting.provenance import Provenance, ScoreComparison
@@ -197,12 +197,16 @@ def _scores(config: Config, provenance: Provenance) -> str:
 
 def _other_decoding(config: Config, results: Mapping[str, Any]) -> list[str]:
     """Returns lines on the search settings of the export that the scored run did not have."""
-    scored, exported = results.get("decoding", {}), vars(exported_decoding(config))
+    if "decoding" not in results:
+        return []
+    # Results from before there was a field have its default.
+    scored = vars(DecodingConfig()) | results["decoding"]
+    exported = vars(exported_decoding(config))
     other = [
         f"`decoding.{name}={json.dumps(exported[name])}`, where the scores above have "
-        f"`{json.dumps(value)}`"
-        for name, value in scored.items()
-        if name in _EXPORTED_DECODING and value != exported[name]
+        f"`{json.dumps(scored[name])}`"
+        for name in _EXPORTED_DECODING
+        if scored[name] != exported[name]
     ]
     return ["", f"This export searches with {'; '.join(other)}."] if other else []
 

@@ -106,6 +106,19 @@ def test_scores_of_another_search_are_told(config, vocabularies, tmp_path):
     assert "This export searches" not in text
 
 
+def test_a_search_that_older_results_do_not_know_is_told(config, vocabularies, tmp_path):
+    weighted = dataclasses.replace(config.decoding, combine_weight=0.7)
+    old = dataclasses.asdict(config.decoding)
+    del old["combine_weight"], old["combine_threshold"]
+    scored = Provenance(results={**RESULTS, "decoding": old})
+    export = part(dataclasses.replace(config, decoding=weighted), vocabularies, scored)
+    text = write_card(tmp_path, export, FACTS, None).read_text()
+    assert sections(text)["Scores"].endswith(
+        "This export searches with `decoding.combine_weight=0.7`, where the scores above have "
+        "`0.4`."
+    )
+
+
 @pytest.mark.parametrize(
     ("dataset", "says"),
     [
