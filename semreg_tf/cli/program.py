@@ -105,13 +105,34 @@ def parse_flags(argv: Sequence[str], arguments: str | None = None) -> list[str]:
                 f"{' and '.join(f'`--{name}`' for name in missing)} must be given; see --help. "
                 f"Received: nothing"
             ) from None
-        raise ValueError(str(error)) from None
+        raise ValueError(_invalid_value(error)) from None
     if arguments is None and len(rest) > 1:
         raise ValueError(
             "There are no positional arguments: use flags, as --name=value; --help lists them. "
             f"Received: {rest[1]!r}"
         )
     return rest
+
+
+def _invalid_value(error: flags.Error) -> str:
+    """Returns absl's error on a value in this project's words."""
+    reason = error.__context__
+    found = re.fullmatch(rf"flag --([^=]+)=(.*): {re.escape(str(reason))}", str(error), re.DOTALL)
+    if isinstance(reason, flags.ValidationError) or found is None or found[1] not in flags.FLAGS:
+        return str(error)
+    parser = flags.FLAGS[found[1]].parser
+    if isinstance(parser, flags.BooleanParser):
+        allowed = "true or false"
+    elif isinstance(parser, flags.EnumParser):
+        allowed = f"one of {', '.join(parser.enum_values)}"
+    else:
+        allowed = parser.syntactic_help
+    if not allowed:
+        return str(error)
+    repeats = (
+        "; repeat it for several" if isinstance(flags.FLAGS[found[1]], flags.MultiFlag) else ""
+    )
+    return f"`--{found[1]}` must be {allowed}{repeats}. Received: --{found[1]}={found[2]}"
 
 
 def _unknown_flag(name: str) -> str:

@@ -17,11 +17,15 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def values(monkeypatch):
-    """A binary's flags: --data_dir, which is required, --config and --task."""
+    """A binary's flags: --data_dir, which is required, and one of each kind."""
     values = flags.FlagValues()
     flags.DEFINE_string("data_dir", None, "A folder.", flag_values=values, required=True)
     flags.DEFINE_multi_string("config", [], "Overrides.", flag_values=values)
     flags.DEFINE_enum("task", "tags", ["tags", "captions"], "What.", flag_values=values)
+    flags.DEFINE_multi_integer("seeds", [0], "Seeds.", 0, flag_values=values)
+    flags.DEFINE_float("secs", 1.0, "Seconds.", flag_values=values)
+    flags.DEFINE_boolean("dry", False, "Whether.", flag_values=values)
+    flags.register_validator("secs", lambda x: x > 0, "The flag has no past.", flag_values=values)
     monkeypatch.setattr(program.flags, "FLAGS", values)
     return values
 
@@ -49,7 +53,18 @@ def test_overrides_are_values_of_the_config_flag(values):
         (["--zzz"], r"There is no flag --zzz\. --help lists the flags\. Received: --zzz$"),
         (["--data_dir=d", "--config.seed", "3"], r"--config\.seed must be written --config\.seed="),
         ([], r"`--data_dir` must be given; see --help"),
-        (["--data_dir=d", "--task=tag"], r"flag --task=tag: value should be one of <tags\|captio"),
+        (
+            ["--data_dir=d", "--task=tag"],
+            r"^`--task` must be one of tags, captions\. Received: --task=tag$",
+        ),
+        (
+            ["--data_dir=d", "--seeds=0,a: b"],
+            r"^`--seeds` must be a non-negative integer; repeat it for several\. "
+            r"Received: --seeds=0,a: b$",
+        ),
+        (["--data_dir=d", "--secs=x"], r"^`--secs` must be a number\. Received: --secs=x$"),
+        (["--data_dir=d", "--dry=x"], r"^`--dry` must be true or false\. Received: --dry=x$"),
+        (["--data_dir=d", "--secs=-3"], r"^flag --secs=-3\.0: The flag has no past\.$"),
         (["--data_dir=d", "e"], r"use flags, as --name=value; --help lists them\. Received: 'e'"),
     ],
 )
