@@ -85,7 +85,9 @@ class Chromium:
             time.sleep(0.05)
 
     def choose(self, selector, file):
-        """Chooses a file in an input, as a user does."""
+        """Chooses a file in an input, as a user does, once the page is there."""
+        found = f"document.querySelector({json.dumps(selector)}) !== null"
+        self.wait_for(f"document.readyState === 'complete' && {found}")
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
