@@ -108,11 +108,13 @@ def run(settings: PicturesRun) -> None:
         last = folder / config.stages[-1]
         test_split = _test_split(config, counts, task)
         say(f"scoring on {test_split or 'nothing'}")
-        if test_split is not None:
-            print(console.table(*tables[task](evaluate(last, settings.data_dir, test_split))))
+        results = {} if test_split is None else evaluate(last, settings.data_dir, test_split)
+        if results:
+            print(console.table(*tables[task](results)))
         exports[task] = settings.workdir / f"{task}_model"
         say(f"writing {exports[task]}")
-        export_run(last, exports[task], weights_dtype="float16")
+        labels = _labels_of_export(config, results, settings)
+        export_run(last, exports[task], weights_dtype="float16", overrides=labels)
     minutes = (time.monotonic() - started) / 60
     print(_what_next(settings, exports, minutes))
 
@@ -152,6 +154,22 @@ def _with_rare_words(config: Config, counts: dict[str, Any], settings: PicturesR
     return dataclasses.replace(config, data=dataclasses.replace(config.data, min_word_count=1))
 
 
+def _labels_of_export(
+    config: Config, results: dict[str, Any], settings: PicturesRun
+) -> tuple[str, ...]:
+    """Returns overrides by which a tagger's export lists labels by CNN and decoder combined.
+
+    On few pictures the decoder's own lists are too short (RESULTS.md, "500 pictures of one's own").
+    The threshold is that of the validation split; without one of its own, the export keeps the
+    decoder's lists, as it keeps a decoding that was asked for.
+    """
+    threshold = results.get("combine_threshold")
+    is_set = any(field.startswith("decoding.method") for field in settings.overrides)
+    if threshold is None or is_set or config.data.validation_split == config.data.train_split:
+        return ()
+    return ("decoding.method=combined", f"decoding.combine_threshold={threshold}")
+
+
 def _test_split(config: Config, counts: dict[str, Any], task: str) -> str | None:
     """Returns the test split, or None if it has no captions or labels for the task."""
     split = config.data.test_split
@@ -165,7 +183,8 @@ def _what_next(settings: PicturesRun, exports: dict[str, Path], minutes: float) 
         annotate = shlex.join(["semreg", "annotate", f"--model={path}", str(settings.pictures)])
         lines.append(f"  {annotate}    # {task}")
     if len(exports) > 1:
-        lines.append(f"  semreg export {runs} {_out(settings, 'both_model')}    # one model")
+        one = "one model, with the decoder's own lists of labels"
+        lines.append(f"  semreg export {runs} {_out(settings, 'both_model')}    # {one}")
     models = shlex.join(f"--model={path}" for path in exports.values())
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",

@@ -19,12 +19,15 @@ class Evaluation:
         no rows where the evaluator does not score single images.
       intervals: a function that computes each system's 95 % intervals, [low, high], by score.
       warnings: sentences for the reader of the scores.
+      combine_threshold: where a tagger's CNN and decoder are combined, the threshold that is best
+        on the validation split; otherwise None.
     """
 
     scores: dict[str, dict[str, Any]]
     rows: Callable[[], Iterable[dict[str, Any]]] = tuple
     intervals: Callable[[], dict[str, dict[str, list[float]]]] = dict
     warnings: list[str] = field(default_factory=list)
+    combine_threshold: float | None = None
 
     @property
     def main(self) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class _Systems:
         self._cuts: dict[str, np.ndarray] = {}
         self._cnn_probabilities = predictions.concept_probabilities
         self._warnings: list[str] = []
+        self._combine_threshold: float | None = None
 
     @property
     def supervised_probabilities(self) -> np.ndarray | None:
@@ -121,6 +122,7 @@ class _Systems:
             lambda: self._rows(targets),
             lambda: {n: as_lists(multilabel_intervals(targets, x)) for n, x in self.labels.items()},
             self._warnings,
+            self._combine_threshold,
         )
 
     def _rows(self, targets: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -165,6 +167,7 @@ class _Systems:
         validation = model.split(model.config.data.validation_split)
         validation_scores = combine(validation, model.concept_probabilities(validation))
         threshold, _ = best_threshold(scoring.concept_targets(validation), validation_scores)
+        self._combine_threshold = float(threshold)
         name, cut = f"{OURS} with the CNN", (scores >= threshold).astype(np.uint8)
         return {
             f"{name}, cut at {threshold:.2f} (best on validation)": cut,

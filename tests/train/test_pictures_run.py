@@ -54,6 +54,21 @@ def test_missing_splits_are_replaced_or_not_scored():
     assert pictures_run._test_split(config, counts(train=8, test=0), "captions") is None
 
 
+def test_a_tagger_lists_labels_by_both_parts_where_validation_pictures_chose_the_threshold():
+    def labels(results, overrides=(), **splits):
+        settings = asked(overrides=overrides)
+        config = pictures_run._with_validation_split(settings.config("tags"), counts(**splits))
+        return pictures_run._labels_of_export(config, results, settings)
+
+    results, all_splits = {"combine_threshold": 0.25}, {"train": 8, "validation": 1, "test": 1}
+    combined = ("decoding.method=combined", "decoding.combine_threshold=0.25")
+    assert labels(results, **all_splits) == combined
+    assert labels(results, ["decoding.max_steps=3"], **all_splits) == combined
+    assert labels(results, ["decoding.method=greedy"], **all_splits) == ()
+    assert labels(results, train=8, test=1) == ()
+    assert labels({}, **all_splits) == labels({"combine_threshold": None}, **all_splits) == ()
+
+
 @pytest.mark.parametrize(
     ("task", "captions", "fields", "least"),
     [
@@ -122,6 +137,10 @@ def test_one_command_from_pictures_to_models(pictures, tmp_path):
         model = semreg_tf.load(tmp_path / "runs" / "holiday" / f"{task}_model")
         assert model.task == task
         assert model.annotate([pictures / "0.jpg"])[0].error is None
+        results = tmp_path / "runs" / "holiday" / task / "joint" / "results.json"
+        chosen = json.loads(results.read_text())["combine_threshold"] if task == "tags" else None
+        assert model.info["config"]["decoding"]["combine_threshold"] == chosen
+        assert (model.info["config"]["decoding"]["method"] == "combined") is (task == "tags")
     again = semreg("train", "--pictures=holiday", "--preset=fast", *TOY, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     results = tmp_path / "runs" / "holiday" / "captions" / "joint" / "train_results.json"

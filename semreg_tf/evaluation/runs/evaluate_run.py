@@ -36,7 +36,8 @@ def evaluate_tags(
 
     Returns:
       The contents of `results.json`: `systems` with their scores, and under the same names
-      `intervals`, the 95 % intervals [low, high] of the bootstrap over images.
+      `intervals`, the 95 % intervals [low, high] of the bootstrap over images;
+      `combine_threshold`, the best of CNN and decoder combined, or None if they are not.
 
     Raises:
       ValueError: a folder, split, vocabulary or override is invalid, or the split has no labels.
@@ -55,6 +56,7 @@ def evaluate_tags(
         "cnn": str(cnn.path),
         "systems": evaluation.scores,
         "intervals": evaluation.intervals(),
+        "combine_threshold": evaluation.combine_threshold,
         "warnings": [*run.warnings, *evaluation.warnings],
     }
     rows = list(evaluation.rows())

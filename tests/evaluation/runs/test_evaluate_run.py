@@ -333,6 +333,7 @@ def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(
     assert {"ours, exactly 2", "CNN top 2", "ours with the CNN, top 2"} <= set(names)
     run = EvaluatedRun(tag_run, demo_data)
     split = run.split("test")
+    assert f"{results['combine_threshold']:.2f}" in cut
     logarithms = np.log(run.concept_probabilities(split)), np.log(run.label_scores(split))
     means = np.exp(np.average(logarithms, axis=0, weights=(1 - weight, weight)))
     labels = scoring.top_k_labels(means, 2)
@@ -342,17 +343,20 @@ def test_decoder_and_cnn_are_cut_together_and_at_fixed_lengths(
 
 
 def test_the_method_combined_lists_the_labels_of_the_evaluations_cut(tag_run, demo_data, tmp_path):
-    def scores(*overrides):
+    def evaluated(*overrides):
         options = TagOptions(num_pictures=0, overrides=overrides, out=tmp_path)
-        return evaluate_tags(tag_run, demo_data, options)["systems"]
+        return evaluate_tags(tag_run, demo_data, options)
 
-    systems = scores("decoding.combine=true", "decoding.combine_weight=0.3")
+    results = evaluated("decoding.combine=true", "decoding.combine_weight=0.3")
+    systems, threshold = results["systems"], results["combine_threshold"]
     (cut,) = [n for n in systems if n.startswith("ours with the CNN, cut at ")]
     split = (run := EvaluatedRun(tag_run, demo_data)).split("validation")
     means = run.concept_probabilities(split) ** 0.7 * run.label_scores(split) ** 0.3
-    threshold, _ = best_threshold(scoring.concept_targets(split), means)
+    assert threshold == best_threshold(scoring.concept_targets(split), means)[0]
     combined = ("method=combined", f"combine_threshold={threshold}", "combine_weight=0.3")
-    listed = scores(*(f"decoding.{override}" for override in combined))
+    results = evaluated(*(f"decoding.{override}" for override in combined))
+    assert results["combine_threshold"] is None
+    listed = results["systems"]
     assert listed["ours"] == {n: v for n, v in systems[cut].items() if n != "mAP"} | {
         "mAP": listed["ours"]["mAP"]
     }
