@@ -70,6 +70,7 @@ def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
       best O-F1 on the validation split.
     """
     import numpy as np
+    from tqdm import tqdm
 
     from semreg_tf.evaluation.scoring import cnn_cuts, concept_targets, tag_scores
     from semreg_tf.metrics.multilabel import best_threshold
@@ -78,8 +79,9 @@ def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
     mean, deviation = features["train"].mean(0), features["train"].std(0) + 1e-6
     scaled = {kind: (x - mean) / deviation for kind, x in features.items()}
     by_strength = {}
+    bar = tqdm(total=len(STRENGTHS) * targets["train"].shape[1], desc="classifiers")
     for strength in STRENGTHS:
-        fitted = _fit(scaled, targets["train"], strength)
+        fitted = _fit(scaled, targets["train"], strength, bar)
         grid = np.arange(1, 1000) / 1000
         threshold, value = best_threshold(targets["validation"], fitted["validation"], grid)
         cuts = cnn_cuts(fitted["test"], (3, 5), threshold)
@@ -91,11 +93,12 @@ def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
                 for name, labels in cuts.items()
             },
         }
+    bar.close()
     best = max(by_strength, key=lambda strength: by_strength[strength]["validation O-F1"])
     return {"strength": best, **by_strength[best], "by_strength": by_strength}
 
 
-def _fit(scaled: Any, targets: Any, strength: float) -> dict[str, Any]:
+def _fit(scaled: Any, targets: Any, strength: float, bar: Any) -> dict[str, Any]:
     """Returns the probabilities of validation and test, (images, labels) each."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -105,6 +108,7 @@ def _fit(scaled: Any, targets: Any, strength: float) -> dict[str, Any]:
         kind: np.zeros((len(scaled[kind]), targets.shape[1]), np.float32) for kind in kinds
     }
     for label, column in enumerate(targets.T):
+        bar.update()
         if column.min() == column.max():
             for kind in kinds:
                 probabilities[kind][:, label] = column[0]
