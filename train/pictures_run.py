@@ -112,8 +112,10 @@ def run(settings: PicturesRun) -> None:
         if results:
             print(console.table(*tables[task](results)))
         exports[task] = settings.workdir / f"{task}_model"
-        say(f"writing {exports[task]}")
         labels = _labels_of_export(config, results, settings)
+        threshold = results.get("combine_threshold")
+        listing = f", with the labels of CNN and decoder cut at {threshold:.2f}" if labels else ""
+        say(f"writing {exports[task]}{listing}")
         export_run(last, exports[task], weights_dtype="float16", overrides=labels)
     minutes = (time.monotonic() - started) / 60
     print(_what_next(settings, exports, minutes))

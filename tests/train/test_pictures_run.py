@@ -133,6 +133,7 @@ def test_one_command_from_pictures_to_models(pictures, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "== Step 7 of 7: writing runs/holiday/captions_model" in done.stdout
     assert "semreg serve --model=runs/holiday/tags_model" in done.stdout
+    assert "writing runs/holiday/tags_model, with the labels of CNN and decoder cut" in done.stdout
     for task in ("tags", "captions"):
         model = semreg_tf.load(tmp_path / "runs" / "holiday" / f"{task}_model")
         assert model.task == task
