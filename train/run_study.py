@@ -49,8 +49,8 @@ _MAX_MINUTES = flags.DEFINE_float("max_minutes", None, "Minutes after which no n
 _AGAIN = flags.DEFINE_bool(
     "evaluate_again",
     False,
-    "Evaluate the jobs again whose record is of another commit, and keep what the records say of "
-    "their training.",
+    "Only evaluate the jobs again whose record is of another commit, and keep what the records say "
+    "of their training.",
 )
 
 
@@ -103,6 +103,9 @@ def main(_: list[str]) -> None:
                     f"{title}: skipped, its record {str(path)!r} is of other settings "
                     f"({', '.join(stale)}); delete the record to run the job with these"
                 )
+                continue
+            if _AGAIN.value and not is_done:
+                print(f"{title}: skipped, it has no record to evaluate again")
                 continue
             if is_done and (not _AGAIN.value or study_records.is_of_this_commit(path)):
                 print(f"{title}: done before")

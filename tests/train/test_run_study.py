@@ -81,6 +81,12 @@ def test_done_jobs_are_evaluated_again_and_keep_what_is_said_of_their_training(
         run_study.main([])
     assert commands == [] and path.read_bytes() == b'{"commands": []}'
     assert "skipped, it needs its trained joint stage" in capsys.readouterr().out
+    # Nor is one that has no record yet.
+    path.unlink()
+    with flagsaver.flagsaver(evaluate_again=True, only=["ours"], seeds=[0]):
+        run_study.main([])
+    assert commands == [] and not path.exists()
+    assert "skipped, it has no record to evaluate again" in capsys.readouterr().out
 
 
 def test_only_and_seeds_choose_jobs_and_no_job_begins_after_the_time(ran):
