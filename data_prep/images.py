@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from os import PathLike
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ from semreg_tf.data.picture_decoding import (
     upright,
 )
 from semreg_tf.data.picture_files import read_picture_file
+from semreg_tf.stream_threads import stream_threads
 
 # Quality of re-encoded images; upright RGB or grey JPEGs are stored unchanged.
 JPEG_QUALITY = 95
@@ -107,7 +108,7 @@ def read_images(
     Yields:
       Pairs of the value and the image, in the order of `items`.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with stream_threads(os.cpu_count() or 1) as pool:
         pending: collections.deque[tuple[T, Future[RawImage]]] = collections.deque()
         for item, path in items:
             pending.append((item, pool.submit(read_image, path, shorter_side)))

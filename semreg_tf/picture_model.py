@@ -5,7 +5,7 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from semreg_tf.image_annotation import (
     shown_last_of,
     tasks_of,
 )
+from semreg_tf.stream_threads import stream_threads
 from semreg_tf.text.cleaning import lone_surrogate
 
 # Number of concurrent calls: one decodes its pictures while the other runs the network.
@@ -113,10 +114,10 @@ class PictureModel:
             self._check_has_tags(user_tags)
         tags = itertools.repeat(None) if user_tags is None else user_tags
         pairs = zip(images, tags, strict=False)
-        readers = ThreadPoolExecutor(2 * (os.cpu_count() or 1))
-        callers = ThreadPoolExecutor(_CONCURRENT_CALLS)
         pending: deque[Future] = deque()
-        try:
+        num_readers = 2 * (os.cpu_count() or 1)
+        # The callers end first, because they wait for the readers.
+        with stream_threads(num_readers) as readers, stream_threads(_CONCURRENT_CALLS) as callers:
             while batch := list(itertools.islice(pairs, batch_size)):
                 reads = [readers.submit(read_image, image, False) for image, _ in batch]
                 pending.append(callers.submit(self._annotate_batch, batch, reads))
@@ -124,10 +125,6 @@ class PictureModel:
                     yield from pending.popleft().result()
             while pending:
                 yield from pending.popleft().result()
-        finally:
-            # Also if the caller stops early: batches that have not begun are cancelled.
-            callers.shutdown(cancel_futures=True)
-            readers.shutdown(cancel_futures=True)
 
     def _check_has_tags(self, user_tags: Iterable[str]) -> None:
         if "serving_with_tags" not in self.signatures:

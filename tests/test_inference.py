@@ -389,7 +389,7 @@ def test_annotating_imports_no_model_building_and_no_training(model, toy_export,
     pictures = ("data.picture_decoding", "data.picture_files", "data.picture_kinds")
     assert {name.removeprefix("semreg_tf").removeprefix(".") for name in modules.split()} == {
         *("", "_version", "data", "data.png_chunks", "image_annotation", "inference"),
-        "picture_model",
+        *("picture_model", "stream_threads"),
         *("quiet_tensorflow", "tensorflow_import"),
         *("files", "files.digests", "files.export_info", "files.json_files"),
         *pictures,

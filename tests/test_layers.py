@@ -38,6 +38,7 @@ ALLOWED = {
     "number_formats": set(),
     "quiet_tensorflow": set(),
     "tensorflow_import": {"quiet_tensorflow"},
+    "stream_threads": set(),
     "config_checks": set(),
     "split_overlap": set(),
     "stage_config": {"config_checks"},
@@ -82,7 +83,7 @@ ALLOWED = {
     | {"data", "models", "decoding", "metrics", "evaluation", "training"},
     # No models, so that annotating loads TensorFlow and Pillow alone.
     "image_annotation": TEXT,
-    "picture_model": TEXT | PICTURES | {"image_annotation"},
+    "picture_model": TEXT | PICTURES | {"image_annotation", "stream_threads"},
     # These load either kind of export; each runtime is imported only when it is asked for.
     "litert_model": PICTURES | {"files", "picture_model"},
     "inference": {"files", "image_annotation", "litert_model", "picture_model"},
@@ -92,7 +93,7 @@ ALLOWED = {
     "export_run": CONFIG
     | {"data", "training", "evaluation", "evaluation.runs", "export", "exporting", "inference"}
     | {"export_litert", "image_annotation"},
-    "annotating": {"image_annotation", "inference", "files"} | PICTURES,
+    "annotating": {"image_annotation", "inference", "files", "stream_threads"} | PICTURES,
     "serving": {"_version", "config_checks", "image_annotation", "inference", "files"} | PICTURES,
     "reporting": CONFIG | TEXT | {"metrics", "experiments.reported"},
     "report": CONFIG | {"metrics", "experiments.reported", "reporting"},

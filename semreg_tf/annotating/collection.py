@@ -21,6 +21,7 @@ from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.whole_file import write_whole
 from semreg_tf.image_annotation import ImageAnnotation
 from semreg_tf.inference import ExportedModel
+from semreg_tf.stream_threads import stream_threads
 
 ANSWERS_FILES = {
     "jsonl": "annotations.jsonl",
@@ -103,8 +104,7 @@ def annotate_collection(
         file = ANSWER_FILES[job.answers_format](path, model_id(job.model)) if path else None
         if file is not None:
             stack.callback(file.close)
-        pool = ThreadPoolExecutor(2)
-        stack.callback(pool.shutdown, cancel_futures=True)
+        pool = stack.enter_context(stream_threads(2))
         earlier, listed = {}, {}
         if file is not None:
             listed = file.rows
