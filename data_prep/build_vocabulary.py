@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from semreg_tf.cli import program, shared_flags
+from cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
 _DATA_DIR = shared_flags.define_data_dir()

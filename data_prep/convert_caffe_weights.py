@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from semreg_tf.cli import program
+from cli import program
 from semreg_tf.console import plain_errors
 
 NETWORKS = ("caffenet", "alexnet", "vgg16")

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from cli import program
 from data_prep.coco_tags.flickr_client import BASE_URL, FlickrClient
 from data_prep.coco_tags.tag_fetching import fetch_user_tags, read_photo_ids
-from semreg_tf.cli import program
 from semreg_tf.console import plain_errors
 
 _ANNOTATIONS = flags.DEFINE_list(

@@ -6,10 +6,10 @@ from typing import Any
 
 from absl import flags, logging
 
+from cli import program, shared_flags
+from cli.help_flags import values_on
 from data_prep.datasets import DATASETS, options_of
 from data_prep.options import DatasetOptions, Option
-from semreg_tf.cli import program, shared_flags
-from semreg_tf.cli.help_flags import values_on
 from semreg_tf.console import plain_errors
 
 # The flags belong to the binary that calls `run`, so that its --help shows them.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from semreg_tf.cli import program, shared_flags
+from cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
 _DATA_DIR = shared_flags.define_data_dir()

@@ -22,6 +22,7 @@ from absl import flags
 from tqdm import tqdm
 
 import semreg_tf
+from cli import program, progress
 from semreg_tf import console
 from semreg_tf.annotating.copies_folder import check_copies_folder
 from semreg_tf.annotating.picture_list import (
@@ -30,7 +31,6 @@ from semreg_tf.annotating.picture_list import (
     describe_passed_over,
     list_pictures,
 )
-from semreg_tf.cli import program, progress
 from semreg_tf.data.picture_files import printable
 from semreg_tf.stopping import Stopped
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from absl import flags
 
+from cli import program, shared_flags
 from eval.benchmark_record import PARTS
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
 LITERT = "litert"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 
 _WORKDIRS = shared_flags.define_workdirs()
 _DATA_DIR = shared_flags.define_data_dir()

@@ -9,8 +9,8 @@ evaluated on the table's data set.
 
 from absl import flags
 
+from cli import program
 from semreg_tf import console
-from semreg_tf.cli import program
 
 _WORKDIRS = flags.DEFINE_multi_string(
     "workdir", [], "Work directory of an evaluated run; repeatable."

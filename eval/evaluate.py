@@ -10,9 +10,9 @@ import runpy
 import sys
 from pathlib import Path
 
+from cli import program, shared_flags
+from cli.help_flags import values_on
 from semreg_tf import config_io
-from semreg_tf.cli import program, shared_flags
-from semreg_tf.cli.help_flags import values_on
 from semreg_tf.console import plain_errors
 
 

@@ -14,8 +14,8 @@ gets captions and the file for the server, but no scores.
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
 
 _WORKDIRS = shared_flags.define_workdirs()

@@ -17,8 +17,8 @@ them out. Empty predictions are counted and score 0.
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
 
 TASKS = ("captions", "tags")

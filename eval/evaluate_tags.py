@@ -11,8 +11,8 @@ Several work directories are evaluated as an ensemble: probabilities are average
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.reporting import result_tables
 
 _WORKDIRS = shared_flags.define_workdirs()

@@ -14,8 +14,8 @@ from typing import Any
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.files.export_info import LITERT, read_info
 
 WEIGHTS_DTYPES = ("float32", "bfloat16", "float16", "int8")

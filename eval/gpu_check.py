@@ -21,7 +21,7 @@ from typing import Any
 
 from absl import flags
 
-from semreg_tf.cli import program
+from cli import program
 from semreg_tf.files.whole_file import write_json
 
 _OUT = flags.DEFINE_string("out", "gpu_check.json", "JSON file for the figures.")

@@ -7,8 +7,8 @@ import dataclasses
 
 from absl import flags
 
+from cli import program
 from semreg_tf import config_io, console, experiments
-from semreg_tf.cli import program
 from semreg_tf.experiments import reported
 
 _MATCH = flags.DEFINE_string("match", "", "List only names that contain this text.")

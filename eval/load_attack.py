@@ -14,10 +14,10 @@ import asyncio
 
 from absl import flags
 
+from cli import program
 from eval.load_record import Crowd, attack, summary
 from eval.load_server import own_server
 from semreg_tf import console
-from semreg_tf.cli import program
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of an export to serve.", required=True)
 _SECS = flags.DEFINE_float("secs", 60.0, "Seconds of attacks, all rounds together.", 1.0)

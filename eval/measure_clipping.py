@@ -10,8 +10,8 @@ gradient divided by the mean length (`clip_scale=word`).
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.files.whole_file import write_json
 
 _WORKDIR = flags.DEFINE_string(

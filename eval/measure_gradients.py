@@ -10,8 +10,8 @@ gradients at the start of the stage.
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.reporting import result_tables
 

@@ -8,8 +8,8 @@ only add training curves; the first run of each split is the main one.
 
 from absl import flags
 
+from cli import program
 from semreg_tf import console
-from semreg_tf.cli import program
 
 _WORKDIRS = flags.DEFINE_multi_string(
     "workdir", None, "Work directory of a run; repeatable.", required=True

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from absl import flags
 
+from cli import program
 from semreg_tf import console
-from semreg_tf.cli import program
 from semreg_tf.serving.limits import MEBIBYTE, Limits
 
 _MODELS = flags.DEFINE_multi_string(

@@ -14,7 +14,7 @@ from typing import Any
 
 from absl import flags
 
-from semreg_tf.cli import program, shared_flags
+from cli import program, shared_flags
 from semreg_tf.console import plain_errors
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work directory of the run.", required=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from absl import flags
 
+from cli import program
 from eval.read_study import ordered_records
 from semreg_tf import console
-from semreg_tf.cli import program
 from semreg_tf.experiments import studies
 from semreg_tf.reporting import size_curves, study_curves, study_tables
 

@@ -39,7 +39,7 @@ def test_each_notebook_is_known_and_has_one_cell_of_parameters():
 def test_it_runs_to_its_end(name, tmp_path, monkeypatch):
     command = tmp_path / "bin" / "semreg"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m semreg_tf.cli.semreg "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m semreg_tf "$@"\n')
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(NOTEBOOKS.parents[1]))

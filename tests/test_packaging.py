@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 INSIDE = "semreg_tf.binaries"
+BINARIES = ("cli", "data_prep", "eval", "train")
 
 
 def setup():
@@ -26,7 +27,7 @@ def packages_below(folder):
 
 def test_every_package_is_in_the_wheel():
     listed = setup()["options"]["packages"].split()
-    binaries = set().union(*(packages_below(name) for name in ("data_prep", "eval", "train")))
+    binaries = set().union(*map(packages_below, BINARIES))
     assert len(listed) == len(set(listed))
     assert set(listed) == packages_below("semreg_tf") | {f"{INSIDE}.{name}" for name in binaries}
 
@@ -34,12 +35,12 @@ def test_every_package_is_in_the_wheel():
 def test_the_binaries_are_mapped_into_the_package():
     lines = setup()["options"]["package_dir"].split("\n")
     mapped = dict(line.split(" = ") for line in lines if line)
-    assert mapped == {f"{INSIDE}.{name}": name for name in ("data_prep", "eval", "train")}
+    assert mapped == {f"{INSIDE}.{name}": name for name in BINARIES}
 
 
 def test_the_command_is_installed():
     scripts = setup()["options.entry_points"]["console_scripts"].split("\n")
-    assert "semreg = semreg_tf.cli.semreg:main" in scripts
+    assert "semreg = semreg_tf.__main__:main" in scripts
 
 
 # Where a package is imported by another name than it is installed by.
@@ -56,7 +57,7 @@ DISTRIBUTIONS = {
     "pydantic_core": "pydantic",
     "python_multipart": "python-multipart",
 }
-OURS = {"semreg_tf", "data_prep", "train", "eval", "tests"}
+OURS = {"semreg_tf", "tests", *BINARIES}
 # Draw the curves of a study, fit the simplest of baselines, are timed beside ours: in a checkout.
 OF_A_CHECKOUT = {"matplotlib", "sklearn", "torch", "torchvision"}
 
@@ -64,7 +65,7 @@ OF_A_CHECKOUT = {"matplotlib", "sklearn", "torch", "torchvision"}
 def imported_packages():
     """Returns top-level modules that the sources import, with one file that does."""
     found = {}
-    for folder in ("semreg_tf", "data_prep", "train", "eval"):
+    for folder in ("semreg_tf", *BINARIES):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):

@@ -124,7 +124,7 @@ def run(settings: PicturesRun) -> None:
 def _prepare(settings: PicturesRun) -> None:
     status = stopping.run_child(
         [
-            *(sys.executable, "-m", "semreg_tf.cli.semreg", "prepare", "--dataset=custom"),
+            *(sys.executable, "-m", "semreg_tf", "prepare", "--dataset=custom"),
             *(f"--raw_dir={settings.pictures}", f"--data_dir={settings.data_dir}"),
             *settings.preparation,
             *(f"--import={name}" for name in settings.imports),
@@ -191,7 +191,7 @@ def _what_next(settings: PicturesRun, exports: dict[str, Path], minutes: float) 
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",
         f"  semreg report {runs} {_out(settings, 'report.html')}",
-        "In a checkout, write `python -m semreg_tf.cli.semreg` in place of `semreg`.",
+        "In a checkout, write `python -m semreg_tf` in place of `semreg`.",
     ]
     return "\n".join(lines)
 

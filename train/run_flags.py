@@ -4,8 +4,8 @@ import dataclasses
 
 from absl import flags
 
+from cli import shared_flags
 from semreg_tf import config_io, experiments
-from semreg_tf.cli import shared_flags
 from semreg_tf.config import Config
 from semreg_tf.donor_config import with_model_of
 from semreg_tf.encoder_preset import with_preset

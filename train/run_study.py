@@ -17,8 +17,8 @@ from pathlib import Path
 
 from absl import flags
 
+from cli import program, shared_flags
 from semreg_tf import console
-from semreg_tf.cli import program, shared_flags
 from semreg_tf.experiments import record_check, studies
 from semreg_tf.training import study_records
 from train.study_job import JobRunner, StudyInputs

@@ -4,7 +4,7 @@ import json
 
 from absl import flags
 
-from semreg_tf.cli import program
+from cli import program
 from semreg_tf.config import WARM_STARTS
 from semreg_tf.console import plain_errors
 from train import run_flags

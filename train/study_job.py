@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cli import program
 from semreg_tf import stopping
-from semreg_tf.cli import program
 from semreg_tf.experiments import studies
 from semreg_tf.experiments.words_study import EXTRA_CAPTIONS
 from semreg_tf.label_task import LABEL_RESULTS

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
-from semreg_tf.cli import program
+from cli import program
 from semreg_tf.console import plain_errors
 from train import pictures_run, run_flags
 

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 CHANGES = "+changes"
 # The field of config.json with the digest of additional captions without images.
 EXTRA_CAPTIONS = "extra_captions_sha256"
-_CODE = ("semreg_tf", "train", "data_prep", "eval")
+_CODE = ("semreg_tf", "cli", "train", "data_prep", "eval")
 # Config fields, and fields or sections of any section, that may differ when a run is resumed.
 _FREE_NAMES = ("name", "table_row")
 _FREE_FIELDS = (

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from cli.config_help import describe_config, field_comments
 from semreg_tf import config_io, experiments
-from semreg_tf.cli.config_help import describe_config, field_comments
 from semreg_tf.config import Config, StageConfig, UnaryConfig
 
 

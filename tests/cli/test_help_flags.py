@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from semreg_tf.cli.help_flags import import_modules, values_on
+from cli.help_flags import import_modules, values_on
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from semreg_tf.cli import program
+from cli import program
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,7 +79,7 @@ def test_arguments_are_passed_on_where_a_binary_takes_them(values):
 
 def start(code, *arguments):
     """Starts a binary of these lines, which may use `program`, `sys` and `time`."""
-    head = "import sys, time\nfrom semreg_tf.cli import program\n"
+    head = "import sys, time\nfrom cli import program\n"
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(code), *arguments],
         cwd=ROOT,

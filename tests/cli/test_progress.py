@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from semreg_tf.cli import progress
+from cli import progress
 
 
 class Terminal:

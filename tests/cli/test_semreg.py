@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from semreg_tf.cli import commands
+from cli import commands
+from semreg_tf import __main__ as entry
 from tests.processes import run_module
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments, cwd=ROOT):
-    return run_module("semreg_tf.cli.semreg", *arguments, cwd=cwd)
+    return run_module("semreg_tf", *arguments, cwd=cwd)
 
 
 def test_it_lists_its_commands():
@@ -35,7 +36,7 @@ def test_an_unknown_command_gets_a_hint():
 
 def test_every_command_is_a_binary():
     for command in commands.COMMANDS.values():
-        path = commands.binaries_folder() / f"{command.module.replace('.', '/')}.py"
+        path = entry.binaries_folder() / f"{command.module.replace('.', '/')}.py"
         assert '__name__ == "__main__"' in path.read_text(encoding="utf-8")
 
 
@@ -50,10 +51,10 @@ def test_help_is_told_in_the_commands_own_words():
 
 def test_an_installed_package_has_the_binaries_inside(tmp_path, monkeypatch):
     (tmp_path / "binaries").mkdir()
-    monkeypatch.setattr(commands.semreg_tf, "__file__", str(tmp_path / "__init__.py"))
-    assert commands.binaries_folder() == tmp_path / "binaries"
+    monkeypatch.setattr(entry, "__file__", str(tmp_path / "__main__.py"))
+    assert entry.binaries_folder() == tmp_path / "binaries"
     (tmp_path / "binaries").rmdir()
-    assert commands.binaries_folder() == tmp_path.parent
+    assert entry.binaries_folder() == tmp_path.parent
 
 
 def test_commands_run_from_an_installed_package(tmp_path):
@@ -61,12 +62,12 @@ def test_commands_run_from_an_installed_package(tmp_path):
     (package / "binaries").mkdir(parents=True)
     for path in (ROOT / "semreg_tf").iterdir():
         (package / path.name).symlink_to(path)
-    for name in ("data_prep", "eval", "train"):
+    for name in ("cli", "data_prep", "eval", "train"):
         (package / "binaries" / name).symlink_to(ROOT / name)
     manifest = (ROOT / "docs/kubernetes/train.yaml").read_text(encoding="utf-8")
     command = re.search(r"exec semreg (\S+)", manifest)[1]
     # A whole process, since the one that `run` forks has the checkout's package.
-    module = [sys.executable, "-m", "semreg_tf.cli.semreg"]
+    module = [sys.executable, "-m", "semreg_tf"]
     done = subprocess.run(
         [*module, command, "--help"], cwd=tmp_path, capture_output=True, text=True
     )

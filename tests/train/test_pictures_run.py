@@ -97,7 +97,7 @@ def test_what_to_run_next_names_every_model():
 
 
 def semreg(*arguments, cwd):
-    return run_module("semreg_tf.cli.semreg", *arguments, cwd=cwd)
+    return run_module("semreg_tf", *arguments, cwd=cwd)
 
 
 TOY = (

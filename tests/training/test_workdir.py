@@ -17,7 +17,7 @@ from semreg_tf.training.workdir import code_commit, load_annotator, load_run, op
 @pytest.fixture
 def checkout(tmp_path):
     """A repository with the project's folders of code."""
-    for folder in ("semreg_tf", "train", "data_prep", "eval"):
+    for folder in ("semreg_tf", "cli", "train", "data_prep", "eval"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "code.py").write_text("x = 1\n")
     git(tmp_path, "init", "-q")

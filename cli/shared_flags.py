@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from semreg_tf.cli.help_flags import HelpConfigFlag
+from cli.help_flags import HelpConfigFlag
 
 # So that --help of a binary shows them as its own.
 flags.disclaim_key_flags()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-from semreg_tf.cli.help_flags import define_help_flags, import_modules
+from cli.help_flags import define_help_flags, import_modules
 from semreg_tf.console import plain_errors
 from semreg_tf.name_hints import did_you_mean
 from semreg_tf.stopping import Stopped, stoppable

@@ -61,7 +61,7 @@ class HelpConfigFlag(flags.BooleanFlag):
         """Prints the fields if the flag is true."""
         if not self._parse(argument):
             return
-        from semreg_tf.cli.config_help import describe_config
+        from cli.config_help import describe_config
         from semreg_tf.config import Config
         from semreg_tf.console import plain_errors
 

@@ -1,10 +1,6 @@
 """The subcommands of `semreg`, each of which runs one binary."""
 
-import sys
-from pathlib import Path
 from typing import NamedTuple
-
-import semreg_tf
 
 
 class Command(NamedTuple):
@@ -36,17 +32,6 @@ COMMANDS = {
 _OTHER_MODULES = {"evaluate": ("eval.evaluate_tags", "eval.evaluate_captions")}
 
 
-def binaries_folder() -> Path:
-    """Returns the folder of `data_prep`, `train` and `eval`.
-
-    In a checkout they are beside the package; in an installed package they are in its subfolder
-    `binaries`, where their general names do not collide with other packages.
-    """
-    package = Path(semreg_tf.__file__).parent
-    inside = package / "binaries"
-    return inside if inside.is_dir() else package.parent
-
-
 def named_as_commands(text: str) -> str:
     """Returns a help text with `semreg <command>` in place of `python -m <binary>`."""
     for name, command in COMMANDS.items():
@@ -65,8 +50,3 @@ def describe_commands() -> str:
         "semreg COMMAND --help lists a command's flags.",
     ]
     return "\n".join(lines)
-
-
-def make_importable() -> None:
-    """Puts the binaries' folder first on the path, so that `import train` finds this project's."""
-    sys.path.insert(0, str(binaries_folder()))

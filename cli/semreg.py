@@ -3,14 +3,9 @@
 import runpy
 import sys
 
+from cli import help_flags
+from cli.commands import COMMANDS, describe_commands, named_as_commands
 from semreg_tf._version import __version__
-from semreg_tf.cli import help_flags
-from semreg_tf.cli.commands import (
-    COMMANDS,
-    describe_commands,
-    make_importable,
-    named_as_commands,
-)
 from semreg_tf.name_hints import did_you_mean
 
 _HELP = ("--help", "-h", "-help", "help")
@@ -20,7 +15,6 @@ def main() -> None:
     """Runs the subcommand of the command line, or lists the subcommands if it is unknown."""
     name = sys.argv[1] if len(sys.argv) > 1 else None
     if name in COMMANDS:
-        make_importable()
         help_flags.rewrite_help(named_as_commands)
         del sys.argv[1]
         runpy.run_module(COMMANDS[name].module, run_name="__main__", alter_sys=True)
@@ -36,7 +30,3 @@ def main() -> None:
         hint = did_you_mean(name, COMMANDS)
         print(f"error: there is no command {name!r}{hint} Known: {known}", file=sys.stderr)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

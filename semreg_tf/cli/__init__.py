@@ -1,1 +1,0 @@
-"""What the binaries share, and the library never imports: flags, help, signals, errors."""
