@@ -12,6 +12,11 @@ from semreg_tf.decoding.search import shifted
 from semreg_tf.decoding.step_function import StepFunction
 
 
+def combined_scores(concept_probabilities: Any, list_probabilities: Any, weight: float) -> Any:
+    """Returns the geometric mean of tensors or arrays, in which the decoder has `weight`."""
+    return concept_probabilities ** (1 - weight) * list_probabilities**weight
+
+
 class CombinedLabels(NamedTuple):
     """The labels of every image, best first, in the form of a search with one result.
 
@@ -71,7 +76,7 @@ class LabelCombination:
         """
         weight, steps = self.config.combine_weight, self.config.max_steps
         lists = self.list_probabilities(step_fn, state, context)
-        means = tf.cast(concept_probabilities, tf.float32) ** (1 - weight) * lists**weight
+        means = combined_scores(tf.cast(concept_probabilities, tf.float32), lists, weight)
         values, places = tf.math.top_k(means, min(steps, len(self.label_ids)))
         chosen = values >= self.config.combine_threshold
         ids = tf.gather(tf.constant(self.label_ids, tf.int32), places)

@@ -1,6 +1,6 @@
 """Predictions of models on a split: searched sequences, concept probabilities, label scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -47,11 +47,14 @@ def predict(
       batches: each model's inputs; `concepts` without `image` or `features` feeds the ground truth
         to the decoder, as the relational stage's validation does.
       vocabularies: the experiment's vocabularies.
-      decoding: how sequences are searched; None: the concept probabilities alone.
+      decoding: how sequences are searched; None: the concept probabilities alone. Where the ground
+        truth is fed, greedy search replaces the method "combined", which would list the truth.
       num_results: sequences to return for each image; fewer where the search has fewer.
     """
     output = vocabularies.output
     searching = ensemble.has_decoder and decoding is not None
+    if searching and decoding.method == "combined" and _reads_true_concepts(batches):
+        decoding = replace(decoding, method="greedy")
     in_bfloat16 = searching and scores_in_bfloat16(decoding.bfloat16_output)
     tables = ensemble.input_tables() if searching else None
 
@@ -127,6 +130,10 @@ def decoder_label_scores(
         return combination.list_probabilities(*start)
 
     return np.concatenate([run(tensors).numpy() for tensors in batches])
+
+
+def _reads_true_concepts(batches: SplitBatches) -> bool:
+    return not any({batch.IMAGE, batch.FEATURES} & spec.keys() for spec in batches.spec)
 
 
 def _combination(vocabularies: Vocabularies, decoding: DecodingConfig) -> LabelCombination:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from semreg_tf.data.input_pipeline import Split
+from semreg_tf.decoding.combined_labels import combined_scores
 from semreg_tf.evaluation import scoring
 from semreg_tf.evaluation.concept_evaluator import ConceptEvaluator
 from semreg_tf.evaluation.evaluated_model import EvaluatedModel
@@ -20,6 +21,10 @@ OURS = "ours"
 _UNSUPERVISED = (
     "The concepts of this model were not supervised (concepts.supervised is false), so there are "
     "no labels of the CNN alone and no mAP"
+)
+_COMBINED = (
+    f"The labels of {OURS} are those of CNN and decoder combined (decoding.method is combined), "
+    "which the paper's model does not list"
 )
 _THRESHOLD_ON_EVALUATED_SPLIT = (
     "The threshold was chosen on the evaluated split, since the data set has no other: its scores "
@@ -68,7 +73,8 @@ class _Systems:
         self._ranking: dict[str, np.ndarray | None] = {}
         self._cuts: dict[str, np.ndarray] = {}
         self._cnn_probabilities = predictions.concept_probabilities
-        self._warnings: list[str] = []
+        combines = model.config.decoding.method == "combined"
+        self._warnings: list[str] = [_COMBINED] if combines else []
         self._combine_threshold: float | None = None
 
     @property
@@ -161,7 +167,7 @@ class _Systems:
         model, weight = self._model, self._model.config.decoding.combine_weight
 
         def combine(split: Split, concept_probabilities: np.ndarray) -> np.ndarray:
-            return concept_probabilities ** (1 - weight) * model.label_scores(split) ** weight
+            return combined_scores(concept_probabilities, model.label_scores(split), weight)
 
         scores = combine(self._split, probabilities)
         validation = model.split(model.config.data.validation_split)

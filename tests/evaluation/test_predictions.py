@@ -50,6 +50,25 @@ def test_labels_have_the_decoders_highest_probability_on_its_way(run):
         assert all(row[index[label]] >= np.exp(total[0]) * 0.999 for label in ranked[0])
 
 
+def test_combined_labels_are_not_the_truth_that_is_fed(run):
+    (inputs,) = run.inputs(run.split("test"))
+    combined = dataclasses.replace(
+        run.config.decoding, method="combined", combine_threshold=0.0, combine_weight=0.1
+    )
+    found = {
+        (keys, config.method): predict(
+            run.ensemble,
+            SplitBatches([dataclasses.replace(inputs, keys=(keys, batch.IMAGE_ID))]),
+            run.vocabularies,
+            config,
+        ).sequences
+        for keys in (batch.CONCEPTS, batch.IMAGE)
+        for config in (combined, dataclasses.replace(combined, method="greedy"))
+    }
+    assert found[batch.CONCEPTS, "combined"] == found[batch.CONCEPTS, "greedy"]
+    assert found[batch.IMAGE, "combined"] != found[batch.IMAGE, "greedy"]
+
+
 def test_label_scores_have_the_shift_of_end(run):
     """A shift of END is the same as another bias of END's output."""
     (annotator,) = run.ensemble.members

@@ -356,6 +356,7 @@ def test_the_method_combined_lists_the_labels_of_the_evaluations_cut(tag_run, de
     combined = ("method=combined", f"combine_threshold={threshold}", "combine_weight=0.3")
     results = evaluated(*(f"decoding.{override}" for override in combined))
     assert results["combine_threshold"] is None
+    assert "which the paper's model does not list" in results["warnings"][-1]
     listed = results["systems"]
     assert listed["ours"] == {n: v for n, v in systems[cut].items() if n != "mAP"} | {
         "mAP": listed["ours"]["mAP"]
