@@ -109,13 +109,16 @@ study-demo-competitors: $(VENV)/installed
 	$(RUN) eval.study_tables --study=demo_competitors --out=results/demo_competitors/tables.md
 	$(RUN) eval.study_tables --study=demo_competitors --into=RESULTS.md
 
+# The tokens of the studies' records on Flickr8k.
+TOKENS := --tokenizer=treebank
+
 ## make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]  the study, results/flickr8k/
 ##   (ENCODER=efficientnet_lite0 in place of WEIGHTS: with that CNN, results/flickr8k_lite0/)
 ifdef ENCODER
 study-flickr8k: $(ENCODER_READY)
 	@test -n "$(DATA)" || \
 	  { echo "usage: make study-flickr8k DATA=dir ENCODER=name [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data" $(TOKENS)
 	for study in flickr8k flickr8k_search; do \
 	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/$(STUDY_OF_CNN)" \
 	    $(call CNN,--weights) $(LIMIT) || exit 1; \
@@ -126,7 +129,7 @@ else
 study-flickr8k: $(VENV)/installed
 	@test -n "$(DATA)" -a -n "$(WEIGHTS)" || \
 	  { echo "usage: make study-flickr8k DATA=dir WEIGHTS=file.h5 [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data" $(TOKENS)
 	for study in flickr8k flickr8k_search flickr8k_tags; do \
 	  $(RUN) train.run_study --study=$$study --data_dir="$(OUT)/data" --out="$(OUT)/$${study%_search}" \
 	    --weights="$(WEIGHTS)" $(LIMIT) || exit 1; \
@@ -160,7 +163,7 @@ study-corel5k: $(VENV)/installed
 ## make study-competitors DATA=dir [OUT=dir] [MINUTES=n]  Table 3's captioners on one frozen CNN
 study-competitors: $(VENV)/encoders
 	@test -n "$(DATA)" || { echo "usage: make study-competitors DATA=dir [OUT=dir] [MINUTES=n]"; exit 2; }
-	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data"
+	$(RUN) data_prep.prepare_flickr8k --raw_dir="$(DATA)" --data_dir="$(OUT)/data" $(TOKENS)
 	$(RUN) train.run_study --study=flickr8k_competitors --data_dir="$(OUT)/data" \
 	  --out="$(OUT)/flickr8k_competitors" $(LIMIT)
 	test ! -d results/flickr8k_competitors || $(RUN) eval.study_tables \
