@@ -108,8 +108,7 @@ def main(_: list[str]) -> None:
             from semreg_tf.serving.service import Service
         except ModuleNotFoundError as error:
             raise ValueError(
-                "The server needs the packages of semreg_tf[serve]: pip install "
-                f"'semreg_tf[serve]'. Received: {error}"
+                f"The server needs the extra `serve`: pip install -e '.[serve]'. Received: {error}"
             ) from error
         memory.use_few_arenas()
         bound = server.bind(_HOST.value, _PORT.value)

@@ -134,6 +134,6 @@ def packet_merger() -> Callable[..., bytes]:
         from semreg_tf.annotating.xmp_packet import merged_packet
     except ModuleNotFoundError as error:
         raise ValueError(
-            "`format` xmp needs lxml: pip install 'semreg_tf[xmp]'. Received: format='xmp'"
+            "`format` xmp needs lxml: pip install -e '.[xmp]'. Received: format='xmp'"
         ) from error
     return merged_packet

