@@ -191,7 +191,7 @@ def _what_next(settings: PicturesRun, exports: dict[str, Path], minutes: float) 
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",
         f"  semreg report {runs} {_out(settings, 'report.html')}",
-        "In a checkout, write `python -m semreg_tf` in place of `semreg`.",
+        "The environment has `semreg`: activate it, or write `python -m semreg_tf` in its place.",
     ]
     return "\n".join(lines)
 

@@ -238,9 +238,12 @@ def _training(config: Config, provenance: Provenance) -> str:
     if provenance.started_from_model:
         step += " from the weights of another model"
     if provenance.reward_steps:
+        # The best checkpoint may be one before the phase's end.
+        steps = provenance.reward_steps
+        most = steps if provenance.step is None else min(steps, provenance.step)
         step += (
-            f" (the last {provenance.reward_steps:,} or fewer raised the CIDEr of captions that "
-            "the decoder sampled)"
+            f" (at most the last {most:,} updates raised the CIDEr of captions that the decoder "
+            "sampled)"
         )
     versions = ", ".join(f"{name} {v}" for name, v in provenance.versions.items())
     return (

@@ -85,7 +85,7 @@ def test_a_card_tells_of_another_models_weights_and_of_rewards(config, vocabular
     provenance = Provenance("abc123", "joint", 100, started_from_model=True, reward_steps=200)
     text = write_card(tmp_path, part(config, vocabularies, provenance), FACTS, None).read_text()
     made = sections(text)["How it was made"]
-    assert "joint, after 100 updates from the weights of another model (the last 200 or" in made
+    assert "from the weights of another model (at most the last 100 updates raised" in made
     plain = dataclasses.replace(provenance, started_from_model=False, reward_steps=0)
     text = write_card(tmp_path, part(config, vocabularies, plain), FACTS, None).read_text()
     assert "after 100 updates; seed" in sections(text)["How it was made"]
