@@ -22,6 +22,7 @@ from semreg_tf import console
 from semreg_tf.reporting import result_tables
 
 TASKS = ("captions", "tags")
+WITHOUT_LABELS = ("none", "unknown")
 
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "File of predictions.", required=True)
 _TASK = flags.DEFINE_enum("task", None, TASKS, "Kind of the predictions.", required=True)
@@ -30,6 +31,13 @@ _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.", require
 _SPLIT = flags.DEFINE_string("split", "test", "Split to score on.")
 _ALLOW_MISSING = flags.DEFINE_bool(
     "allow_missing", False, "Leave out images without a prediction instead of refusing the file."
+)
+_WITHOUT_LABELS = flags.DEFINE_enum(
+    "without_labels",
+    "none",
+    WITHOUT_LABELS,
+    "What is true of images without labels: that they have none, or, as their labels are unknown, "
+    "nothing, so that they have no scores.",
 )
 _METEOR = shared_flags.define_meteor()
 _OUT = flags.DEFINE_string("out", None, "JSON file for the results.")
@@ -48,6 +56,7 @@ def main(_: list[str]) -> None:
             _TASK.value,
             PreparedSplit(_DATA_DIR.value, _DATASET.value, _SPLIT.value),
             allow_missing=_ALLOW_MISSING.value,
+            without_labels=_WITHOUT_LABELS.value,
             out=_OUT.value,
             **options,
         )

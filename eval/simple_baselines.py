@@ -72,18 +72,17 @@ def logistic_regression(splits: Any, features: Any) -> dict[str, Any]:
     import numpy as np
     from tqdm import tqdm
 
-    from semreg_tf.evaluation.scoring import cnn_cuts, concept_targets, tag_scores
-    from semreg_tf.metrics.multilabel import best_threshold
+    from semreg_tf.evaluation.scoring import cnn_cuts, tag_scores, threshold_of, truth_and
 
-    targets = {kind: concept_targets(split) for kind, split in splits.items()}
     mean, deviation = features["train"].mean(0), features["train"].std(0) + 1e-6
     scaled = {kind: (x - mean) / deviation for kind, x in features.items()}
     by_strength = {}
-    bar = tqdm(total=len(STRENGTHS) * targets["train"].shape[1], desc="classifiers")
+    targets, examples = truth_and(splits["train"], scaled["train"])
+    bar = tqdm(total=len(STRENGTHS) * targets.shape[1], desc="classifiers")
     for strength in STRENGTHS:
-        fitted = _fit(scaled, targets["train"], strength, bar)
+        fitted = _fit(scaled | {"train": examples}, targets, strength, bar)
         grid = np.arange(1, 1000) / 1000
-        threshold, value = best_threshold(targets["validation"], fitted["validation"], grid)
+        threshold, value = threshold_of(splits["validation"], fitted["validation"], grid)
         cuts = cnn_cuts(fitted["test"], (3, 5), threshold)
         by_strength[strength] = {
             "validation O-F1": value,

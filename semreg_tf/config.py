@@ -44,6 +44,9 @@ class DataConfig(Checked):
     # "captions": an image's labels are the concepts that occur in its captions, which makes a
     # captioned data set a multi-label task (ours).
     labels_from: Literal["labels", "captions"] = "labels"
+    # What a tagger learns from an image without labels: that it has "none", or, as its labels are
+    # "unknown", nothing; then it has no scores either (ours).
+    without_labels: Literal["none", "unknown"] = "none"
     # Number of concepts. None: for tags all labels, for captions 1,000 (Sec. 5.1).
     num_concepts: int | None = number(None, 1)
     # The tokens that may be a captioner's concepts: "words" excludes punctuation and includes stop

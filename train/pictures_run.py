@@ -136,8 +136,9 @@ def _prepare(settings: PicturesRun) -> None:
 
 
 def _with_validation_split(config: Config, counts: dict[str, Any]) -> Config:
-    """Returns the config; without a validation split, it validates on the training split."""
-    if config.data.validation_split in counts:
+    """Returns the config; it validates on the training split if no other has its targets."""
+    validation, name = counts.get(config.data.validation_split, {}), _COUNT_NAMES[config.data.task]
+    if validation.get(name):
         return config
     data = dataclasses.replace(config.data, validation_split=config.data.train_split)
     return dataclasses.replace(config, data=data)

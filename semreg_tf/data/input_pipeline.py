@@ -26,6 +26,7 @@ from semreg_tf.data.tag_neighbours import Neighbours, TagSets
 from semreg_tf.data.targets import (
     EncodedAnnotations,
     encode_annotations,
+    is_annotated,
     labels_of_captions,
 )
 from semreg_tf.data.text import EARLIEST_TOKENIZER, Tokenizer
@@ -89,8 +90,8 @@ class Split:
 
     @property
     def annotated_rows(self) -> np.ndarray:
-        """Rows of the images that can be trained on: those with a caption, or for tags all."""
-        return np.flatnonzero(np.diff(self.encoded.sequence_splits))
+        """Rows of the images that train and are scored: with a caption, or with known labels."""
+        return self.encoded.annotated_rows
 
     @property
     def num_sequences(self) -> int:
@@ -130,6 +131,17 @@ def load_split(
         first,
         stored_tokenizer(builder),
     )
+
+
+def num_annotated(builder: tfds.core.DatasetBuilder, name: str, *data_configs: DataConfig) -> int:
+    """Returns the number of a split's images that can be learnt from by every one of the configs.
+
+    Raises:
+      ValueError: as `load_split`.
+    """
+    whole, first, last = slice_of(builder, name)
+    annotations = read_annotations(builder.data_dir, whole)[first:last]
+    return sum(all(is_annotated(a, data) for data in data_configs) for a in annotations)
 
 
 @dataclass(frozen=True)

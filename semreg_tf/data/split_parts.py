@@ -1,21 +1,6 @@
-"""Parts of splits in TFDS's syntax: their records and number of images."""
+"""Parts of splits in TFDS's syntax, such as "train[:90%]"."""
 
 import tensorflow_datasets as tfds
-
-
-def num_images(builder: tfds.core.DatasetBuilder, name: str) -> int:
-    """Returns the number of images of a split, or of a part of one.
-
-    Raises:
-      ValueError: the split is unknown, or its slice cannot be parsed.
-    """
-    whole, first, last = slice_of(builder, name)
-    if whole not in builder.info.splits:
-        raise ValueError(
-            f"`split` must be one of {', '.join(sorted(builder.info.splits))}. "
-            f"Received: split={name!r}"
-        )
-    return len(range(builder.info.splits[whole].num_examples)[first:last])
 
 
 def slice_of(builder: tfds.core.DatasetBuilder, name: str) -> tuple[str, int, int | None]:

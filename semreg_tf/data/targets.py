@@ -25,7 +25,7 @@ class EncodedAnnotations(NamedTuple):
       tokens: int32, the concatenated ids of all sequences, without START and END.
       token_splits: int64, (sequences + 1,), bounds of the sequences in `tokens`.
       sequence_splits: int64, (images + 1,), bounds of the images among the sequences; an image
-        without labels has one empty sequence, so its target is END.
+        known to have no labels has one empty sequence, so its target is END.
       concepts: int32, the concatenated concept ids of all images, ascending within an image.
       concept_splits: int64, (images + 1,).
       user_tags: int32, or None if they are not read.
@@ -46,6 +46,11 @@ class EncodedAnnotations(NamedTuple):
     num_cut: int
     groups: np.ndarray | None = None
     group_splits: np.ndarray | None = None
+
+    @property
+    def annotated_rows(self) -> np.ndarray:
+        """Rows of the images with a caption, or whose labels are known."""
+        return np.flatnonzero(np.diff(self.sequence_splits))
 
 
 def label_ranks(vocabulary: Vocabulary, order: LabelOrder) -> np.ndarray:
@@ -95,6 +100,16 @@ def labels_of_captions(
     ]
 
 
+def is_annotated(annotation: Annotation, data_config: DataConfig) -> bool:
+    """Returns whether an image can be learnt from: it has a caption, or its labels are known.
+
+    Whether labels are known to be none is told by `data.without_labels`.
+    """
+    if "captions" in (data_config.task, data_config.labels_from):
+        return bool(annotation.tokens)
+    return bool(annotation.labels) or data_config.without_labels == "none"
+
+
 def encode_annotations(
     annotations: Sequence[Annotation],
     vocabularies: Vocabularies,
@@ -103,7 +118,8 @@ def encode_annotations(
 ) -> EncodedAnnotations:
     """Converts a split's annotations to ids of sequences, concepts, user tags and groups.
 
-    For tags, an image has one sequence, its labels in `label_order`. For captions, each caption is
+    For tags, an image has one sequence, its labels in `label_order`, or none if its labels are not
+    known (`data.without_labels`, or no captions to take them from). For captions, each caption is
     a sequence, cut at `max_caption_tokens` for training, and a concept is present if any caption of
     the image has its word (Sec. 5.1).
 
@@ -121,7 +137,10 @@ def encode_annotations(
     else:
         ranks = label_ranks(vocabulary, data_config.label_order)
         labels = [vocabulary.encode(a.labels) for a in annotations]
-        per_image = [[ids[np.argsort(ranks[ids])]] for ids in labels]
+        per_image = [
+            [ids[np.argsort(ranks[ids])]] if is_annotated(annotation, data_config) else []
+            for ids, annotation in zip(labels, annotations, strict=True)
+        ]
         concepts = [_known(vocabularies.concepts.index, a.labels) for a in annotations]
         limit = None
     sequences = [ids for image in per_image for ids in image]

@@ -9,7 +9,6 @@ from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.evaluation.evaluator import Evaluation
 from semreg_tf.evaluation.prediction_rows import prediction_rows
 from semreg_tf.evaluation.predictions import Predictions
-from semreg_tf.metrics.multilabel import best_threshold
 from semreg_tf.models.side_information import Part
 
 
@@ -32,7 +31,7 @@ class ConceptEvaluator:
         if self.metric == "mAP":
             scores = {"mAP": scoring.mean_average_precision(split, probabilities)}
         else:
-            threshold, value = best_threshold(scoring.concept_targets(split), probabilities)
+            threshold, value = scoring.threshold_of(split, probabilities)
             scores = {"O-F1": value, "threshold": threshold}
         image_ids = [annotation.image_id for annotation in split.annotations]
         predictions = Predictions(image_ids, [], [], probabilities)

@@ -25,6 +25,7 @@ from semreg_tf.name_hints import did_you_mean
 from semreg_tf.text.cleaning import clean_caption, clean_name
 
 TASKS = ("captions", "tags")
+WITHOUT_LABELS = ("none", "unknown")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def evaluate_predictions(
     on: PreparedSplit,
     *,
     allow_missing: bool = False,
+    without_labels: str = "none",
     out: str | Path | None = None,
     **metric_options: Any,
 ) -> dict[str, Any]:
@@ -57,6 +59,8 @@ def evaluate_predictions(
       on: the split with the ground truth.
       allow_missing: whether images without a prediction are counted and left out of every score.
         By default they are refused, since leaving them out can raise the scores (ours).
+      without_labels: for tags, what is true of images without labels: that they have "none", or,
+        as their labels are "unknown", nothing, so that they have no scores.
       out: the JSON file to write the results to, or None.
       **metric_options: passed to `caption_metrics`.
 
@@ -69,10 +73,11 @@ def evaluate_predictions(
       ValueError: the file cannot be read (the error names the line or entry), an image or a class
         is unknown, an image is predicted twice, or an image has no prediction.
     """
-    if task not in TASKS:
-        raise ValueError(
-            f"`task` must be one of {', '.join(map(repr, TASKS))}. Received: task={task!r}"
-        )
+    options = {"task": (task, TASKS), "without_labels": (without_labels, WITHOUT_LABELS)}
+    for name, (value, allowed) in options.items():
+        if value not in allowed:
+            expected = ", ".join(map(repr, allowed))
+            raise ValueError(f"`{name}` must be one of {expected}. Received: {name}={value!r}")
     by_image_id = _read(predictions, task)
     builder = find_builder(on.data_dir, on.dataset)
     annotations = read_annotations(builder.data_dir, on.split)
@@ -83,7 +88,14 @@ def evaluate_predictions(
         results |= _caption_scores(pairs, on.split, stored_tokenizer(builder), metric_options)
     else:
         classes = load_dataset_names(builder.data_dir, "labels")
-        results |= _tag_scores(pairs, classes, on.split, Path(predictions).stem)
+        _check_labelled(pairs, classes, on.split)
+        scored = [(a, x) for a, x in pairs if a.labels or without_labels == "none"]
+        results["num_images"] = len(scored)
+        results |= _tag_scores(scored, classes, Path(predictions).stem)
+        if len(scored) < len(pairs):
+            results["warnings"].append(
+                f"{len(pairs) - len(scored)} images have no labels and are left out"
+            )
     if num_missing:
         results["warnings"].append(f"{num_missing} images have no prediction and are left out")
     if out is not None:
@@ -162,12 +174,9 @@ def _caption_scores(
     }
 
 
-def _tag_scores(
-    pairs: Sequence[tuple[Annotation, Sequence[str]]],
-    classes: NameList,
-    split_name: str,
-    system: str,
-) -> dict[str, Any]:
+def _check_labelled(
+    pairs: Sequence[tuple[Annotation, Sequence[str]]], classes: NameList, split_name: str
+) -> None:
     if not len(classes):
         raise ValueError(
             "`task` must be 'captions' for a data set without labels. Received: task='tags'"
@@ -177,6 +186,11 @@ def _tag_scores(
             "`split` must have labels of the predicted images. "
             f"Received: split={split_name!r}, {len(pairs)} images without any"
         )
+
+
+def _tag_scores(
+    pairs: Sequence[tuple[Annotation, Sequence[str]]], classes: NameList, system: str
+) -> dict[str, Any]:
     index = classes.index
     targets, predicted = (np.zeros((len(pairs), len(classes)), np.uint8) for _ in range(2))
     for row, (annotation, raw_labels) in enumerate(pairs):

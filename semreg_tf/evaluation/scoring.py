@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.input_pipeline import Split
@@ -11,8 +12,9 @@ from semreg_tf.data.targets import multi_hot
 from semreg_tf.data.text import SCORED_AS_THEY_ARE, Tokenizer
 from semreg_tf.decoding import top_k
 from semreg_tf.evaluation.predictions import Predictions
+from semreg_tf.metrics.bootstrap import Interval, multilabel_intervals
 from semreg_tf.metrics.captions import CaptionMetrics, caption_metrics
-from semreg_tf.metrics.multilabel import multilabel_metrics
+from semreg_tf.metrics.multilabel import best_threshold, multilabel_metrics
 
 
 def concept_targets(split: Split) -> np.ndarray:
@@ -20,6 +22,43 @@ def concept_targets(split: Split) -> np.ndarray:
     encoded = split.encoded
     size = len(split.vocabularies.concepts)
     return multi_hot(encoded.concepts, encoded.concept_splits, size).astype(np.uint8)
+
+
+def truth_and(split: Split, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ground truth and `values` of the images that are scored.
+
+    Images without captions, or whose labels are not known, are left out.
+
+    Args:
+      split: the split.
+      values: labels or probabilities of all its images, (images, num_concepts).
+
+    Returns:
+      Both are (scored images, num_concepts).
+    """
+    rows = split.encoded.annotated_rows
+    return concept_targets(split)[rows], values[rows]
+
+
+def threshold_of(
+    split: Split, probabilities: np.ndarray, grid: ArrayLike | None = None
+) -> tuple[float, float]:
+    """Returns the threshold with the highest O-F1 on a split, and this O-F1; see `best_threshold`.
+
+    Args:
+      split: the split that the threshold is chosen on.
+      probabilities: (images, num_concepts).
+      grid: thresholds to try, (thresholds,), or None.
+
+    Raises:
+      ValueError: no image of the split has a label or a concept.
+    """
+    if not len(split.encoded.concepts):
+        raise ValueError(
+            "`split` must hold images with labels, or a threshold cannot be chosen on it. "
+            f"Received: split={split.name!r}, {split.num_images:,} images without labels"
+        )
+    return best_threshold(*truth_and(split, probabilities), grid)
 
 
 def sequence_labels(predictions: Predictions, split: Split) -> np.ndarray:
@@ -91,8 +130,16 @@ def tag_scores(
 
     `labels` are 0/1 and `probabilities`, for mAP, floats or None; both are (images, num_concepts).
     """
+    targets, labels = truth_and(split, labels)
+    if probabilities is not None:
+        _, probabilities = truth_and(split, probabilities)
     names = split.vocabularies.concepts.names
-    return multilabel_metrics(concept_targets(split), labels, probabilities, names).as_dict()
+    return multilabel_metrics(targets, labels, probabilities, names).as_dict()
+
+
+def label_intervals(split: Split, labels: np.ndarray) -> dict[str, Interval]:
+    """Returns the intervals of label sets, 0/1 (images, num_concepts); `multilabel_intervals`."""
+    return multilabel_intervals(*truth_and(split, labels))
 
 
 def mean_average_precision(split: Split, probabilities: np.ndarray) -> float | None:

@@ -14,8 +14,7 @@ from semreg_tf.evaluation.evaluated_model import EvaluatedModel
 from semreg_tf.evaluation.evaluator import Evaluation, as_lists
 from semreg_tf.evaluation.prediction_rows import by_score, prediction_rows
 from semreg_tf.evaluation.predictions import Predictions
-from semreg_tf.metrics.bootstrap import multilabel_intervals
-from semreg_tf.metrics.multilabel import best_threshold, per_image_scores
+from semreg_tf.metrics.multilabel import per_image_scores
 
 OURS = "ours"
 _UNSUPERVISED = (
@@ -122,23 +121,31 @@ class _Systems:
 
     def evaluation(self) -> Evaluation:
         """Scores all label sets."""
-        split, targets = self._split, scoring.concept_targets(self._split)
+        split, labels = self._split, self.labels
+        num_unknown = len(split.annotations) - len(split.encoded.annotated_rows)
+        if num_unknown:
+            self._warnings.append(
+                f"{num_unknown} images have no labels and are left out of every score"
+            )
         return Evaluation(
-            {n: scoring.tag_scores(split, x, self._ranking[n]) for n, x in self.labels.items()},
-            lambda: self._rows(targets),
-            lambda: {n: as_lists(multilabel_intervals(targets, x)) for n, x in self.labels.items()},
+            {n: scoring.tag_scores(split, x, self._ranking[n]) for n, x in labels.items()},
+            self._rows,
+            lambda: {n: as_lists(scoring.label_intervals(split, x)) for n, x in labels.items()},
             self._warnings,
             self._combine_threshold,
         )
 
-    def _rows(self, targets: np.ndarray) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[dict[str, Any]]:
         """Yields rows with the CNN's labels, most probable first, and the first system's scores.
 
-        Recall and F1 of an image without labels are None.
+        Recall and F1 of an image without labels are None, and all three where they are not known.
         """
         names = self._split.vocabularies.concepts.names
-        main = per_image_scores(targets, next(iter(self.labels.values())))
-        figures = {"precision": main.precision, "recall": main.recall, "F1": main.f1}
+        labels = next(iter(self.labels.values()))
+        main = per_image_scores(scoring.concept_targets(self._split), labels)
+        known = np.isin(np.arange(len(labels)), self._split.encoded.annotated_rows)
+        precision = np.where(known, main.precision, np.nan)
+        figures = {"precision": precision, "recall": main.recall, "F1": main.f1}
         rows = prediction_rows(self._model, self._split, self._predictions)
         for i, row in enumerate(rows):
             ranked = by_score(self._cnn_probabilities[i])
@@ -172,7 +179,7 @@ class _Systems:
         scores = combine(self._split, probabilities)
         validation = model.split(model.config.data.validation_split)
         validation_scores = combine(validation, model.concept_probabilities(validation))
-        threshold, _ = best_threshold(scoring.concept_targets(validation), validation_scores)
+        threshold, _ = scoring.threshold_of(validation, validation_scores)
         self._combine_threshold = float(threshold)
         name, cut = f"{OURS} with the CNN", (scores >= threshold).astype(np.uint8)
         return {

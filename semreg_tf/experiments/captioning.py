@@ -295,7 +295,7 @@ EXPERIMENTS = {
         {"s_cnn_rnn": ("your own pictures", same), "nic_f": ("control: NIC-F, no concepts", ria)},
     ),
     "custom_both": (
-        lambda: with_labels(custom()),
+        lambda: with_labels(with_fields(custom(), data={"without_labels": "unknown"})),
         {"s_cnn_rnn": ("ours: captions and labels together", same)},
     ),
 }

@@ -336,7 +336,7 @@ def custom() -> Config:
     tuned = {"learning_rate": 1e-3, "encoder_rate": 0.1, "encoder_clip_norm": 100.0}
     return with_fields(
         base,
-        data={"label_order": "frequent_first"},
+        data={"label_order": "frequent_first", "without_labels": "unknown"},
         image=VIEWS_BY_SIZE,
         concepts={"initial_bias": "frequencies"},
         decoder={"input_dropout": 0.5, "output_dropout": 0.5},

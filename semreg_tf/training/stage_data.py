@@ -5,13 +5,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from semreg_tf.config import Config
 from semreg_tf.config_io import to_dict
 from semreg_tf.data import batch
 from semreg_tf.data.extra_captions import ExtraCaptions, read_extra_captions
-from semreg_tf.data.input_pipeline import Inputs, Split, load_split
+from semreg_tf.data.input_pipeline import Inputs, Split, load_split, num_annotated
 from semreg_tf.data.targets import encode_annotations, labels_of_captions
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.label_task import label_config
@@ -83,16 +84,21 @@ class StageData:
         """Returns a phase's inputs from the training split."""
         views, captions = self._config.image.cached_views, phase.captions_per_image
         split = self.with_extra if phase.loss.reads == "true_concepts" else self.train
-        return self.inputs(annotator, split, phase.keys, views, captions)
+        inputs = self.inputs(annotator, split, phase.keys, views, captions)
+        return dataclasses.replace(inputs, rows=self._rows_of_both(phase))
 
     def label_inputs(self, phase: Phase) -> Inputs | None:
         """Returns a phase's label inputs for the same images, or None for a single task."""
         if self.label_train is None:
             return None
         keys = tuple(key for key in phase.keys if key in batch.LABEL_KEYS)
-        # Only images that are trained on for both tasks.
-        rows = self.train.annotated_rows if phase.sees_images else None
-        return Inputs(self.label_train, keys, rows=rows)
+        return Inputs(self.label_train, keys, rows=self._rows_of_both(phase))
+
+    def _rows_of_both(self, phase: Phase) -> np.ndarray | None:
+        """Returns the rows of the images that train both tasks, or None for a single task."""
+        if self.label_train is None or not phase.sees_images:
+            return None
+        return np.intersect1d(self.train.annotated_rows, self.label_train.annotated_rows)
 
     def inputs(
         self,
@@ -107,6 +113,25 @@ class StageData:
             annotator, split, keys, self._features_folder, lambda: self.train, views
         )
         return dataclasses.replace(inputs, captions_per_image=captions_per_image)
+
+
+def num_pictures(config: Config, builder: tfds.core.DatasetBuilder) -> int:
+    """Returns the number of training images that are annotated for every task of the config.
+
+    Raises:
+      ValueError: there are none.
+    """
+    tasks = [config.data]
+    if config.labels is not None:
+        tasks.append(label_config(config).data)
+    number = num_annotated(builder, config.data.train_split, *tasks)
+    if not number:
+        needed = " and ".join("labels" if data.task == "tags" else "captions" for data in tasks)
+        raise ValueError(
+            f"`data.train_split` must hold images with {needed} to learn. "
+            f"Received: data.train_split={config.data.train_split!r}, where no image has them"
+        )
+    return number
 
 
 def extra_captions_of(

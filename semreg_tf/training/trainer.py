@@ -18,7 +18,6 @@ from semreg_tf.data.dataset_digests import content_digests
 from semreg_tf.data.input_pipeline import evaluation_batches
 from semreg_tf.data.record_errors import plain_record_errors
 from semreg_tf.data.records import find_builder
-from semreg_tf.data.split_parts import num_images
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.models.annotator import Annotator
@@ -38,7 +37,12 @@ from semreg_tf.training.phase_run import PhaseRun, StageParts
 from semreg_tf.training.phases import find_stage
 from semreg_tf.training.precision import dtype_policy_scope, with_precision
 from semreg_tf.training.progress import Progress
-from semreg_tf.training.stage_data import StageData, clamp_side_information, extra_captions_of
+from semreg_tf.training.stage_data import (
+    StageData,
+    clamp_side_information,
+    extra_captions_of,
+    num_pictures,
+)
 from semreg_tf.training.step_profiler import StepProfiler
 from semreg_tf.training.trainer_options import TrainerOptions
 from semreg_tf.training.warm_start import warm_start
@@ -87,7 +91,7 @@ class Trainer:
             tf.config.experimental.enable_op_determinism()
         builder = find_builder(data_dir, config.data.dataset)
         contents = content_digests(builder.data_dir)
-        config = sized(config, num_images(builder, config.data.train_split))
+        config = sized(config, num_pictures(config, builder))
         find_stage(config, stage).check_warm_starts(options.warm_starts)
         extra = extra_captions_of(config, find_stage(config, stage), builder)
         counts = extra.word_counts() if extra and config.relational.extra_words else None

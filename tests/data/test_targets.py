@@ -6,6 +6,7 @@ from semreg_tf.data.annotations import Annotation
 from semreg_tf.data.name_list import NameList
 from semreg_tf.data.targets import (
     encode_annotations,
+    is_annotated,
     label_ranks,
     labels_of_captions,
     multi_hot,
@@ -81,6 +82,17 @@ def test_tags_are_one_sequence_an_image_in_label_order(order, first, third):
     assert row(encoded.concepts, encoded.concept_splits, 0) == [0, 1, 3]
     assert encoded.user_tags is None
     assert encoded.user_tag_splits is None
+
+
+def test_images_whose_labels_are_unknown_have_no_sequence_and_are_not_annotated():
+    names = Vocabularies(LABELS, LABELS.entries)
+    encoded = encode_annotations(tagged(), names, tag_config(without_labels="unknown"))
+    np.testing.assert_array_equal(encoded.sequence_splits, [0, 1, 1, 2])
+    assert encoded.annotated_rows.tolist() == [0, 2]
+    assert [a.image_id for a in tagged() if is_annotated(a, tag_config())] == ["1", "2", "3"]
+    of_captions = tag_config(labels_from="captions")
+    told = [Annotation("1", "1.jpg", tokens=(("a",),)), Annotation("2", "2.jpg", labels=("boat",))]
+    assert [is_annotated(a, of_captions) for a in told] == [True, False]
 
 
 def test_long_label_sets_are_never_cut():

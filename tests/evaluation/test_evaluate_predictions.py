@@ -103,6 +103,20 @@ def test_missing_images_are_refused_or_counted(task, annotations, score):
     assert results["warnings"][-1] == "2 images have no prediction and are left out"
 
 
+def test_images_of_unknown_labels_have_no_score(annotations, score, monkeypatch):
+    given = [(a.image_id, a.labels) for a in annotations]
+    unlabelled = [
+        dataclasses.replace(a, labels=()) if i < 2 else a for i, a in enumerate(annotations)
+    ]
+    monkeypatch.setattr(module, "read_annotations", lambda *_: unlabelled)
+    assert score("tags", given)["systems"]["mine"]["O-P"] == pytest.approx(6 / 8)
+    results = score("tags", given, without_labels="unknown")
+    assert results["systems"]["mine"]["O-P"] == 1 and results["num_images"] == 6
+    assert results["warnings"] == ["2 images have no labels and are left out"]
+    with pytest.raises(ValueError, match=r"`without_labels` must be one of 'none', 'unknown'"):
+        score("tags", given, without_labels="absent")
+
+
 @pytest.mark.parametrize("task", ["captions", "tags"])
 def test_unknown_images_are_refused_with_what_ids_look_like(task, annotations, score):
     given = [(i, "a" if task == "captions" else []) for i in range(7)]

@@ -92,3 +92,29 @@ def test_captions_of_images_without_references_are_left_out(split):
     )
     assert metrics.num_images == 1
     assert metrics.scores["BLEU-1"] == pytest.approx(1)
+
+
+def test_images_of_unknown_labels_count_in_no_score(split):
+    """Taken for images without labels, they would halve the precision and raise the threshold."""
+    known = split.annotations
+    split.annotations = [*known, *(Annotation(str(i), f"{i}.jpg") for i in (2, 3))]
+    split.encoded = encode_annotations(
+        split.annotations, split.vocabularies, DataConfig(task="tags", without_labels="unknown")
+    )
+    probabilities = np.array([[0.9, 0.1, 0.6], [0.1, 0.6, 0.1], [0.7] * 3, [0.7] * 3])
+    labels = (probabilities >= 0.5).astype(np.uint8)
+    scores = scoring.tag_scores(split, labels, probabilities)
+    assert (scores["num_images"], scores["num_unlabelled_images"]) == (2, 0)
+    assert (scores["O-P"], scores["O-R"], scores["mAP"]) == (1.0, 1.0, 1.0)
+    assert scoring.threshold_of(split, probabilities) == (0.11, 1.0)
+    assert scoring.label_intervals(split, labels)["O-F1"] == (1.0, 1.0, 1.0)
+
+
+def test_no_threshold_is_chosen_without_labels(split):
+    split.annotations = [Annotation("0", "0.jpg"), Annotation("1", "1.jpg")]
+    split.name, split.num_images = "validation", 2
+    split.encoded = encode_annotations(
+        split.annotations, split.vocabularies, DataConfig(task="tags")
+    )
+    with pytest.raises(ValueError, match="'validation', 2 images without labels"):
+        scoring.threshold_of(split, PROBABILITIES)

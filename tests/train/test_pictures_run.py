@@ -48,6 +48,7 @@ def test_missing_splits_are_replaced_or_not_scored():
     three = counts(train=8, validation=1, test=1)
     assert pictures_run._with_validation_split(config, three) == config
     assert pictures_run._test_split(config, three, "tags") == "test"
+    assert pictures_run._with_validation_split(config, counts(train=8, validation=0)) != config
     one = counts(train=8)
     assert pictures_run._with_validation_split(config, one).data.validation_split == "train"
     assert pictures_run._test_split(config, one, "tags") is None

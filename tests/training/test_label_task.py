@@ -175,6 +175,15 @@ def test_pictures_without_captions_train_neither_task(toy, demo_data, tmp_path):
         (batch.CONCEPTS, batch.IMAGE_ID, *batch.SEQUENCE_KEYS),
         rows=data.train.annotated_rows,
     )
+    # Nor do those whose labels are not known.
+    known = [a if i < 5 else dataclasses.replace(a, labels=()) for i, a in enumerate(kept)]
+    unknown = dataclasses.replace(label_config(config).data, without_labels="unknown")
+    encoded = encode_annotations(known, data.label_train.vocabularies, unknown)
+    few = dataclasses.replace(data.label_train, annotations=known, encoded=encoded)
+    data.label_train, all_labels = few, data.label_train
+    assert data.label_inputs(phase).training_rows.tolist() == [1, 3]
+    assert data._rows_of_both(phase).tolist() == [1, 3]
+    data.label_train = all_labels
     owns = dataclasses.replace(labels, keys=(*labels.keys, batch.IMAGE_ID))
     pairs = zip(
         training_batches(captions, 8, 0).take(3), training_batches(owns, 8, 0).take(3), strict=True

@@ -6,14 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from data_prep.custom.custom_dataset_builder import Builder, CustomOptions
+from data_prep.preparation import prepare
 from semreg_tf import experiments
 from semreg_tf.data import batch
-from semreg_tf.data.input_pipeline import training_batches
+from semreg_tf.data.input_pipeline import Inputs, load_split, num_examples, training_batches
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
 from semreg_tf.training.phases import find_stage
-from semreg_tf.training.stage_data import StageData, extra_captions_of
+from semreg_tf.training.stage_data import StageData, extra_captions_of, num_pictures
 
 CAPTIONS = ("a zebra .", "zebra zebra")
 
@@ -51,6 +54,28 @@ def test_the_relational_stage_reads_them_with_the_concepts_they_name(config, dem
         assert {words.concepts.names[i] for i in found} == named
     said = {" ".join(words.output.decode(pairs[batch.TARGET_IDS][row, 0].numpy())) for row in rows}
     assert said == {"a <unk> .", "<unk> <unk>"}
+
+
+def test_pictures_of_unknown_labels_train_no_tagger(tmp_path):
+    """Two pictures have labels and two have captions alone, which say nothing of labels."""
+    lines = ["file_name,captions,labels"]
+    for i, columns in enumerate((",dog", ",sea", "A dog.,", "A cat.,")):
+        Image.new("RGB", (40, 40), (60 * i, 0, 0)).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{columns}")
+    (tmp_path / "annotations.csv").write_text("\n".join(lines))
+    options = CustomOptions(validation_share=0.0, test_share=0.0)
+    prepare(Builder(data_dir=tmp_path / "data", options=options), tmp_path)
+    builder = find_builder(tmp_path / "data", "custom")
+    config = experiments.get("custom_tags/s_cnn_rnn")
+    names = Vocabularies.from_dataset(builder.data_dir, config.data)
+    split = load_split(builder, "train", names, config.data)
+    assert {split.annotations[i].labels for i in split.annotated_rows} == {("dog",), ("sea",)}
+    assert num_examples(Inputs(split, (batch.IMAGE, batch.CONCEPTS))) == 2
+    assert num_pictures(config, builder) == 2
+    both = experiments.get("custom_both/s_cnn_rnn")
+    assert num_pictures(dataclasses.replace(both, labels=None), builder) == 2
+    with pytest.raises(ValueError, match=r"images with captions and labels to learn.*no image has"):
+        num_pictures(both, builder)
 
 
 @pytest.mark.parametrize("name", ["unary", "joint"])
