@@ -25,6 +25,8 @@ from semreg_tf.stage_config import JointConfig, RelationalConfig, SamplingConfig
 from semreg_tf.stage_config import StageConfig as StageConfig
 
 FORMAT_VERSION = 1
+# The beginnings of overrides that an evaluation or an export may be given; training fixes the rest.
+AFTER_TRAINING = ("decoding.", "reranking.", "image.test_views=")
 # The stages of Sec. 3.3 in order -> the earlier stages from whose weights they may start.
 WARM_STARTS = {"unary": (), "relational": ("unary",), "joint": ("unary", "relational")}
 

@@ -216,10 +216,15 @@ class JobRunner:
             self._call(*command)
 
     def _evaluate(self, runs: list[Path], *more: str, task: str | None = None) -> None:
+        # A finished run may have been trained before its decoding was changed.
+        changed: list[str] = []
+        if not self.members:
+            changed = stage_settings.changed_after_training(runs[0], self.config, task)
         self._call(
             f"eval.evaluate_{task or self.config.data.task}",
             *(f"--workdir={run}" for run in runs),
             f"--data_dir={self.inputs.data_dir}",
+            *(f"--config.{override}" for override in changed),
             *more,
         )
 

@@ -1,11 +1,13 @@
 """The settings of a trained stage, compared with those that a system asks for."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from semreg_tf import config_io
-from semreg_tf.config import Config
+from semreg_tf.config import AFTER_TRAINING, Config
+from semreg_tf.label_task import label_config
 from semreg_tf.size_rule import sized
 
 # Fields and sections that no training reads, or that do not change what it computes.
@@ -94,6 +96,30 @@ def check_trained(folder: str | Path, asked: Config, stage: str) -> None:
             f"`out` must hold no other run in place of this one: its {stage} stage was not trained "
             f"with {fields}. Remove the folder, or give another --out. Received: {str(folder)!r}"
         )
+
+
+def changed_after_training(folder: str | Path, asked: Config, task: str | None = None) -> list[str]:
+    """Returns what an evaluation must change in a run's config to decode as is asked for.
+
+    Args:
+      folder: the work directory.
+      asked: the config whose decoding, reranking and views of test images are asked for.
+      task: "tags": for a run on captions and labels, of its tag model; None: of the whole.
+
+    Returns:
+      Overrides such as "decoding.beam_width=5".
+    """
+    from semreg_tf.training.workdir import CONFIG_FILE, read_about
+
+    path = str(Path(folder) / CONFIG_FILE)
+    trained = config_io.from_file_values(read_about(folder), path)
+    if task == "tags" and asked.labels is not None:
+        asked, trained = label_config(asked), label_config(trained)
+    return [
+        f"{name}={json.dumps(value)}"
+        for name, value in config_io.differing_fields(asked, trained).items()
+        if f"{name}=".startswith(AFTER_TRAINING)
+    ]
 
 
 def _is_of(name: str, fields: Iterable[str]) -> bool:

@@ -71,6 +71,9 @@ def open_workdir(
 ) -> Path:
     """Creates a work directory, or checks that an existing one is of the same run.
 
+    Fields that may differ when a run is resumed, such as those of the decoding, then have their new
+    values in its config.json.
+
     Args:
       path: the folder.
       config: the experiment.
@@ -94,6 +97,7 @@ def open_workdir(
             check_dataset(folder, read_about(folder), dataset_digests or {})
             _check_same_run(folder, config, vocabularies, stage)
             _check_extra_captions(folder, config, extra_captions)
+            _write_changed_fields(folder, config)
             return folder
         if checkpoints.list_checkpoints(folder):
             raise ValueError(
@@ -319,6 +323,17 @@ def _write_config(
             "python": platform.python_version(),
         },
     )
+
+
+def _write_changed_fields(folder: Path, config: Config) -> None:
+    """Writes the config of a resumed run, with what its first start has recorded beside it."""
+    about = read_about(folder)
+    earlier = config_io.from_file_values(about, str(folder / CONFIG_FILE))
+    changed = config_io.differing_fields(config, earlier)
+    if changed:
+        recorded = {k: v for k, v in about.items() if k not in ("config", digests.OWN_DIGEST)}
+        config_io.save(config, str(folder / CONFIG_FILE), **recorded)
+        logger.info("%s has new values: %s", folder / CONFIG_FILE, ", ".join(sorted(changed)))
 
 
 def code_commit(folder: Path = Path(__file__).parents[2]) -> str | None:

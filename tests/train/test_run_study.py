@@ -110,6 +110,19 @@ def test_what_a_machine_asks_for_reaches_every_stage_and_the_record(ran):
     assert "deterministic=false" in record["overrides"]
 
 
+def test_a_decoding_asked_for_later_reaches_the_evaluation_of_finished_stages(ran):
+    commands, records = ran
+    with flagsaver.flagsaver(only=["ours"], seeds=[1]):
+        run_study.main([])
+    assert "--config." not in commands[-1]
+    (records / "ours-seed1.json").unlink()
+    commands.clear()
+    with flagsaver.flagsaver(config=["decoding.beam_width=7"], only=["ours"], seeds=[1]):
+        run_study.main([])
+    (evaluation,) = commands
+    assert evaluation.endswith(" --config.decoding.beam_width=7")
+
+
 def test_a_command_that_fails_ends_the_study_in_one_line(ran, monkeypatch, capsys):
     monkeypatch.setattr(study_job.stopping, "run_child", lambda _: 3)
     with pytest.raises(SystemExit):

@@ -4,7 +4,11 @@ import pytest
 
 from semreg_tf import config_io, experiments
 from semreg_tf.config import Config
-from semreg_tf.training.stage_settings import check_trained, differing_settings
+from semreg_tf.training.stage_settings import (
+    changed_after_training,
+    check_trained,
+    differing_settings,
+)
 
 DEMO = experiments.get("demo_captions/s_cnn_rnn")
 
@@ -80,3 +84,23 @@ def test_fields_that_a_run_of_an_earlier_version_lacks_had_their_default(tmp_pat
     check_trained(tmp_path, DEMO, "joint")
     with pytest.raises(ValueError, match=r"`out` .* not trained with joint.reward_steps=9. Remove"):
         check_trained(tmp_path, asked, "joint")
+
+
+def test_a_decoding_that_was_changed_after_training_is_what_an_evaluation_is_told(tmp_path):
+    config_io.save(DEMO, str(tmp_path / "config.json"), stage="joint")
+    assert changed_after_training(tmp_path, DEMO) == []
+    overrides = ["decoding.fixed_lengths=[3, 5]", "decoding.block_repeats=true"]
+    overrides += ["image.test_views=2", 'reranking.similarity="bleu"']
+    asked = changed("joint.steps=7", *overrides)
+    told = changed_after_training(tmp_path, asked)
+    assert sorted(told) == sorted(overrides)
+    evaluated = config_io.apply_overrides(DEMO, told)
+    assert (evaluated.decoding, evaluated.reranking) == (asked.decoding, asked.reranking)
+
+
+def test_the_labels_of_a_run_on_captions_and_labels_have_a_decoding_of_their_own(tmp_path):
+    both = experiments.get("demo_both/s_cnn_rnn")
+    config_io.save(both, str(tmp_path / "config.json"), stage="joint")
+    asked = changed("labels.decoding.max_steps=4", "decoding.beam_width=7", base=both)
+    assert changed_after_training(tmp_path, asked) == ["decoding.beam_width=7"]
+    assert changed_after_training(tmp_path, asked, "tags") == ["decoding.max_steps=4"]

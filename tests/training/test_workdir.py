@@ -10,8 +10,15 @@ import pytest
 from semreg_tf import config_io, experiments
 from semreg_tf.data.records import find_builder
 from semreg_tf.data.vocabulary import Vocabularies
+from semreg_tf.files.digests import is_unchanged
 from semreg_tf.reporting.run_files import short_commit
-from semreg_tf.training.workdir import code_commit, load_annotator, load_run, open_workdir
+from semreg_tf.training.workdir import (
+    code_commit,
+    load_annotator,
+    load_run,
+    open_workdir,
+    read_about,
+)
 
 
 @pytest.fixture
@@ -89,6 +96,30 @@ def test_a_run_resumes_under_another_name_and_not_with_another_cnn(toy, demo_dat
     other = config_io.apply_overrides(config, ["encoder.name=mobilenet_v2"])
     with pytest.raises(ValueError, match=r"`workdir` .* differs in encoder\.name\."):
         opened(other, "unary", demo_data, tmp_path)
+
+
+def test_a_resumed_run_decodes_as_it_is_asked_to_and_keeps_what_its_start_recorded(
+    toy, demo_data, tmp_path
+):
+    """The evaluation and the export read config.json, which kept the first start's decoding."""
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    opened(config, "joint", demo_data, tmp_path)
+    first = read_about(tmp_path)
+    written = (tmp_path / "config.json").stat().st_mtime_ns
+    opened(config, "joint", demo_data, tmp_path)
+    assert (tmp_path / "config.json").stat().st_mtime_ns == written
+    asked = config_io.apply_overrides(config, ["decoding.max_steps=2", "joint.steps=7"])
+    opened(asked, "joint", demo_data, tmp_path)
+    assert load_run(tmp_path)[0] == asked
+    now = read_about(tmp_path)
+    assert is_unchanged(now)
+    own = ("config", "sha256")
+    assert {k: now[k] for k in now if k not in own} == {k: first[k] for k in first if k not in own}
+    # What is refused changes nothing.
+    other = config_io.apply_overrides(asked, ["decoding.max_steps=3", "joint.learning_rate=1"])
+    with pytest.raises(ValueError, match=r"differs in joint\.learning_rate\."):
+        opened(other, "joint", demo_data, tmp_path)
+    assert read_about(tmp_path) == now
 
 
 @pytest.mark.parametrize("reward_steps", [0, 1])

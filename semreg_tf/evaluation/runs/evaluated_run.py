@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semreg_tf import config_io
-from semreg_tf.config import Config
+from semreg_tf.config import AFTER_TRAINING, Config
 from semreg_tf.data import batch
 from semreg_tf.data.dataset_digests import content_digests
 from semreg_tf.data.input_pipeline import Inputs, Split
@@ -18,7 +18,6 @@ from semreg_tf.training.features import model_inputs, side_keys, visual_keys
 from semreg_tf.training.phases import Stage, find_stage
 
 TEST_VIEWS = "image.test_views"
-_AFTER_TRAINING = ("decoding.", "reranking.", f"{TEST_VIEWS}=")
 
 
 class EvaluatedRun(EvaluatedModel):
@@ -180,7 +179,7 @@ def override_decoding(config: Config, overrides: Sequence[str]) -> Config:
       ValueError: an override is of another section, or its value is invalid.
     """
     for override in overrides:
-        if not override.startswith(_AFTER_TRAINING):
+        if not override.startswith(AFTER_TRAINING):
             raise ValueError(
                 "`--config` may change only decoding.*, reranking.* and image.test_views after "
                 f"training, which fixed other fields. Received: --config.{override}"
