@@ -1,5 +1,6 @@
 """Image captioning: the rows of Table 4, variants of NIC, and controls."""
 
+from dataclasses import replace
 from functools import partial
 
 from semreg_tf.config import (
@@ -20,6 +21,7 @@ from semreg_tf.experiments.changes import setting, with_fields
 from semreg_tf.experiments.mrnn import mrnn_systems
 from semreg_tf.experiments.tagging import (
     FROZEN_SQUEEZENET,
+    LONGEST_OWN_LIST,
     PIP_CNN,
     VIEWS_BY_SIZE,
     detached,
@@ -273,6 +275,13 @@ def on_frozen(systems: dict) -> dict:
 with_labels = setting(labels=LabelsConfig())
 
 
+def custom_both() -> Config:
+    """A user's pictures with captions and labels; those that lack one of them train neither."""
+    base = with_fields(with_labels(custom()), data={"without_labels": "unknown"})
+    decoding = replace(base.labels.decoding, max_steps=LONGEST_OWN_LIST)
+    return with_fields(base, labels={"decoding": decoding})
+
+
 OURS = {"s_cnn_rnn": ("the proposed model", same)}
 EXPERIMENTS = {
     "coco_captions": (coco, CAPTION_SYSTEMS | mrnn_systems("Table 3: mRNN", own_cnn=False)),
@@ -295,7 +304,7 @@ EXPERIMENTS = {
         {"s_cnn_rnn": ("your own pictures", same), "nic_f": ("control: NIC-F, no concepts", ria)},
     ),
     "custom_both": (
-        lambda: with_labels(with_fields(custom(), data={"without_labels": "unknown"})),
+        custom_both,
         {"s_cnn_rnn": ("ours: captions and labels together", same)},
     ),
 }

@@ -57,6 +57,7 @@ class StageData:
                 "(data.max_caption_tokens)",
                 *(self.train.encoded.num_cut, data.train_split, data.max_caption_tokens),
             )
+        _warn_of_long_lists(self.train, config)
         self.with_extra = self.train if extra is None else _with_extra(self.train, extra, config)
         validation = load_split(builder, data.validation_split, vocabularies, data)
         number = stage.section.validation_images
@@ -68,6 +69,7 @@ class StageData:
             train, validation = (
                 load_split(builder, name, names, of_labels.data) for name in splits
             )
+            _warn_of_long_lists(train, of_labels)
             self.label_train = train
             self.label_validation = _head(validation, number, of_labels)
 
@@ -152,6 +154,20 @@ def clamp_side_information(config: Config, vocabularies: Vocabularies) -> Config
             logger.info("%s: %d, all that the data set has", kind.replace("_", " "), count)
             data = dataclasses.replace(data, **{f"num_{kind}": count})
     return dataclasses.replace(config, data=data)
+
+
+def _warn_of_long_lists(split: Split, config: Config) -> None:
+    """Warns of training pictures with more labels than the model will list."""
+    if config.data.task != "tags" or config.decoder is None:
+        return
+    lengths, limit = np.diff(split.encoded.token_splits), config.decoding.max_steps
+    longest = int(lengths.max(initial=0))
+    if longest > limit:
+        logger.warning(
+            "%d pictures of %s have more labels than the %d that the model lists at most: set "
+            "decoding.max_steps=%d to let it list all",
+            *(np.count_nonzero(lengths > limit), split.name, limit, longest + 1),
+        )
 
 
 def _with_extra(split: Split, extra: ExtraCaptions, config: Config) -> Split:

@@ -78,6 +78,17 @@ def test_pictures_of_unknown_labels_train_no_tagger(tmp_path):
         num_pictures(both, builder)
 
 
+def test_lists_that_are_longer_than_the_models_are_told(toy, demo_data, caplog):
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    data, _ = stage_data(config, demo_data, "joint")
+    longest = max(len(a.labels) for a in data.train.annotations)
+    assert "more labels" not in caplog.text
+    decoding = dataclasses.replace(config.decoding, max_steps=longest - 1)
+    stage_data(dataclasses.replace(config, decoding=decoding), demo_data, "joint")
+    assert f"than the {longest - 1} that the model lists at most" in caplog.text
+    assert f"set decoding.max_steps={longest + 1} to" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["unary", "joint"])
 def test_other_stages_read_none(config, demo_data, name):
     data, stage = stage_data(config, demo_data, name)
