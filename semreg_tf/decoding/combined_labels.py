@@ -66,7 +66,9 @@ class LabelCombination:
     def __call__(
         self, concept_probabilities: tf.Tensor, step_fn: StepFunction, state: Any, context: Any
     ) -> CombinedLabels:
-        """Returns the labels whose mean is at least `config.combine_threshold`, at most all.
+        """Returns the labels whose mean is at least `config.combine_threshold`, and above 0.
+
+        Of more than `config.max_steps` the first are returned.
 
         Args:
           concept_probabilities: (batch, num_concepts) float32.
@@ -78,7 +80,7 @@ class LabelCombination:
         lists = self.list_probabilities(step_fn, state, context)
         means = combined_scores(tf.cast(concept_probabilities, tf.float32), lists, weight)
         values, places = tf.math.top_k(means, min(steps, len(self.label_ids)))
-        chosen = values >= self.config.combine_threshold
+        chosen = (values >= self.config.combine_threshold) & (values > 0)
         ids = tf.gather(tf.constant(self.label_ids, tf.int32), places)
         padding = [[0, 0], [0, steps - values.shape[1]]]
         return CombinedLabels(

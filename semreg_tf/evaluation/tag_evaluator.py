@@ -1,5 +1,6 @@
 """Scores of label lists by the paper's metrics (Sec. 4.2), beside label sets of the CNN alone."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ class TagEvaluator:
         systems = _Systems(model, self.cnn or model, split, predictions)
         if predictions.sequences:
             labels = scoring.sequence_labels(predictions, split)
-            systems.add({OURS: labels}, systems.supervised_probabilities)
+            systems.add({OURS: labels}, systems.ranking)
         if self.compares:
             systems.compare()
         return systems.evaluation()
@@ -82,6 +83,17 @@ class _Systems:
         supervised = self._model.config.concepts.supervised
         return self._predictions.concept_probabilities if supervised else None
 
+    @functools.cached_property
+    def ranking(self) -> np.ndarray | None:
+        """The scores that rank the model's labels for mAP; None if concepts were not supervised.
+
+        They are the concept probabilities, and for method "combined" those of both parts.
+        """
+        probabilities = self.supervised_probabilities
+        if probabilities is None or self._model.config.decoding.method != "combined":
+            return probabilities
+        return self._both(self._split, probabilities)
+
     def add(self, labels: Mapping[str, np.ndarray], ranking: np.ndarray | None) -> None:
         """Adds label sets by name; `ranking` holds the scores for their mAP, or None."""
         self.labels |= labels
@@ -99,8 +111,8 @@ class _Systems:
             self._warnings.append(_UNSUPERVISED)
         if OURS not in self.labels:
             return
-        labels, probabilities = self.labels[OURS], self.supervised_probabilities
-        filling = probabilities
+        labels, ranking = self.labels[OURS], self.ranking
+        filling = ranking
         if filling is None and self._lengths:
             # Without supervised concepts the decoder itself ranks the labels (ours).
             filling = self._model.label_scores(self._split)
@@ -108,9 +120,9 @@ class _Systems:
             f"{OURS}, exactly {k}": scoring.fixed_length_labels(labels, filling, k)
             for k in self._lengths
         }
-        self.add(fixed, probabilities)
-        if decoding.combine and probabilities is not None:
-            self.add(*self._combined(probabilities))
+        self.add(fixed, ranking)
+        if decoding.combine and self.supervised_probabilities is not None:
+            self.add(*self._combined(self.supervised_probabilities))
 
     @property
     def _lengths(self) -> tuple[int, ...]:
@@ -171,18 +183,21 @@ class _Systems:
         A label's score is the weighted geometric mean of its concept probability and of its
         probability to be in the decoder's list (ours).
         """
-        model, weight = self._model, self._model.config.decoding.combine_weight
-
-        def combine(split: Split, concept_probabilities: np.ndarray) -> np.ndarray:
-            return combined_scores(concept_probabilities, model.label_scores(split), weight)
-
-        scores = combine(self._split, probabilities)
+        model, limit = self._model, self._model.config.decoding.max_steps
+        scores = self._both(self._split, probabilities)
         validation = model.split(model.config.data.validation_split)
-        validation_scores = combine(validation, model.concept_probabilities(validation))
+        validation_scores = self._both(validation, model.concept_probabilities(validation))
         threshold, _ = scoring.threshold_of(validation, validation_scores)
         self._combine_threshold = float(threshold)
         name, cut = f"{OURS} with the CNN", (scores >= threshold).astype(np.uint8)
+        # As an export lists them.
+        cut &= scoring.top_k_labels(scores, min(limit, scores.shape[1]))
         return {
             f"{name}, cut at {threshold:.2f} (best on validation)": cut,
             **{f"{name}, top {k}": scoring.top_k_labels(scores, k) for k in self._lengths},
         }, scores
+
+    def _both(self, split: Split, concept_probabilities: np.ndarray) -> np.ndarray:
+        """Returns the scores of CNN and decoder combined, (images, num_concepts)."""
+        weight = self._model.config.decoding.combine_weight
+        return combined_scores(concept_probabilities, self._model.label_scores(split), weight)

@@ -14,7 +14,7 @@ CNN = np.array([[0.9, 0.2, 0.5, 0.1], [0.3, 0.4, 0.6, 0.02], [0.01, 0.02, 0.01, 
 FIRST = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
 
 
-def combined(**fields):
+def combined(concepts=CNN, **fields):
     def step(token_ids, state, context):
         logits = tf.where((token_ids == START)[:, None], context, 50 * tf.one_hot(END, 5))
         return logits, state
@@ -23,7 +23,7 @@ def combined(**fields):
         method="combined", beam_width=1, **{"combine_threshold": 0.3, "max_steps": 6} | fields
     )
     combination = LabelCombination(config, start_id=START, end_id=END, label_ids=LABEL_IDS)
-    return combination(CNN, step, tf.zeros((3, 1)), tf.constant(FIRST))
+    return combination(concepts, step, tf.zeros((3, 1)), tf.constant(FIRST))
 
 
 def lists(shift=0.0):
@@ -47,6 +47,13 @@ def test_labels_are_those_above_the_threshold_best_first(weight, threshold, max_
         assert found.token_ids[row, 0].numpy().tolist() == [LABEL_IDS[i] for i in best] + padding
         np.testing.assert_allclose(found.label_scores[row, 0], [*mean[best], *padding], rtol=1e-4)
         np.testing.assert_allclose(found.scores[row, 0], np.log(mean[best]).sum(), rtol=1e-4)
+
+
+def test_an_impossible_label_is_not_listed_at_a_threshold_of_zero():
+    certain = np.where(CNN > 0.5, CNN, 0.0).astype(np.float32)
+    found = combined(certain, combine_threshold=0.0)
+    assert (found.token_ids.numpy() >= 0).sum(2).tolist() == [[1], [1], [0]]
+    assert np.isfinite(found.scores).all()
 
 
 def test_a_picture_may_have_no_label():

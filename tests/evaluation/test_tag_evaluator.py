@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from semreg_tf.data.targets import encode_annotations
+from semreg_tf.decoding.combined_labels import combined_scores
 from semreg_tf.evaluation import scoring
 from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
@@ -59,3 +61,46 @@ def test_lists_of_a_model_without_supervised_concepts_are_filled_up_by_its_decod
     two = scoring.fixed_length_labels(own, run.label_scores(split), 2)
     assert evaluation.scores["ours, exactly 2"] == scoring.tag_scores(split, two, None)
     assert (two.sum(1) == 2).all()
+
+
+def test_combined_labels_are_ranked_and_filled_up_by_both_parts_and_cut_as_an_export_lists_them(
+    run, monkeypatch
+):
+    decoding = {"method": "combined", "combine_threshold": 0.05, "combine_weight": 1.0}
+    decoding = dataclasses.replace(
+        run.config.decoding, fixed_lengths=(2,), combine=True, max_steps=2, **decoding
+    )
+    monkeypatch.setattr(run, "config", dataclasses.replace(run.config, decoding=decoding))
+
+    def both_of(split):
+        parts = run.concept_probabilities(split), run.label_scores(split)
+        return combined_scores(*parts, decoding.combine_weight)
+
+    split, validation = run.split("test"), run.split("validation")
+    scores, both = TagEvaluator().run(run, split).scores, both_of(split)
+    assert scores["ours"]["mAP"] == scoring.mean_average_precision(split, both)
+    assert scores["ours"]["mAP"] != scores["CNN top 2"]["mAP"]
+    two = scoring.top_k_labels(both, 2)
+    assert scores["ours, exactly 2"] == scoring.tag_scores(split, two, both)
+    (cut,) = [x for name, x in scores.items() if name.startswith("ours with the CNN, cut at")]
+    threshold, _ = scoring.threshold_of(validation, both_of(validation))
+    assert cut == scoring.tag_scores(split, two & (both >= threshold), both)
+
+
+def test_pictures_whose_labels_are_unknown_are_left_out_of_scores_and_counted(run):
+    split = run.split("test")
+    whole = TagEvaluator().run(run, split)
+    kept = [
+        a if i < 5 else dataclasses.replace(a, labels=()) for i, a in enumerate(split.annotations)
+    ]
+    data = dataclasses.replace(run.config.data, without_labels="unknown")
+    encoded = encode_annotations(kept, split.vocabularies, data)
+    few = dataclasses.replace(split, annotations=kept, encoded=encoded)
+    found = TagEvaluator().run(run, few)
+    assert found.main["num_images"] == 5 and found.main["num_unlabelled_images"] == 0
+    left_out = f"{split.num_images - 5} images have no labels and are left out of every score"
+    assert left_out in found.warnings
+    rows, before = list(found.rows()), list(whole.rows())
+    assert [row["scores"] for row in rows[:5]] == [row["scores"] for row in before[:5]]
+    nothing = {"precision": None, "recall": None, "F1": None}
+    assert all(row["scores"] == nothing for row in rows[5:])
