@@ -136,6 +136,7 @@ def frozen_features(
     if of_crops:
         # Crops are read together, like cells of a map, and have no further views.
         views, cells, channels = 1, len(annotator.crops.boxes), annotator.feature_size
+    precision = annotator.encoder.compute_dtype
     key = features_cache.cache_key(
         (np.asarray(v) for v in stored_variables(annotator.encoder)),
         encoder=config.encoder.name,
@@ -146,8 +147,9 @@ def frozen_features(
         views=views,
         split=split.name,
         image_ids=[str(i) for i in split.encoded.image_ids],
-        # Without it for features, so that caches of earlier versions stay valid.
+        # Without them for features in float32, so that caches of earlier versions stay valid.
         **({} if output == batch.FEATURES else {"output": output}),
+        **({} if precision == "float32" else {"precision": precision}),
         **({"crops": list(annotator.crops.boxes)} if of_crops else {}),
     )
 

@@ -16,6 +16,7 @@ from semreg_tf.models import encoder as encoders
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.models.caffenet import build_caffenet
 from semreg_tf.training.features import frozen_features
+from semreg_tf.training.precision import dtype_policy_scope
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,15 @@ def test_fully_connected_features_have_a_cache_of_their_own(toy, split, tmp_path
             features[:, 0], direct(config, annotator, split), rtol=1e-4, atol=1e-5
         )
         assert len(list(tmp_path.glob("*.npy"))) == number
+
+
+def test_features_computed_in_bfloat16_are_not_read_by_a_run_in_float32(toy, split, tmp_path):
+    config = with_encoder(toy, name="small_cnn")
+    with dtype_policy_scope("mixed_bfloat16"):
+        rough = annotator_of(config)
+    rounded = frozen_features(config, rough, split, tmp_path)
+    annotator = annotator_of(config, rough)
+    features = frozen_features(config, annotator, split, tmp_path)
+    np.testing.assert_allclose(features[:, 0], direct(config, annotator, split), atol=1e-6)
+    assert np.abs(features - rounded).max() > 1e-6
+    assert len(list(tmp_path.glob("*.npy"))) == 2
