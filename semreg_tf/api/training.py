@@ -11,6 +11,7 @@ from semreg_tf.api.choosing import chosen_config
 from semreg_tf.config import Config
 from semreg_tf.donor_config import with_model_of
 from semreg_tf.size_rule import follows_size
+from semreg_tf.training.checkpoints import list_checkpoints
 from semreg_tf.training.distribution import Distribution
 from semreg_tf.training.study_records import is_finished
 from semreg_tf.training.trainer import Trainer
@@ -38,7 +39,7 @@ def train(
       data_dir: the folder of prepared data sets.
       workdir: the folder of the stages' folders.
       stages: the stages to train; None: all of the experiment. Stages that are left out but are
-        finished in `workdir` are still used as starting points.
+        finished in `workdir` are still used as starting points, and must not be half trained.
       overrides: values of config fields, such as "joint.steps=810".
       init_from: work directory or export of another model, whose weights of matching names are
         loaded first; an experiment named `custom_*` also gets that model's config of CNN and
@@ -50,7 +51,8 @@ def train(
       The contents of each stage's `train_results.json`, by stage.
 
     Raises:
-      ValueError: a name, stage or field is invalid, or the data set is not prepared.
+      ValueError: a name, stage or field is invalid, the data set is not prepared, or a stage is
+        left out that a chosen one starts from and that was interrupted.
       NonFiniteLossError: a loss is not finite; the last good checkpoint is kept.
       Stopped: SIGINT or SIGTERM was received; a checkpoint of the current step is saved.
 
@@ -69,6 +71,7 @@ def train(
             f"`stages` must be some of {', '.join(map(repr, config.stages))}, the stages of "
             f"{config.name!r}. Received: stages={selected!r}"
         )
+    _check_left_out(config, selected, Path(workdir))
     distribution = Distribution(strategy)
     finished: dict[str, Path] = {}
     results: dict[str, dict[str, Any]] = {}
@@ -87,3 +90,17 @@ def train(
         if stage in selected or is_finished(folder):
             finished[stage] = folder
     return results
+
+
+def _check_left_out(config: Config, selected: Sequence[str], workdir: Path) -> None:
+    """Refuses to leave out an interrupted stage, whose weights would be drawn anew instead."""
+    needed = {earlier for stage in selected for earlier in config.warm_starts(stage)}
+    for stage in config.stages:
+        folder = workdir / stage
+        begun = bool(list_checkpoints(folder)) and not is_finished(folder)
+        if begun and stage in needed and stage not in selected:
+            raise ValueError(
+                f"`stages` must include {stage!r}, which was interrupted in {str(folder)!r}: it "
+                "goes on from there. To train without it, give another workdir. "
+                f"Received: stages={tuple(selected)!r}"
+            )

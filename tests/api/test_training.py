@@ -21,6 +21,14 @@ def test_stages_start_from_those_trained_before(config, demo_data, tmp_path):
         semreg_tf.load_run(tmp_path / "relational").predict([])
 
 
+def test_an_interrupted_stage_is_not_passed_over(config, demo_data, tmp_path):
+    semreg_tf.train(config, demo_data, tmp_path, ["unary"])
+    (tmp_path / "unary" / "train_results.json").unlink()
+    with pytest.raises(ValueError, match=r"`stages` must include 'unary', which was interrupted"):
+        semreg_tf.train(config, demo_data, tmp_path, ["joint"])
+    assert not (tmp_path / "joint").exists()
+
+
 def test_unknown_stages_are_refused(config, demo_data, tmp_path):
     for stages in (["jont"], []):
         with pytest.raises(ValueError, match="`stages` must be some of 'unary', 'relational'"):
