@@ -277,9 +277,12 @@ with_labels = setting(labels=LabelsConfig())
 
 def custom_both() -> Config:
     """A user's pictures with captions and labels; those that lack one of them train neither."""
-    base = with_fields(with_labels(custom()), data={"without_labels": "unknown"})
-    decoding = replace(base.labels.decoding, max_steps=LONGEST_OWN_LIST)
-    return with_fields(base, labels={"decoding": decoding})
+    decoding = replace(LabelsConfig().decoding, max_steps=LONGEST_OWN_LIST)
+    return with_fields(
+        custom(),
+        labels=LabelsConfig(decoding=decoding),
+        data={"without_labels": "unknown"},
+    )
 
 
 OURS = {"s_cnn_rnn": ("the proposed model", same)}
