@@ -120,13 +120,15 @@ def decoder_label_scores(
 ) -> np.ndarray:
     """Returns the decoder's `label_scores` by concept, (images, num_concepts) float32.
 
-    Of `decoding`, END's bias, the number of steps and the beam width matter; no label is repeated.
+    Of `decoding`, END's bias, the number of steps, the beam width and the precision matter; no
+    label is repeated.
     """
     combination, tables = _combination(vocabularies, decoding), ensemble.input_tables()
+    in_bfloat16 = scores_in_bfloat16(decoding.bfloat16_output)
 
     @tf.function(input_signature=[batches.spec])
     def run(tensors: tuple[dict[str, tf.Tensor], ...]) -> tf.Tensor:
-        start = ensemble.search_start(ensemble.encode(tensors), tables)
+        start = ensemble.search_start(ensemble.encode(tensors), tables, in_bfloat16)
         return combination.list_probabilities(*start)
 
     return np.concatenate([run(tensors).numpy() for tensors in batches])

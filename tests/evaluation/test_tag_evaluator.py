@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from semreg_tf.data.targets import encode_annotations
@@ -85,6 +86,18 @@ def test_combined_labels_are_ranked_and_filled_up_by_both_parts_and_cut_as_an_ex
     (cut,) = [x for name, x in scores.items() if name.startswith("ours with the CNN, cut at")]
     threshold, _ = scoring.threshold_of(validation, both_of(validation))
     assert cut == scoring.tag_scores(split, two & (both >= threshold), both)
+
+
+def test_the_scores_that_choose_a_threshold_have_the_precision_of_those_that_are_cut(
+    run, monkeypatch
+):
+    split = run.split("test")
+    exact = run.label_scores(split)
+    decoding = dataclasses.replace(run.config.decoding, bfloat16_output=True)
+    monkeypatch.setattr(run, "config", dataclasses.replace(run.config, decoding=decoding))
+    rounded = run.label_scores(split)
+    assert (rounded != exact).any()
+    np.testing.assert_allclose(rounded, exact, atol=0.02)
 
 
 def test_pictures_whose_labels_are_unknown_are_left_out_of_scores_and_counted(run):
