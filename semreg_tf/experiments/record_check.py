@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from semreg_tf.config_io import to_dict
 from semreg_tf.experiments.study import Study, System
 
 # Fields that change neither the weights nor the scores; early records lack the purpose.
@@ -13,8 +14,8 @@ _WITHOUT_EFFECT = ("deterministic", "jit_compile", "data.purpose")
 def stale_fields(record: dict[str, Any], system: System, more: Sequence[str] = ()) -> list[str]:
     """Returns the settings of a system that differ from those that its record is of.
 
-    Further overrides of a record, which the flags of its run added, are no difference; neither are
-    fields that records of earlier versions lack.
+    Further overrides of a record, which the flags of its run added, are a difference only if they
+    change a value of the system's config; fields that records of earlier versions lack are none.
 
     Args:
       record: a record of `training.study_records`.
@@ -34,14 +35,22 @@ def stale_fields(record: dict[str, Any], system: System, more: Sequence[str] = (
     }
     recorded = _values(record.get("overrides", ()))
     reused_stages = dict(system.reused_stages)
-    asked = {
-        name: value
-        for name, value in _values((*system.overrides, *more)).items()
-        if name not in _WITHOUT_EFFECT and (name, value) != ("precision", "auto")
-    }
+    asked = _values((*system.overrides, *more))
+    added = {name: value for name, value in recorded.items() if name not in asked}
+    # The config is built only if it is needed.
+    now = to_dict(system.config(more)) if added else {}
     return [
         *(name for name, (then, now) in recorded_and_now.items() if then != now),
-        *(name for name, value in asked.items() if recorded.get(name, ...) != value),
+        *(
+            name
+            for name, value in asked.items()
+            if _has_effect(name, value) and recorded.get(name, ...) != value
+        ),
+        *(
+            name
+            for name, value in added.items()
+            if _has_effect(name, value) and _field(now, name) != value
+        ),
         *(
             name
             for name, stage in record.get("stages", {}).items()
@@ -66,6 +75,20 @@ def notes(records: Iterable[dict[str, Any]], study: Study) -> list[str]:
                 f"({', '.join(fields)})"
             )
     return lines
+
+
+def _has_effect(name: str, value: Any) -> bool:
+    return name not in _WITHOUT_EFFECT and (name, value) != ("precision", "auto")
+
+
+def _field(values: Any, name: str) -> Any:
+    """Returns a nested value by its dotted name; `...` if there is no such field."""
+    for key in name.split("."):
+        try:
+            values = values[int(key) if isinstance(values, list) else key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return ...
+    return values
 
 
 def _values(overrides: Iterable[str]) -> dict[str, Any]:

@@ -51,6 +51,25 @@ def test_what_the_study_says_otherwise_is_named(change, field):
     assert stale_fields(RECORD, dataclasses.replace(SYSTEM, **change)) == [field]
 
 
+@pytest.mark.parametrize(
+    ("override", "is_told"),
+    [
+        ("joint.steps=2", True),
+        ("conditionings.0.stop_gradient=true", True),
+        ("conditionings.9.stop_gradient=true", True),
+        ("gone.field=1", True),
+        # What the system has anyway, in other words; and what changes no score.
+        ("data.task=tags", False),
+        ("jit_compile=true", False),
+        ("precision=auto", False),
+    ],
+)
+def test_a_record_with_settings_of_its_own_is_not_taken_for_the_systems(override, is_told):
+    record = {**RECORD, "overrides": [*RECORD["overrides"], override]}
+    field = override.partition("=")[0]
+    assert stale_fields(record, SYSTEM) == [field] * is_told
+
+
 def test_the_last_override_of_a_field_counts():
     record = {**RECORD, "overrides": [*RECORD["overrides"], "joint.learning_rate=1"]}
     assert stale_fields(record, SYSTEM) == ["joint.learning_rate"]
