@@ -27,6 +27,8 @@ _TASKS = {
     "captions": ("Captions", CAPTION_COLUMNS, 1.0),
 }
 _CUT = "cut at its best threshold"
+# The beginning of the line before a table of a document, and the line after it.
+_FIRST, _END = "<!-- scores: ", "<!-- end -->"
 # N+, the classes with a recall above 0, is a count; it stands where labels have a fixed number too.
 _COUNT = "N+"
 
@@ -60,24 +62,36 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
       records: of the study.
 
     Raises:
-      ValueError: `text` has no such lines.
+      ValueError: `text` has no such lines, one has no end before the next table, or names a system
+        without a record.
     """
     pattern = re.compile(
-        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)?(?:, of ([^>\n]+))? -->\n).*?"
-        r"(<!-- end -->)",
+        rf"(<!-- scores: {re.escape(study)}, (tags|captions)(, brief)?(?:, of ([^>\n]+))? -->\n)"
+        rf"(?:(?!{_FIRST}).)*?({_END})",
         re.DOTALL,
     )
-    if not pattern.search(text):
+    whole = {match.start() for match in pattern.finditer(text)}
+    lines = list(re.finditer(rf"{_FIRST}{re.escape(study)},.*", text))
+    other = next((line.group() for line in lines if line.start() not in whole), None)
+    if not whole or other is not None:
         raise ValueError(
-            f"`into` must be a file with a line '<!-- scores: {study}, captions -->' (or tags) and "
-            "a line '<!-- end -->' after it. Received: a file without"
+            f"`into` must be a file with a line '<!-- scores: {study}, captions -->' (or tags; "
+            f"then ', brief' or ', of SYSTEM | SYSTEM') and, before the next, a line '{_END}' after it. "
+            f"Received: {'a file without' if other is None else other}"
         )
 
     def with_table(match: re.Match[str]) -> str:
         first_line, task, brief, systems, last_line = match.groups()
         judged = _judged(records, task)
         if systems:
-            judged = [r for r in judged if r["system"] in systems.split(" | ")]
+            chosen = systems.split(" | ")
+            unknown = [name for name in chosen if name not in {r["system"] for r in judged}]
+            if unknown:
+                raise ValueError(
+                    f"`into` must name systems of {study!r} that have a record. "
+                    f"Received: {unknown[0]!r} in {first_line.strip()!r}"
+                )
+            judged = [r for r in judged if r["system"] in chosen]
         return f"{first_line}\n{_scores(judged, task, bool(brief))}\n\n{last_line}"
 
     return pattern.sub(with_table, text)
@@ -221,13 +235,15 @@ def _evaluations(records: Sequence[Record]) -> str:
         rows = []
         chosen = [r for r in records if r["results"]["task"] == task]
         for system, group in _grouped(chosen, lambda r: r["system"]).items():
-            for name in group[0]["evaluations"]:
+            for name in dict.fromkeys(name for r in group for name in r["evaluations"]):
                 results = [r["evaluations"][name] for r in group if name in r["evaluations"]]
                 runs = [
                     last_scores(x) if task == "captions" else x["systems"]["ours"] for x in results
                 ]
                 cells = (_cell(runs, column, scale, decimals) for column in columns)
-                rows.append([system, name, *cells])
+                few = len(runs) < len(group)
+                seeds = f" ({len(runs)} of {len(group)} seeds)" if few else ""
+                rows.append([system, f"{name}{seeds}", *cells])
         if rows:
             parts.append(table(["system", "decoding", *columns], rows))
     return "\n\n".join(parts)

@@ -1,6 +1,7 @@
 """A study's records as tables."""
 
 import copy
+import re
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_a_system_on_captions_and_labels_is_in_both_tables_and_systems_can_be_ch
     rows = rows_of(study_tables.study_markdown([RECORD, both]))
     assert ["both, at once", "1", "85.12"] in rows
     assert ["both, at once", "1", "0.500", "0.400", "15.00"] in rows
-    text = "<!-- scores: demo, captions, of both, at once | other -->\n<!-- end -->\n"
+    text = "<!-- scores: demo, captions, of both, at once -->\n<!-- end -->\n"
     made = rows_of(study_tables.with_scores(text, "demo", [RECORD, both]))
     assert [row[0] for row in made if row[1:2] == ["1"]] == ["both, at once"]
 
@@ -127,6 +128,30 @@ def test_a_system_on_captions_and_labels_is_in_both_tables_and_systems_can_be_ch
 def test_a_document_without_a_place_is_refused():
     with pytest.raises(ValueError, match=r"`into` must be .*<!-- scores: demo, captions -->"):
         study_tables.with_scores("<!-- scores: other, tags --><!-- end -->", "demo", [RECORD])
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "<!-- scores: demo, captions, of ours | theirs -->",
+        # The next table's end is not this one's.
+        "<!-- scores: demo, captions -->\n<!-- scores: other, tags -->",
+        "<!-- scores: demo, caption -->",
+    ],
+)
+def test_a_table_without_an_end_or_of_a_system_without_a_record_is_refused(first):
+    whole = "<!-- scores: demo, captions -->\n<!-- end -->\n"
+    line = re.escape(first.partition("\n")[0])
+    with pytest.raises(ValueError, match=rf"`into` must .* Received: .*{line}"):
+        study_tables.with_scores(f"{whole}{first}\nkept\n<!-- end -->\n", "demo", [RECORD])
+
+
+def test_decodings_of_any_seed_have_a_row_that_tells_how_many_seeds_it_is_of():
+    more = second()
+    more["evaluations"]["beam 5"] = {"captions": {"BLEU-1": 0.4, "BLEU-4": 0.1, "CIDEr": 0.7}}
+    rows = rows_of(study_tables.study_markdown([RECORD, more]))
+    assert ["ours", "beam 1", "0.400 ± 0.000", "0.100 ± 0.000", "0.300 ± 0.000"] in rows
+    assert ["ours", "beam 5 (1 of 2 seeds)", "0.400", "0.100", "0.700"] in rows
 
 
 def test_an_evaluation_that_reranks_is_a_row_of_the_reranked_scores():
