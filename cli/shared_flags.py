@@ -88,3 +88,22 @@ def check_overrides(workdirs: Sequence[str], overrides: Sequence[str]) -> None:
     path = Path(workdirs[0]) / "config.json"
     if overrides and path.is_file():
         config_io.apply_overrides(config_io.load(str(path)), overrides)
+
+
+def check_overrides_of_parts(workdirs: Sequence[str], overrides: Sequence[str]) -> None:
+    """Checks overrides of one model or of two, a captioner and a tag model, as above.
+
+    Raises:
+      ValueError: a field is unknown or a value is invalid.
+    """
+    from semreg_tf import config_io
+    from semreg_tf.label_task import overrides_of_part
+
+    if len(workdirs) < 2:
+        check_overrides(workdirs, overrides)
+        return
+    for workdir in workdirs:
+        path = Path(workdir) / "config.json"
+        if overrides and path.is_file():
+            task = config_io.load(str(path)).data.task
+            check_overrides([workdir], overrides_of_part(overrides, task))

@@ -54,7 +54,9 @@ _MODULES = flags.DEFINE_string(
 _COMPARE = flags.DEFINE_string(
     "compare_on", None, "Split on which the export is scored beside the run, for its MODEL.md."
 )
-_OVERRIDES = shared_flags.define_overrides("Changes the decoding")
+_OVERRIDES = shared_flags.define_overrides(
+    "Changes the decoding; of two models, fields of the tag model begin with labels."
+)
 _DATA = shared_flags.define_data_dir(
     required=False, text="Folder of prepared data sets, for --compare_on."
 )
@@ -64,7 +66,7 @@ def main(_: list[str]) -> None:
     """Loads, exports and compares."""
     with console.plain_errors():
         options = _options()
-        shared_flags.check_overrides(_WORKDIRS.value, _OVERRIDES.value)
+        shared_flags.check_overrides_of_parts(_WORKDIRS.value, _OVERRIDES.value)
         from semreg_tf.export_run import export_run
 
         path, comparison = export_run(_WORKDIRS.value, _OUT.value, **options)

@@ -30,7 +30,7 @@ from semreg_tf.files.json_files import read_json_object
 from semreg_tf.files.result_origin import other_run, other_weights
 from semreg_tf.image_annotation import ImageAnnotation, tasks_of
 from semreg_tf.inference import ExportedModel
-from semreg_tf.label_task import LABEL_RESULTS
+from semreg_tf.label_task import LABEL_RESULTS, overrides_of_part
 from semreg_tf.training import checkpoints, study_records, workdir
 from semreg_tf.training.exported_weights import load_exported
 from semreg_tf.training.phases import REWARD
@@ -74,7 +74,7 @@ def export_run(
     if options.format == LITERT:
         part = _litert_part(runs[0], options.overrides)
         return export_litert(part, out, **stored, also=options.also), None
-    parts = [part for run in runs for part in _read_parts(run, options.overrides)]
+    parts = [part for run in runs for part in _read_parts(run, options.overrides, len(runs))]
     if len(runs) == 2 != len(parts):
         raise ValueError(
             "`workdir` may be given once alone for a run on captions and labels. "
@@ -116,7 +116,7 @@ def _litert_part(run: str | Path, overrides: Sequence[str]) -> ExportPart:
         tasks = tasks_of(read_json_object(Path(run) / INFO_FILE, "workdir"))
         parts = [read_export_part(run, overrides)]
     else:
-        parts = _read_parts(run, overrides)
+        parts = _read_parts(run, overrides, 1)
         tasks = tuple(part.task for part in parts)
     if len(tasks) != 1:
         raise ValueError(
@@ -149,16 +149,25 @@ def read_export_part(folder: str | Path, overrides: Sequence[str] = ()) -> Expor
     return ExportPart(override_decoding(config, overrides), vocabularies, annotator, provenance)
 
 
-def _read_parts(run: str | Path, overrides: Sequence[str]) -> list[ExportPart]:
-    """Returns a run's model; for a run on captions and labels the captioner and the tag model."""
+def _read_parts(run: str | Path, overrides: Sequence[str], num_runs: int) -> list[ExportPart]:
+    """Returns a run's model; for a run on captions and labels the captioner and the tag model.
+
+    Of two models each is changed by its `overrides_of_part`.
+    """
     model = workdir.load_annotator(run)
     models, results = [model], ["."]
     if model[0].labels is not None:
         models = [workdir.caption_part(*model), workdir.label_part(*model)]
         results.append(LABEL_RESULTS)
+
+    def changed(config: Config) -> Config:
+        if max(num_runs, len(models)) == 1:
+            return override_decoding(config, overrides)
+        return override_decoding(config, overrides_of_part(overrides, config.data.task))
+
     return [
         ExportPart(
-            override_decoding(config, overrides),
+            changed(config),
             vocabularies,
             annotator,
             read_provenance(run, folder),

@@ -6,6 +6,8 @@ import shutil
 import pytest
 import tensorflow as tf
 
+from cli.shared_flags import check_overrides_of_parts
+from semreg_tf import config_io
 from semreg_tf.data.input_pipeline import load_split
 from semreg_tf.data.records import find_builder
 from semreg_tf.evaluation.runs import evaluate_run
@@ -80,6 +82,26 @@ def test_tags_are_compared_too(overrides, tag_run, demo_data, tmp_path):
         picture = tf.io.encode_jpeg(tf.zeros((32, 32, 3), tf.uint8)).numpy()
         scores = load(path).annotate([picture])[0].label_scores
         assert scores and min(scores) >= 0.02 and list(scores) == sorted(scores, reverse=True)
+
+
+def test_of_two_models_each_decodes_as_it_is_told(evaluated, tag_run, tmp_path):
+    overrides = ["decoding.max_steps=2", "labels.decoding.method=combined"]
+    overrides += ["labels.decoding.combine_threshold=0.02", "labels.decoding.max_steps=3"]
+    check_overrides_of_parts([evaluated, tag_run], overrides)
+    with pytest.raises(ValueError, match="names no field 'thresh'"):
+        check_overrides_of_parts([evaluated, tag_run], ["labels.decoding.thresh=1"])
+    path, _ = export_run([tag_run, evaluated], tmp_path / "m", overrides=overrides)
+    assets = path / "assets.extra"
+    captions, tags = (
+        config_io.load(str(folder / "config.json")).decoding for folder in (assets, assets / "tags")
+    )
+    own = workdir.load_run(evaluated)[0].decoding
+    assert (captions.max_steps, captions.method) == (2, own.method)
+    assert (tags.max_steps, tags.method, tags.combine_threshold) == (3, "combined", 0.02)
+    picture = tf.io.encode_jpeg(tf.zeros((32, 32, 3), tf.uint8)).numpy()
+    (found,) = load(path).annotate([picture])
+    assert len(found.text.split()) <= 2
+    assert 0 < len(found.labels) <= 3 and min(found.label_scores) >= 0.02
 
 
 def test_assets_say_where_the_model_comes_from(evaluated, tmp_path):

@@ -95,6 +95,7 @@ def run(settings: PicturesRun) -> None:
 
     tables = {"tags": tag_table, "captions": caption_table}
     exports: dict[str, Path] = {}
+    of_tags: tuple[str, ...] = ()
     numbers, last_number = itertools.count(2), 1 + 3 * len(tasks)
 
     def say(text: str) -> None:
@@ -113,12 +114,13 @@ def run(settings: PicturesRun) -> None:
             print(console.table(*tables[task](results)))
         exports[task] = settings.workdir / f"{task}_model"
         labels = _labels_of_export(config, results, settings)
+        of_tags += labels
         threshold = results.get("combine_threshold")
         listing = f", with the labels of CNN and decoder cut at {threshold:.2f}" if labels else ""
         say(f"writing {exports[task]}{listing}")
         export_run(last, exports[task], weights_dtype="float16", overrides=labels)
     minutes = (time.monotonic() - started) / 60
-    print(_what_next(settings, exports, minutes))
+    print(_what_next(settings, exports, of_tags, minutes))
 
 
 def _prepare(settings: PicturesRun) -> None:
@@ -179,15 +181,20 @@ def _test_split(config: Config, counts: dict[str, Any], task: str) -> str | None
     return split if counts.get(split, {}).get(_COUNT_NAMES[task]) else None
 
 
-def _what_next(settings: PicturesRun, exports: dict[str, Path], minutes: float) -> str:
+def _what_next(
+    settings: PicturesRun, exports: dict[str, Path], of_tags: Sequence[str], minutes: float
+) -> str:
     runs = shlex.join(f"--workdir={settings.workdir / task / 'joint'}" for task in exports)
     lines = [f"\nDone in {minutes:.0f} minutes. Now:"]
     for task, path in exports.items():
         annotate = shlex.join(["semreg", "annotate", f"--model={path}", str(settings.pictures)])
         lines.append(f"  {annotate}    # {task}")
     if len(exports) > 1:
-        one = "one model, with the decoder's own lists of labels"
-        lines.append(f"  semreg export {runs} {_out(settings, 'both_model')}    # {one}")
+        labels = "".join(f" --config.labels.{override}" for override in of_tags)
+        one = (
+            f"  semreg export {runs}{labels} {_out(settings, 'both_model')}    # one model of both"
+        )
+        lines.append(one)
     models = shlex.join(f"--model={path}" for path in exports.values())
     lines += [
         f"  semreg serve {models}    # a page on http://127.0.0.1:8501/",

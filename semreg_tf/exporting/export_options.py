@@ -20,7 +20,8 @@ class ExportOptions:
       format: "savedmodel", or "litert": a file for phones and browsers.
       compare_on: a split on which the scores of run and export are compared for the card, or None.
       data_dir: the folder of prepared data sets, required to compare.
-      overrides: overrides of the decoding, such as "decoding.block_unknown=true".
+      overrides: overrides of the decoding, such as "decoding.block_unknown=true"; with two models
+        those of the tag model begin with "labels.", as "labels.decoding.max_steps=9".
       also: writes further files beside a LiteRT file, see `export_litert`.
 
     Raises:

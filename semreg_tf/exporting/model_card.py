@@ -192,7 +192,15 @@ def _scores(config: Config, provenance: Provenance) -> str:
                 span = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
                 lines.append(f"| {system} | {name} | {scores[name]:.3f} | {span} |")
     title = f"On `{results.get('split')}`, {results.get('num_images'):,} images, in float32:"
-    return "\n".join(["## Scores", "", title, "", *lines, *_other_decoding(config, results)])
+    notes = [*_other_cnn(results), *_other_decoding(config, results)]
+    return "\n".join(["## Scores", "", title, "", *lines, *notes])
+
+
+def _other_cnn(results: Mapping[str, Any]) -> list[str]:
+    """Returns lines on the scores that are of a CNN that is not the export's."""
+    if results.get("cnn", "") in ("", *results.get("evaluated", [])):
+        return []
+    return ["", "The rows that begin with CNN are of another model's CNN, compared beside it."]
 
 
 def _other_decoding(config: Config, results: Mapping[str, Any]) -> list[str]:
@@ -208,6 +216,12 @@ def _other_decoding(config: Config, results: Mapping[str, Any]) -> list[str]:
         for name in _EXPORTED_DECODING
         if scored[name] != exported[name]
     ]
+    # Earlier results do not tell.
+    views = results.get("test_views", config.image.test_views)
+    if views != config.image.test_views:
+        other.append(
+            f"`image.test_views={config.image.test_views}`, where the scores above have `{views}`"
+        )
     return ["", f"This export searches with {'; '.join(other)}."] if other else []
 
 

@@ -76,7 +76,8 @@ def with_scores(text: str, study: str, records: Sequence[Record]) -> str:
     if not whole or other is not None:
         raise ValueError(
             f"`into` must be a file with a line '<!-- scores: {study}, captions -->' (or tags; "
-            f"then ', brief' or ', of SYSTEM | SYSTEM') and, before the next, a line '{_END}' after it. "
+            "then ', brief' or ', of SYSTEM | SYSTEM'), and after it, before the next, a line "
+            f"'{_END}'. "
             f"Received: {'a file without' if other is None else other}"
         )
 

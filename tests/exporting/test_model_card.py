@@ -106,6 +106,16 @@ def test_scores_of_another_search_are_told(config, vocabularies, tmp_path):
     assert "This export searches" not in text
 
 
+def test_scores_of_another_number_of_views_are_told(config, vocabularies, tmp_path):
+    one_view = dataclasses.replace(config, image=dataclasses.replace(config.image, test_views=1))
+    decoding = dataclasses.asdict(config.decoding)
+    for views, is_told in ((2, True), (1, False)):
+        scored = Provenance(results={**RESULTS, "decoding": decoding, "test_views": views})
+        text = write_card(tmp_path, part(one_view, vocabularies, scored), FACTS, None).read_text()
+        told = "`image.test_views=1`, where the scores above have `2`."
+        assert sections(text)["Scores"].endswith(told) == is_told
+
+
 def test_a_search_that_older_results_do_not_know_is_told(config, vocabularies, tmp_path):
     weighted = dataclasses.replace(config.decoding, combine_weight=0.7)
     old = dataclasses.asdict(config.decoding)
@@ -176,6 +186,11 @@ def test_tag_systems_have_a_row_each(vocabularies, tmp_path):
     text = write_card(
         tmp_path, part(config, own, Provenance(results=results)), FACTS, None
     ).read_text()
+    assert "another model's CNN" not in text
+    of_another = {**results, "cnn": "runs/unary", "evaluated": ["runs/joint"]}
+    provenance = Provenance(results=of_another)
+    compared = write_card(tmp_path, part(config, own, provenance), FACTS, None).read_text()
+    assert "rows that begin with CNN are of another model's CNN" in sections(compared)["Scores"]
     for line in ("| ours | O-F1 | 0.500 |", "| ours | I-F1 | 0.250 |", "| CNN top 3 | O-F1 | 0.4"):
         assert line in text
     assert "user tags" in sections(text)["Data"]

@@ -87,13 +87,17 @@ def test_few_captions_keep_their_rare_words(task, captions, fields, least):
 
 def test_what_to_run_next_names_every_model():
     models = {"tags": Path("runs/h/tags_model"), "captions": Path("runs/h/captions_model")}
-    text = pictures_run._what_next(asked(), models, 3.2)
+    of_tags = ("decoding.method=combined", "decoding.combine_threshold=0.2")
+    text = pictures_run._what_next(asked(), models, of_tags, 3.2)
     assert "Done in 3 minutes" in text
     assert "semreg annotate --model=runs/h/tags_model holiday " in text
     assert "semreg serve --model=runs/h/tags_model --model=runs/h/captions_model" in text
     both = "--workdir=runs/holiday/tags/joint --workdir=runs/holiday/captions/joint"
-    assert f"semreg export {both} --out=runs/holiday/both_model" in text
-    one = pictures_run._what_next(asked(), {"tags": Path("my x")}, 1.0)
+    combined = (
+        "--config.labels.decoding.method=combined --config.labels.decoding.combine_threshold=0.2"
+    )
+    assert f"semreg export {both} {combined} --out=runs/holiday/both_model" in text
+    one = pictures_run._what_next(asked(), {"tags": Path("my x")}, (), 1.0)
     assert "semreg export" not in one and "annotate '--model=my x' holiday " in one
 
 

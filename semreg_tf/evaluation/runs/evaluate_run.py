@@ -20,6 +20,7 @@ from semreg_tf.evaluation.scoring import check_annotated
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 from semreg_tf.metrics.caption_results import with_reranked
 
+_OTHER_CNN = "The CNN's labels are those of another run, {}"
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -57,7 +58,11 @@ def evaluate_tags(
         "systems": evaluation.scores,
         "intervals": evaluation.intervals(),
         "combine_threshold": evaluation.combine_threshold,
-        "warnings": [*run.warnings, *evaluation.warnings],
+        "warnings": [
+            *run.warnings,
+            *evaluation.warnings,
+            *([] if cnn.path == run.path else [_OTHER_CNN.format(cnn.path)]),
+        ],
     }
     rows = list(evaluation.rows())
     pictured = result_files.pictured_rows([r["scores"]["F1"] for r in rows], options.num_pictures)

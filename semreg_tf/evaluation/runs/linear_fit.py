@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from semreg_tf.config_io import to_dict
 from semreg_tf.data.dataset_digests import content_key
 from semreg_tf.data.input_pipeline import Split
 from semreg_tf.evaluation import consensus, linear_reranking, scoring
@@ -12,7 +13,6 @@ from semreg_tf.evaluation.runs.evaluated_run import EvaluatedRun
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.files.whole_file import write_json
 from semreg_tf.metrics.caption_statistics import bleu_from_statistics
-from semreg_tf.training import checkpoints
 
 WEIGHTS_FILE = "reranking.json"
 
@@ -64,14 +64,14 @@ def _settings(run: EvaluatedRun) -> dict[str, Any]:
     """Returns the settings that the weights depend on."""
     reranking, decoding = run.config.reranking, run.config.decoding
     return {
-        "checkpoints": [str(checkpoints.best_or_last(path).name) for path in run.paths],
+        "checkpoints": run.checkpoints,
         "runs": [path.name for path in run.paths],
         "fitted_to": reranking.fitted_to,
         "hypotheses": reranking.hypotheses,
         "detected_from": reranking.detected_from,
         "beam_width": max(reranking.hypotheses, decoding.beam_width),
-        "max_steps": decoding.max_steps,
-        "length_normalisation": decoding.length_normalisation,
+        "decoding": to_dict(run.config)["decoding"],
+        "test_views": run.config.image.test_views,
         "split": run.config.data.validation_split,
         **content_key(run.builder.data_dir),
     }

@@ -75,6 +75,7 @@ def about(run: EvaluatedRun, split: Split) -> dict[str, Any]:
         "commit": written.get("commit"),
         "true_concepts": run.true_concepts,
         "decoding": config_io.to_dict(run.config)["decoding"],
+        "test_views": run.config.image.test_views,
         "evaluated": [str(path) for path in run.paths],
         CHECKPOINTS: run.checkpoints,
         DATASET_DIGESTS: run.contents,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -165,12 +166,11 @@ def test_each_image_has_the_score_that_the_report_gives_it(tags):
 
 def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, demo_data, tmp_path):
     _, alone = tags
-    given = evaluate_tags(
-        tag_run,
-        demo_data,
-        TagOptions(split="validation", cnn_path=tag_run, num_pictures=0, out=tmp_path / "out"),
-    )
-    assert given["cnn"] == str(tag_run)
+    cnn = shutil.copytree(tag_run, tmp_path / "unary")
+    options = TagOptions(split="validation", cnn_path=cnn, num_pictures=0, out=tmp_path / "out")
+    given = evaluate_tags(tag_run, demo_data, options)
+    assert given["cnn"] == str(cnn) and given["test_views"] == 1
+    assert any("labels are those of another run" in warning for warning in given["warnings"])
     assert "upper bound" in given["warnings"][0]
     assert any("best on validation, this very split" in name for name in given["systems"])
     assert any("best on validation" in name for name in alone["systems"])

@@ -71,11 +71,31 @@ def test_weights_are_fitted_on_validation_and_kept(evaluated, caption_runs, demo
     assert linear_fit.fitted_weights(run) == kept
 
 
-def test_another_setting_is_fitted_anew(evaluated, caption_runs, demo_data, monkeypatch):
+@pytest.mark.parametrize(
+    "override",
+    [
+        "reranking.fitted_to=BLEU-4",
+        "decoding.end_bias=-1",
+        "decoding.block_unknown=true",
+        "decoding.ensemble_mean=log_probabilities",
+        "image.test_views=2",
+    ],
+)
+def test_another_setting_is_fitted_anew(override, evaluated, caption_runs, demo_data, monkeypatch):
     monkeypatch.setattr(linear_fit, "_fit", lambda run: {"weights": {}})
     monkeypatch.setattr(linear_fit, "write_json", lambda path, values: None)
-    other = EvaluatedRun(caption_runs[0], demo_data, [*OVERRIDES, "reranking.fitted_to=BLEU-4"])
+    other = EvaluatedRun(caption_runs[0], demo_data, [*OVERRIDES, override])
     assert linear_fit.fitted_weights(other)["weights"] == {}
+
+
+def test_other_weights_of_the_same_step_are_fitted_anew(
+    evaluated, caption_runs, demo_data, monkeypatch
+):
+    monkeypatch.setattr(linear_fit, "_fit", lambda run: {"weights": {}})
+    monkeypatch.setattr(linear_fit, "write_json", lambda path, values: None)
+    run = EvaluatedRun(caption_runs[0], demo_data, OVERRIDES)
+    run.checkpoints = [{**run.checkpoints[0], "sha256": "of other weights"}]
+    assert linear_fit.fitted_weights(run)["weights"] == {}
 
 
 def test_the_split_that_is_fitted_on_is_not_judged(caption_runs, demo_data):
