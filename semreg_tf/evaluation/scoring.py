@@ -144,6 +144,8 @@ def label_intervals(split: Split, labels: np.ndarray) -> dict[str, Interval]:
 
 def mean_average_precision(split: Split, probabilities: np.ndarray) -> float | None:
     """Returns the mAP of concept probabilities (images, num_concepts); None without positives."""
+    if not len(split.encoded.annotated_rows):
+        return None
     no_labels = np.zeros(probabilities.shape, np.uint8)
     return tag_scores(split, no_labels, probabilities)["mAP"]
 
