@@ -136,7 +136,6 @@ def frozen_features(
     if of_crops:
         # Crops are read together, like cells of a map, and have no further views.
         views, cells, channels = 1, len(annotator.crops.boxes), annotator.feature_size
-    precision = annotator.encoder.compute_dtype
     key = features_cache.cache_key(
         (np.asarray(v) for v in stored_variables(annotator.encoder)),
         encoder=config.encoder.name,
@@ -148,8 +147,8 @@ def frozen_features(
         split=split.name,
         image_ids=[str(i) for i in split.encoded.image_ids],
         # Without them for features in float32, so that caches of earlier versions stay valid.
-        **({} if output == batch.FEATURES else {"output": output}),
-        **({} if precision == "float32" else {"precision": precision}),
+        **_named_where_not("output", output, batch.FEATURES),
+        **_named_where_not("precision", annotator.encoder.compute_dtype, "float32"),
         **({"crops": list(annotator.crops.boxes)} if of_crops else {}),
     )
 
@@ -179,6 +178,10 @@ def frozen_features(
         return cached.reshape(split.num_images, views, cells, channels)
     # For the pooling "average", only the first half is read.
     return cached[..., : annotator.feature_size]
+
+
+def _named_where_not(name: str, value: str, usual: str) -> dict[str, str]:
+    return {} if value == usual else {name: value}
 
 
 def set_feature_statistics(annotator: Annotator, batches: Iterable[np.ndarray]) -> None:
