@@ -20,7 +20,8 @@ from semreg_tf.evaluation.scoring import check_annotated
 from semreg_tf.evaluation.tag_evaluator import TagEvaluator
 from semreg_tf.metrics.caption_results import with_reranked
 
-_OTHER_CNN = "The CNN's labels are those of another run, {}"
+# Without its folder, since records of studies hold the warnings too.
+_OTHER_CNN = "The CNN's labels are those of another run, {} after its {} stage"
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -61,7 +62,7 @@ def evaluate_tags(
         "warnings": [
             *run.warnings,
             *evaluation.warnings,
-            *([] if cnn.path == run.path else [_OTHER_CNN.format(cnn.path)]),
+            *([] if cnn.path == run.path else [_OTHER_CNN.format(cnn.config.name, cnn.stage)]),
         ],
     }
     rows = list(evaluation.rows())

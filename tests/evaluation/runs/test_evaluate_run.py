@@ -170,7 +170,9 @@ def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, d
     options = TagOptions(split="validation", cnn_path=cnn, num_pictures=0, out=tmp_path / "out")
     given = evaluate_tags(tag_run, demo_data, options)
     assert given["cnn"] == str(cnn) and given["test_views"] == 1
-    assert any("labels are those of another run" in warning for warning in given["warnings"])
+    (told,) = [w for w in given["warnings"] if "labels are those of another run" in w]
+    assert "another run, demo_tags/s_cnn_rnn after its joint stage" in told
+    assert str(tmp_path) not in told
     assert "upper bound" in given["warnings"][0]
     assert any("best on validation, this very split" in name for name in given["systems"])
     assert any("best on validation" in name for name in alone["systems"])
