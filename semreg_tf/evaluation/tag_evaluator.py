@@ -72,6 +72,7 @@ class _Systems:
         self.labels: dict[str, np.ndarray] = {}
         self._ranking: dict[str, np.ndarray | None] = {}
         self._cuts: dict[str, np.ndarray] = {}
+        self._both_by_split: dict[str, np.ndarray] = {}
         self._cnn_probabilities = predictions.concept_probabilities
         combines = model.config.decoding.method == "combined"
         self._warnings: list[str] = [_COMBINED] if combines else []
@@ -198,6 +199,12 @@ class _Systems:
         }, scores
 
     def _both(self, split: Split, concept_probabilities: np.ndarray) -> np.ndarray:
-        """Returns the scores of CNN and decoder combined, (images, num_concepts)."""
-        weight = self._model.config.decoding.combine_weight
-        return combined_scores(concept_probabilities, self._model.label_scores(split), weight)
+        """Returns the scores of CNN and decoder combined, (images, num_concepts).
+
+        The decoder does not search a split twice.
+        """
+        if split.name not in self._both_by_split:
+            weight = self._model.config.decoding.combine_weight
+            lists = self._model.label_scores(split)
+            self._both_by_split[split.name] = combined_scores(concept_probabilities, lists, weight)
+        return self._both_by_split[split.name]

@@ -78,7 +78,12 @@ def test_combined_labels_are_ranked_and_filled_up_by_both_parts_and_cut_as_an_ex
         return combined_scores(*parts, decoding.combine_weight)
 
     split, validation = run.split("test"), run.split("validation")
-    scores, both = TagEvaluator().run(run, split).scores, both_of(split)
+    searched, label_scores = [], run.label_scores
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "label_scores", lambda s: searched.append(s.name) or label_scores(s))
+        scores = TagEvaluator().run(run, split).scores
+    assert sorted(searched) == ["test", "validation"]
+    both = both_of(split)
     assert scores["ours"]["mAP"] == scoring.mean_average_precision(split, both)
     assert scores["ours"]["mAP"] != scores["CNN top 2"]["mAP"]
     two = scoring.top_k_labels(both, 2)
