@@ -1,5 +1,6 @@
 """Config of the reranking of decoded captions."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from semreg_tf.config_checks import Checked, config_class, number
@@ -33,3 +34,21 @@ class RerankingConfig(Checked):
     def num_best(self) -> int:
         """`best`, or the published value for the similarity."""
         return self.best or {"cider": 125, "bleu": 175}[self.similarity]
+
+
+def check_unchanged(overrides: Iterable[str], unread_by: str) -> None:
+    """Refuses overrides of the reranking where nothing is reranked.
+
+    Args:
+      overrides: such as "reranking.neighbours=30" or "decoding.beam_width=5".
+      unread_by: what does not rerank, for the message.
+
+    Raises:
+      ValueError: an override is of the reranking.
+    """
+    for override in overrides:
+        if override.removeprefix("labels.").startswith("reranking."):
+            raise ValueError(
+                f"`--config` must not change reranking.* of {unread_by}, which reranks nothing. "
+                f"Received: --config.{override}"
+            )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from semreg_tf.files.export_info import LITERT
+from semreg_tf.reranking_config import check_unchanged
 
 FORMATS = ("savedmodel", LITERT)
 
@@ -25,8 +26,8 @@ class ExportOptions:
       also: writes further files beside a LiteRT file, see `export_litert`.
 
     Raises:
-      ValueError: an unknown format, a split to compare on without `data_dir`, or an option that the
-        format does not have.
+      ValueError: an unknown format, a split to compare on without `data_dir`, an option that the
+        format does not have, or overrides of the reranking.
     """
 
     num_results: int | None = None
@@ -38,6 +39,7 @@ class ExportOptions:
     also: Callable[[Path, dict[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
+        check_unchanged(self.overrides, "an export")
         if self.format not in FORMATS:
             raise ValueError(
                 f"`format` must be one of {', '.join(map(repr, FORMATS))}. "

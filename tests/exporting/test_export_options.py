@@ -15,6 +15,12 @@ COMPARED = {"compare_on": "test", "data_dir": "data"}
     [
         ({"format": "onnx"}, "`format` must be one of 'savedmodel', 'litert'. Received: format='o"),
         ({"compare_on": "test"}, "`data_dir` must be given to compare scores. Received: data_dir="),
+        (
+            {"overrides": ["decoding.beam_width=5", "reranking.hypotheses=5"]},
+            "`--config` must not change reranking.* of an export, which reranks nothing. Received: "
+            "--config.reranking.hypotheses=5",
+        ),
+        ({"overrides": ["labels.reranking.best=2"]}, "Received: --config.labels.reranking.best=2"),
         (COMPARED | LITERT, "`compare_on` has no use with format=litert: compare the run's SavedM"),
         (
             {"also": print},

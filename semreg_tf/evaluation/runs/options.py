@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from semreg_tf.reranking_config import check_unchanged
+
 NUM_PICTURES = 40
 
 
@@ -34,9 +36,15 @@ class TagOptions(EvaluationOptions):
     Attributes:
       cnn_path: work directory of the CNN alone (the unary stage); None: the run's own concept
         probabilities are cut.
+
+    Raises:
+      ValueError: `overrides` change the reranking, which is of captions.
     """
 
     cnn_path: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        check_unchanged(self.overrides, "an evaluation of tags")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +63,8 @@ class CaptionOptions(EvaluationOptions):
       tokenizer: as for `caption_metrics`.
 
     Raises:
-      ValueError: `true_concepts` is set without `out`.
+      ValueError: `true_concepts` is set without `out`, or `overrides` change the reranking without
+        `rerank`.
     """
 
     num_results: int | None = None
@@ -71,6 +80,8 @@ class CaptionOptions(EvaluationOptions):
                 "`out` must be given with `true_concepts`, whose scores are not the model's own. "
                 "Received: out=None"
             )
+        if not self.rerank:
+            check_unchanged(self.overrides, "an evaluation without --rerank")
 
     @property
     def metric_options(self) -> Mapping[str, Any]:
