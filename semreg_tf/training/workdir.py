@@ -23,6 +23,7 @@ from semreg_tf.files import digests
 from semreg_tf.files.file_lock import FileLock
 from semreg_tf.files.json_files import read_json_object
 from semreg_tf.files.result_origin import DATASET_DIGESTS
+from semreg_tf.files.whole_file import write_json
 from semreg_tf.label_task import label_config
 from semreg_tf.models.annotator import Annotator
 from semreg_tf.training import checkpoints
@@ -326,13 +327,17 @@ def _write_config(
 
 
 def _write_changed_fields(folder: Path, config: Config) -> None:
-    """Writes the config of a resumed run, with what its first start has recorded beside it."""
+    """Writes the config of a resumed run, with what its first start has recorded beside it.
+
+    A file that was edited by hand keeps its old digest, so that readers are still warned.
+    """
     about = read_about(folder)
     earlier = config_io.from_file_values(about, str(folder / CONFIG_FILE))
     changed = config_io.differing_fields(config, earlier)
     if changed:
-        recorded = {k: v for k, v in about.items() if k not in ("config", digests.OWN_DIGEST)}
-        config_io.save(config, str(folder / CONFIG_FILE), **recorded)
+        values = {**about, "config": config_io.to_dict(config)}
+        unchanged = digests.is_unchanged(about)
+        write_json(folder / CONFIG_FILE, digests.with_own_digest(values) if unchanged else values)
         logger.info("%s has new values: %s", folder / CONFIG_FILE, ", ".join(sorted(changed)))
 
 

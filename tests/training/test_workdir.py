@@ -1,6 +1,7 @@
 """What a work directory says of the code and of where weights came from."""
 
 import dataclasses
+import json
 import logging
 import shutil
 import subprocess
@@ -120,6 +121,20 @@ def test_a_resumed_run_decodes_as_it_is_asked_to_and_keeps_what_its_start_record
     with pytest.raises(ValueError, match=r"differs in joint\.learning_rate\."):
         opened(other, "joint", demo_data, tmp_path)
     assert read_about(tmp_path) == now
+
+
+def test_an_edited_config_is_still_told_after_a_resumed_run_has_changed_it(
+    toy, demo_data, tmp_path
+):
+    config = toy(experiments.get("demo_tags/s_cnn_rnn"))
+    opened(config, "joint", demo_data, tmp_path)
+    about = read_about(tmp_path)
+    about["config"]["decoding"]["max_steps"] = 3
+    (tmp_path / "config.json").write_text(json.dumps(about))
+    asked = config_io.apply_overrides(config, ["decoding.max_steps=2"])
+    opened(asked, "joint", demo_data, tmp_path)
+    assert load_run(tmp_path)[0] == asked
+    assert not is_unchanged(read_about(tmp_path))
 
 
 @pytest.mark.parametrize("reward_steps", [0, 1])
