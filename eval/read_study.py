@@ -19,7 +19,7 @@ def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]
 
     Returns:
       The records of `training.study_records`, with what `note_cached_steps` and `note_inherited`
-      add.
+      add, and under the names that `name_other_settings` gives.
     """
     records = study_records.read_all(results / study.name)
     order = {(job.system.name, job.seed): i for i, job in enumerate(study.jobs)}
@@ -30,6 +30,7 @@ def ordered_records(study: studies.Study, results: Path) -> list[dict[str, Any]]
         print(line, file=sys.stderr)
     note_cached_steps(records)
     note_inherited(records, study)
+    name_other_settings(records, study)
     return records
 
 
@@ -83,3 +84,19 @@ def note_inherited(records: list[dict[str, Any]], study: studies.Study) -> None:
 
     for place, record in known.items():
         record["inherited"] = inherited(place)
+
+
+def name_other_settings(records: list[dict[str, Any]], study: studies.Study) -> None:
+    """Names records by the settings in which they differ from their system, "ours (joint.steps=8)".
+
+    They are then no seeds of the system's mean. Settings in which all records differ from the
+    study, as one machine's flags, are not named.
+    """
+    systems = {(job.system.name, job.seed): job.system for job in study.jobs}
+    of_study = [r for r in records if (r["system"], r["seed"]) in systems]
+    others = [record_check.other_settings(r, systems[r["system"], r["seed"]]) for r in of_study]
+    if len(set(others)) == 1:
+        return
+    for record, other in zip(of_study, others, strict=True):
+        if other:
+            record["system"] += f" ({other})"

@@ -59,6 +59,19 @@ def stale_fields(record: dict[str, Any], system: System, more: Sequence[str] = (
     ]
 
 
+def other_settings(record: dict[str, Any], system: System) -> str:
+    """Returns the settings of a record that are not its system's, such as "joint.steps=8".
+
+    Fields of `stale_fields` that the record has no override of are named without a value. Empty if
+    the record is of the system's settings.
+    """
+    recorded = _values(record.get("overrides", ()))
+    return ", ".join(
+        f"{name}={json.dumps(recorded[name])}" if name in recorded else name
+        for name in stale_fields(record, system)
+    )
+
+
 def notes(records: Iterable[dict[str, Any]], study: Study) -> list[str]:
     """Returns a line for each record that is of no system of the study, or of other settings."""
     systems = {(job.system.name, job.seed): job.system for job in study.jobs}

@@ -129,11 +129,25 @@ def test_records_of_other_settings_are_told_of(tmp_path, capsys):
         record = {"system": name, "seed": seed, "experiment": "demo_tags/s_cnn_rnn"}
         record |= {"overrides": [f"joint.steps={steps}", "precision=float32"], "stages": {}}
         (tmp_path / "mine" / f"{name}-seed{seed}.json").write_text(json.dumps(record))
-    ordered_records(study, tmp_path)
+    records = ordered_records(study, tmp_path)
     assert capsys.readouterr().err.splitlines() == [
         "note: a, seed 1: the record is of other settings than the study's now (joint.steps)",
         "note: left, seed 0: the study has no such job now",
     ]
+    # Seeds of other settings are in no mean with the system's own.
+    assert [r["system"] for r in records] == ["a", "a (joint.steps=8)", "left"]
+
+
+def test_settings_in_which_all_records_differ_from_the_study_are_not_named(tmp_path):
+    system = studies.System("a", "demo_tags/s_cnn_rnn", ("joint.steps=7",))
+    study = studies.Study("mine", (studies.Job(system, 0), studies.Job(system, 1)), "")
+    (tmp_path / "mine").mkdir()
+    overrides = ["joint.steps=7", "encoder.trainable=false"]
+    for seed in (0, 1):
+        record = {"system": "a", "seed": seed, "experiment": "demo_tags/s_cnn_rnn"}
+        record |= {"overrides": overrides, "stages": {}}
+        (tmp_path / "mine" / f"a-seed{seed}.json").write_text(json.dumps(record))
+    assert [r["system"] for r in ordered_records(study, tmp_path)] == ["a", "a"]
 
 
 def recorded():
