@@ -3,7 +3,6 @@
 import dataclasses
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,6 @@ class JobRunner:
         Raises:
           ValueError: a finished stage was trained with other settings than the system's.
         """
-        started = time.perf_counter()
         trained = () if self.members else self.config.stages
         for stage in trained:
             if study_records.is_finished(self.folder(stage)):
@@ -127,7 +125,6 @@ class JobRunner:
             **({} if self.system.encoder is None else {"encoder": self.system.encoder}),
             **({} if self._donor is None else {"starts_from": [*self.system.starts_from]}),
             "commands": self.commands,
-            "elapsed_secs": round(time.perf_counter() - started, 1),
             **({} if not self.members else {"members": [*map(list, self.system.members)]}),
             **study_records.provenance(runs),
             "stages": stages,
@@ -146,7 +143,7 @@ class JobRunner:
 
     def evaluated_again(self, record: dict[str, Any]) -> dict[str, Any]:
         """Evaluates the trained model and returns its record with the new scores."""
-        unchanged = {name: record[name] for name in ("elapsed_secs", "cores") if name in record}
+        unchanged = {"cores": record["cores"]} if "cores" in record else {}
         return {**self.run(), **unchanged}
 
     def missing(self, is_trained: bool = False) -> str | None:
@@ -220,6 +217,8 @@ class JobRunner:
         changed: list[str] = []
         if not self.members:
             changed = stage_settings.changed_after_training(runs[0], self.config, task)
+        if not any(flag.startswith("--rerank") for flag in more):
+            changed = [x for x in changed if not x.startswith("reranking.")]
         self._call(
             f"eval.evaluate_{task or self.config.data.task}",
             *(f"--workdir={run}" for run in runs),

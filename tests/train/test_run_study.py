@@ -59,12 +59,12 @@ def test_done_jobs_are_evaluated_again_and_keep_what_is_said_of_their_training(
     path = records / "ours-seed0.json"
     first = json.loads(path.read_text())
     other = (records / "ours-seed1.json").read_bytes()
-    path.write_text(json.dumps({**first, "elapsed_secs": 1234.5, "results": "old"}))
+    path.write_text(json.dumps({**first, "cores": 1234, "results": "old"}))
     commands.clear()
     with flagsaver.flagsaver(evaluate_again=True, only=["ours"], seeds=[0]):
         run_study.main([])
     assert [c.split()[0] for c in commands] == ["eval.evaluate_captions"]
-    assert json.loads(path.read_text()) == {**first, "elapsed_secs": 1234.5}
+    assert json.loads(path.read_text()) == {**first, "cores": 1234}
     assert (records / "ours-seed1.json").read_bytes() == other
     # A commit without changes evaluates once.
     monkeypatch.setattr(workdir, "code_commit", lambda: "abc")
@@ -121,6 +121,21 @@ def test_a_decoding_asked_for_later_reaches_the_evaluation_of_finished_stages(ra
         run_study.main([])
     (evaluation,) = commands
     assert evaluation.endswith(" --config.decoding.beam_width=7")
+
+
+def test_a_reranking_asked_for_later_reaches_the_evaluations_that_rerank(ran, monkeypatch):
+    commands, records = ran
+    reranked = ("reranked", ("--rerank=true",))
+    with flagsaver.flagsaver(only=["ours"], seeds=[1]):
+        run_study.main([])
+    (records / "ours-seed1.json").unlink()
+    ours = dataclasses.replace(OURS, evaluations=(reranked, ("again", ())))
+    study = studies.Study("two", (studies.Job(ours, 1),), "Little.")
+    monkeypatch.setitem(studies.STUDIES, "two", lambda: study)
+    commands.clear()
+    with flagsaver.flagsaver(config=["reranking.neighbours=9"]):
+        run_study.main([])
+    assert [" --config.reranking.neighbours=9" in c for c in commands] == [False, True, False]
 
 
 def test_a_command_that_fails_ends_the_study_in_one_line(ran, monkeypatch, capsys):
