@@ -71,7 +71,8 @@ def _settings(run: EvaluatedRun) -> dict[str, Any]:
         "detected_from": reranking.detected_from,
         "beam_width": max(reranking.hypotheses, decoding.beam_width),
         "decoding": to_dict(run.config)["decoding"],
-        "test_views": run.config.image.test_views,
+        "test_views": [member.config.image.test_views for member in run.ensemble.members],
+        "true_concepts": run.true_concepts,
         "split": run.config.data.validation_split,
         **content_key(run.builder.data_dir),
     }

@@ -88,6 +88,15 @@ def test_another_setting_is_fitted_anew(override, evaluated, caption_runs, demo_
     assert linear_fit.fitted_weights(other)["weights"] == {}
 
 
+def test_weights_for_true_concepts_are_not_those_for_the_images(
+    evaluated, caption_runs, demo_data, monkeypatch
+):
+    monkeypatch.setattr(linear_fit, "_fit", lambda run: {"weights": {}})
+    monkeypatch.setattr(linear_fit, "write_json", lambda path, values: None)
+    bound = EvaluatedRun(caption_runs[0], demo_data, OVERRIDES, true_concepts=True)
+    assert linear_fit.fitted_weights(bound)["weights"] == {}
+
+
 def test_other_weights_of_the_same_step_are_fitted_anew(
     evaluated, caption_runs, demo_data, monkeypatch
 ):
