@@ -50,6 +50,7 @@ _EXPORTED_DECODING = (
     *("method", "beam_width", "max_steps", "length_normalisation", "end_bias"),
     *("block_repeats", "block_unknown", "bfloat16_output", "combine_weight", "combine_threshold"),
 )
+_OTHER_CNN = "The rows that begin with CNN are of another model's CNN, compared beside it."
 _SHOWN = (
     *("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", "perplexity"),
     *("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "mAP", "I-F1"),
@@ -192,15 +193,9 @@ def _scores(config: Config, provenance: Provenance) -> str:
                 span = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
                 lines.append(f"| {system} | {name} | {scores[name]:.3f} | {span} |")
     title = f"On `{results.get('split')}`, {results.get('num_images'):,} images, in float32:"
-    notes = [*_other_cnn(results), *_other_decoding(config, results)]
+    notes = ["", _OTHER_CNN] if provenance.has_other_cnn else []
+    notes += _other_decoding(config, results)
     return "\n".join(["## Scores", "", title, "", *lines, *notes])
-
-
-def _other_cnn(results: Mapping[str, Any]) -> list[str]:
-    """Returns lines on the scores that are of a CNN that is not the export's."""
-    if results.get("cnn", "") in ("", *results.get("evaluated", [])):
-        return []
-    return ["", "The rows that begin with CNN are of another model's CNN, compared beside it."]
 
 
 def _other_decoding(config: Config, results: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 # Entries of results.json with folders of the machine where the run was evaluated.
 _PLACES = ("evaluated", "cnn", "submission")
+# The entry of an export's results that stands for the folder of the CNN.
+_OTHER_CNN = "has_other_cnn"
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,16 @@ class Provenance:
     reward_steps: int = 0
     left_out: str = ""
 
+    @property
+    def has_other_cnn(self) -> bool:
+        """Whether the rows of the CNN alone are another model's, compared beside it."""
+        places = ("", *self.results.get("evaluated", []))
+        return self.results.get(_OTHER_CNN, self.results.get("cnn", "") not in places)
+
     def portable_results(self) -> dict[str, Any]:
-        """Returns the results without folder names."""
-        return {name: value for name, value in self.results.items() if name not in _PLACES}
+        """Returns the results without folder names, to be read again as `results`."""
+        results = {name: value for name, value in self.results.items() if name not in _PLACES}
+        return {**results, _OTHER_CNN: True} if self.has_other_cnn else results
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,11 @@ def test_tag_systems_have_a_row_each(vocabularies, tmp_path):
     provenance = Provenance(results=of_another)
     compared = write_card(tmp_path, part(config, own, provenance), FACTS, None).read_text()
     assert "rows that begin with CNN are of another model's CNN" in sections(compared)["Scores"]
+    # So does the card of an export of the export, which knows no folders.
+    again = Provenance(results=provenance.portable_results())
+    assert not {"cnn", "evaluated"} & set(again.results)
+    assert write_card(tmp_path, part(config, own, again), FACTS, None).read_text() == compared
+    assert again.portable_results() == again.results
     for line in ("| ours | O-F1 | 0.500 |", "| ours | I-F1 | 0.250 |", "| CNN top 3 | O-F1 | 0.4"):
         assert line in text
     assert "user tags" in sections(text)["Data"]
