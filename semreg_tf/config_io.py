@@ -19,6 +19,8 @@ from semreg_tf.text.cleaning import lone_surrogate
 from semreg_tf.text.text_files import parse_json
 
 _ADAPTER = pydantic.TypeAdapter(Config)
+# Numbers that JSON does not know: `.5`, `-.5e-3`, `2.`.
+_BARE_POINT = re.compile(r"-?(\.\d+|\d+\.)([eE][-+]?\d+)?")
 _SHAPING = ("data", "image", "encoder", "concepts", "conditionings", "decoder", "labels")
 
 
@@ -121,8 +123,9 @@ def first_difference(stored: Any, values: Any, name: str = "") -> tuple[str, Any
 def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
     """Returns `config` with `section.field=value` strings applied together.
 
-    Values that parse as JSON are JSON (`1e-4`, `true`, `null`, `[1, 2]`); others are strings. Only
-    the final config is checked, so the order of overrides does not matter.
+    Values that parse as JSON are JSON (`1e-4`, `true`, `null`, `[1, 2]`), and `.5` and `2.` are
+    numbers; others are strings. Only the final config is checked, so the order of overrides does
+    not matter.
 
     Args:
       config: the config to start from; it is not changed.
@@ -215,7 +218,7 @@ def _parse(text: str, override: str) -> Any:
                 f"`--config` must have values that can be stored: {error.msg}. "
                 f"Received: --config.{override[:60]!a}"
             ) from None
-        return text
+        return _parse_float(text) if _BARE_POINT.fullmatch(text) else text
 
 
 def _parse_float(text: str) -> float:

@@ -98,6 +98,10 @@ def test_a_file_that_is_no_config_is_refused(text, tmp_path):
         ('stages=["joint"]', {"stages": ("joint",)}),
         ('decoder={"cells": 4}', {"decoder.cells": 4}),
         ("joint.clip_norm=2", {"joint.clip_norm": 2.0}),
+        ("joint.clip_norm=.5", {"joint.clip_norm": 0.5}),
+        ("joint.clip_norm=2.", {"joint.clip_norm": 2.0}),
+        ("decoding.end_bias=-.5e-1", {"decoding.end_bias": -0.05}),
+        ("name=.5 of it", {"name": ".5 of it"}),
         ("data.dataset=coco_captions/karpathy", {"data.dataset": "coco_captions/karpathy"}),
     ],
 )
