@@ -27,8 +27,8 @@ _COMBINED = (
     "which the paper's model does not list"
 )
 _THRESHOLD_ON_EVALUATED_SPLIT = (
-    "The threshold was chosen on the evaluated split, since the data set has no other: its scores "
-    "are an upper bound of what a threshold reaches"
+    "The thresholds were chosen on the evaluated split: their scores are an upper bound of what a "
+    "threshold reaches"
 )
 
 
@@ -169,14 +169,18 @@ class _Systems:
     def _cut(self) -> dict[str, np.ndarray]:
         """Returns the CNN's label sets by name, with the threshold of the validation split."""
         data, decoding = self._model.config.data, self._model.config.decoding
-        validation, chosen_on = self._cnn.split(data.validation_split), "validation"
-        evaluator = ConceptEvaluator("O-F1")
+        validation = self._cnn.split(data.validation_split)
         if validation.name == self._split.name:
-            chosen_on = "validation, this very split"
             self._warnings.append(_THRESHOLD_ON_EVALUATED_SPLIT)
-        threshold = evaluator.run(self._cnn, validation).main["threshold"]
+        threshold = ConceptEvaluator("O-F1").run(self._cnn, validation).main["threshold"]
         ks = sorted({decoding.top_k, *decoding.fixed_lengths})
+        chosen_on = self._chosen_on(validation)
         return scoring.cnn_cuts(self._cnn_probabilities, ks, threshold, chosen_on)
+
+    def _chosen_on(self, validation: Split) -> str:
+        """Returns what a label set's name calls the split that its threshold was chosen on."""
+        own = validation.name == self._split.name
+        return "validation, this very split" if own else "validation"
 
     def _combined(self, probabilities: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Returns the label sets of CNN and decoder combined, and the scores they are cut from.
@@ -194,7 +198,7 @@ class _Systems:
         # As an export lists them.
         cut &= scoring.top_k_labels(scores, min(limit, scores.shape[1]))
         return {
-            f"{name}, cut at {threshold:.2f} (best on validation)": cut,
+            f"{name}, cut at {threshold:.2f} (best on {self._chosen_on(validation)})": cut,
             **{f"{name}, top {k}": scoring.top_k_labels(scores, k) for k in self._lengths},
         }, scores
 

@@ -167,14 +167,16 @@ def test_each_image_has_the_score_that_the_report_gives_it(tags):
 def test_a_threshold_chosen_on_the_evaluated_split_is_called_so(tags, tag_run, demo_data, tmp_path):
     _, alone = tags
     cnn = shutil.copytree(tag_run, tmp_path / "unary")
-    options = TagOptions(split="validation", cnn_path=cnn, num_pictures=0, out=tmp_path / "out")
+    fields = {"overrides": ["decoding.combine=true"], "cnn_path": cnn, "num_pictures": 0}
+    options = TagOptions(split="validation", out=tmp_path / "out", **fields)
     given = evaluate_tags(tag_run, demo_data, options)
     assert given["cnn"] == str(cnn) and given["test_views"] == 1
     (told,) = [w for w in given["warnings"] if "labels are those of another run" in w]
     assert "another run, demo_tags/s_cnn_rnn after its joint stage" in told
     assert str(tmp_path) not in told
     assert "upper bound" in given["warnings"][0]
-    assert any("best on validation, this very split" in name for name in given["systems"])
+    chosen = [name for name in given["systems"] if "best on" in name]
+    assert len(chosen) == 2 and all("best on validation, this very split" in x for x in chosen)
     assert any("best on validation" in name for name in alone["systems"])
     assert not (tmp_path / "out" / "pictures").exists()
     assert "picture" not in rows_of(tmp_path / "out")[0]
