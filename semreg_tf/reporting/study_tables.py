@@ -236,11 +236,12 @@ def _evaluations(records: Sequence[Record]) -> str:
         rows = []
         chosen = [r for r in records if r["results"]["task"] == task]
         for system, group in _grouped(chosen, lambda r: r["system"]).items():
-            for name in dict.fromkeys(name for r in group for name in r["evaluations"]):
-                results = [r["evaluations"][name] for r in group if name in r["evaluations"]]
-                runs = [
-                    last_scores(x) if task == "captions" else x["systems"]["ours"] for x in results
-                ]
+            by_name: dict[str, list[dict[str, float]]] = {}
+            for record in group:
+                for evaluation in record["evaluations"]:
+                    for name, scores in _decoded(record, evaluation, task).items():
+                        by_name.setdefault(name, []).append(scores)
+            for name, runs in by_name.items():
                 cells = (_cell(runs, column, scale, decimals) for column in columns)
                 few = len(runs) < len(group)
                 seeds = f" ({len(runs)} of {len(group)} seeds)" if few else ""
@@ -248,6 +249,24 @@ def _evaluations(records: Sequence[Record]) -> str:
         if rows:
             parts.append(table(["system", "decoding", *columns], rows))
     return "\n\n".join(parts)
+
+
+def _decoded(record: Record, evaluation: str, task: str) -> dict[str, dict[str, float]]:
+    """Returns the scores of another decoding by the name of their row.
+
+    For tags they are the decoder's own lists or, where the decoding leaves these as they were, the
+    label sets that it changes.
+    """
+    results = record["evaluations"][evaluation]
+    if task == "captions":
+        return {evaluation: last_scores(results)}
+    before = {without_threshold(n): scores for n, scores in record["results"]["systems"].items()}
+    now = {without_threshold(n): scores for n, scores in results["systems"].items()}
+    if now["ours"] == before.get("ours"):
+        changed = {n: scores for n, scores in now.items() if scores != before.get(n)}
+        if changed:
+            return {f"{evaluation}: {n}": scores for n, scores in changed.items()}
+    return {evaluation: now["ours"]}
 
 
 def _sizes(records: Sequence[Record]) -> str:

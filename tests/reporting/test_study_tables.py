@@ -162,6 +162,26 @@ def test_an_evaluation_that_reranks_is_a_row_of_the_reranked_scores():
     assert ["reranked", "0.600", "0.200", "0.450"] in [row[1:] for row in rows]
 
 
+def test_a_decoding_that_changes_other_label_sets_alone_is_rows_of_these():
+    def systems(own, cut, threshold):
+        sets = {"ours": own, "CNN top 3": 0.5, f"ours with the CNN, cut at {threshold}": cut}
+        scores = ("C-P", "C-R", "C-F1", "O-P", "O-R", "O-F1", "N+")
+        return {"systems": {n: dict.fromkeys(scores, value) for n, value in sets.items()}}
+
+    record = copy.deepcopy(RECORD)
+    where = {"task": "tags", "num_images": 8, "split": "test"}
+    record["results"] = where | systems(0.25, 0.5, "0.30 (best on validation)")
+    record["evaluations"] = {
+        "light": systems(0.25, 0.75, "0.20 (best on validation)"),
+        "beam 3": systems(0.5, 0.5, "0.30 (best on validation)"),
+        "same": systems(0.25, 0.5, "0.30 (best on validation)"),
+    }
+    text = study_tables.study_markdown([record]).partition("### Other decodings")[2]
+    names = [row[1:4:2] for row in rows_of(text) if row[0] == "ours"]
+    light = "light: ours with the CNN cut at its best threshold"
+    assert names[:3] == [[light, "75.00"], ["beam 3", "50.00"], ["same", "25.00"]]
+
+
 def test_sizes_and_times_of_an_ensemble_are_its_members_sums():
     records = [RECORD | {"parameters": {"encoder": 5, "head": 2 * 10**6, "decoder": 10**6}}]
     records.append(records[0] | {"seed": 1})
