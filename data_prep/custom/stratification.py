@@ -2,7 +2,8 @@
 
 Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011): the pictures of the rarest name
 are assigned first, each to the split that needs it most. Each split needs at least one picture of a
-name, if there are enough for all splits and it is not crowded by rare names (ours).
+name, if there are enough for all splits and it is not crowded by rare names (ours). A name that is
+then held out alone gets a picture of the training split in exchange (ours).
 """
 
 import collections
@@ -60,7 +61,44 @@ def stratify(
     for picture in order:
         if picture not in split_of:
             assign(picture, max(sizes, key=room.__getitem__))
+    _exchange_for_training(split_of, pictures_of, names_of, next(iter(sizes)))
     return {split: [p for p in order if split_of[p] == split] for split in sizes}
+
+
+def _exchange_for_training(
+    split_of: dict[str, str],
+    pictures_of: Mapping[Any, Sequence[str]],
+    names_of: Mapping[str, Sequence[Any]],
+    first: str,
+) -> None:
+    """Exchanges pictures, so that each name has one in the `first` split if possible.
+
+    Names of few pictures fill the training split first, and may leave no place in it for a name of
+    a few more. The picture comes from the split that has most of the name, and goes to the place of
+    one whose names all stay in training.
+    """
+    training = collections.Counter(
+        name for p, split in split_of.items() if split == first for name in set(names_of[p])
+    )
+    for name, pictures in pictures_of.items():
+        if training[name]:
+            continue
+        held_out = collections.Counter(split_of[p] for p in pictures)
+        wanted = max(pictures, key=lambda p: held_out[split_of[p]])
+        spare = next(
+            (
+                picture
+                for picture, split in split_of.items()
+                if split == first
+                and all(training[n] > 1 or n in names_of[wanted] for n in names_of[picture])
+            ),
+            None,
+        )
+        if spare is None:
+            continue
+        split_of[spare], split_of[wanted] = split_of[wanted], first
+        training.subtract(set(names_of[spare]))
+        training.update(set(names_of[wanted]))
 
 
 def _needed(

@@ -1,4 +1,5 @@
 import collections
+import random
 
 import pytest
 
@@ -47,6 +48,24 @@ def test_every_name_trains_where_pictures_bear_several():
     splits = share_out(names_of, {"train": 96, "validation": 12, "test": 12})
     trained = collections.Counter(name for p in splits["train"] for name in names_of[p])
     assert len(trained) == 40 + 7 + 40
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_name_trains_though_rarer_names_have_filled_the_training_split(seed):
+    draw = random.Random(seed)
+    names_of = {f"{i}.jpg": draw.choices("abcdefghijklmnop", k=1 + i % 3) for i in range(20)}
+    sizes = {"train": 14, "validation": 3, "test": 3}
+    splits = share_out(names_of, sizes)
+    trained = {name for p in splits["train"] for name in names_of[p]}
+    assert trained == {name for names in names_of.values() for name in names}
+    assert {split: len(part) for split, part in splits.items()} == sizes
+    assert sorted(p for part in splits.values() for p in part) == sorted(names_of)
+
+
+def test_names_that_are_more_than_the_training_pictures_are_left_where_they_are():
+    names_of = {f"{i}.jpg": [f"n{i}"] for i in range(6)}
+    splits = share_out(names_of, {"train": 4, "validation": 1, "test": 1})
+    assert [len(part) for part in splits.values()] == [4, 1, 1]
 
 
 def test_a_split_of_no_pictures_gets_none():
