@@ -30,8 +30,8 @@ def site(fake_model, tmp_path, picture):
         examples[f"{width}.png"].write_bytes(picture(width, 20))
     with contextlib.ExitStack() as stack:
 
-        def start(num_models=1, both=False, **limits):
-            models = [fake_model(name) for name in ("captioner", "tagger")[:num_models]]
+        def start(num_models=1, both=False, names=("captioner", "tagger"), **limits):
+            models = [fake_model(name) for name in names[:num_models]]
             if both:
                 models[0].says_tags_too()
             if num_models > 1:
@@ -69,14 +69,14 @@ def test_a_chosen_picture_is_captioned_and_nothing_comes_from_outside(site, brow
     PIL.Image.new("RGB", (40, 30), "red").save(path)
     browser = browse(DESKTOP)
     browser.open(address)
-    assert "It does not read writing" in browser.text("#cannot")
-    assert "of photographs it knows nothing" in browser.text("#cannot")
+    assert "It does not read text in pictures" in browser.text("#cannot")
+    assert "knows nothing of photographs" in browser.text("#cannot")
     browser.choose("#file", path)
     browser.wait(ANSWERED)
     assert browser.text(".caption") == "A picture 40 by 30"
     assert browser.text(".bars").split() == ["sea", "75", "%", "sun", "25", "%"]
     assert "−1.50" in browser.text("#results")
-    assert browser.text("#status") == "Caption: a picture 40 by 30"
+    assert browser.text("#status") == "Caption: A picture 40 by 30"
     assert browser.run("return document.querySelector('#preview').alt") == "Your picture, mine.jpg"
     assert not severe(browser)
     assert {a for a in requested(browser) if a.startswith(("http", "ws"))} == {
@@ -153,6 +153,47 @@ def test_a_model_of_captions_and_tags_answers_on_one_card(site, browse, tmp_path
     assert browser.text("#status").endswith("Tags: sea, blue, boat")
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
     assert not severe(browser)
+
+
+def test_no_tag_has_no_probability_and_is_told(site, browse):
+    address, models = site(both=True)
+    answer = models[0]._answer
+    none = {"labels": [["", ""]], "label_scores": [[-1.0, -1.0]], "label_list_scores": [0.0]}
+    models[0]._answer = lambda row: {**answer(row), **none, "annotations": ["it is red ."]}
+    browser = browse(DESKTOP)
+    browser.open(address)
+    browser.run("document.querySelector('#examples button').click()")
+    browser.wait(ANSWERED)
+    assert "(no tag)" in browser.text("#results")
+    assert browser.text("#results").count("Log probability") == 1
+    assert browser.text("#status") == "Caption: It is red. Tags: none"
+
+
+def test_a_picture_that_the_browser_cannot_show_is_answered_and_said_to_be(site, browse, tmp_path):
+    address, _ = site()
+    path = tmp_path / "scan.tif"
+    PIL.Image.new("RGB", (40, 30), "red").save(path)
+    browser = browse(DESKTOP)
+    browser.open(address)
+    browser.choose("#file", path)
+    browser.wait(ANSWERED)
+    browser.wait("!document.querySelector('#unshown').hidden")
+    assert browser.text(".caption") == "A picture 40 by 30"
+    assert "cannot show this picture" in browser.text("#drop")
+    assert "Choose a picture" not in browser.text("#drop")
+    browser.run("document.querySelector('#examples button').click()")
+    browser.wait("document.querySelector('#unshown').hidden")
+
+
+def test_counts_with_thousands_are_listed_and_a_name_that_is_the_task_stands_once(site, browse):
+    address, _ = site(names=("captions",))
+    browser = browse(DESKTOP)
+    browser.open(address)
+    assert browser.text("#about") == "captions, trained on demo"
+    shown = "return listed(['1,000 concepts', '2,929 words'])"
+    assert browser.run(shown) == "1,000 concepts and 2,929 words"
+    shown = "return [listed(['a', 'b', 'c']), listed(['a']), listed([])]"
+    assert browser.run(shown) == ["a, b and c", "a", ""]
 
 
 def test_the_footer_names_every_address_and_its_links_open(site, browse):
