@@ -41,7 +41,7 @@ def build_report(workdirs: Sequence[str | Path], num_pictures: int = 24) -> str:
         ("Beside the printed figures", sections.comparison_section(runs)),
         ("Training curves", sections.curves_section(runs)),
         ("Runs", sections.runs_section(runs)),
-        ("How to read this", sections.caveats_section()),
+        ("How to read this", sections.caveats_section({run.task for run in runs})),
     ]
     return page("Image annotation report", [part for part in parts if part[1]])
 

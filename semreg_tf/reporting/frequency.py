@@ -68,17 +68,28 @@ def recall_chart(
     num_groups = min(MAX_GROUPS, len(names) // _MIN_CLASSES_IN_GROUP)
     if num_groups < 2:
         return None
-    edges = [round(i * len(names) / num_groups) for i in range(num_groups + 1)]
-    groups = [names[a:b] for a, b in itertools.pairwise(edges)]
+    # Classes of one count are in one group.
+    edges = [0, *(i for i in range(1, len(names)) if counts[names[i - 1]] != counts[names[i]])]
+    edges.append(len(names))
+    wanted = [i * len(names) / num_groups for i in range(num_groups + 1)]
+    chosen = sorted({min(edges, key=lambda edge: abs(edge - place)) for place in wanted})
+    if len(chosen) < 3:
+        return None
+    groups = [names[a:b] for a, b in itertools.pairwise(chosen)]
     titles = [
-        f"{counts[group[0]]:,}–{counts[group[-1]]:,}\ntimes\n{len(group)} {what}"
-        for group in groups
+        f"{_span(counts[group[0]], counts[group[-1]])}\n{len(group)} {what}" for group in groups
     ]
     series = [
         (system, [_mean(of_system[n] for n in group if n in of_system) for group in groups], i)
         for i, (system, of_system) in enumerate(recalls.items())
     ]
     return bar_chart(f"Mean recall of {what}, from rare to frequent", titles, series)
+
+
+def _span(low: int, high: int) -> str:
+    """Returns "2–9 times" on two lines, or a number alone."""
+    number = f"{low:,}" if low == high else f"{low:,}–{high:,}"
+    return f"{number}\n{'time' if high == 1 else 'times'}"
 
 
 def best_cut(cuts: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -68,7 +68,7 @@ def _legend(task: str, number: int, selection: str) -> Element:
     if task == "tags":
         legend = (
             "Human labels are ordered rare first, the CNN's by falling probability, the model's in "
-            "the order of prediction. ",
+            "the order of prediction; a note above tells if the CNN is another run's. ",
             right, ": a label that people gave too; ", wrong, ": one that they did not. ",
         )  # fmt: skip
     else:
@@ -77,9 +77,6 @@ def _legend(task: str, number: int, selection: str) -> Element:
             f": a fine detail, in at least one of them but in those of at most "
             f"{words.DETAIL_SHARE:.0%} of all pictures. ",
         )  # fmt: skip
-    bars = (
-        "Bars: the most probable concepts of the model, green if they are in the ground truth; the "
-        "CNN's labels are of the run of --cnn, where one was given. "
-    )
+    bars = "Bars: the most probable concepts of the model, green if they are in the ground truth. "
     source = f"Chosen from the {number} pictures {selection}."
     return element("p", legend, bars, source, cls="note")

@@ -63,8 +63,8 @@ class RunFiles:
 
     @property
     def folder(self) -> str:
-        """The names of the work directory and its parent, as stages are often folders of a run."""
-        return "/".join(self.path.absolute().parts[-2:])
+        """The names of the work directory and two above it, as system/seed0/joint in a study."""
+        return "/".join(self.path.absolute().parts[1:][-3:])
 
     @property
     def family(self) -> str:

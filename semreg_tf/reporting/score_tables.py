@@ -1,5 +1,6 @@
 """Tables of scores: systems by metrics, the best in bold."""
 
+import collections
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,16 +37,22 @@ _Rows = list[tuple[str, dict[str, float]]]
 def tag_table(runs: Sequence[RunFiles], labels: Sequence[str]) -> Element:
     """Builds the table of Sec. 4.2, in percent: each run, and the label sets of the CNN alone."""
     rows: _Rows = []
-    cuts: _Rows = []
+    cuts: list[tuple[str, str, dict[str, float]]] = []
     for run, label in zip(runs, labels, strict=True):
         for name, scores in run.tag_systems().items():
-            if name == OURS:
-                rows.append((label, scores))
-            elif all(_figures(scores) != _figures(other) for _, other in cuts):
-                is_used = any(name == other for other, _ in cuts)
-                cuts.append((f"{name}, of {label}" if is_used else name, scores))
+            if name.startswith(OURS):
+                # As "ours, exactly 3".
+                rows.append((label + name.removeprefix(OURS), scores))
+            elif all(_figures(scores) != _figures(other) for _, _, other in cuts):
+                cuts.append((name, label, scores))
+    # Thresholds differ by run; without them, cuts of several runs have one name.
+    times = collections.Counter(without_threshold(name) for name, _, _ in cuts)
+    named = [
+        (f"{name}, of {label}" if times[without_threshold(name)] > 1 else name, scores)
+        for name, label, scores in cuts
+    ]
     caption = "Tags, in percent. C: mean over classes, O: mean over images"
-    return _table([*cuts, *rows], runs, TAG_COLUMNS, caption, 100.0, 2)
+    return _table([*named, *rows], runs, TAG_COLUMNS, caption, 100.0, 2)
 
 
 def caption_tables(runs: Sequence[RunFiles], labels: Sequence[str]) -> list[Element]:
@@ -148,6 +155,8 @@ def _systems(run: RunFiles) -> dict[str, dict[str, Any]]:
     if run.task == "captions":
         return {"": run.main_scores(), ", reranked": run.reranked_scores()}
     return {
-        "" if name == OURS else f": {without_threshold(name)}": scores
+        without_threshold(name).removeprefix(OURS)
+        if name.startswith(OURS)
+        else f": {without_threshold(name)}": scores
         for name, scores in run.tag_systems().items()
     }

@@ -1,6 +1,6 @@
 """The report's sections: runs, scores and pictures of each split, curves, caveats."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from semreg_tf.reporting import score_tables, words
 from semreg_tf.reporting.comparison import compare, to_element
@@ -97,22 +97,30 @@ def curves_section(runs: Sequence[RunFiles]) -> list[Element]:
     return [heading, element("p", note, cls="note"), *charts]
 
 
-def caveats_section() -> list[Element]:
-    """Explains how to read the page, and the limits of the models."""
-    lines = (
-        "Human labels and captions are incomplete: some labels marked wrong are in the picture, "
-        "and a correct word that no annotator used is marked wrong.",
+def caveats_section(tasks: Collection[str]) -> list[Element]:
+    """Explains how to read the page, and the limits of the models of these tasks."""
+    incomplete = {
+        "tags": "Human labels are incomplete: some labels marked wrong are in the picture.",
+        "captions": "Human captions are incomplete: a correct word that no annotator used is "
+        "marked wrong.",
+    }
+    of_captions = (
         "Words are marked automatically: their stems are compared with those of the picture's "
         f"references. A fine detail, in green, is a content word in at least one of them and "
         f"in those of at most {words.DETAIL_SHARE:.0%} of all pictures; red is a content word in "
         "none. A word of the references in a wrong role is not marked.",
+        "CIDEr depends on the set of pictures it is computed over; a single picture's CIDEr is "
+        "only useful for ranking.",
+    )
+    lines = (
+        *(text for task, text in incomplete.items() if task in tasks),
+        *(of_captions if "captions" in tasks else ()),
         "A model uses only labels and words of its training data. It fails most often on counts, "
         "left and right, colours of small objects and rare objects; it cannot read text or "
         "recognise people.",
         "Probabilities are scores and are not calibrated.",
         "Scores on few pictures vary: a difference smaller than the spread over seeds is not "
-        "significant. CIDEr depends on the set of pictures it is computed over; a single picture's "
-        "CIDEr is only useful for ranking.",
+        "significant.",
     )
     return [
         element("h2", "How to read this", id="reading"),

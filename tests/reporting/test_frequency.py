@@ -32,6 +32,14 @@ def test_classes_are_grouped_from_rare_to_frequent():
     assert "40–70 times" in chart
 
 
+def test_classes_of_one_count_are_in_one_group():
+    counts = dict(zip("abcdefgh", (1, 1, 1, 1, 1, 2, 2, 9), strict=True))
+    chart = to_html(recall_chart({"ours": dict.fromkeys(counts, 0.5)}, counts, "classes"))
+    assert "1 time 5 classes" in chart and "2–9 times 3 classes" in chart
+    alike = dict.fromkeys(counts, 4)
+    assert recall_chart({"ours": dict.fromkeys(alike, 0.5)}, alike, "classes") is None
+
+
 def test_too_few_classes_have_no_groups():
     assert (
         recall_chart({"ours": dict.fromkeys("abcde", 1.0)}, dict.fromkeys("abcde", 1), "x") is None

@@ -76,7 +76,7 @@ def test_reads_what_there_is(tmp_path):
     (tmp_path / "predictions.jsonl").write_text('{"image_id": 0}\n{"no": 1}\n\n[]\n{"image')
     run = read_run(tmp_path)
     assert (run.experiment, run.family, run.task, run.dataset) == ("a/b", "a", "", "unknown data")
-    assert run.folder == f"{tmp_path.parent.name}/{tmp_path.name}"
+    assert run.folder == "/".join(tmp_path.parts[-3:])
     assert run.concept_counts == {"hot dog": 12}
     assert run.predictions == ({"image_id": 0},)
     assert run.notes == ("predictions.jsonl: 2 lines cannot be read and are left out.",)

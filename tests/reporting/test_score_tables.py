@@ -41,7 +41,16 @@ def test_another_cnn_says_whose_it_is_and_an_untrained_decoder_is_left_out():
     first = make(task="tags", systems={"ours": scores(0.5), "CNN top 3": scores(0.4)})
     second = make(stage="unary", task="tags", systems={"ours": scores(0), "CNN top 3": scores(0.3)})
     found = cells(tag_table([first, second], ["a", "b"]))
-    assert list(found) == ["CNN top 3", "CNN top 3, of b", "a"]
+    assert list(found) == ["CNN top 3, of a", "CNN top 3, of b", "a"]
+
+
+def test_cuts_of_other_thresholds_say_whose_they_are_and_lists_are_named_by_their_run():
+    cut, other = (f"CNN cut at 0.{i} (best on validation)" for i in (19, 50))
+    first = {"ours": scores(0.5), "ours, exactly 3": scores(0.6), cut: scores(0.4)}
+    first = make(task="tags", systems=first)
+    second = make(stage="unary", task="tags", systems={other: scores(0.3)})
+    found = cells(tag_table([first, second], ["a", "b"]))
+    assert list(found) == [f"{cut}, of a", f"{other}, of b", "a", "a, exactly 3"]
 
 
 def test_seeds_have_their_mean_and_sample_deviation():
