@@ -32,6 +32,7 @@ from semreg_tf.annotating.picture_list import (
     list_pictures,
 )
 from semreg_tf.data.picture_files import printable
+from semreg_tf.files.export_info import check_is_export
 from semreg_tf.stopping import Stopped
 
 # Formats that a file of answers may have.
@@ -121,6 +122,8 @@ def main(argv: list[str]) -> None:
         print(f"skipped: {printable(message)}", file=sys.stderr)
     if errors:
         print(f"{len(errors)} of {len(pictures)} could not be read", file=sys.stderr)
+    if problems:
+        print(f"{len(problems)} of {len(pictures)} got no metadata", file=sys.stderr)
     sys.exit(2 if len(errors) == len(pictures) else 1 if errors or problems else 0)
 
 
@@ -130,6 +133,7 @@ def _check_flags() -> None:
     Raises:
       ValueError: a flag is missing or cannot be combined with another.
     """
+    check_is_export(_MODEL.value, "model")
     if _FORMAT.value == "sqlite" and not _ANSWERS.value:
         raise ValueError("`answers` must be given with format=sqlite. Received: answers=None")
     if _OUT.value and Path(_OUT.value).suffix in (".csv", ".jsonl", ".db", ".sqlite"):

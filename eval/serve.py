@@ -20,6 +20,7 @@ from absl import flags
 
 from cli import program
 from semreg_tf import console
+from semreg_tf.files.export_info import check_is_export
 from semreg_tf.serving.limits import MEBIBYTE, Limits
 
 _MODELS = flags.DEFINE_multi_string(
@@ -118,6 +119,8 @@ def main(_: list[str]) -> None:
         models = []
         for value in _MODELS.value:
             name, _, folder = value.rpartition("=") if not Path(value).exists() else ("", "", value)
+            if not Path(folder).exists():
+                check_is_export(folder, "model")
             models.append(ServedModel(folder, name or None))
         examples = find_examples(
             _EXAMPLES.value, models[0].path, limits.max_image_pixels, limits.max_body_bytes

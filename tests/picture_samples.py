@@ -200,7 +200,8 @@ if pillow_heif:
 # Name -> (the file, how the reason begins).
 REFUSED = {
     "nothing": (b"", "empty file"),
-    "text": (b"notes", "in no format that is known (it begins with b'notes')"),
+    "bytes": (b"\x00\xffab", "in no format that is known (it begins with the bytes 00 ff 61 62)"),
+    "text": (b"notes", "in no format that is known (it begins with 'notes')"),
     "a web page": (b"\n<!DOCTYPE html><p>gone</p>", "a web page"),
     "SVG": (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
     "PDF": (b"%PDF-1.7\n", "a PDF document"),

@@ -346,9 +346,10 @@ def test_user_tags_need_a_model_of_side_information(toy_export):
 
 
 def test_a_folder_without_an_export_is_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "missing"):
+    for path, none in ((tmp_path, ""), (tmp_path / "missing", ", and there is none of this name")):
         message = (
-            f"`path` must be a folder written by the export command. Received: path={str(path)!r}"
+            f"`path` must be a folder written by the export command{none}. "
+            f"Received: path={str(path)!r}"
         )
         with pytest.raises(ValueError, match=re.escape(message)):
             semreg_tf.load(path)

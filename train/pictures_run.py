@@ -78,6 +78,11 @@ def run(settings: PicturesRun) -> None:
       SystemExit: the preparation failed; it has printed the reason.
     """
     started = time.monotonic()
+    if not Path(settings.pictures).is_dir():
+        raise ValueError(
+            "`pictures` must be the folder of the pictures: there is none. "
+            f"Received: pictures={settings.pictures!r}"
+        )
     _say(f"Step 1: preparing {settings.pictures} into {settings.data_dir}")
     _prepare(settings)
     counts = read_json_object(settings.data_dir / _COUNTS, "data_dir")["splits"]
@@ -124,16 +129,18 @@ def run(settings: PicturesRun) -> None:
 
 
 def _prepare(settings: PicturesRun) -> None:
-    status = stopping.run_child(
-        [
-            *(sys.executable, "-m", "semreg_tf", "prepare", "--dataset=custom"),
-            *(f"--raw_dir={settings.pictures}", f"--data_dir={settings.data_dir}"),
-            *settings.preparation,
-            *(f"--import={name}" for name in settings.imports),
-        ]
-    )
+    command = [
+        *(sys.executable, "-m", "semreg_tf", "prepare", "--dataset=custom"),
+        *(f"--raw_dir={settings.pictures}", f"--data_dir={settings.data_dir}"),
+        *settings.preparation,
+        *(f"--import={name}" for name in settings.imports),
+    ]
+    try:
+        status = stopping.run_child(command)
+    except stopping.Stopped as error:
+        status = error.exit_status
     if status:
-        # The preparation has printed the reason.
+        # The preparation has printed the reason, or that it was stopped.
         raise SystemExit(status)
 
 

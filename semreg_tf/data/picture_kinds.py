@@ -34,7 +34,10 @@ def kind_of_unknown(data: bytes) -> str:
         return "an SVG drawing"
     if text.startswith(_PAGES) or text.startswith(b"<?xml"):
         return "a web page"
-    return f"in no format that is known (it begins with {data[:8]!r})"
+    beginning = data[:8]
+    is_text = beginning.isascii() and beginning.decode("latin-1").isprintable()
+    shown = repr(beginning.decode()) if is_text else f"the bytes {beginning.hex(' ')}"
+    return f"in no format that is known (it begins with {shown})"
 
 
 def _kind_of_container(data: bytes) -> str:

@@ -27,6 +27,24 @@ def is_export(path: str | PathLike[str]) -> bool:
     return (Path(path) / INFO_FILE).exists()
 
 
+def check_is_export(path: str | PathLike[str], argument: str = "path") -> None:
+    """Checks that a folder is an export of this project, whose files may be damaged.
+
+    Args:
+      path: the folder.
+      argument: name of the user's argument, for error messages.
+
+    Raises:
+      ValueError: it is not, or there is no such folder.
+    """
+    if not is_export(path):
+        missing = "" if Path(path).exists() else ", and there is none of this name"
+        raise ValueError(
+            f"`{argument}` must be a folder written by the export command{missing}. "
+            f"Received: {argument}={fspath(path)!r}"
+        )
+
+
 def read_info(path: str | PathLike[str], argument: str = "path") -> dict[str, Any]:
     """Returns what an export says of itself, once its files are the ones that were written.
 
@@ -43,11 +61,7 @@ def read_info(path: str | PathLike[str], argument: str = "path") -> dict[str, An
       'captions'
     """
     folder = Path(path)
-    if not is_export(folder):
-        raise ValueError(
-            f"`{argument}` must be a folder written by the export command. "
-            f"Received: {argument}={fspath(path)!r}"
-        )
+    check_is_export(folder, argument)
     info = read_json_object(folder / INFO_FILE, argument, FIX)
     version = info.get("format_version")
     if version != FORMAT_VERSION:

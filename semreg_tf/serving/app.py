@@ -144,7 +144,12 @@ class _Handlers:
     async def annotate(self, request: Request) -> Response:
         def check() -> None:
             if self._upload(request) is None:
-                raise Refusal(415, "The body must be a picture, as curl -F file=@photo.jpg sends.")
+                kind = request.headers.get("content-type", "")
+                raise Refusal(
+                    415,
+                    "The Content-Type must be a picture's, as image/jpeg, or that of a form, as "
+                    f"curl -F file=@photo.jpg sends. Received: {kind[:60]!r}",
+                )
 
         def answer(body: Body, client: Client) -> Coroutine[Any, Any, Any]:
             return self._service.annotate(body, self._upload(request), client)

@@ -106,6 +106,10 @@ def test_a_table_shows_texts_and_concepts(model, photos):
         (("--embed=copies", "x.jpg"), "error: `out` must be given with embed=copies"),
         (("--embed=copies", "--out=.", "x.jpg"), "error: `out` must be another folder than the"),
         (("--out=a.csv", "--format=csv", "x.jpg"), "error: `out` is the folder of captioned"),
+        (
+            ("--model=none", "x.jpg"),
+            "error: `model` must be a folder written by the export command",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line_with_status_2(model, arguments, message):
@@ -166,6 +170,7 @@ def test_other_formats_are_written_and_gone_on_with(model, photos, tmp_path):
     (folder / "1.xmp").write_text("no XMP")
     done = run(model, "--format=xmp", folder)
     assert done.returncode == 1 and "1.xmp is unchanged" in done.stderr
+    assert "1 of 3 got no metadata" in done.stderr
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 

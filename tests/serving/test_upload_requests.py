@@ -131,6 +131,10 @@ def test_what_an_address_cannot_take_is_said(serve, picture):
     client, _, _ = serve()
     answer = client.post("/annotate", json={"instances": []})
     assert answer.status_code == 415 and "curl -F file=@photo.jpg" in answer.json()["error"]
+    sent = "application/x-www-form-urlencoded"
+    answer = client.post("/annotate", content=b"a", headers={"Content-Type": sent})
+    assert answer.json()["error"].startswith("The Content-Type must be a picture's, as image/jpeg")
+    assert answer.json()["error"].endswith(f"Received: '{sent}'")
     assert client.get("/annotate").status_code == 405
     answer = client.post("/annotate?model=none", content=picture(), headers=PNG)
     assert answer.status_code == 404 and "Known: fake, other" in answer.json()["error"]

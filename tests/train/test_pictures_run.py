@@ -165,6 +165,18 @@ def test_one_command_from_pictures_to_models(pictures, tmp_path):
     assert about["weights_from"]["init_from: encoder"] == "whole"
 
 
+def test_a_stop_of_the_preparation_is_told_by_the_preparation_alone(tmp_path, monkeypatch):
+    def stop(command):
+        assert "prepare" in command
+        raise pictures_run.stopping.Stopped(15)
+
+    monkeypatch.setattr(pictures_run.stopping, "run_child", stop)
+    settings = asked(pictures=str(tmp_path), workdir=tmp_path / "run")
+    with pytest.raises(SystemExit) as stopped:
+        pictures_run.run(settings)
+    assert stopped.value.code == 143
+
+
 @pytest.mark.large
 @pytest.mark.parametrize(
     ("flags", "says"),
@@ -172,7 +184,10 @@ def test_one_command_from_pictures_to_models(pictures, tmp_path):
         ([], "`--experiment` must be given, or `--pictures`"),
         (["--pictures=holiday", "--experiment=x/y"], "`--experiment` must not be given with"),
         (["--pictures=holiday", "--config.joint.stps=3"], "did you mean 'steps'?"),
-        (["--pictures=nowhere"], "`raw_dir` must be the folder of the pictures"),
+        (
+            ["--pictures=nowhere"],
+            "`pictures` must be the folder of the pictures: there is none. Receiv",
+        ),
         (["--pictures=holiday", "--init_from=nowhere"], "`init_from` must be the work directory"),
     ],
 )

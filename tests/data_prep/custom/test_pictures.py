@@ -75,7 +75,7 @@ def test_a_missing_picture_and_what_may_be_meant(folder, name, hint):
         ("cut.jpg", "bytes not processed)"),
         ("web.jpg", "a web page"),
         ("empty.jpg", "empty file"),
-        ("text.jpg", "in no format that is known (it begins with b'no pictu')"),
+        ("text.jpg", "in no format that is known (it begins with 'no pictu')"),
     ],
 )
 def test_an_unreadable_picture_and_why(folder, name, why):
