@@ -33,7 +33,7 @@ BINARIES = {
     "annotate": (
         "eval.annotate_images",
         ("--model={export}", "--answers={tmp}/a", "--batch_size=1", "{photos}"),
-        r"annotating: .* [1-9]\d*/",
+        r"\d\.png  ",
     ),
     "serve": ("eval.serve", ("--model={export}", "--port=0"), "Serving on"),
     "study": (
