@@ -94,10 +94,10 @@ class Monitor:
             raise OSError(f"TensorBoard's log cannot be written: {reason}") from error
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """Writes scalars to TensorBoard."""
-        with self.summaries():
+        """Writes scalars to TensorBoard; beyond float32, as early perplexities may be, infinity."""
+        with self.summaries(), np.errstate(over="ignore"):
             for name, value in values.items():
-                tf.summary.scalar(name, value, step=step)
+                tf.summary.scalar(name, np.asarray(value).astype(np.float32), step=step)
 
     def say(self, message: str) -> None:
         """Prints a line without breaking the bar."""
