@@ -14,7 +14,7 @@ MAX_FUNCTION_LINES = 60
 # Lowest first. What a part of the library may import beside itself: parts, or single modules.
 CONFIG = {
     *("config", "config_io", "decoder_config", "donor_config", "encoder_preset", "files"),
-    *("label_task", "size_rule"),
+    *("label_task", "reranking_config", "size_rule"),
 }
 SERVING = CONFIG | {
     "models",
