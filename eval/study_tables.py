@@ -4,10 +4,10 @@
   python -m eval.study_tables --study=demo --into=RESULTS.md
 
 The records are written by `python -m train.run_study`; those of other settings than the others' are
-rows of their own. With --out, the tables are written to that file and the curves beside it: those of
-learning, and scores against the number of training pictures where a study varies it. With --into,
-the table of scores replaces the text between the lines `<!-- scores: demo, tags -->` (or captions)
-and `<!-- end -->` of a document.
+rows of their own. With --out, the tables are written to that file and the curves beside it: those
+of learning, and scores against the number of training pictures where a study varies it. With
+--into, the table of scores replaces the text between the lines `<!-- scores: demo, tags -->` (or
+captions) and `<!-- end -->` of a document.
 """
 
 from pathlib import Path

@@ -227,6 +227,13 @@ def test_tables_say_what_ran_and_who_is_best(tag_run):
     assert ours.count("<b>") == 8
 
 
+def test_what_it_says_of_reading_is_of_the_tasks_that_it_shows(tag_run, caption_run):
+    tags, captions = (Page(build_report([run])).words for run in (tag_run, caption_run))
+    assert "Human labels are incomplete" in tags and "Human labels" not in captions
+    assert "Words are marked automatically" in captions and "Words are marked" not in tags
+    assert "single picture's CIDEr" in captions and "CIDEr" not in tags
+
+
 def test_worst_and_best_come_apart_and_no_picture_twice(tag_run):
     text = build_report([tag_run])
     best, _, rest = text.partition("Failure cases: worst by F1")

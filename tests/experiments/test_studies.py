@@ -209,3 +209,12 @@ def test_systems_on_corel5k_have_equally_many_steps_on_images():
         wanted = 2_250 if job.system.name.endswith(", frozen CNN") else 1_250
         assert sum(stage.steps for stage in stages) == wanted, job.system.name
         assert stages[-1].validate_every_steps == 250
+
+
+def test_fine_tuned_decoders_on_corel5k_are_combined_with_less_weight_too():
+    combined = ("--config.decoding.combine_weight=0.1",)
+    for system in {job.system.name: job.system for job in studies.get("corel5k").jobs}.values():
+        config, flags = system.config(), [flags for _, flags in system.evaluations]
+        has_both = config.concepts.supervised and config.stages[-1] == "joint"
+        wanted = has_both and config.encoder.trainable
+        assert (combined in flags) == wanted, system.name
